@@ -1,0 +1,154 @@
+//! The command line, and how a command is run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use mozci_engine::Error;
+
+use crate::commands::{backfill, demo, jobs, pushes, trigger};
+use crate::context::Context;
+use crate::failure;
+use crate::show::Out;
+use crate::stats::Stats;
+
+/// Finds the push that broke a CI job, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "mozci", version, about, propagate_version = true, after_help = AFTER)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit status: 0 done; 1 the answer is bad (only with --exit-status); 2 usage; 3 a service failed or
+refused part of it; 4 not allowed; 5 not found; 6 a guard refused; 130 interrupted.";
+
+/// Options that every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Global {
+    /// The config file [default: $XDG_CONFIG_HOME/mozci/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The CI, by its name in the config; `demo` is a simulated one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) ci: Option<String>,
+    /// The repository, by its name in the config
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) repo: Option<String>,
+    /// Write one JSON object
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say what it cost in time, requests and memory
+    #[arg(long, global = true)]
+    pub(crate) stats: bool,
+    /// End with status 1 where the answer is bad
+    #[arg(long, global = true)]
+    pub(crate) exit_status: bool,
+    /// Say more on stderr
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The pushes of a range
+    Pushes(pushes::Args),
+    /// The state of every job on every push of a range
+    Jobs(jobs::Args),
+    /// Have N runs of a job on each push of a range
+    Trigger(trigger::Args),
+    /// Fill the holes of a job from a bad push back to the last good one
+    Backfill(backfill::Args),
+    /// A simulated CI: a story told on it, or servers for other programs
+    Demo(demo::Args),
+}
+
+/// What a command came to: its exit status.
+pub(crate) type Done = Result<u8, Error>;
+
+/// What can interrupt a command.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupt {
+    /// Set by the first Ctrl-C: finish what is under way, begin nothing.
+    pub(crate) stop: AtomicBool,
+    /// Set while requests are sent or followed, which must not just be dropped.
+    pub(crate) acting: AtomicBool,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::Odd(format!("cannot start: {error}"));
+            return ExitCode::from(failure::report(&error));
+        }
+    };
+    let stats = Stats::new(started);
+    let status = match runtime.block_on(interruptible(cli, &stats)) {
+        Ok(status) => status,
+        Err(error) => failure::report(&error),
+    };
+    // Whatever is still open (a simulated server, a connection) ends with the program.
+    runtime.shutdown_background();
+    ExitCode::from(status)
+}
+
+async fn interruptible(cli: Cli, stats: &Stats) -> Done {
+    let interrupt = Interrupt::default();
+    let command = run(cli, stats, &interrupt);
+    tokio::pin!(command);
+    loop {
+        tokio::select! {
+            done = &mut command => return done,
+            signal = tokio::signal::ctrl_c() => {
+                let again = interrupt.stop.swap(true, Ordering::Relaxed);
+                if signal.is_err() || again || !interrupt.acting.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
+                failure::say("interrupted: finishing what is under way; Ctrl-C again to leave it");
+            }
+        }
+    }
+}
+
+async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
+    let global = cli.global;
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args, &global, stats, interrupt).await;
+    }
+    let named = match &cli.command {
+        Command::Pushes(args) => args.range.named_repo(),
+        Command::Jobs(args) => args.range.named_repo(),
+        Command::Trigger(args) => args.range.named_repo(),
+        Command::Backfill(args) => args.named_repo(),
+        Command::Demo(_) => None,
+    };
+    let context = Context::open(&global, named).await?;
+    let mut out = Out::stdout(&global);
+    let done = match cli.command {
+        Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
+        Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
+        Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Demo(_) => Ok(0),
+    };
+    context.say_notes();
+    if done.is_err() || !global.json {
+        stats.say(&context);
+    }
+    done
+}

@@ -1,0 +1,128 @@
+//! `mozci demo serve`: a simulated CI for other programs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mozci_engine::Error;
+use mozci_sim::server::SimCredentials;
+use mozci_sim::{Sim, SimConfig, WorldConfig};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::app::Done;
+use crate::context::demo_config;
+use crate::failure::say;
+
+/// Arguments of `mozci demo serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The first of four ports on loopback; 0 takes free ones
+    #[arg(long, default_value_t = 0, value_name = "P")]
+    port: u16,
+    /// The seed: the same one gives the same history
+    #[arg(long, default_value_t = 7, value_name = "S")]
+    seed: u64,
+    /// Pushes of the history
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pushes: u32,
+    /// Milliseconds that every answer waits
+    #[arg(long, default_value_t = 0, value_name = "L")]
+    latency_ms: u64,
+    /// About how many jobs there are
+    #[arg(long, default_value_t = 57, value_name = "J", value_parser = clap::value_parser!(u32).range(32..=8000))]
+    jobs: u32,
+    /// Everything is scheduled on every K-th push, about a quarter of the tests on the others
+    #[arg(long, default_value_t = 20, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    full_every: u32,
+    /// How much faster than real what is asked for goes
+    #[arg(long, default_value_t = 600.0, value_name = "X")]
+    speed: f64,
+    /// How long ago the newest push landed, in minutes
+    #[arg(long, default_value_t = 100, value_name = "M")]
+    newest_minutes_ago: u32,
+    /// How far Treeherder is behind, as a factor on its usual half minute to three minutes
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    treeherder_lag: f64,
+    /// Where the config and truth files go [default: a temporary folder, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Leave the credentials out of the config file
+    #[arg(long)]
+    without_credentials: bool,
+}
+
+/// Serves until it is interrupted or terminated. The first line on stdout says where.
+pub(crate) async fn run(args: Args) -> Done {
+    if !(args.speed.is_finite() && args.speed >= 1.0) {
+        return Err(Error::Usage("--speed is at least 1".into()));
+    }
+    if !(args.treeherder_lag.is_finite() && args.treeherder_lag >= 0.0) {
+        return Err(Error::Usage("--treeherder-lag is at least 0".into()));
+    }
+    let failed =
+        |what: &'static str| move |error: std::io::Error| Error::Odd(format!("{what}: {error}"));
+    let sim = Sim::start(SimConfig {
+        world: WorldConfig {
+            seed: args.seed,
+            pushes: args.pushes,
+            jobs: args.jobs,
+            full_every: args.full_every,
+            speed: args.speed,
+            newest_minutes_ago: args.newest_minutes_ago,
+            treeherder_lag: args.treeherder_lag,
+        },
+        port: args.port,
+        latency: Duration::from_millis(args.latency_ms),
+    })
+    .await
+    .map_err(failed("cannot take the ports"))?;
+    let temporary = TempDir::new().map_err(failed("cannot make a temporary folder"))?;
+    let folder: &Path = args.folder.as_deref().unwrap_or(temporary.path());
+    std::fs::create_dir_all(folder).map_err(failed("cannot make the folder"))?;
+    let credentials = SimCredentials::sheriff();
+    let mut config = demo_config(&sim.urls, &json!(credentials).to_string());
+    if args.without_credentials {
+        config = config
+            .lines()
+            .filter(|line| !line.starts_with("credentials_command"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+    }
+    let config_file = folder.join("config.toml");
+    let truth_file = folder.join("truth.json");
+    let write = |path: &Path, text: &str| {
+        std::fs::write(path, text).map_err(failed("cannot write a file for other programs"))
+    };
+    write(&config_file, &config)?;
+    write(&truth_file, &json!(sim.world.truth()).to_string())?;
+    let first_line = json!({
+        "config_file": config_file,
+        "truth_file": truth_file,
+        "urls": sim.urls,
+        "credentials": credentials,
+    });
+    use std::io::Write;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{first_line}")
+        .and_then(|()| stdout.flush())
+        .map_err(failed("stdout"))?;
+    say("serving on loopback until Ctrl-C");
+    until_ended().await;
+    Ok(0)
+}
+
+/// Waits for Ctrl-C or a request to terminate.
+async fn until_ended() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,64 @@
+//! `mozci pushes`
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use mozci_core::range::Reach;
+use mozci_engine::flow::read_range;
+use serde_json::{Value, json};
+
+use crate::app::Done;
+use crate::context::Context;
+use crate::range_args::RangeArgs;
+use crate::show::{Out, age, plural, push_json, top};
+use crate::stats::Stats;
+
+/// Arguments of `mozci pushes`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+}
+
+/// The pushes of a range, newest first. Without a range the newest ten.
+pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    let range = read_range(&context.ci, &args.range.spec(Reach::Back(9))).await?;
+    let pushes: Vec<_> = range.thinned().collect();
+    let now = context.ci.now();
+    if out.json {
+        let mut object = top("pushes", context);
+        object.insert(
+            "pushes".into(),
+            pushes.iter().map(|push| push_json(push)).collect(),
+        );
+        object.insert("at_start".into(), json!(range.at_start));
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+        return Ok(0);
+    }
+    out.line(&format!(
+        "{} · {}",
+        context.ci.repo,
+        plural(pushes.len(), "push")
+    ));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.add_row(["push", "revision", "git", "when", "changesets", "author"]);
+    for push in pushes {
+        table.add_row([
+            Cell::new(push.id).set_alignment(CellAlignment::Right),
+            Cell::new(push.revision.short()),
+            Cell::new(push.git.as_ref().map_or("·", |git| git.short())),
+            Cell::new(age(now, push.date)).set_alignment(CellAlignment::Right),
+            Cell::new(push.changesets.len()).set_alignment(CellAlignment::Right),
+            Cell::new(&push.author),
+        ]);
+    }
+    for line in table.lines() {
+        out.line(&line);
+    }
+    if range.at_start {
+        out.line("  the repository begins here");
+    }
+    Ok(0)
+}

@@ -1,0 +1,84 @@
+//! `mozci trigger`
+
+use mozci_core::ids::JobName;
+use mozci_core::plan::have_n;
+use mozci_core::range::Reach;
+use mozci_engine::flow::{read_job, read_range};
+use serde_json::Value;
+
+use crate::act::{ActArgs, carry_out, check, open_ledger};
+use crate::app::{Done, Interrupt};
+use crate::context::Context;
+use crate::range_args::RangeArgs;
+use crate::show::{Out, judgement, show_left_out, top};
+use crate::stats::Stats;
+
+/// Arguments of `mozci trigger`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job: its label
+    #[arg(value_name = "JOB")]
+    job: String,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+/// Have N runs of a job on each push of a range. Without a range on the one push.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    check(context, &args.act)?;
+    let mut ledger = open_ledger(context, &args.act).await?;
+    let job = JobName::new(&args.job);
+    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let kept = history
+        .facts
+        .iter()
+        .enumerate()
+        .map(|(i, facts)| (facts, range.keeps(i)));
+    let plan = have_n(kept, &job, args.act.times, &history.past());
+    for facts in &history.facts {
+        let request = plan
+            .requests
+            .iter()
+            .find(|request| request.push.id == facts.push.id);
+        let action = request.map_or(String::new(), |r| format!("→ ask for {}", r.times));
+        out.line(&format!(
+            "  {:>7}  {}  {:<22} {action}",
+            facts.push.id,
+            facts.push.revision.short(),
+            judgement(facts.judgement()),
+        ));
+    }
+    show_left_out(out, &plan.left_out);
+    if plan.requests.is_empty() && plan.waits_for.is_empty() {
+        out.line("nothing to ask for");
+    }
+    let acted = carry_out(
+        context,
+        out,
+        &mut ledger,
+        &args.act,
+        &plan,
+        &history,
+        interrupt,
+    )
+    .await?;
+    if out.json {
+        let mut object = top("trigger", context);
+        object.insert("job".into(), job.as_str().into());
+        acted.json(&mut object, &plan);
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+    }
+    Ok(acted.status)
+}

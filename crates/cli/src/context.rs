@@ -1,0 +1,173 @@
+//! What a command works with: the CI that is meant, and what the user said of the output.
+
+use mozci_engine::Error;
+use mozci_engine::ci::{Ci, Opening};
+use mozci_engine::config::{CiConfig, Config, credentials};
+use mozci_engine::store::Place;
+use mozci_sim::server::SimCredentials;
+use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
+use tempfile::TempDir;
+
+use crate::app::Global;
+use crate::failure;
+
+/// A repository that is open, and the options that every command takes.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) ci: Ci,
+    pub(crate) config: CiConfig,
+    pub(crate) ci_name: String,
+    pub(crate) global: Global,
+    /// The simulated CI and its files, which end with the command.
+    pub(crate) sim: Option<(Sim, TempDir)>,
+}
+
+/// Who asks, as every server sees it.
+const USER_AGENT: &str = concat!(
+    "mozci/",
+    env!("CARGO_PKG_VERSION"),
+    " (+",
+    env!("CARGO_PKG_REPOSITORY"),
+    ")"
+);
+
+impl Context {
+    /// Opens what the options name; `named` is a repository that a link among the arguments
+    /// names.
+    pub(crate) async fn open(global: &Global, named: Option<String>) -> Result<Self, Error> {
+        if global.ci.as_deref() == Some("demo") {
+            return Self::demo(global, SimConfig::default()).await;
+        }
+        let config = Config::load(global.config.as_deref())?;
+        let (name, ci) = config.ci(global.ci.as_deref())?;
+        let repo = global
+            .repo
+            .clone()
+            .or_else(|| named.and_then(|named| repo_of(ci, &named)));
+        let open = Ci::open(Opening {
+            config: ci,
+            repo: repo.as_deref(),
+            credentials: credentials(ci, |name| std::env::var(name).ok())?,
+            budgets: config.guards.budgets(),
+            place: Place::usual()?,
+            user_agent: USER_AGENT.to_owned(),
+        })?;
+        Ok(Self {
+            ci: open,
+            config: ci.clone(),
+            ci_name: name.to_owned(),
+            global: global.clone(),
+            sim: None,
+        })
+    }
+
+    /// Starts a simulated CI inside the program and opens it.
+    pub(crate) async fn demo(global: &Global, sim: SimConfig) -> Result<Self, Error> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error: std::io::Error| Error::Odd(format!("{what}: {error}"))
+        };
+        let sim = Sim::start(sim)
+            .await
+            .map_err(failed("cannot start the simulated CI"))?;
+        let folder = TempDir::new().map_err(failed("cannot make a temporary folder"))?;
+        let path = folder.path().join("config.toml");
+        let text = demo_config(
+            &sim.urls,
+            &serde_json::json!(SimCredentials::sheriff()).to_string(),
+        );
+        std::fs::write(&path, text).map_err(failed("cannot write the demo's config"))?;
+        let config = Config::load(Some(&path))?;
+        let (_, ci) = config.ci(Some("demo"))?;
+        let open = Ci::open(Opening {
+            config: ci,
+            repo: global.repo.as_deref(),
+            credentials: credentials(ci, |_| None)?,
+            budgets: config.guards.budgets(),
+            place: Place::at(folder.path()),
+            user_agent: USER_AGENT.to_owned(),
+        })?;
+        Ok(Self {
+            ci: open,
+            config: ci.clone(),
+            ci_name: "demo".to_owned(),
+            global: global.clone(),
+            sim: Some((sim, folder)),
+        })
+    }
+
+    /// Says on stderr what should be known besides the answer.
+    pub(crate) fn say_notes(&self) {
+        for note in self.ci.take_notes() {
+            self.talk(&format!("note: {note}"));
+        }
+        let retries = self.ci.usage().retries;
+        if retries > 0 {
+            self.talk(&format!("note: {retries} requests had to be sent again"));
+        }
+    }
+
+    /// Talk on stderr, unless it is to be quiet.
+    pub(crate) fn talk(&self, line: &str) {
+        if !self.global.quiet {
+            failure::say(line);
+        }
+    }
+}
+
+/// The repository that a link's name means: by its own name, or by Treeherder's.
+fn repo_of(ci: &CiConfig, named: &str) -> Option<String> {
+    let by_project = ci
+        .repos
+        .iter()
+        .find(|(_, repo)| repo.treeherder_project.as_deref() == Some(named))
+        .map(|(name, _)| name.clone());
+    by_project.or_else(|| Some(named.to_owned()))
+}
+
+/// A config that points at simulated servers. The credentials are no secret: they open nothing
+/// but the simulation.
+pub(crate) fn demo_config(urls: &Urls, credentials: &str) -> String {
+    let Urls {
+        hg,
+        treeherder,
+        taskcluster,
+        ..
+    } = urls;
+    let command = serde_json::json!(["echo", credentials]);
+    format!(
+        r#"default_ci = "demo"
+
+[ci.demo]
+kind = "taskcluster"
+root_url = "{taskcluster}"
+treeherder_url = "{treeherder}"
+poll_seconds = 0.5
+credentials_command = {command}
+
+[ci.demo.repos.autoland]
+pushlog = "hg"
+url = "{hg}/integration/autoland"
+merges_from = ["mozilla-central"]
+
+[ci.demo.repos.mozilla-central]
+pushlog = "hg"
+url = "{hg}/mozilla-central"
+merges_from = ["autoland"]
+
+# The same pushes as autoland's, read from Treeherder as for a repository without a pushlog.
+[ci.demo.repos.autoland-treeherder]
+pushlog = "treeherder"
+treeherder_project = "autoland"
+"#
+    )
+}
+
+/// The world that `--ci demo` and `mozci demo` have.
+pub(crate) fn demo_world(seed: u64, pushes: u32) -> WorldConfig {
+    WorldConfig {
+        seed,
+        pushes,
+        ..WorldConfig::default()
+    }
+}

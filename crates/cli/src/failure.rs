@@ -1,0 +1,49 @@
+//! Errors for people, and the exit statuses.
+
+use std::io::Write;
+
+use mozci_engine::{Error, Kind};
+
+/// Prints an error with what caused it, and gives its exit status.
+pub(crate) fn report(error: &Error) -> u8 {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!("\n  because {cause}"));
+        source = cause.source();
+    }
+    if let Some(hint) = hint(error) {
+        text.push_str(&format!("\n  {hint}"));
+    }
+    say(&format!("error: {text}"));
+    status(error.kind())
+}
+
+fn hint(error: &Error) -> Option<&'static str> {
+    match (error, error.kind()) {
+        (Error::Service { .. }, Kind::Service) => {
+            Some("nothing was sent; run the command again when the service is well")
+        }
+        (Error::Service { .. }, Kind::NotAllowed) => {
+            Some("check the credentials, and the scopes that they have")
+        }
+        _ => None,
+    }
+}
+
+/// The exit status of a kind of error.
+pub(crate) fn status(kind: Kind) -> u8 {
+    match kind {
+        Kind::Usage => 2,
+        Kind::Service => 3,
+        Kind::NotAllowed => 4,
+        Kind::NotFound => 5,
+        Kind::Guard => 6,
+        Kind::Interrupted => 130,
+    }
+}
+
+/// A line on stderr. That stderr is closed is no reason to stop.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}

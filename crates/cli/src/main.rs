@@ -1,0 +1,14 @@
+//! The program `mozci`.
+
+mod act;
+mod app;
+mod commands;
+mod context;
+mod failure;
+mod range_args;
+mod show;
+mod stats;
+
+fn main() -> std::process::ExitCode {
+    app::main()
+}

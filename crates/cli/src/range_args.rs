@@ -1,0 +1,98 @@
+//! RANGE on a command line.
+
+use std::num::NonZeroU32;
+
+use clap::ArgGroup;
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::time::At;
+
+/// Which pushes are asked about: a revision and how far around it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group = ArgGroup::new("reach").args(["from_rev", "back_revisions", "delta", "since"]))]
+pub(crate) struct RangeArgs {
+    /// A push: `tip`, a hash of Mercurial's or Git's (short or full), a push id, a task id, or a
+    /// Treeherder or Taskcluster URL
+    #[arg(long, default_value = "tip", value_name = "REV")]
+    pub(crate) rev: RevisionSpec,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+/// How far around the revision.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ReachArgs {
+    /// Back to this push, which is included
+    #[arg(long, value_name = "REV")]
+    from_rev: Option<RevisionSpec>,
+    /// So many pushes before it, and the push itself
+    #[arg(long, value_name = "N")]
+    back_revisions: Option<u32>,
+    /// So many pushes before and so many after it
+    #[arg(long, value_name = "N")]
+    delta: Option<u32>,
+    /// Every push since: YYYY-MM-DD, or YYYY-MM-DDTHH:MM (UTC)
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    since: Option<At>,
+    /// Only every so many pushes, counted from REV; both ends are kept
+    #[arg(long, alias = "skips", value_name = "K", default_value = "1")]
+    pub(crate) every: NonZeroU32,
+}
+
+impl ReachArgs {
+    /// What was asked for; `otherwise` where nothing was.
+    pub(crate) fn reach(&self, otherwise: Reach) -> Reach {
+        match (&self.from_rev, self.back_revisions, self.delta, self.since) {
+            (Some(from), ..) => Reach::From(from.clone()),
+            (_, Some(count), ..) => Reach::Back(count),
+            (_, _, Some(count), _) => Reach::Delta(count),
+            (.., Some(since)) => Reach::Since(since),
+            _ => otherwise,
+        }
+    }
+
+    /// Whether any of them was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.reach(Reach::Single) != Reach::Single
+    }
+
+    /// Whether pushes after the revision are asked about.
+    pub(crate) fn looks_ahead(&self) -> bool {
+        self.delta.is_some()
+    }
+}
+
+impl RangeArgs {
+    /// The range; `otherwise` is how far it goes where nothing is said.
+    pub(crate) fn spec(&self, otherwise: Reach) -> RangeSpec {
+        RangeSpec {
+            rev: self.rev.clone(),
+            reach: self.reach.reach(otherwise),
+            every: self.reach.every,
+        }
+    }
+
+    /// The repository that the revision's link names.
+    pub(crate) fn named_repo(&self) -> Option<String> {
+        named_repo(&self.rev)
+    }
+}
+
+/// The repository that a revision's link names.
+pub(crate) fn named_repo(rev: &RevisionSpec) -> Option<String> {
+    match rev {
+        RevisionSpec::InRepo { repo, .. } => Some(repo.clone()),
+        _ => None,
+    }
+}
+
+fn date(text: &str) -> Result<At, String> {
+    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .map(|d| d.and_time(chrono::NaiveTime::MIN));
+    let minute =
+        chrono::NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%Y-%m-%dT%H:%M");
+    let at = day
+        .or(minute)
+        .map_err(|_| format!("{text:?} is no date: write 2026-01-31, or 2026-01-31T14:00 (UTC)"))?;
+    Ok(At(at.and_utc().timestamp()))
+}

@@ -1,0 +1,212 @@
+//! Pushes by jobs as a table.
+
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width, presets};
+use mozci_core::push::Push;
+use mozci_core::run::State;
+use mozci_core::time::At;
+use mozci_engine::flow::Matrix;
+
+use super::out::Out;
+use super::words::{age, mark, marks};
+
+/// Columns before the jobs': push, revision, when, author, with their gaps.
+const HEAD: usize = 48;
+
+/// Shows the matrix: by name where the names fit, by number with a legend where they don't, and as
+/// counts where even the numbers are too many.
+pub(crate) fn show_matrix(
+    out: &mut Out,
+    pushes: &[&Push],
+    rows: &[usize],
+    matrix: &Matrix,
+    now: At,
+) {
+    let room = out.width.saturating_sub(HEAD);
+    let names: Vec<String> = matrix
+        .jobs
+        .iter()
+        .map(|(job, p)| short(job.as_str(), p.as_str()))
+        .collect();
+    let named: usize = names
+        .iter()
+        .map(|name| name.chars().count().max(4) + 2)
+        .sum();
+    let widest = widest_cell(rows, matrix);
+    if named <= room {
+        grid(out, pushes, rows, matrix, now, Some(&names));
+    } else if matrix.jobs.len() * (widest.max(2) + 2) <= room && matrix.jobs.len() <= 40 {
+        grid(out, pushes, rows, matrix, now, None);
+        for (i, (job, _)) in matrix.jobs.iter().enumerate() {
+            out.line(&format!(" {:>2}  {job}", i + 1));
+        }
+    } else {
+        counts(out, pushes, rows, matrix, now);
+    }
+    out.line(&legend(matrix));
+}
+
+fn short(job: &str, platform: &str) -> String {
+    let prefix = format!("test-{platform}-");
+    job.strip_prefix(&prefix).unwrap_or(job).to_owned()
+}
+
+fn widest_cell(rows: &[usize], matrix: &Matrix) -> usize {
+    let jobs = 0..matrix.jobs.len() as u32;
+    rows.iter()
+        .flat_map(|row| jobs.clone().map(|job| matrix.cell(*row, job).len()))
+        .max()
+        .unwrap_or(1)
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+fn head(push: &Push, now: At) -> Vec<Cell> {
+    let author: String = push
+        .author
+        .split('@')
+        .next()
+        .unwrap_or("")
+        .chars()
+        .take(12)
+        .collect();
+    vec![
+        Cell::new(push.id).set_alignment(CellAlignment::Right),
+        Cell::new(push.revision.short()),
+        Cell::new(age(now, push.date)).set_alignment(CellAlignment::Right),
+        Cell::new(author),
+    ]
+}
+
+fn grid(
+    out: &mut Out,
+    pushes: &[&Push],
+    rows: &[usize],
+    matrix: &Matrix,
+    now: At,
+    names: Option<&[String]>,
+) {
+    let mut table = table();
+    if names.is_some() {
+        let mut platforms: Vec<String> = vec![String::new(); 4];
+        let mut last = "";
+        for (_, platform) in &matrix.jobs {
+            platforms.push(if platform.as_str() == last {
+                String::new()
+            } else {
+                platform.to_string()
+            });
+            last = platform.as_str();
+        }
+        table.add_row(platforms);
+    }
+    let mut header: Vec<String> = ["push", "revision", "when", "author"]
+        .map(String::from)
+        .into();
+    header.extend((0..matrix.jobs.len()).map(|i| match names {
+        Some(names) => names[i].clone(),
+        None => (i + 1).to_string(),
+    }));
+    table.add_row(header);
+    for (push, row) in pushes.iter().zip(rows) {
+        let mut cells = head(push, now);
+        for job in 0..matrix.jobs.len() as u32 {
+            let (text, _) = marks(matrix.cell(*row, job).iter().map(|(_, run)| run));
+            cells.push(Cell::new(strip(&text)));
+        }
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(4) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(4)));
+    }
+    for line in table.lines() {
+        out.line(&coloured(&line));
+    }
+}
+
+/// The table counts columns by itself and must not see the colours; they come in afterwards.
+fn strip(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn coloured(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for c in line.chars() {
+        let colour = match c {
+            '✓' => Some(anstyle::AnsiColor::Green),
+            '✗' | '✘' => Some(anstyle::AnsiColor::Red),
+            '▸' | '◌' => Some(anstyle::AnsiColor::Cyan),
+            '↻' | '⧖' => Some(anstyle::AnsiColor::Magenta),
+            _ => None,
+        };
+        match colour {
+            None => text.push(c),
+            Some(colour) => {
+                let style = anstyle::Style::new().fg_color(Some(colour.into()));
+                text.push_str(&format!("{style}{c}{style:#}"));
+            }
+        }
+    }
+    text
+}
+
+/// Counts of states a push, where the jobs are too many for a column each.
+fn counts(out: &mut Out, pushes: &[&Push], rows: &[usize], matrix: &Matrix, now: At) {
+    let states = seen_states(matrix);
+    let mut table = table();
+    let mut header: Vec<Cell> = ["push", "revision", "when", "author", "runs"]
+        .into_iter()
+        .map(Cell::new)
+        .collect();
+    header.extend(states.iter().map(|state| {
+        Cell::new(format!("{} {}", mark(state), state.word())).set_alignment(CellAlignment::Right)
+    }));
+    table.add_row(header);
+    for (push, row) in pushes.iter().zip(rows) {
+        let runs = &matrix.rows[*row];
+        let mut cells = head(push, now);
+        cells.push(Cell::new(runs.len()).set_alignment(CellAlignment::Right));
+        for state in &states {
+            let count = runs
+                .iter()
+                .filter(|(_, run)| run.state.word() == state.word())
+                .count();
+            let text = if count == 0 {
+                "·".to_owned()
+            } else {
+                count.to_string()
+            };
+            cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
+        }
+        table.add_row(cells);
+    }
+    for line in table.lines() {
+        out.line(&line);
+    }
+    out.line(&format!(
+        " {} jobs are too many for a column each: narrow them with --include TEXT, or take --json",
+        matrix.jobs.len()
+    ));
+}
+
+fn seen_states(matrix: &Matrix) -> Vec<State> {
+    let mut states: Vec<State> = Vec::new();
+    for (_, run) in matrix.rows.iter().flatten() {
+        if !states.iter().any(|known| known.word() == run.state.word()) {
+            states.push(run.state.clone());
+        }
+    }
+    states.sort();
+    states
+}
+
+fn legend(matrix: &Matrix) -> String {
+    let words: Vec<String> = seen_states(matrix)
+        .iter()
+        .map(|s| format!("{} {}", mark(s), s.word()))
+        .collect();
+    format!(" {}  · not run   a mark a run", words.join("  "))
+}

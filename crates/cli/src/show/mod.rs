@@ -1,0 +1,13 @@
+//! Text and JSON out.
+
+mod json;
+mod matrix;
+mod out;
+mod plan;
+mod words;
+
+pub(crate) use json::{push_json, top};
+pub(crate) use matrix::show_matrix;
+pub(crate) use out::Out;
+pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result};
+pub(crate) use words::{age, judgement, plural};

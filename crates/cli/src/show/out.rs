@@ -1,0 +1,50 @@
+//! Standard output.
+
+use std::io::{IsTerminal, Write};
+
+use mozci_engine::Error;
+use serde_json::Value;
+
+use crate::app::Global;
+
+/// Where the answer goes.
+pub(crate) struct Out {
+    stream: anstream::AutoStream<std::io::Stdout>,
+    /// Columns that a line may have.
+    pub(crate) width: usize,
+    /// Whether the answer is one JSON object.
+    pub(crate) json: bool,
+}
+
+impl Out {
+    pub(crate) fn stdout(global: &Global) -> Self {
+        let stdout = std::io::stdout();
+        let terminal = stdout
+            .is_terminal()
+            .then(terminal_size::terminal_size)
+            .flatten();
+        let width = terminal.map_or(120, |(terminal_size::Width(columns), _)| {
+            usize::from(columns)
+        });
+        Self {
+            stream: anstream::AutoStream::auto(stdout),
+            width: width.max(60),
+            json: global.json,
+        }
+    }
+
+    /// A line of text; nothing where JSON is asked for. A reader that has gone away is no error.
+    pub(crate) fn line(&mut self, line: &str) {
+        if !self.json {
+            let _ = writeln!(self.stream, "{}", line.trim_end());
+        }
+    }
+
+    /// The one JSON object.
+    pub(crate) fn object(&mut self, value: &Value) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::Odd(e.to_string()))?;
+        let _ = writeln!(self.stream, "{text}");
+        let _ = self.stream.flush();
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Plans, and what became of them.
+
+use mozci_core::plan::{LeftOut, Plan};
+use mozci_engine::flow::{AskResult, Outcome};
+use mozci_engine::store::AskState;
+
+use super::out::Out;
+use super::words::{machine_time, mark, plural};
+
+/// What a plan comes to, in a few lines.
+pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) {
+    let runs = plan.runs() as usize;
+    if runs > 0 {
+        let cost = match plan.estimate.machine_minutes {
+            Some(minutes) => format!(
+                "about {} of machine time (median of {})",
+                machine_time(minutes),
+                plural(plan.estimate.samples, "run")
+            ),
+            None => "machine time unknown: nothing of the kind has ended yet".to_owned(),
+        };
+        let builds = match plan.estimate.builds {
+            0 => String::new(),
+            builds => format!(" and {}", plural(builds as usize, "build")),
+        };
+        let (used, limit) = budget;
+        out.line(&format!(
+            "{}{builds} on {}, {cost}; budget {limit} runs a day, {used} used",
+            plural(runs, "run"),
+            plural(plan.requests.len(), "push"),
+        ));
+        out.line("as action `add-new-jobs` of each push's decision task");
+    }
+    for waiting in &plan.waits_for {
+        out.line(&format!(
+            "  push {}  {} is under way: asked for once it is there (with --wait)",
+            waiting.push.id, waiting.build
+        ));
+    }
+}
+
+/// What was left out after the plan was shown.
+pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
+    for entry in left_out {
+        out.line(&format!(
+            "  push {}  left out: {}",
+            entry.push.id, entry.why
+        ));
+    }
+}
+
+/// What became of one asking.
+pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
+    let text = match &result.state {
+        AskState::Recorded => "recorded".to_owned(),
+        AskState::Sent { task } => {
+            format!(
+                "asked for {}: action task {task}",
+                plural(result.times as usize, "run")
+            )
+        }
+        AskState::NotSent { detail } => format!("not asked for: {detail}"),
+        AskState::Uncertain { detail } => format!(
+            "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until the hook's record tells, run the command again in a minute (asking {})",
+            result.id.as_str()
+        ),
+    };
+    out.line(&format!("  push {}  {text}", result.push.id));
+}
+
+/// Where something that was asked for stands.
+pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome) {
+    let text = if outcome.runs.is_empty() {
+        let done = if outcome.done && outcome.action_state.is_good() {
+            ", and created nothing of this job"
+        } else {
+            ""
+        };
+        format!("action task {}{done}", outcome.action_state.word())
+    } else {
+        let runs: Vec<String> = outcome
+            .runs
+            .iter()
+            .map(|run| format!("{} {}", mark(&run.state), run.state.word()))
+            .collect();
+        runs.join(", ")
+    };
+    let blocked = match &outcome.blocked_by {
+        Some(what) => format!("; it will never run: {what}"),
+        None => String::new(),
+    };
+    out.line(&format!("  push {}  {text}{blocked}", outcome.push.id));
+}

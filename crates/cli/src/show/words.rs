@@ -1,0 +1,95 @@
+//! Small words.
+
+use anstyle::{AnsiColor, Style};
+use mozci_core::judge::Judgement;
+use mozci_core::run::{Run, State};
+use mozci_core::time::At;
+
+/// How long ago something was, in one unit.
+pub(crate) fn age(now: At, then: At) -> String {
+    let seconds = now.since(then).max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// `1 run`, `2 runs`.
+pub(crate) fn plural(count: usize, one: &str) -> String {
+    let (stem, ending) = match one.strip_suffix("push") {
+        Some(_) => (one, "es"),
+        None => (one, "s"),
+    };
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {stem}{ending}")
+    }
+}
+
+/// Minutes of machine time for people.
+pub(crate) fn machine_time(minutes: u64) -> String {
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// What a judgement says, in words.
+pub(crate) fn judgement(judgement: Judgement) -> String {
+    match judgement {
+        Judgement::Good { passed } => format!("passed {passed} of {passed}"),
+        Judgement::Bad { failed } => format!("failed {failed} of {failed}"),
+        Judgement::Mixed { passed, failed } => {
+            format!("mixed, failed {failed} of {}", passed + failed)
+        }
+        Judgement::Waiting => "waiting".to_owned(),
+        Judgement::NoEvidence => "no evidence".to_owned(),
+        Judgement::NotRun => "not run".to_owned(),
+    }
+}
+
+/// A state's mark; each differs from the others in shape, so that no colour is needed.
+pub(crate) fn mark(state: &State) -> &'static str {
+    match state {
+        State::Passed => "✓",
+        State::Warnings => "w",
+        State::Failed => "✗",
+        State::Busted => "✘",
+        State::Exception => "!",
+        State::Running => "▸",
+        State::Pending => "◌",
+        State::Unscheduled => "⌫",
+        State::Coalesced => "⇣",
+        State::Cancelled => "⊘",
+        State::Retried => "↻",
+        State::Skipped => "–",
+        State::Expired => "⧖",
+        State::Unknown(_) => "?",
+    }
+}
+
+/// The marks of runs, one each, and how many columns they take.
+pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> (String, usize) {
+    let mut text = String::new();
+    let mut width = 0;
+    for run in runs {
+        let colour = match &run.state {
+            State::Passed | State::Warnings => Some(AnsiColor::Green),
+            State::Failed | State::Busted => Some(AnsiColor::Red),
+            State::Exception | State::Expired | State::Retried => Some(AnsiColor::Magenta),
+            State::Running | State::Pending => Some(AnsiColor::Cyan),
+            _ => None,
+        };
+        let style = Style::new().fg_color(colour.map(Into::into));
+        text.push_str(&format!("{style}{}{style:#}", mark(&run.state)));
+        width += 1;
+    }
+    if width == 0 {
+        ("·".to_owned(), 1)
+    } else {
+        (text, width)
+    }
+}

@@ -1,0 +1,74 @@
+//! What a command cost.
+
+use std::time::Instant;
+
+use mozci_engine::Error;
+use nix::sys::resource::{UsageWho, getrusage};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure;
+
+/// Counts from the program's start.
+#[derive(Debug)]
+pub(crate) struct Stats {
+    started: Instant,
+}
+
+/// The costs, under the names that every output has for them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Costs {
+    wall_ms: u64,
+    cpu_ms: u64,
+    http_requests: u64,
+    http_bytes: u64,
+    http_retries: u64,
+    cache_hits: u64,
+    longest_chain: u64,
+    peak_rss_kib: u64,
+}
+
+impl Stats {
+    pub(crate) fn new(started: Instant) -> Self {
+        Self { started }
+    }
+
+    /// The costs so far. With a simulated CI inside the program its own work counts, too.
+    pub(crate) fn costs(&self, context: &Context) -> Costs {
+        let usage = context.ci.usage();
+        let own = getrusage(UsageWho::RUSAGE_SELF).ok();
+        let millis = |time: nix::sys::time::TimeVal| {
+            u64::try_from(time.tv_sec() * 1000 + time.tv_usec() / 1000).unwrap_or(0)
+        };
+        Costs {
+            wall_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cpu_ms: own.map_or(0, |own| millis(own.user_time()) + millis(own.system_time())),
+            http_requests: usage.requests,
+            http_bytes: usage.bytes,
+            http_retries: usage.retries,
+            cache_hits: usage.cache_hits,
+            longest_chain: usage.longest_chain,
+            peak_rss_kib: own.map_or(0, |own| u64::try_from(own.max_rss()).unwrap_or(0)),
+        }
+    }
+
+    /// The costs for the JSON object, where they were asked for.
+    pub(crate) fn json(&self, context: &Context) -> Result<Option<serde_json::Value>, Error> {
+        if !context.global.stats {
+            return Ok(None);
+        }
+        let value = serde_json::to_value(self.costs(context));
+        value
+            .map(Some)
+            .map_err(|error| Error::Odd(error.to_string()))
+    }
+
+    /// The costs as a line on stderr, where they were asked for.
+    pub(crate) fn say(&self, context: &Context) {
+        if context.global.stats
+            && let Ok(line) = serde_json::to_string(&self.costs(context))
+        {
+            failure::say(&line);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The Mercurial server and its pushlog.
+
+mod pushlog;
+mod wire;
+
+pub use pushlog::{HgError, PushPage, Pushlog};

@@ -1,0 +1,121 @@
+//! What can go wrong with a request.
+
+use std::fmt;
+
+/// A request that brought no answer that could be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{problem} ({method} {url})")]
+pub struct HttpError {
+    /// What went wrong.
+    pub problem: Problem,
+    /// The method.
+    pub method: &'static str,
+    /// Where to, without credentials.
+    pub url: String,
+}
+
+/// The ways in which a request goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The server says that there is no such thing, in these words.
+    NotFound(String),
+    /// The server refuses: credentials or scopes, in its words.
+    Forbidden {
+        /// 401 or 403.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// Any other status that is no success, with the beginning of what came along.
+    Status {
+        /// The status.
+        status: u16,
+        /// The server's words, or the beginning of its page.
+        message: String,
+    },
+    /// Nothing could be sent: the connection was refused, or the name not found.
+    Connect(String),
+    /// Nothing came within the time.
+    Timeout,
+    /// The connection broke while the answer was read.
+    Broken(String),
+    /// The answer is larger than is believed of such an answer.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Something else came where JSON was promised.
+    NotJson {
+        /// What the server calls it.
+        content_type: String,
+        /// How it begins.
+        start: String,
+    },
+    /// JSON came, but not of the promised shape.
+    Shape(String),
+}
+
+impl HttpError {
+    /// Whether the thing asked for is not there, as opposed to not to be had now.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.problem, Problem::NotFound(_))
+    }
+
+    /// Whether the same request may well succeed later.
+    pub fn is_passing(&self) -> bool {
+        match &self.problem {
+            Problem::Status { status, .. } => *status == 429 || *status >= 500,
+            Problem::Connect(_) | Problem::Timeout | Problem::Broken(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(text) if text.is_empty() => f.write_str("the server has no such thing"),
+            Self::NotFound(text) => write!(f, "the server says: {text}"),
+            Self::Forbidden { status, message } => {
+                write!(f, "the server refuses with {status}: {message}")
+            }
+            Self::Status { status, message } => {
+                write!(f, "the server answered {status}: {message}")
+            }
+            Self::Connect(reason) => write!(f, "no connection to the server: {reason}"),
+            Self::Timeout => f.write_str("the server did not answer in time"),
+            Self::Broken(reason) => write!(f, "the answer broke off: {reason}"),
+            Self::TooLarge { limit } => {
+                write!(f, "the answer is larger than {} MiB", limit / (1 << 20))
+            }
+            Self::NotJson {
+                content_type,
+                start,
+            } => {
+                let kind = if content_type.is_empty() {
+                    "no content type"
+                } else {
+                    content_type
+                };
+                write!(
+                    f,
+                    "the server answered {kind} where JSON was promised: {start:?}"
+                )
+            }
+            Self::Shape(reason) => write!(f, "the answer has not the promised shape: {reason}"),
+        }
+    }
+}
+
+/// The beginning of a text from outside, on one line, without control characters.
+pub(crate) fn beginning(text: &str) -> String {
+    let mut short: String = text
+        .chars()
+        .take(200)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,116 @@
+//! Counting: what the questions cost.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// When a request was sent and when its answer was there.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Sent.
+    pub from: Instant,
+    /// Answered.
+    pub until: Instant,
+}
+
+/// Counts requests. Shared by every client of a program.
+#[derive(Debug, Default)]
+pub struct Meter {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    spans: Vec<Span>,
+    bytes: u64,
+    retries: u64,
+    cache_hits: u64,
+}
+
+/// What was counted so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests sent, retries and redirects included.
+    pub requests: u64,
+    /// Bytes of the answers' bodies, after decompression.
+    pub bytes: u64,
+    /// Requests that had to be sent again.
+    pub retries: u64,
+    /// Questions that the disk answered.
+    pub cache_hits: u64,
+    /// The longest chain of requests each of which was sent after the one before had its answer.
+    pub longest_chain: u64,
+}
+
+impl Meter {
+    /// Counts one request and its answer's size.
+    pub fn request(&self, from: Instant, bytes: usize) {
+        let mut inner = self.inner();
+        inner.spans.push(Span {
+            from,
+            until: Instant::now(),
+        });
+        inner.bytes += bytes as u64;
+    }
+
+    /// Counts a request that has to be sent again.
+    pub fn retry(&self) {
+        self.inner().retries += 1;
+    }
+
+    /// Counts questions that the disk answered.
+    pub fn cache_hits(&self, hits: u64) {
+        self.inner().cache_hits += hits;
+    }
+
+    /// What was counted so far.
+    pub fn usage(&self) -> Usage {
+        let inner = self.inner();
+        Usage {
+            requests: inner.spans.len() as u64,
+            bytes: inner.bytes,
+            retries: inner.retries,
+            cache_hits: inner.cache_hits,
+            longest_chain: longest_chain(&inner.spans),
+        }
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The most spans of which none overlaps another: always take the one that ends first.
+fn longest_chain(spans: &[Span]) -> u64 {
+    let mut spans = spans.to_vec();
+    spans.sort_by_key(|span| span.until);
+    let mut chain = 0;
+    let mut free_from = None;
+    for span in spans {
+        if free_from.is_none_or(|free| span.from >= free) {
+            chain += 1;
+            free_from = Some(span.until);
+        }
+    }
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_longest_chain_is_of_requests_that_waited_for_each_other() {
+        let start = Instant::now();
+        let span = |from, until| Span {
+            from: start + Duration::from_millis(from),
+            until: start + Duration::from_millis(until),
+        };
+        assert_eq!(longest_chain(&[]), 0);
+        assert_eq!(longest_chain(&[span(0, 10), span(0, 12), span(5, 20)]), 1);
+        assert_eq!(
+            longest_chain(&[span(0, 10), span(10, 20), span(0, 30), span(21, 30)]),
+            3
+        );
+    }
+}

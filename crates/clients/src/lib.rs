@@ -1,0 +1,10 @@
+//! mozci's clients, one folder an outside system.
+//!
+//! *Invariant:* a client translates and never decides. A service's shapes (`wire.rs`) don't leave
+//! its folder. A client takes a base URL, credentials and the shared HTTP settings; no host stands
+//! in code.
+
+pub mod hg;
+pub mod http;
+pub mod taskcluster;
+pub mod treeherder;

@@ -1,0 +1,224 @@
+//! `actions.json`: the way a user asks for jobs.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The actions of a push.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Actions {
+    /// The entries, in the file's order.
+    actions: Vec<Action>,
+    /// Variables that payloads may refer to.
+    #[serde(default)]
+    variables: Map<String, Value>,
+    /// The format's version.
+    version: u64,
+}
+
+/// One action.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    /// Its name; several entries may share one.
+    pub name: String,
+    kind: String,
+    /// Tag sets of which one must be part of the task's tags; none for actions on the push.
+    #[serde(default)]
+    context: Vec<BTreeMap<String, String>>,
+    /// What the input must be.
+    #[serde(default)]
+    schema: Option<Value>,
+    #[serde(default)]
+    hook_group_id: Option<String>,
+    #[serde(default)]
+    hook_id: Option<String>,
+    #[serde(default)]
+    hook_payload: Value,
+}
+
+/// An action ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// The hook's group.
+    pub hook_group_id: String,
+    /// The hook.
+    pub hook_id: String,
+    /// The body as it is sent.
+    pub payload: Value,
+}
+
+/// Why an action cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// The file has no such action for this.
+    #[error("the push's actions.json offers no {name:?} ({known})")]
+    Absent {
+        /// What was looked for.
+        name: String,
+        /// What there is, in words.
+        known: String,
+    },
+    /// The action takes no labels, or no `times`, so that it cannot be used for this.
+    #[error("the action {name:?} does not take what is needed: {reason}")]
+    Unfit {
+        /// The action.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The action's own schema refuses the input.
+    #[error("the action {name:?} refuses its input: {reason}")]
+    Refused {
+        /// The action.
+        name: String,
+        /// The schema's words.
+        reason: String,
+    },
+    /// The payload's template cannot be rendered.
+    #[error("the payload of the action {name:?} cannot be rendered: {reason}")]
+    Template {
+        /// The action.
+        name: String,
+        /// JSON-e's words.
+        reason: String,
+    },
+    /// The file is of a version that nobody knew yet.
+    #[error("actions.json is of version {0}, and only version 1 is understood")]
+    Version(u64),
+}
+
+impl Actions {
+    /// The first action of a name that fits a task with these tags; `None` for the push itself.
+    ///
+    /// # Errors
+    /// [`ActionError::Absent`], [`ActionError::Version`].
+    pub fn find(
+        &self,
+        name: &str,
+        tags: Option<&BTreeMap<String, String>>,
+    ) -> Result<&Action, ActionError> {
+        if self.version != 1 {
+            return Err(ActionError::Version(self.version));
+        }
+        let found = self.actions.iter().find(|action| {
+            action.name == name && action.kind == "hook" && fits(&action.context, tags)
+        });
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.actions.iter().map(|a| a.name.as_str()).collect();
+            let known = if names.contains(&name) {
+                "there is one, but its context does not fit".to_owned()
+            } else {
+                format!("it offers {}", names.join(", "))
+            };
+            ActionError::Absent {
+                name: name.to_owned(),
+                known,
+            }
+        })
+    }
+
+    /// Renders an action's payload for its hook, after its schema has accepted the input.
+    ///
+    /// # Errors
+    /// [`ActionError::Refused`], [`ActionError::Template`], [`ActionError::Unfit`].
+    pub fn render(
+        &self,
+        action: &Action,
+        group: &str,
+        task: Option<&str>,
+        input: &Value,
+    ) -> Result<Rendered, ActionError> {
+        let name = || action.name.clone();
+        if let Some(schema) = &action.schema {
+            let refused = |reason: String| ActionError::Refused {
+                name: name(),
+                reason,
+            };
+            let validator =
+                jsonschema::validator_for(schema).map_err(|error| refused(error.to_string()))?;
+            let errors: Vec<String> = validator
+                .iter_errors(input)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            if !errors.is_empty() {
+                return Err(refused(errors.join("; ")));
+            }
+        }
+        let mut context = self.variables.clone();
+        context.insert("input".into(), input.clone());
+        context.insert("taskGroupId".into(), json!(group));
+        context.insert("taskId".into(), json!(task));
+        let payload =
+            json_e::render(&action.hook_payload, &Value::Object(context)).map_err(|error| {
+                ActionError::Template {
+                    name: name(),
+                    reason: error.to_string(),
+                }
+            })?;
+        let hook = action.hook_group_id.clone().zip(action.hook_id.clone());
+        let Some((hook_group_id, hook_id)) = hook else {
+            return Err(ActionError::Unfit {
+                name: name(),
+                reason: "it names no hook".into(),
+            });
+        };
+        Ok(Rendered {
+            hook_group_id,
+            hook_id,
+            payload,
+        })
+    }
+}
+
+impl Action {
+    /// Inputs that ask for `times` runs of a label, as few as the action's schema allows: schemas
+    /// differ between trees and years and forbid extra keys.
+    ///
+    /// # Errors
+    /// [`ActionError::Unfit`] where it takes no labels.
+    pub fn inputs_for(&self, label: &str, times: u32) -> Result<Vec<(u32, Value)>, ActionError> {
+        let unfit = |reason: &str| ActionError::Unfit {
+            name: self.name.clone(),
+            reason: reason.to_owned(),
+        };
+        let schema = self
+            .schema
+            .as_ref()
+            .ok_or_else(|| unfit("it takes no input"))?;
+        let properties = schema["properties"].as_object();
+        let properties = properties.ok_or_else(|| unfit("its schema names no properties"))?;
+        if !properties.contains_key("tasks") {
+            return Err(unfit("its schema has no `tasks`"));
+        }
+        let most = match properties.get("times") {
+            None => 1,
+            Some(times) => times["maximum"]
+                .as_u64()
+                .map_or(u32::MAX, |most| most.max(1) as u32),
+        };
+        let mut left = times;
+        let mut inputs = Vec::new();
+        while left > 0 {
+            let now = left.min(most);
+            let mut input = json!({"tasks": [label]});
+            if properties.contains_key("times") {
+                input["times"] = json!(now);
+            }
+            inputs.push((now, input));
+            left -= now;
+        }
+        Ok(inputs)
+    }
+}
+
+/// Whether one of the tag sets is part of the tags; the empty list is for the push.
+fn fits(context: &[BTreeMap<String, String>], tags: Option<&BTreeMap<String, String>>) -> bool {
+    match tags {
+        None => context.is_empty(),
+        Some(tags) => context
+            .iter()
+            .any(|set| set.iter().all(|(key, value)| tags.get(key) == Some(value))),
+    }
+}

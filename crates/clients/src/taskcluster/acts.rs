@@ -1,0 +1,314 @@
+//! The deployment, and what is done to it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use mozci_core::ids::TaskId;
+use mozci_core::time::At;
+use serde_json::{Value, json};
+use taskcluster::{Auth, ClientBuilder, Credentials, Hooks, Retry};
+use url::Url;
+
+use super::actions::Rendered;
+use super::status::instant;
+use super::wire::LastFires;
+use crate::http::{Http, HttpError, Problem};
+
+/// Credentials of a Taskcluster client. Their token is in no output, log or error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TaskclusterCredentials {
+    /// The client.
+    pub client_id: String,
+    /// Its token.
+    pub access_token: String,
+    /// What makes temporary credentials out of the two.
+    pub certificate: Option<String>,
+}
+
+impl fmt::Debug for TaskclusterCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskclusterCredentials")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A Taskcluster deployment.
+#[derive(Clone)]
+pub struct Taskcluster {
+    pub(super) http: Http,
+    root: Url,
+    credentials: Option<TaskclusterCredentials>,
+}
+
+impl fmt::Debug for Taskcluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taskcluster")
+            .field("root", &self.root.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A hook that fired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Triggered {
+    /// It made this task.
+    Task(TaskId),
+    /// It declined to make one.
+    Declined,
+}
+
+/// One of a hook's latest fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fire {
+    /// The task that it made; `None` where it failed to.
+    pub task: Option<TaskId>,
+    /// When.
+    pub at: At,
+}
+
+/// Why an act brought no answer, told apart by what may have happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// The server never got the request: nothing happened.
+    #[error("nothing was sent: {0}")]
+    NotSent(String),
+    /// The server refused it: nothing happened.
+    #[error("the server refused it: {0}")]
+    Refused(String),
+    /// The server refused it for lack of credentials or scopes: nothing happened.
+    #[error("not allowed: {0}")]
+    Forbidden(String),
+    /// Whether it happened is not known.
+    #[error("no answer: {0}")]
+    Uncertain(String),
+}
+
+/// A hook's latest fires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fires {
+    /// The fires, newest first.
+    pub fires: Vec<Fire>,
+    /// Whether every fire since the instant that was asked about is among them. Only then does
+    /// the absence of one prove anything.
+    pub complete: bool,
+}
+
+impl Taskcluster {
+    /// The deployment at this root URL.
+    pub fn new(http: Http, root: Url, credentials: Option<TaskclusterCredentials>) -> Self {
+        Self {
+            http,
+            root,
+            credentials,
+        }
+    }
+
+    /// Whether there are credentials to act with.
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// A link to a task for people.
+    pub fn task_link(&self, task: TaskId) -> String {
+        format!("{}/tasks/{task}", self.root.as_str().trim_end_matches('/'))
+    }
+
+    /// A service's URL with these path segments, each encoded as a whole.
+    pub(super) fn url(&self, service: &str, segments: &[&str]) -> Result<Url, HttpError> {
+        let mut url = self.root.clone();
+        let bad = || HttpError {
+            problem: Problem::Connect("the root URL cannot be a base".into()),
+            method: "GET",
+            url: self.root.to_string(),
+        };
+        url.path_segments_mut()
+            .map_err(|()| bad())?
+            .pop_if_empty()
+            .extend(["api", service, "v1"])
+            .extend(segments);
+        Ok(url)
+    }
+
+    fn builder(&self, retries: usize) -> ClientBuilder {
+        // An act is never retried by itself: a hook that was triggered twice fires twice.
+        let retry = Retry {
+            retries,
+            ..Retry::default()
+        };
+        let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))
+            .retry(retry)
+            .timeout(Duration::from_secs(30));
+        if let Some(credentials) = &self.credentials {
+            builder = builder.credentials(Credentials {
+                client_id: credentials.client_id.clone(),
+                access_token: credentials.access_token.clone(),
+                certificate: credentials.certificate.clone(),
+            });
+        }
+        builder
+    }
+
+    /// Triggers a hook, once, whatever comes back.
+    ///
+    /// # Errors
+    /// [`ActError`], told apart by what may have happened.
+    pub async fn trigger_hook(&self, act: &Rendered) -> Result<Triggered, ActError> {
+        let hooks =
+            Hooks::new(self.builder(0)).map_err(|error| ActError::NotSent(error.to_string()))?;
+        let started = Instant::now();
+        let answer = hooks
+            .triggerHook(&act.hook_group_id, &act.hook_id, &act.payload)
+            .await;
+        self.http.meter().request(started, 0);
+        let answer = answer.map_err(|error| act_error(&error))?;
+        match answer
+            .get("taskId")
+            .or_else(|| answer.get("status")?.get("taskId"))
+        {
+            Some(id) => {
+                let id = id.as_str().and_then(|id| id.parse().ok());
+                // Something did fire, though the answer can't be read.
+                id.map(Triggered::Task).ok_or_else(|| {
+                    ActError::Uncertain("the answer names no task id that can be read".into())
+                })
+            }
+            None => Ok(Triggered::Declined),
+        }
+    }
+
+    /// A hook's latest fires, back to `since` or as far as the server goes.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn last_fires(
+        &self,
+        hook_group_id: &str,
+        hook_id: &str,
+        since: At,
+    ) -> Result<Fires, HttpError> {
+        let failed = |problem| HttpError {
+            problem,
+            method: "GET",
+            url: format!(
+                "{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires",
+                self.root
+            ),
+        };
+        let hooks = Hooks::new(self.builder(2))
+            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
+        let mut fires: Vec<Fire> = Vec::new();
+        let mut token: Option<String> = None;
+        // The service keeps a hundred fires or so of a hook; ten pages are more than enough.
+        for _ in 0..10 {
+            let started = Instant::now();
+            let answer = hooks
+                .listLastFires(hook_group_id, hook_id, token.as_deref(), None)
+                .await;
+            self.http.meter().request(started, 0);
+            let answer = answer.map_err(|error| failed(read_problem(&error)))?;
+            let page: LastFires = serde_json::from_value(answer)
+                .map_err(|error| failed(Problem::Shape(error.to_string())))?;
+            for entry in page.last_fires {
+                let at = instant(&entry.task_create_time)
+                    .ok_or_else(|| failed(Problem::Shape("taskCreateTime is no date".into())))?;
+                let made = entry.result.as_deref() != Some("error");
+                let task = entry
+                    .task_id
+                    .filter(|_| made)
+                    .and_then(|id| id.parse().ok());
+                fires.push(Fire { task, at });
+            }
+            token = page.continuation_token;
+            if token.is_none() || fires.last().is_some_and(|fire| fire.at < since) {
+                break;
+            }
+        }
+        let complete = token.is_none() || fires.last().is_some_and(|fire| fire.at < since);
+        fires.sort_by_key(|fire| std::cmp::Reverse(fire.at));
+        Ok(Fires { fires, complete })
+    }
+
+    /// The scopes that a set of scopes stands for, roles resolved.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn expand_scopes(&self, scopes: &[String]) -> Result<Vec<String>, HttpError> {
+        let failed = |problem| HttpError {
+            problem,
+            method: "POST",
+            url: format!("{}api/auth/v1/scopes/expand", self.root),
+        };
+        let auth = Auth::new(self.builder(2))
+            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
+        let started = Instant::now();
+        let answer = auth.expandScopes(&json!({"scopes": scopes})).await;
+        self.http.meter().request(started, 0);
+        let answer = answer.map_err(|error| failed(read_problem(&error)))?;
+        let expanded = answer["scopes"].as_array();
+        let expanded = expanded.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
+        Ok(expanded
+            .iter()
+            .filter_map(Value::as_str)
+            .map(String::from)
+            .collect())
+    }
+}
+
+/// Whether a set of scopes satisfies one: a scope that ends in `*` stands for all that begin so.
+pub fn satisfies(scopes: &[String], needed: &str) -> bool {
+    scopes.iter().any(|scope| match scope.strip_suffix('*') {
+        Some(prefix) => needed.starts_with(prefix),
+        None => scope == needed,
+    })
+}
+
+/// The HTTP error behind what the official client reports, and the server's words.
+fn parts(error: &anyhow::Error) -> (Option<&reqwest::Error>, String) {
+    let http = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    let words = error.to_string();
+    let words = words.split("\n---\n").next().unwrap_or(&words);
+    let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    (http, words.chars().take(600).collect())
+}
+
+fn act_error(error: &anyhow::Error) -> ActError {
+    let (http, words) = parts(error);
+    let Some(http) = http else {
+        return ActError::Uncertain(words);
+    };
+    match http.status().map(|status| status.as_u16()) {
+        Some(401 | 403) => ActError::Forbidden(words),
+        Some(status) if (400..500).contains(&status) => ActError::Refused(words),
+        // Whatever a proxy or a crashing service says, the hook may have fired before.
+        Some(status) => ActError::Uncertain(format!("the server answered {status}")),
+        None if http.is_connect() => ActError::NotSent("no connection to the server".into()),
+        None if http.is_timeout() => {
+            ActError::Uncertain("the server did not answer in time".into())
+        }
+        None => ActError::Uncertain("the connection broke".into()),
+    }
+}
+
+fn read_problem(error: &anyhow::Error) -> Problem {
+    let (http, words) = parts(error);
+    let Some(http) = http else {
+        return Problem::Broken(words);
+    };
+    match http.status().map(|status| status.as_u16()) {
+        Some(404) => Problem::NotFound(words),
+        Some(status @ (401 | 403)) => Problem::Forbidden {
+            status,
+            message: words,
+        },
+        Some(status) => Problem::Status {
+            status,
+            message: words,
+        },
+        None if http.is_timeout() => Problem::Timeout,
+        None if http.is_connect() => Problem::Connect(words),
+        None => Problem::Broken(words),
+    }
+}

@@ -1,0 +1,34 @@
+//! What can run on a push, from its full task graph.
+
+use std::collections::BTreeMap;
+
+use mozci_core::ids::TaskId;
+use serde::{Deserialize, Serialize};
+
+use super::acts::Taskcluster;
+use crate::http::HttpError;
+
+/// The labels of a push's full task graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskGraph(pub BTreeMap<String, GraphEntry>);
+
+/// One label of a task graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphEntry {
+    /// Its kind.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The labels that it depends on, under their edges' names: `build`.
+    #[serde(default)]
+    pub dependencies: BTreeMap<String, String>,
+}
+
+impl Taskcluster {
+    /// The full task graph of a decision task, reduced to what is read of it while it is parsed.
+    ///
+    /// # Errors
+    /// [`HttpError`]; too large where it is beyond the limit of a body.
+    pub async fn full_task_graph(&self, decision: TaskId) -> Result<TaskGraph, HttpError> {
+        self.artifact(decision, "public/full-task-graph.json").await
+    }
+}

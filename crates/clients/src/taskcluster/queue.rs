@@ -1,0 +1,267 @@
+//! Reads of the queue.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mozci_core::ids::{JobName, TaskId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::acts::Taskcluster;
+use super::status::TaskStatus;
+use super::wire::{Artifacts, Definition, Statuses};
+use crate::http::{HttpError, Problem};
+
+/// What a task is, as far as anything here needs it. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskDefinition {
+    /// The job's label.
+    pub label: String,
+    /// The group: on Firefox CI the push's decision task.
+    pub group: Option<String>,
+    /// What it waits for.
+    pub dependencies: Vec<String>,
+    /// Scopes that it runs with.
+    pub scopes: Vec<String>,
+    /// Its tags, by which actions choose tasks.
+    pub tags: BTreeMap<String, String>,
+    /// The repository and revision that it runs for.
+    pub push: Option<(String, String)>,
+    /// For an action task: what it was given.
+    pub action: Option<ActionContext>,
+}
+
+/// What an action task was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionContext {
+    /// The action's name.
+    pub name: String,
+    /// The user's input.
+    pub input: Value,
+    /// The task that it was asked for, if any.
+    pub task: Option<String>,
+}
+
+/// What an action asks for, as far as it concerns one job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asks {
+    /// So many runs on its own push.
+    Runs(u32),
+    /// So many runs on each of so many pushes before its own: the two-stage backfill.
+    Backfill {
+        /// How many pushes it goes back, at most.
+        depth: u32,
+        /// Runs on each.
+        times: u32,
+    },
+    /// Nothing of this job.
+    Nothing,
+}
+
+impl ActionContext {
+    /// What the action asks of a job, some of whose tasks are known by their ids.
+    pub fn asks(&self, job: &JobName, is_of_job: impl Fn(&str) -> bool) -> Asks {
+        let count = |value: &Value| {
+            value
+                .as_u64()
+                .map_or(1, |times| u32::try_from(times).unwrap_or(u32::MAX))
+        };
+        let times = count(&self.input["times"]);
+        let names_job = |labels: &Value| {
+            labels
+                .as_array()
+                .is_some_and(|l| l.iter().any(|l| l.as_str() == Some(job.as_str())))
+        };
+        let of_task = || self.task.as_deref().is_some_and(&is_of_job);
+        match self.name.as_str() {
+            "add-new-jobs" if names_job(&self.input["tasks"]) => Asks::Runs(times),
+            "retrigger-multiple" => {
+                let requests = self.input["requests"]
+                    .as_array()
+                    .map(Vec::as_slice)
+                    .unwrap_or(&[]);
+                let ours = requests
+                    .iter()
+                    .filter(|request| names_job(&request["tasks"]));
+                match ours.map(|request| count(&request["times"])).sum() {
+                    0 => Asks::Nothing,
+                    runs => Asks::Runs(runs),
+                }
+            }
+            "backfill-task" if self.input["label"].as_str() == Some(job.as_str()) => {
+                Asks::Runs(times)
+            }
+            "retrigger" if of_task() => Asks::Runs(times),
+            // Without a depth the tree's own default counts, which differs; the largest is
+            // assumed, so that too little is asked for rather than too much.
+            "backfill" if of_task() => Asks::Backfill {
+                depth: self.input["depth"]
+                    .as_u64()
+                    .map_or(25, |d| d.min(100) as u32),
+                times,
+            },
+            _ => Asks::Nothing,
+        }
+    }
+}
+
+/// Ids in one bulk question; the queue gives at most 1000 rows a page.
+const IDS_A_REQUEST: usize = 1000;
+
+impl Taskcluster {
+    /// A task's definition.
+    ///
+    /// # Errors
+    /// [`HttpError`]; not found also means expired.
+    pub async fn task(&self, task: TaskId) -> Result<TaskDefinition, HttpError> {
+        let url = self.url("queue", &["task", &task.to_string()])?;
+        let wire: Definition = self.http.get(url).await?;
+        Ok(translate(wire))
+    }
+
+    /// The statuses of many tasks in as many requests as there are pages. Tasks that the queue
+    /// does not know are not in the answer.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn statuses(
+        &self,
+        tasks: &[TaskId],
+    ) -> Result<HashMap<TaskId, TaskStatus>, HttpError> {
+        let mut found = HashMap::new();
+        for chunk in tasks.chunks(IDS_A_REQUEST) {
+            let ids: Vec<String> = chunk.iter().map(ToString::to_string).collect();
+            let mut token: Option<String> = None;
+            for _ in 0..100 {
+                let mut url = self.url("queue", &["tasks", "status"])?;
+                if let Some(token) = &token {
+                    url.query_pairs_mut()
+                        .append_pair("continuationToken", token);
+                }
+                let page: Statuses = self.http.ask(url.clone(), &json!({"taskIds": ids})).await?;
+                for entry in page.statuses {
+                    let status = TaskStatus::new(&entry.status).map_err(|e| shape(&url, e))?;
+                    found.insert(status.task, status);
+                }
+                token = page.continuation_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names of the artifacts of a task's last run.
+    ///
+    /// # Errors
+    /// [`HttpError`]; not found for a task that has not run.
+    pub async fn artifacts(&self, task: TaskId) -> Result<Vec<String>, HttpError> {
+        let mut names = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..100 {
+            let mut url = self.url("queue", &["task", &task.to_string(), "artifacts"])?;
+            if let Some(token) = &token {
+                url.query_pairs_mut()
+                    .append_pair("continuationToken", token);
+            }
+            let page: Artifacts = self.http.get(url).await?;
+            names.extend(page.artifacts.into_iter().map(|artifact| artifact.name));
+            token = page.continuation_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(names)
+    }
+
+    /// An artifact of a task's last run that is JSON.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn artifact<T: serde::de::DeserializeOwned>(
+        &self,
+        task: TaskId,
+        name: &str,
+    ) -> Result<T, HttpError> {
+        self.http.get(self.artifact_url(task, name)?).await
+    }
+
+    /// Where an artifact of a task's last run is.
+    pub(super) fn artifact_url(&self, task: TaskId, name: &str) -> Result<Url, HttpError> {
+        let task = task.to_string();
+        let mut segments = vec!["task", &task, "artifacts"];
+        segments.extend(name.split('/'));
+        self.url("queue", &segments)
+    }
+
+    /// The tasks that an action task created under a label, by its own record.
+    ///
+    /// An action that does its work several times writes a file for each (`-0`, `-1`, …).
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn created_by(&self, action: TaskId, label: &str) -> Result<Vec<TaskId>, HttpError> {
+        let names = self.artifacts(action).await?;
+        let mut created = Vec::new();
+        for name in names
+            .iter()
+            .filter(|name| name.starts_with("public/label-to-taskid") && name.ends_with(".json"))
+        {
+            let map: HashMap<String, String> = self.artifact(action, name).await?;
+            if let Some(id) = map.get(label) {
+                let id = id.parse::<TaskId>().map_err(|error| HttpError {
+                    problem: Problem::Shape(format!("{name}: {error}")),
+                    method: "GET",
+                    url: action.to_string(),
+                })?;
+                if !created.contains(&id) {
+                    created.push(id);
+                }
+            }
+        }
+        Ok(created)
+    }
+}
+
+pub(super) fn shape(url: &Url, reason: String) -> HttpError {
+    HttpError {
+        problem: Problem::Shape(reason),
+        method: "GET",
+        url: url.to_string(),
+    }
+}
+
+fn translate(wire: Definition) -> TaskDefinition {
+    let label = wire
+        .tags
+        .get("label")
+        .cloned()
+        .unwrap_or(wire.metadata.name);
+    let action = wire.extra["action"]["name"].as_str().map(|name| {
+        let context = &wire.extra["action"]["context"];
+        ActionContext {
+            name: name.to_owned(),
+            input: context["input"].clone(),
+            task: context["taskId"].as_str().map(String::from),
+        }
+    });
+    // `tc-treeherder.v2.<project>.<revision>[.<pushlog id>]` says for what push it runs.
+    let routed = wire.routes.iter().find_map(|route| {
+        let mut parts = route.strip_prefix("tc-treeherder.v2.")?.split('.');
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    });
+    let push = routed.or_else(|| {
+        let revision = wire.payload["env"]["GECKO_HEAD_REV"].as_str()?;
+        Some((wire.tags.get("project")?.clone(), revision.to_owned()))
+    });
+    TaskDefinition {
+        label,
+        group: wire.task_group_id,
+        dependencies: wire.dependencies,
+        scopes: wire.scopes,
+        tags: wire.tags,
+        push,
+        action,
+    }
+}

@@ -1,0 +1,98 @@
+//! A task's status, translated.
+
+use mozci_core::ids::TaskId;
+use mozci_core::run::{Run, RunKey, State};
+use mozci_core::time::{At, Minutes};
+
+use super::wire::{RunEntry, Status};
+
+/// Where a task stands, with every run it had.
+#[derive(Debug, Clone)]
+pub struct TaskStatus {
+    /// The task.
+    pub task: TaskId,
+    /// The task's own state: an exception *run* is not a finished *task*.
+    pub state: State,
+    /// Its runs; a task without one is shown as a waiting run 0.
+    pub runs: Vec<Run>,
+}
+
+impl TaskStatus {
+    /// Reads a status; an error says in words what is wrong with it.
+    pub(super) fn new(status: &Status) -> Result<Self, String> {
+        let task: TaskId = status.task_id.parse().map_err(|e| format!("status: {e}"))?;
+        let mut runs: Vec<Run> = Vec::new();
+        for (i, entry) in status.runs.iter().enumerate() {
+            let followed = i + 1 < status.runs.len();
+            runs.push(Run {
+                key: RunKey {
+                    task,
+                    run: entry.run_id,
+                },
+                state: run_state(entry, followed),
+                duration: duration(entry),
+                seen: entry
+                    .resolved
+                    .as_deref()
+                    .or(entry.started.as_deref())
+                    .and_then(instant),
+            });
+        }
+        let state = match runs.last() {
+            Some(last) if last.state.is_final() && status.state == "pending" => State::Pending,
+            Some(last) => last.state.clone(),
+            None => word(&status.state, None),
+        };
+        if runs.is_empty() {
+            let key = RunKey { task, run: 0 };
+            let seen = status
+                .deadline
+                .as_deref()
+                .filter(|_| state.is_final())
+                .and_then(instant);
+            runs.push(Run {
+                key,
+                state: state.clone(),
+                duration: None,
+                seen,
+            });
+        }
+        Ok(Self { task, state, runs })
+    }
+}
+
+fn run_state(entry: &RunEntry, followed: bool) -> State {
+    match word(&entry.state, entry.reason_resolved.as_deref()) {
+        State::Exception if followed => State::Retried,
+        state => state,
+    }
+}
+
+/// The queue's words for states and reasons; more may come.
+fn word(state: &str, reason: Option<&str>) -> State {
+    match (state, reason) {
+        ("unscheduled", _) => State::Unscheduled,
+        ("pending", _) => State::Pending,
+        ("running", _) => State::Running,
+        ("completed", _) => State::Passed,
+        ("failed", _) => State::Failed,
+        ("exception", Some("canceled")) => State::Cancelled,
+        ("exception", Some("superseded")) => State::Coalesced,
+        ("exception", Some("deadline-exceeded")) => State::Expired,
+        ("exception", _) => State::Exception,
+        (other, _) => State::Unknown(other.into()),
+    }
+}
+
+fn duration(entry: &RunEntry) -> Option<Minutes> {
+    let started = instant(entry.started.as_deref()?)?;
+    let resolved = instant(entry.resolved.as_deref()?)?;
+    let seconds = u32::try_from(resolved.since(started)).ok()?;
+    Some(Minutes(seconds.div_ceil(60).max(1)))
+}
+
+pub(super) fn instant(text: &str) -> Option<At> {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|at| At(at.timestamp()))
+}

@@ -1,0 +1,105 @@
+//! The services' answers as they come.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) task_id: String,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) deadline: Option<String>,
+    #[serde(default)]
+    pub(super) runs: Vec<RunEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RunEntry {
+    pub(super) run_id: u32,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) reason_resolved: Option<String>,
+    #[serde(default)]
+    pub(super) started: Option<String>,
+    #[serde(default)]
+    pub(super) resolved: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Statuses {
+    pub(super) statuses: Vec<StatusEntry>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StatusEntry {
+    pub(super) status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Definition {
+    #[serde(default)]
+    pub(super) task_group_id: Option<String>,
+    #[serde(default)]
+    pub(super) dependencies: Vec<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    #[serde(default)]
+    pub(super) routes: Vec<String>,
+    pub(super) metadata: Metadata,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) extra: Value,
+    #[serde(default)]
+    pub(super) payload: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Metadata {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Indexed {
+    pub(super) task_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Artifacts {
+    pub(super) artifacts: Vec<Artifact>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifact {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LastFires {
+    pub(super) last_fires: Vec<FireEntry>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FireEntry {
+    #[serde(default)]
+    pub(super) task_id: Option<String>,
+    pub(super) task_create_time: String,
+    #[serde(default)]
+    pub(super) result: Option<String>,
+}

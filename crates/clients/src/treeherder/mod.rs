@@ -1,0 +1,54 @@
+//! Treeherder: pushes where a repository has no pushlog, and runs for whole ranges.
+
+mod jobs;
+mod pushes;
+mod wire;
+
+pub use jobs::{JobFilter, JobRow, Rows};
+pub use pushes::TreeherderPush;
+
+use url::Url;
+
+use crate::http::{Http, HttpError, Problem};
+
+/// One project of a Treeherder.
+#[derive(Debug, Clone)]
+pub struct Treeherder {
+    http: Http,
+    base: Url,
+    project: String,
+}
+
+/// The version is named, since the answers' shapes hang on it.
+const ACCEPT: &str = "application/json; version=1.1";
+
+impl Treeherder {
+    /// The project of this name on the Treeherder at this URL (without `api/`).
+    pub fn new(http: Http, base: Url, project: impl Into<String>) -> Self {
+        Self {
+            http,
+            base,
+            project: project.into(),
+        }
+    }
+
+    /// The project's name.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// A URL below `api/`. The trailing slash of the path is mandatory: without it an error page
+    /// comes, with status 200 or 500.
+    fn url(&self, path: &str, query: &[(&str, String)]) -> Result<Url, HttpError> {
+        let base = format!("{}/api/{path}", self.base.as_str().trim_end_matches('/'));
+        let mut url = Url::parse(&base).map_err(|error| HttpError {
+            problem: Problem::Connect(error.to_string()),
+            method: "GET",
+            url: base,
+        })?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+}

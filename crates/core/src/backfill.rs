@@ -1,0 +1,221 @@
+//! Backfill: from a push back to the last good one, and the holes in between.
+
+use std::num::NonZeroU32;
+
+use serde::Serialize;
+
+use crate::facts::PushFacts;
+use crate::ids::JobName;
+use crate::judge::Judgement;
+use crate::plan::{PastRuns, Plan, have_n};
+use crate::push::PushRef;
+use crate::range::keeps;
+
+/// How many pushes before the given one are looked at unless told otherwise.
+pub const MAX_REVISIONS: u32 = 40;
+
+/// What is asked of a backfill.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The job that is chased.
+    pub job: JobName,
+    /// How many runs each push is to have.
+    pub times: u32,
+    /// Only every so many pushes, counted from the first; both ends are kept.
+    pub every: NonZeroU32,
+    /// Whether to fill the holes even where no good push was found.
+    pub anyway: bool,
+}
+
+/// Where the walk back ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
+pub enum WalkEnd {
+    /// The job passed on the very push that was given: nothing is broken there.
+    GoodAtStart,
+    /// At a push on which the job passed and never failed.
+    LastGood {
+        /// That push.
+        push: PushRef,
+    },
+    /// The job failed in the range and never only passed: bad for longer than the range.
+    BadForLonger,
+    /// There is no run of the job in the whole range.
+    NeverRan,
+    /// There are runs, but none of them says good or bad.
+    NoEvidence,
+}
+
+/// How one push of the walk was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The push.
+    pub push: PushRef,
+    /// By its runs.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// Runs that count and are there.
+    pub have: u32,
+    /// Runs that were asked for and that no source shows yet.
+    pub asked: u32,
+}
+
+/// A backfill's answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Backfill {
+    /// Where the walk ended.
+    #[serde(flatten)]
+    pub end: WalkEnd,
+    /// Every push that was walked over, newest first, the last good one included.
+    pub steps: Vec<Step>,
+    /// What would be asked for.
+    #[serde(skip)]
+    pub plan: Plan,
+}
+
+/// Walks back from the first of `facts` (newest first) and plans to fill the holes.
+pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -> Backfill {
+    let good = facts
+        .iter()
+        .position(|f| matches!(f.judgement(), Judgement::Good { .. }));
+    let walked = &facts[..good.map_or(facts.len(), |i| i + 1)];
+    let end = match good {
+        Some(0) => WalkEnd::GoodAtStart,
+        Some(i) => WalkEnd::LastGood {
+            push: PushRef::from(&facts[i].push),
+        },
+        None => without_good(facts),
+    };
+    let fills = match end {
+        WalkEnd::GoodAtStart => false,
+        WalkEnd::LastGood { .. } => true,
+        _ => question.anyway,
+    };
+    let holes = &walked[..if good.is_some() {
+        walked.len() - 1
+    } else {
+        walked.len()
+    }];
+    let asked_about = holes.iter().enumerate().filter(|_| fills);
+    let kept = asked_about.map(|(i, f)| (f, keeps(question.every, walked.len(), 0, i)));
+    let plan = have_n(kept, &question.job, question.times, past);
+    let steps = walked
+        .iter()
+        .map(|f| Step {
+            push: PushRef::from(&f.push),
+            judgement: f.judgement(),
+            have: crate::have::have(f) - f.asked,
+            asked: f.asked,
+        })
+        .collect();
+    Backfill { end, steps, plan }
+}
+
+fn without_good(facts: &[PushFacts]) -> WalkEnd {
+    let judgements = || facts.iter().map(PushFacts::judgement);
+    if judgements().any(|j| matches!(j, Judgement::Bad { .. } | Judgement::Mixed { .. })) {
+        WalkEnd::BadForLonger
+    } else if judgements().all(|j| j == Judgement::NotRun) {
+        WalkEnd::NeverRan
+    } else {
+        WalkEnd::NoEvidence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::test_support::facts;
+    use crate::run::State::{self, *};
+    use proptest::prelude::*;
+
+    fn question(every: u32, anyway: bool) -> Question {
+        Question {
+            job: JobName::new("test"),
+            times: 1,
+            every: NonZeroU32::new(every).unwrap(),
+            anyway,
+        }
+    }
+
+    fn walk(states: &[&[State]], question: &Question) -> (WalkEnd, Vec<u64>) {
+        let facts: Vec<_> = states
+            .iter()
+            .enumerate()
+            .map(|(i, s)| facts(100 - i as u64, s))
+            .collect();
+        let answer = backfill(&facts, question, &PastRuns::default());
+        let asked = answer
+            .plan
+            .requests
+            .iter()
+            .map(|r| r.push.id.number())
+            .collect();
+        (answer.end, asked)
+    }
+
+    fn good(id: u64) -> WalkEnd {
+        WalkEnd::LastGood {
+            push: PushRef::from(&facts(id, &[]).push),
+        }
+    }
+
+    #[test]
+    fn holes_between_bad_and_last_good() {
+        let all: &[&[State]] = &[
+            &[Failed],
+            &[],
+            &[Failed, Passed],
+            &[Running],
+            &[Coalesced],
+            &[Passed],
+            &[],
+        ];
+        assert_eq!(walk(all, &question(1, false)), (good(95), vec![99, 96]));
+        assert_eq!(walk(all, &question(4, false)), (good(95), vec![96]));
+    }
+
+    #[test]
+    fn the_ends_of_a_walk() {
+        let q = question(1, false);
+        assert_eq!(walk(&[&[Passed], &[]], &q), (WalkEnd::GoodAtStart, vec![]));
+        assert_eq!(
+            walk(&[&[Failed], &[], &[]], &q),
+            (WalkEnd::BadForLonger, vec![])
+        );
+        assert_eq!(walk(&[&[], &[]], &q), (WalkEnd::NeverRan, vec![]));
+        assert_eq!(
+            walk(&[&[Exception], &[]], &q),
+            (WalkEnd::NoEvidence, vec![])
+        );
+        assert_eq!(
+            walk(&[&[Failed], &[], &[]], &question(1, true)),
+            (WalkEnd::BadForLonger, vec![99, 98])
+        );
+        assert_eq!(walk(&[&[], &[Passed]], &q), (good(99), vec![100]));
+    }
+
+    proptest! {
+        #[test]
+        fn the_plan_is_the_set_of_holes_and_nothing_else(
+            states in prop::collection::vec(
+                prop::collection::vec(prop::sample::select(vec![
+                    Passed, Failed, Running, Coalesced, Exception, Cancelled,
+                ]), 0..4), 1..30)
+        ) {
+            let borrowed: Vec<&[State]> = states.iter().map(Vec::as_slice).collect();
+            let (end, asked) = walk(&borrowed, &question(1, false));
+            let is_good = |s: &Vec<State>| s.contains(&Passed) && !s.contains(&Failed);
+            let first_good = states.iter().position(is_good);
+            let expected: Vec<u64> = match first_good {
+                None | Some(0) => vec![],
+                Some(good) => (0..good)
+                    .filter(|i| !states[*i].iter().any(State::counts))
+                    .map(|i| 100 - i as u64)
+                    .collect(),
+            };
+            prop_assert_eq!(asked, expected);
+            prop_assert_eq!(matches!(end, WalkEnd::LastGood { .. }), first_good.is_some_and(|g| g > 0));
+        }
+    }
+}

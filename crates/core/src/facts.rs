@@ -1,0 +1,125 @@
+//! What is known of one job on one push when a decision is made.
+
+use serde::Serialize;
+
+use crate::ids::{JobName, TaskId};
+use crate::judge::Judgement;
+use crate::push::Push;
+use crate::run::Run;
+
+/// Everything a decision needs to know of one push.
+#[derive(Debug, Clone)]
+pub struct PushFacts {
+    /// The push.
+    pub push: Push,
+    /// Every run of the job there, every retry included.
+    pub runs: Vec<Run>,
+    /// Runs asked for by actions that have not created them yet, so that no source shows them.
+    pub asked: u32,
+    /// The build that the job hangs on.
+    pub build: Build,
+    /// The task that made the push's task graph.
+    pub decision: Decision,
+}
+
+impl PushFacts {
+    /// What the job's runs say of the push.
+    pub fn judgement(&self) -> Judgement {
+        Judgement::of(&self.runs)
+    }
+}
+
+/// The build that a job hangs on, on one push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "build")]
+pub enum Build {
+    /// The job hangs on no build.
+    NotNeeded,
+    /// Which build it hangs on could not be found out.
+    NotKnown,
+    /// It was never asked for: whoever asks for the job asks for it too.
+    Missing(JobName),
+    /// It is asked for or at work.
+    UnderWay(JobName),
+    /// It is there.
+    Ready(JobName),
+    /// It failed, so that the job cannot run.
+    Failed(JobName),
+    /// The infrastructure, a person or a deadline ended it; a job that is asked for would wait
+    /// for that same request for ever.
+    Dead(JobName),
+}
+
+impl Build {
+    /// Reads the state of a build from its runs on one push.
+    pub fn from_runs(name: &JobName, runs: &[Run]) -> Self {
+        let name = name.clone();
+        if runs.iter().any(|run| run.state.is_good()) {
+            Self::Ready(name)
+        } else if runs.iter().any(|run| !run.state.is_final()) {
+            Self::UnderWay(name)
+        } else if runs.iter().any(|run| run.state.is_bad()) {
+            Self::Failed(name)
+        } else if runs.is_empty() {
+            Self::Missing(name)
+        } else {
+            Self::Dead(name)
+        }
+    }
+}
+
+/// The task that made a push's task graph, and through whose actions jobs are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "task")]
+pub enum Decision {
+    /// It ended well: jobs can be asked for.
+    Done(TaskId),
+    /// It is not done yet.
+    UnderWay,
+    /// It failed: the push has no task graph.
+    Failed,
+    /// Nobody knows of one.
+    Missing,
+}
+
+#[cfg(test)]
+pub(crate) mod test_support {
+    use super::*;
+    use crate::ids::{PushId, PushlogId, Revision, Vcs};
+    use crate::run::{RunKey, State};
+    use crate::time::{At, Minutes};
+
+    pub(crate) fn runs(states: &[State]) -> Vec<Run> {
+        states
+            .iter()
+            .enumerate()
+            .map(|(i, state)| Run {
+                key: RunKey {
+                    task: TaskId::from_bytes([i as u8 + 1; 16]),
+                    run: 0,
+                },
+                state: state.clone(),
+                duration: state.is_final().then_some(Minutes(20)),
+                seen: None,
+            })
+            .collect()
+    }
+
+    /// A push with a finished decision task and a finished build.
+    pub(crate) fn facts(id: u64, states: &[State]) -> PushFacts {
+        PushFacts {
+            push: Push {
+                id: PushId::Pushlog(PushlogId(id)),
+                revision: Revision::new(Vcs::Hg, &format!("{id:040x}")).unwrap(),
+                git: None,
+                author: "dev@example.com".into(),
+                date: At(1_700_000_000 + id as i64 * 600),
+                changesets: vec![],
+            },
+            runs: runs(states),
+            asked: 0,
+            build: Build::Ready(JobName::new("build")),
+            decision: Decision::Done(TaskId::from_bytes([id as u8; 16])),
+        }
+    }
+}

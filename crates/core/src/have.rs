@@ -1,0 +1,63 @@
+//! Have N: how many runs a push has of a job, and how many it lacks.
+
+use crate::facts::PushFacts;
+
+/// Runs that count: passed, failed, at work, pending, and asked for by actions that have not
+/// created them yet. Coalesced, cancelled, expired and infra ones do not, nor do retried ones,
+/// whose successor counts for itself.
+pub fn have(facts: &PushFacts) -> u32 {
+    let seen = facts.runs.iter().filter(|run| run.state.counts()).count();
+    u32::try_from(seen)
+        .unwrap_or(u32::MAX)
+        .saturating_add(facts.asked)
+}
+
+/// How many runs to ask for so that there are `want`, never more.
+pub fn lacks(facts: &PushFacts, want: u32) -> u32 {
+    want.saturating_sub(have(facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::test_support::facts;
+    use crate::run::State::{self, *};
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_counts_and_what_does_not() {
+        let check = |states: &[State], asked, expected| {
+            let mut facts = facts(1, states);
+            facts.asked = asked;
+            assert_eq!(have(&facts), expected, "{states:?} + {asked}");
+        };
+        check(&[], 0, 0);
+        check(&[Passed, Failed, Busted, Warnings], 0, 4);
+        check(&[Running, Pending, Unscheduled], 0, 3);
+        check(
+            &[Coalesced, Cancelled, Exception, Expired, Skipped, Retried],
+            0,
+            0,
+        );
+        check(&[Retried, Passed], 2, 3);
+        check(&[Unknown("odd".into())], 0, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn asking_for_what_is_lacking_never_overshoots(
+            states in prop::collection::vec(prop::sample::select(vec![
+                Passed, Failed, Running, Pending, Coalesced, Cancelled, Exception, Retried,
+            ]), 0..8),
+            asked in 0u32..4,
+            want in 0u32..8,
+        ) {
+            let mut facts = facts(1, &states);
+            facts.asked = asked;
+            let had = have(&facts);
+            facts.asked += lacks(&facts, want);
+            prop_assert_eq!(have(&facts), had.max(want));
+            prop_assert_eq!(lacks(&facts, want), 0);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Identifiers. Each is a type of its own and is parsed where it enters the program.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Serialize, Serializer};
+
+/// An identifier that could not be read, with what was expected instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct IdError {
+    /// What was given.
+    pub text: String,
+    /// What it should have been, with its article.
+    pub expected: &'static str,
+}
+
+impl IdError {
+    fn new(text: &str, expected: &'static str) -> Self {
+        Self {
+            text: text.chars().take(80).collect(),
+            expected,
+        }
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the name as it stands.
+            pub fn new(name: impl AsRef<str>) -> Self {
+                Self(Arc::from(name.as_ref()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A branch that lands pushes, by the name the configuration gives it: `autoland`.
+    RepoName
+}
+name! {
+    /// What can be run on a push: a Taskcluster label, a Buildbot builder. Cheap to clone.
+    JobName
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// A push's number in its Mercurial repository's pushlog. Each repository counts on its own.
+    PushlogId
+}
+number! {
+    /// A push's number in Treeherder, one sequence over all repositories; not the pushlog's.
+    TreeherderPushId
+}
+
+/// A push's id together with whose id it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PushId {
+    /// The Mercurial pushlog's.
+    Pushlog(PushlogId),
+    /// Treeherder's, where a repository has no pushlog of its own.
+    Treeherder(TreeherderPushId),
+}
+
+impl PushId {
+    /// The bare number.
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Pushlog(id) => id.0,
+            Self::Treeherder(id) => id.0,
+        }
+    }
+}
+
+impl fmt::Display for PushId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(f)
+    }
+}
+
+impl Serialize for PushId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.number())
+    }
+}
+
+/// A Taskcluster task's id: the 16 bytes behind a version 4 slugid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId([u8; 16]);
+
+impl TaskId {
+    /// Takes 16 bytes and sets the bits which make them a version 4 UUID.
+    pub fn from_bytes(mut bytes: [u8; 16]) -> Self {
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
+    }
+
+    /// The bytes behind the slug.
+    pub fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError::new(text, "a Taskcluster task id (22 characters)");
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| error())?;
+        let bytes: [u8; 16] = bytes.try_into().map_err(|_| error())?;
+        // The queue itself refuses slugids of other versions with 400.
+        if bytes[6] >> 4 != 4 || bytes[8] >> 6 != 2 {
+            return Err(error());
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The version control system that a revision belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vcs {
+    /// Mercurial.
+    Hg,
+    /// Git.
+    Git,
+}
+
+/// A full commit id together with its version control system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision {
+    vcs: Vcs,
+    hash: Arc<str>,
+}
+
+impl Revision {
+    /// Reads a full hash of 40 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`IdError`] for anything else, a shortened hash included.
+    pub fn new(vcs: Vcs, hash: &str) -> Result<Self, IdError> {
+        if hash.len() == 40 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self {
+                vcs,
+                hash: Arc::from(hash.to_ascii_lowercase()),
+            })
+        } else {
+            Err(IdError::new(
+                hash,
+                "a full revision (40 hexadecimal digits)",
+            ))
+        }
+    }
+
+    /// Whose revision this is.
+    pub fn vcs(&self) -> Vcs {
+        self.vcs
+    }
+
+    /// The full hash, in lower case.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The first twelve digits, the way both systems show a revision to people.
+    pub fn short(&self) -> &str {
+        &self.hash[..12]
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_ids_round_trip_and_refuse_what_the_queue_refuses() {
+        let id: TaskId = "ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap();
+        assert_eq!(id.to_string(), "ElYTlGDVRui7j4JtKcd8-Q");
+        assert_eq!(TaskId::from_bytes(id.bytes()), id);
+        for bad in [
+            "",
+            "not-a-task-id",
+            "ElYTlGDVRui7j4JtKcd8-",
+            "AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert!(bad.parse::<TaskId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn revisions_are_full_and_lower_case() {
+        let full = "DE9B0E960CED72F6416B8526B9C99D4FEAF363CE";
+        let revision = Revision::new(Vcs::Hg, full).unwrap();
+        assert_eq!(revision.short(), "de9b0e960ced");
+        assert!(Revision::new(Vcs::Hg, "de9b0e960ced").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! What the runs of a job on one push say of that push.
+
+use serde::Serialize;
+
+use crate::run::Run;
+
+/// A push, judged by the runs of one job on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Judgement {
+    /// It passed there at least once and never failed.
+    Good {
+        /// Runs that passed.
+        passed: u32,
+    },
+    /// It failed there and never passed.
+    Bad {
+        /// Runs that failed.
+        failed: u32,
+    },
+    /// It did both: shown as such and walked past.
+    Mixed {
+        /// Runs that passed.
+        passed: u32,
+        /// Runs that failed.
+        failed: u32,
+    },
+    /// Nothing said anything yet, but something is asked for or at work.
+    Waiting,
+    /// Only infrastructure failures, cancelled, coalesced or expired runs: says nothing.
+    NoEvidence,
+    /// It was never asked for there.
+    NotRun,
+}
+
+impl Judgement {
+    /// Judges by every run there is; nothing is folded into green.
+    pub fn of(runs: &[Run]) -> Self {
+        let passed = count(runs, |run| run.state.is_good());
+        let failed = count(runs, |run| run.state.is_bad());
+        match (passed, failed) {
+            (0, 0) if runs.is_empty() => Self::NotRun,
+            (0, 0) if runs.iter().any(|run| !run.state.is_final()) => Self::Waiting,
+            (0, 0) => Self::NoEvidence,
+            (passed, 0) => Self::Good { passed },
+            (0, failed) => Self::Bad { failed },
+            (passed, failed) => Self::Mixed { passed, failed },
+        }
+    }
+}
+
+fn count(runs: &[Run], which: impl Fn(&Run) -> bool) -> u32 {
+    u32::try_from(runs.iter().filter(|run| which(run)).count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::test_support::runs;
+    use crate::run::State::*;
+
+    #[test]
+    fn pushes_are_judged_by_all_their_runs() {
+        let check = |states: &[crate::run::State], expected: Judgement| {
+            assert_eq!(Judgement::of(&runs(states)), expected, "{states:?}");
+        };
+        check(&[], Judgement::NotRun);
+        check(&[Passed], Judgement::Good { passed: 1 });
+        check(&[Failed, Busted], Judgement::Bad { failed: 2 });
+        check(
+            &[Failed, Passed],
+            Judgement::Mixed {
+                passed: 1,
+                failed: 1,
+            },
+        );
+        check(&[Retried, Passed, Exception], Judgement::Good { passed: 1 });
+        check(&[Exception, Cancelled, Coalesced], Judgement::NoEvidence);
+        check(&[Exception, Running], Judgement::Waiting);
+        check(&[Failed, Running], Judgement::Bad { failed: 1 });
+        check(&[Unknown("odd".into())], Judgement::Waiting);
+    }
+}

@@ -1,0 +1,21 @@
+//! The facts and decisions of mozci.
+//!
+//! *Invariant:* this crate decides and knows nothing else. It does no I/O, has no async and
+//! reads no clock (`now` is an argument), and no service's JSON comes in here. Whatever it is
+//! asked has the shape `(facts, question) -> plan | next step | verdict`.
+
+pub mod backfill;
+pub mod estimate;
+pub mod facts;
+pub mod guard;
+pub mod have;
+pub mod ids;
+pub mod judge;
+pub mod nearest;
+pub mod plan;
+pub mod push;
+pub mod range;
+pub mod revision;
+pub mod run;
+pub mod sighting;
+pub mod time;

@@ -1,0 +1,61 @@
+//! Pushes.
+
+use serde::Serialize;
+use serde::ser::SerializeStruct;
+
+use crate::ids::{PushId, Revision};
+use crate::time::At;
+
+/// One landing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Its number, and whose number that is.
+    pub id: PushId,
+    /// The head that landed.
+    pub revision: Revision,
+    /// The head's name in the other version control system, where the pushlog knows one.
+    pub git: Option<Revision>,
+    /// Who pushed.
+    pub author: String,
+    /// When it landed; not monotonic over the pushes of a repository.
+    pub date: At,
+    /// Every changeset of the push, the head last.
+    pub changesets: Vec<Changeset>,
+}
+
+/// One commit of a push under the names the pushlog has for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changeset {
+    /// Its revision in the repository that was pushed to.
+    pub revision: Revision,
+    /// The same commit in Git, where the pushlog knows it.
+    pub git: Option<Revision>,
+}
+
+/// Serialised as every output writes a push: `id`, the full `revision`, `vcs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRef {
+    /// Its number.
+    pub id: PushId,
+    /// The head that landed.
+    pub revision: Revision,
+}
+
+impl From<&Push> for PushRef {
+    fn from(push: &Push) -> Self {
+        Self {
+            id: push.id,
+            revision: push.revision.clone(),
+        }
+    }
+}
+
+impl Serialize for PushRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("PushRef", 3)?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("revision", self.revision.hash())?;
+        fields.serialize_field("vcs", &self.revision.vcs())?;
+        fields.end()
+    }
+}

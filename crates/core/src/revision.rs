@@ -1,0 +1,197 @@
+//! Whatever a user has at hand to name a push with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::ids::TaskId;
+
+/// A revision as it was typed or pasted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevisionSpec {
+    /// The newest push.
+    Tip,
+    /// A push by its number in the pushlog.
+    Id(u64),
+    /// A changeset of either system, whole or shortened, in lower case.
+    Hash(String),
+    /// A task; its push is the one that it ran for.
+    Task(TaskId),
+    /// A revision of a repository that was named along with it, as Treeherder's links do.
+    InRepo {
+        /// The repository's name in the link.
+        repo: String,
+        /// The revision, whole or shortened.
+        hash: String,
+    },
+}
+
+/// A revision that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevisionError {
+    /// Nothing that any of the forms fits.
+    #[error(
+        "{0:?} is no revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a Treeherder or Taskcluster URL"
+    )]
+    Form(String),
+    /// A link that names neither a revision nor a task.
+    #[error(
+        "{0} names no push: a Treeherder link needs `revision=` or `selectedTaskRun=`, a Taskcluster link `/tasks/<id>`"
+    )]
+    Url(String),
+}
+
+impl FromStr for RevisionSpec {
+    type Err = RevisionError;
+
+    /// Digits alone are a push id, unless there are twelve of them or `rev:` stands before.
+    fn from_str(text: &str) -> Result<Self, RevisionError> {
+        let text = text.trim();
+        let error = || RevisionError::Form(text.chars().take(120).collect());
+        if text == "tip" {
+            return Ok(Self::Tip);
+        }
+        if let Some(hash) = text.strip_prefix("rev:") {
+            return hash_of(hash).map(Self::Hash).ok_or_else(error);
+        }
+        if text.contains("://") {
+            return from_url(text);
+        }
+        if text.bytes().all(|b| b.is_ascii_digit()) && text.len() < 12 {
+            return text.parse().map(Self::Id).map_err(|_| error());
+        }
+        if let Some(hash) = hash_of(text) {
+            return Ok(Self::Hash(hash));
+        }
+        text.parse().map(Self::Task).map_err(|_| error())
+    }
+}
+
+impl fmt::Display for RevisionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tip => f.write_str("tip"),
+            Self::Id(id) => write!(f, "push {id}"),
+            Self::Hash(hash) => f.write_str(hash),
+            Self::Task(task) => write!(f, "task {task}"),
+            Self::InRepo { repo, hash } => write!(f, "{hash} of {repo}"),
+        }
+    }
+}
+
+fn hash_of(text: &str) -> Option<String> {
+    let fits = (4..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    fits.then(|| text.to_ascii_lowercase())
+}
+
+fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
+    let error = || RevisionError::Url(text.chars().take(200).collect());
+    let url = Url::parse(text).map_err(|_| error())?;
+    // Older Treeherder links carry everything after `#/`.
+    let url = match url.fragment().filter(|fragment| fragment.starts_with('/')) {
+        Some(fragment) => url.join(fragment).map_err(|_| error())?,
+        None => url,
+    };
+    let segments: Vec<&str> = url
+        .path_segments()
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    match segments.as_slice() {
+        ["tasks", "groups", id, ..] | ["tasks", id, ..] => {
+            return id.parse().map(RevisionSpec::Task).map_err(|_| error());
+        }
+        [repo @ .., "rev", hash] if !repo.is_empty() => {
+            let hash = hash_of(hash).ok_or_else(error)?;
+            return Ok(RevisionSpec::InRepo {
+                repo: repo[repo.len() - 1].to_owned(),
+                hash,
+            });
+        }
+        _ => {}
+    }
+    let value = |key: &str| {
+        url.query_pairs()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.into_owned())
+    };
+    let revision = value("revision")
+        .or_else(|| value("tochange"))
+        .and_then(|r| hash_of(&r));
+    if let (Some(repo), Some(hash)) = (value("repo"), revision) {
+        return Ok(RevisionSpec::InRepo { repo, hash });
+    }
+    let task = value("selectedTaskRun").or_else(|| value("selectedJob"));
+    let task = task
+        .as_deref()
+        .and_then(|t| t.split('.').next())
+        .and_then(|t| t.parse().ok());
+    task.map(RevisionSpec::Task).ok_or_else(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read() {
+        let hash = "de9b0e960ced72f6416b8526b9c99d4feaf363ce";
+        let task = RevisionSpec::Task("ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap());
+        let in_repo = RevisionSpec::InRepo {
+            repo: "autoland".into(),
+            hash: hash.into(),
+        };
+        let cases = [
+            ("tip", RevisionSpec::Tip),
+            ("1016", RevisionSpec::Id(1016)),
+            ("rev:1016", RevisionSpec::Hash("1016".into())),
+            ("123456789012", RevisionSpec::Hash("123456789012".into())),
+            ("DE9B0E960CED", RevisionSpec::Hash("de9b0e960ced".into())),
+            (hash, RevisionSpec::Hash(hash.into())),
+            ("ElYTlGDVRui7j4JtKcd8-Q", task.clone()),
+            (
+                "https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0",
+                task.clone(),
+            ),
+            (
+                "https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q",
+                task.clone(),
+            ),
+            (
+                "https://th.example.com/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
+                task,
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for url in [
+            format!("https://th.example.com/jobs?repo=autoland&revision={hash}"),
+            format!("https://th.example.com/#/jobs?repo=autoland&revision={hash}"),
+            format!("https://hg.example.com/integration/autoland/rev/{hash}"),
+        ] {
+            assert_eq!(url.parse(), Ok(in_repo.clone()), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_revision_says_what_would_be() {
+        for bad in [
+            "",
+            "xyz",
+            "abc",
+            "rev:",
+            "99999999999999999999999999999999999999999999",
+        ] {
+            let error = bad.parse::<RevisionSpec>().unwrap_err();
+            assert!(matches!(error, RevisionError::Form(_)), "{bad}: {error}");
+        }
+        for bad in [
+            "https://th.example.com/jobs?repo=autoland",
+            "https://tc.example.com/tasks/x",
+        ] {
+            let error = bad.parse::<RevisionSpec>().unwrap_err();
+            assert!(matches!(error, RevisionError::Url(_)), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Runs and the states they can be in.
+
+use serde::{Serialize, Serializer};
+
+use crate::ids::TaskId;
+use crate::time::{At, Minutes};
+
+/// What merges two sightings of one run: the request's id and the run's number within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RunKey {
+    /// The request.
+    pub task: TaskId,
+    /// The run's number; a request that has not run yet is shown as its run 0.
+    pub run: u32,
+}
+
+/// The state of a run, or of a request that is still waiting for its first run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// The request waits for what it depends on.
+    Unscheduled,
+    /// The request waits for a machine.
+    Pending,
+    /// At work.
+    Running,
+    /// Ended well.
+    Passed,
+    /// Ended with warnings, which are no failures.
+    Warnings,
+    /// Its tests failed.
+    Failed,
+    /// It broke before or outside its tests: a build error, a harness that fell over.
+    Busted,
+    /// The infrastructure failed it; says nothing of the push.
+    Exception,
+    /// The infrastructure failed it and it is run again as another run of the same request.
+    Retried,
+    /// Somebody took it back.
+    Cancelled,
+    /// Another request was run in its place.
+    Coalesced,
+    /// It was decided not to run it.
+    Skipped,
+    /// Its deadline passed before it ran.
+    Expired,
+    /// A word that this version does not know, kept as it came.
+    Unknown(Box<str>),
+}
+
+impl State {
+    /// The state's one word, as every output writes it.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Unscheduled => "unscheduled",
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Passed => "passed",
+            Self::Warnings => "warnings",
+            Self::Failed => "failed",
+            Self::Busted => "busted",
+            Self::Exception => "exception",
+            Self::Retried => "retried",
+            Self::Cancelled => "cancelled",
+            Self::Coalesced => "coalesced",
+            Self::Skipped => "skipped",
+            Self::Expired => "expired",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Whether nothing more is to be expected of this run.
+    pub fn is_final(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unscheduled | Self::Pending | Self::Running | Self::Unknown(_)
+        )
+    }
+
+    /// Whether the run is asked for or at work, so that it will still say something.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Unscheduled | Self::Pending | Self::Running)
+    }
+
+    /// Whether the run ended well.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Passed | Self::Warnings)
+    }
+
+    /// Whether the run ended in a failure of the push's own.
+    pub fn is_bad(&self) -> bool {
+        matches!(self, Self::Failed | Self::Busted)
+    }
+
+    /// Whether the run counts where N runs are wanted: it said something or is going to.
+    ///
+    /// An unknown state counts, since what cannot be understood must not be taken for missing.
+    pub fn counts(&self) -> bool {
+        self.is_good() || self.is_bad() || self.is_waiting() || matches!(self, Self::Unknown(_))
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Unknown(text) => serializer.collect_str(&format_args!("unknown({text})")),
+            known => serializer.serialize_str(known.word()),
+        }
+    }
+}
+
+/// One execution of a request, or a request that waits for its first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Which run this is.
+    #[serde(flatten)]
+    pub key: RunKey,
+    /// Where it stands.
+    pub state: State,
+    /// How long it took, where it has ended and a source says so.
+    #[serde(rename = "minutes")]
+    pub duration: Option<Minutes>,
+    /// When a source last heard of it.
+    #[serde(skip)]
+    pub seen: Option<At>,
+}

@@ -1,0 +1,222 @@
+//! One repository of one CI, with everything that is needed to ask about it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use mozci_clients::hg::Pushlog;
+use mozci_clients::http::{Http, HttpSettings};
+use mozci_clients::taskcluster::{Taskcluster, TaskclusterCredentials};
+use mozci_clients::treeherder::Treeherder;
+use mozci_core::guard::Budgets;
+use mozci_core::ids::RepoName;
+use mozci_core::time::At;
+use url::Url;
+
+use crate::config::{CiConfig, PushlogKind};
+use crate::error::Error;
+use crate::store::{FactKind, Facts, Place};
+
+/// Where a repository's pushes are read.
+#[derive(Debug)]
+pub enum PushSource {
+    /// From its own pushlog.
+    Hg(Pushlog),
+    /// From Treeherder.
+    Treeherder,
+}
+
+/// One repository of one CI.
+#[derive(Debug)]
+pub struct Ci {
+    /// The repository.
+    pub repo: RepoName,
+    /// The CI's root URL, by which the ledger knows it.
+    pub root_url: String,
+    /// Where pushes come from.
+    pub pushes: PushSource,
+    /// Treeherder.
+    pub treeherder: Treeherder,
+    /// Taskcluster.
+    pub taskcluster: Taskcluster,
+    /// The limits of what may be asked for.
+    pub budgets: Budgets,
+    /// How long to pause between two looks while waiting.
+    pub poll: Duration,
+    /// Where the files are.
+    pub place: Place,
+    /// Where decision tasks are indexed.
+    pub index: String,
+    pub(crate) others: Vec<(String, Pushlog)>,
+    pub(crate) project: String,
+    http: Http,
+    facts: Option<Facts>,
+    notes: RefCell<Vec<String>>,
+}
+
+/// What opens a [`Ci`].
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The CI's configuration.
+    pub config: &'a CiConfig,
+    /// The repository's name; the CI's own default where there is none.
+    pub repo: Option<&'a str>,
+    /// Credentials to act with.
+    pub credentials: Option<TaskclusterCredentials>,
+    /// The limits.
+    pub budgets: Budgets,
+    /// Where the files are.
+    pub place: Place,
+    /// Who asks.
+    pub user_agent: String,
+}
+
+impl Ci {
+    /// Opens a repository. Sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a URL that is none, [`Error::NotFound`] for an unknown repository.
+    pub fn open(opening: Opening<'_>) -> Result<Self, Error> {
+        let config = opening.config;
+        let (repo, own) = config.repo(opening.repo)?;
+        let http = Http::new(HttpSettings::new(opening.user_agent))
+            .map_err(Error::service("cannot set up HTTP"))?;
+        let pushlog = |name: &str| -> Result<Option<Pushlog>, Error> {
+            let Some(repo) = config.repos.get(name) else {
+                return Ok(None);
+            };
+            match (repo.pushlog, &repo.url) {
+                (PushlogKind::Treeherder, _) => Ok(None),
+                (PushlogKind::Hg, Some(url)) => {
+                    Ok(Some(Pushlog::new(http.clone(), parse(url, "url")?)))
+                }
+                (PushlogKind::Hg, None) => Err(Error::Usage(format!(
+                    "the repository {name:?} has pushlog = \"hg\" and no `url` in the config"
+                ))),
+            }
+        };
+        let pushes = match pushlog(repo.as_str())? {
+            Some(pushlog) => PushSource::Hg(pushlog),
+            None => PushSource::Treeherder,
+        };
+        let mut others = Vec::new();
+        for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
+            others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
+        }
+        let project = own
+            .treeherder_project
+            .as_deref()
+            .unwrap_or(repo.as_str())
+            .to_owned();
+        let treeherder_url = parse(&config.treeherder_url, "treeherder_url")?;
+        let root = parse(&config.root_url, "root_url")?;
+        let mut notes = Vec::new();
+        let server = format!(
+            "{} {} {repo}",
+            config.root_url,
+            own.url.as_deref().unwrap_or("")
+        );
+        let facts = match Facts::open(&opening.place.cache, server) {
+            Ok(facts) => Some(facts),
+            Err(error) => {
+                let note = format!("working without the cache, which costs requests: {error}");
+                notes.push(note);
+                None
+            }
+        };
+        Ok(Self {
+            index: own
+                .index
+                .clone()
+                .unwrap_or_else(|| format!("gecko.v2.{project}")),
+            treeherder: Treeherder::new(http.clone(), treeherder_url, &project),
+            taskcluster: Taskcluster::new(http.clone(), root, opening.credentials),
+            root_url: config.root_url.trim_end_matches('/').to_owned(),
+            budgets: opening.budgets,
+            poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
+            place: opening.place,
+            repo,
+            pushes,
+            others,
+            project,
+            http,
+            facts,
+            notes: RefCell::new(notes),
+        })
+    }
+
+    /// The counters of everything that was sent.
+    pub fn usage(&self) -> mozci_clients::http::Usage {
+        self.count_hits();
+        self.http.meter().usage()
+    }
+
+    /// The servers' present, as far as they told it.
+    pub fn now(&self) -> At {
+        At(chrono::Utc::now().timestamp() + self.http.clock_offset().unwrap_or(0))
+    }
+
+    /// Things that a user should know besides the answer.
+    pub fn take_notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        let text = text.into();
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&text) {
+            notes.push(text);
+        }
+    }
+
+    /// A fact, where it is known.
+    pub(crate) fn fact<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: FactKind,
+        key: &str,
+    ) -> Option<T> {
+        self.facts.as_ref()?.get(kind, key)
+    }
+
+    /// Keeps facts.
+    pub(crate) fn keep<T: serde::Serialize>(
+        &self,
+        kind: FactKind,
+        facts: impl IntoIterator<Item = (String, T)>,
+    ) {
+        if let Some(store) = &self.facts {
+            store.put(kind, facts);
+        }
+    }
+
+    /// Forgets every fact, since the servers were reset.
+    pub(crate) fn forget(&self, why: &str) -> Result<(), Error> {
+        if let Some(store) = &self.facts {
+            store.forget()?;
+            // What was answered from it so far does not hold either.
+            store.take_hits();
+        }
+        self.note(format!(
+            "{why}: what was known of {} from before is forgotten",
+            self.repo
+        ));
+        Ok(())
+    }
+
+    fn count_hits(&self) {
+        if let Some(facts) = &self.facts {
+            self.http.meter().cache_hits(facts.take_hits());
+        }
+    }
+}
+
+fn parse(url: &str, key: &str) -> Result<Url, Error> {
+    match Url::parse(url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        Ok(_) => Err(Error::Usage(format!(
+            "`{key}` = {url:?} in the config is no http(s) URL"
+        ))),
+        Err(error) => Err(Error::Usage(format!(
+            "`{key}` = {url:?} in the config: {error}"
+        ))),
+    }
+}

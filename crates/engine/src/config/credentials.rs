@@ -1,0 +1,168 @@
+//! Credentials, from the environment or from a command; never from a command line or a file of
+//! ours.
+
+use std::process::{Command, Stdio};
+
+use mozci_clients::taskcluster::TaskclusterCredentials;
+use serde::Deserialize;
+
+use super::file::CiConfig;
+use crate::error::Error;
+
+/// The credentials for a CI: `TASKCLUSTER_CLIENT_ID`, `TASKCLUSTER_ACCESS_TOKEN` and
+/// `TASKCLUSTER_CERTIFICATE` as `env` has them, or what `credentials_command` prints.
+///
+/// # Errors
+/// [`Error::NotAllowed`] for half a set, for credentials of another deployment, or a command that
+/// fails.
+pub fn credentials(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<TaskclusterCredentials>, Error> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
+    let client = get("TASKCLUSTER_CLIENT_ID");
+    let token = get("TASKCLUSTER_ACCESS_TOKEN");
+    match (client, token) {
+        (Some(client_id), Some(access_token)) => {
+            let root = get("TASKCLUSTER_ROOT_URL");
+            if let Some(root) = root.filter(|root| !same_root(root, &ci.root_url)) {
+                return Err(Error::NotAllowed(format!(
+                    "the credentials in the environment are for {root} (TASKCLUSTER_ROOT_URL), and this CI is {}; sign in there, or unset them",
+                    ci.root_url
+                )));
+            }
+            let certificate = get("TASKCLUSTER_CERTIFICATE");
+            Ok(Some(TaskclusterCredentials {
+                client_id,
+                access_token,
+                certificate,
+            }))
+        }
+        (Some(_), None) => Err(half("TASKCLUSTER_CLIENT_ID", "TASKCLUSTER_ACCESS_TOKEN")),
+        (None, Some(_)) => Err(half("TASKCLUSTER_ACCESS_TOKEN", "TASKCLUSTER_CLIENT_ID")),
+        (None, None) => match &ci.credentials_command {
+            Some(command) => from_command(command).map(Some),
+            None => Ok(None),
+        },
+    }
+}
+
+fn half(there: &str, missing: &str) -> Error {
+    Error::NotAllowed(format!(
+        "half a set of credentials: {there} is set and {missing} is not; `eval $(taskcluster signin)` sets both, or unset the one"
+    ))
+}
+
+/// What to do where an act needs credentials and there are none.
+pub fn credentials_missing(ci: &CiConfig) -> Error {
+    Error::NotAllowed(format!(
+        "asking for jobs needs credentials for {}, and there are none: run `eval $(TASKCLUSTER_ROOT_URL={} taskcluster signin)`, set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN, or set `credentials_command` in the config; `--dry-run` needs none",
+        ci.root_url, ci.root_url
+    ))
+}
+
+fn same_root(a: &str, b: &str) -> bool {
+    a.trim_end_matches('/') == b.trim_end_matches('/')
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed {
+    client_id: String,
+    access_token: String,
+    #[serde(default)]
+    certificate: Option<String>,
+}
+
+fn from_command(command: &[String]) -> Result<TaskclusterCredentials, Error> {
+    let [program, arguments @ ..] = command else {
+        return Err(Error::NotAllowed("`credentials_command` is empty".into()));
+    };
+    let failed = |why: String| {
+        Error::NotAllowed(format!(
+            "`credentials_command` ({program}) gave no credentials: {why}"
+        ))
+    };
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(format!("it ended with {}", output.status)));
+    }
+    // What it printed is a secret: an error says where it broke, not what stood there.
+    let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        failed(format!(
+            "it did not print the JSON that was expected ({place})"
+        ))
+    })?;
+    Ok(TaskclusterCredentials {
+        client_id: printed.client_id,
+        access_token: printed.access_token,
+        certificate: printed.certificate,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ci(command: Option<&[&str]>) -> CiConfig {
+        let mut ci: CiConfig = toml::from_str(
+            "kind = \"taskcluster\"\nroot_url = \"http://tc/\"\ntreeherder_url = \"http://th\"",
+        )
+        .unwrap();
+        ci.credentials_command = command.map(|c| c.iter().map(|s| (*s).to_owned()).collect());
+        ci
+    }
+
+    #[test]
+    fn a_set_is_whole_or_an_error_and_no_error_tells_the_secret() {
+        let env = |pairs: &'static [(&str, &str)]| {
+            move |name: &str| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            }
+        };
+        let whole = env(&[
+            ("TASKCLUSTER_CLIENT_ID", "me"),
+            ("TASKCLUSTER_ACCESS_TOKEN", "s3cret"),
+            ("TASKCLUSTER_ROOT_URL", "http://tc"),
+        ]);
+        let found = credentials(&ci(None), whole).unwrap().unwrap();
+        assert_eq!(found.client_id, "me");
+        assert!(!format!("{found:?}").contains("s3cret"));
+        let half = credentials(&ci(None), env(&[("TASKCLUSTER_ACCESS_TOKEN", "s3cret")]));
+        let text = half.unwrap_err().to_string();
+        assert!(text.contains("TASKCLUSTER_CLIENT_ID is not") && !text.contains("s3cret"));
+        assert_eq!(credentials(&ci(None), env(&[])).unwrap(), None);
+        let printed = ci(Some(&[
+            "echo",
+            "{\"clientId\": \"c\", \"accessToken\": \"s3cret\"}",
+        ]));
+        assert_eq!(
+            credentials(&printed, env(&[])).unwrap().unwrap().client_id,
+            "c"
+        );
+        let odd = credentials(&ci(Some(&["echo", "s3cret"])), env(&[]))
+            .unwrap_err()
+            .to_string();
+        assert!(!odd.contains("s3cret"), "{odd}");
+        let other = env(&[
+            ("TASKCLUSTER_CLIENT_ID", "me"),
+            ("TASKCLUSTER_ACCESS_TOKEN", "s3cret"),
+            ("TASKCLUSTER_ROOT_URL", "http://elsewhere"),
+        ]);
+        assert!(
+            credentials(&ci(None), other)
+                .unwrap_err()
+                .to_string()
+                .contains("elsewhere")
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The file's shape, what is wrong with it, and the presets below it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use mozci_core::guard::Budgets;
+use mozci_core::ids::RepoName;
+use mozci_core::nearest::nearest;
+use serde::Deserialize;
+
+use crate::error::Error;
+
+const PRESETS: &str = include_str!("presets.toml");
+
+/// The whole configuration. An unknown key is an error.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The CI that is meant when none is named; `firefox` where this is not set.
+    pub default_ci: Option<String>,
+    /// The limits of what may be asked for.
+    #[serde(default)]
+    pub guards: Guards,
+    /// The CIs by their names.
+    #[serde(default)]
+    pub ci: BTreeMap<String, CiConfig>,
+}
+
+/// The limits of what may be asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guards {
+    /// Runs that one plan may ask for.
+    runs_per_plan: Option<u32>,
+    /// Runs of one job that one push may get.
+    runs_per_push: Option<u32>,
+    /// Runs that may be asked for within 24 hours.
+    runs_per_day: Option<u32>,
+}
+
+impl Guards {
+    /// The limits, those that are not set at their defaults.
+    pub fn budgets(&self) -> Budgets {
+        let default = Budgets::default();
+        Budgets {
+            plan: self.runs_per_plan.unwrap_or(default.plan),
+            push: self.runs_per_push.unwrap_or(default.push),
+            day: self.runs_per_day.unwrap_or(default.day),
+        }
+    }
+}
+
+/// The kinds of CI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CiKind {
+    /// Taskcluster with taskgraph, Treeherder beside it.
+    Taskcluster,
+}
+
+/// One CI.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CiConfig {
+    /// Its kind.
+    pub kind: CiKind,
+    /// Taskcluster's root URL.
+    pub root_url: String,
+    /// Treeherder's URL.
+    pub treeherder_url: String,
+    /// Where Pulse is; not used yet.
+    pub pulse_url: Option<String>,
+    /// A command that prints credentials as JSON (`clientId`, `accessToken`, `certificate`), used
+    /// where the environment has none.
+    pub credentials_command: Option<Vec<String>>,
+    /// How long `--wait` pauses between two looks; 15 seconds unless set.
+    pub poll_seconds: Option<f64>,
+    /// The repositories by their names.
+    #[serde(default)]
+    pub repos: BTreeMap<String, RepoConfig>,
+}
+
+/// Where a repository's pushes are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PushlogKind {
+    /// From the Mercurial server's pushlog.
+    Hg,
+    /// From Treeherder.
+    Treeherder,
+}
+
+/// One repository.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepoConfig {
+    /// Where its pushes are read.
+    pub pushlog: PushlogKind,
+    /// Its URL; needed for `pushlog = "hg"`.
+    pub url: Option<String>,
+    /// Repositories that are merged into it.
+    #[serde(default)]
+    pub merges_from: Vec<String>,
+    /// Its name in Treeherder, where that is another.
+    pub treeherder_project: Option<String>,
+    /// Where its decision tasks are indexed; `gecko.v2.<name>` unless set.
+    pub index: Option<String>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the config file {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has a line that is broken or a key that nobody knows.
+    #[error("the config file {path} cannot be used: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and key, in words.
+        message: String,
+    },
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl Config {
+    /// Reads the presets and over them the file: the given one, which must be there, or
+    /// `$XDG_CONFIG_HOME/mozci/config.toml`, which need not.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names file, line and key.
+    pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config: Config = toml::from_str(PRESETS).map_err(|error| ConfigError::Parse {
+            path: "presets.toml".into(),
+            message: error.to_string(),
+        })?;
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => match Self::usual_path() {
+                Some(path) if path.exists() => path,
+                _ => return Ok(config),
+            },
+        };
+        let read = |source| ConfigError::Read {
+            path: path.clone(),
+            source,
+        };
+        let text = std::fs::read_to_string(&path).map_err(read)?;
+        let own: Config = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.clone(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        config.default_ci = own.default_ci;
+        config.guards = own.guards;
+        // A CI of the file's takes the place of a preset as a whole.
+        config.ci.extend(own.ci);
+        Ok(config)
+    }
+
+    /// Where the file is looked for.
+    pub fn usual_path() -> Option<PathBuf> {
+        let base = etcetera::choose_base_strategy().ok()?;
+        Some(base.config_dir().join("mozci").join("config.toml"))
+    }
+
+    /// The CI of this name, or the default one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the names there are.
+    pub fn ci(&self, name: Option<&str>) -> Result<(&str, &CiConfig), Error> {
+        let name = name.or(self.default_ci.as_deref()).unwrap_or("firefox");
+        self.ci
+            .get_key_value(name)
+            .map(|(name, ci)| (name.as_str(), ci))
+            .ok_or_else(|| {
+                let names: Vec<&str> = self.ci.keys().map(String::as_str).collect();
+                Error::Usage(format!(
+                    "no CI is called {name:?}; the config has {}, and `demo` is always there",
+                    names.join(", ")
+                ))
+            })
+    }
+}
+
+impl CiConfig {
+    /// The repository of this name; the only one, or `autoland`, where none is named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with the nearest names.
+    pub fn repo(&self, name: Option<&str>) -> Result<(RepoName, &RepoConfig), Error> {
+        let name = match (name, self.repos.len()) {
+            (Some(name), _) => name,
+            (None, 1) => self.repos.keys().next().map_or("", String::as_str),
+            (None, _) => "autoland",
+        };
+        if let Some(repo) = self.repos.get(name) {
+            return Ok((RepoName::new(name), repo));
+        }
+        let names: Vec<&str> = self.repos.keys().map(String::as_str).collect();
+        let meant = nearest(name, names.iter().copied(), 1);
+        let hint = match meant.first() {
+            Some(meant) => format!("did you mean {meant}? "),
+            None => String::new(),
+        };
+        Err(Error::NotFound(format!(
+            "no repository is called {name:?}; {hint}the config has {}",
+            names.join(", ")
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::load(Some(file.path()))
+    }
+
+    #[test]
+    fn the_presets_are_sound_and_the_file_lies_over_them() {
+        let config = load("default_ci = \"x\"\n[ci.x]\nkind = \"taskcluster\"\nroot_url = \"http://127.0.0.1\"\ntreeherder_url = \"http://127.0.0.1\"\n").unwrap();
+        assert_eq!(config.ci(None).unwrap().0, "x");
+        let firefox = config.ci(Some("firefox")).unwrap().1;
+        assert!(firefox.repo(Some("autoland")).is_ok());
+        let error = firefox.repo(Some("autolnad")).unwrap_err().to_string();
+        assert!(error.contains("did you mean autoland?"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let unknown = load("default_ci = \"x\"\n\n[guards]\nruns_per_weak = 3\n").unwrap_err();
+        let text = unknown.to_string();
+        assert!(
+            text.contains("line 4") && text.contains("runs_per_weak"),
+            "{text}"
+        );
+        let broken = load("default_ci = \n").unwrap_err().to_string();
+        assert!(broken.contains("line 1"), "{broken}");
+        assert!(
+            load("[ci.x]\nkind = \"jenkins\"\n")
+                .unwrap_err()
+                .to_string()
+                .contains("line 2")
+        );
+    }
+}

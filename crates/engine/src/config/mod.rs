@@ -1,0 +1,7 @@
+//! The configuration: which CIs there are, and how to get at them.
+
+mod credentials;
+mod file;
+
+pub use credentials::{credentials, credentials_missing};
+pub use file::{CiConfig, CiKind, Config, ConfigError, Guards, PushlogKind, RepoConfig};

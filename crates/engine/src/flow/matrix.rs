@@ -1,0 +1,194 @@
+//! Every job of every push of a range.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mozci_clients::treeherder::JobFilter;
+use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+use mozci_core::sighting::{Sightings, Source};
+
+use super::history::{check_revisions, is_unresolved, treeherder_ids, unknown_job};
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// Which jobs are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct JobsFilter {
+    /// Exactly these.
+    pub jobs: Vec<JobName>,
+    /// Those whose names contain one of these texts.
+    pub include: Vec<String>,
+    /// Not those whose names contain one of these.
+    pub exclude: Vec<String>,
+}
+
+impl JobsFilter {
+    fn keeps(&self, job: &str) -> bool {
+        let listed = self.jobs.is_empty() || self.jobs.iter().any(|name| name.as_str() == job);
+        let included = self.include.is_empty() || self.include.iter().any(|t| job.contains(t));
+        listed && included && !self.exclude.iter().any(|text| job.contains(text))
+    }
+}
+
+/// Pushes by jobs.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    /// The jobs that have a run on any of the pushes, each with its platform, in the order of
+    /// their names.
+    pub jobs: Vec<(JobName, JobName)>,
+    /// For each push its runs: the job's place, and the run.
+    pub rows: Vec<Vec<(u32, Run)>>,
+    /// How many seconds Treeherder's newest word is old, where there is any.
+    pub behind: Option<i64>,
+}
+
+impl Matrix {
+    /// The runs of a job on a push, by their places.
+    pub fn cell(&self, push: usize, job: u32) -> &[(u32, Run)] {
+        let row = &self.rows[push];
+        let from = row.partition_point(|(place, _)| *place < job);
+        let until = row.partition_point(|(place, _)| *place <= job);
+        &row[from..until]
+    }
+}
+
+/// Runs whose states are asked of Taskcluster at the most, a thousand a request.
+const MOST_STATES: usize = 2000;
+
+/// Reads the runs of the pushes.
+///
+/// # Errors
+/// [`Error::NotFound`] for a job by name that has no run there.
+pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Result<Matrix, Error> {
+    let failed = || Error::service("cannot read Treeherder's jobs");
+    let ids = treeherder_ids(ci, pushes).await?;
+    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
+    list.sort_unstable();
+    let wanted = match filter.jobs.as_slice() {
+        [job] => JobFilter::Job(job.clone()),
+        _ => JobFilter::All,
+    };
+    let rows = ci.treeherder.jobs(&list, &wanted).await.map_err(failed())?;
+    check_revisions(ci, pushes, &ids, &rows)?;
+
+    let mut names: BTreeMap<JobName, JobName> = BTreeMap::new();
+    let mut unresolved: HashMap<TaskId, usize> = HashMap::new();
+    for row in rows
+        .rows
+        .iter()
+        .filter(|row| filter.keeps(row.job.as_str()))
+    {
+        if !names.contains_key(&row.job) {
+            names.insert(row.job.clone(), row.platform.clone());
+        }
+        if let (true, Some(push)) = (is_unresolved(&row.run), ids.get(&row.push)) {
+            unresolved.insert(row.run.key.task, *push);
+        }
+    }
+    if let (Some(missing), Some(push)) = (
+        filter.jobs.iter().find(|job| !names.contains_key(job)),
+        pushes.first(),
+    ) {
+        let seen = known_names(ci, push, &ids).await?;
+        let there = seen.iter().any(|name| name == missing);
+        if !there {
+            let labels = seen.iter().map(JobName::as_str);
+            return Err(Error::NotFound(unknown_job(
+                ci,
+                missing.as_str(),
+                push,
+                labels,
+            )));
+        }
+    }
+    let mut states = HashMap::new();
+    if unresolved.len() <= MOST_STATES {
+        let mut tasks: Vec<TaskId> = unresolved.keys().copied().collect();
+        tasks.sort_unstable();
+        if !tasks.is_empty() {
+            let what = "cannot read the states of tasks";
+            states = ci
+                .taskcluster
+                .statuses(&tasks)
+                .await
+                .map_err(Error::service(what))?;
+        }
+    } else {
+        ci.note(format!(
+            "{} runs are unresolved: their states are Treeherder's, which is behind Taskcluster",
+            unresolved.len()
+        ));
+    }
+
+    let jobs: Vec<(JobName, JobName)> = names.into_iter().collect();
+    let place: HashMap<&JobName, u32> = jobs
+        .iter()
+        .enumerate()
+        .map(|(i, (job, _))| (job, i as u32))
+        .collect();
+    let now = ci.now();
+    let newest = rows.rows.iter().filter_map(|row| row.run.seen).max();
+    let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
+    for row in rows.rows {
+        if let (Some(job), Some(push)) = (place.get(&row.job), ids.get(&row.push)) {
+            cells[*push].push((*job, row.run));
+        }
+    }
+    for cell in &mut cells {
+        cell.sort_unstable_by_key(|(job, run)| (*job, run.key));
+        refine(cell, &states);
+    }
+    let behind = newest.map(|seen| now.since(seen).max(0));
+    Ok(Matrix {
+        jobs,
+        rows: cells,
+        behind,
+    })
+}
+
+/// The names of the jobs that ran on a push, for a name that was not found.
+async fn known_names(
+    ci: &Ci,
+    push: &Push,
+    ids: &HashMap<TreeherderPushId, usize>,
+) -> Result<Vec<JobName>, Error> {
+    let _ = push;
+    let newest = ids
+        .iter()
+        .min_by_key(|(_, place)| **place)
+        .map(|(id, _)| *id);
+    let Some(id) = newest else {
+        return Ok(Vec::new());
+    };
+    let rows = ci
+        .treeherder
+        .jobs(&[id], &JobFilter::All)
+        .await
+        .map_err(Error::service("cannot read Treeherder's jobs"))?;
+    Ok(rows.rows.into_iter().map(|row| row.job).collect())
+}
+
+/// Brings a push's runs up to what the queue knows.
+fn refine(
+    cell: &mut Vec<(u32, Run)>,
+    states: &HashMap<TaskId, mozci_clients::taskcluster::TaskStatus>,
+) {
+    let mut refined: Vec<(u32, Run)> = Vec::with_capacity(cell.len());
+    let mut rest = std::mem::take(cell).into_iter().peekable();
+    while let Some((job, first)) = rest.next() {
+        let mut sightings = Sightings::default();
+        if let Some(status) = states.get(&first.key.task) {
+            for run in &status.runs {
+                sightings.add(Source::Queue, run.clone());
+            }
+        }
+        let task = first.key.task;
+        sightings.add(Source::Treeherder, first);
+        while let Some((_, run)) = rest.next_if(|(j, run)| *j == job && run.key.task == task) {
+            sightings.add(Source::Treeherder, run);
+        }
+        refined.extend(sightings.into_runs().into_iter().map(|run| (job, run)));
+    }
+    *cell = refined;
+}

@@ -1,0 +1,119 @@
+//! Askings of which nobody could tell whether they were sent, held against what the hooks fired.
+//!
+//! `triggerHook` has no key, so that sending twice fires twice. A fire that matches proves that it
+//! was sent; that none matches proves something only when the hook's whole record since then is
+//! there and enough time has passed for a request to arrive.
+
+use mozci_core::ids::TaskId;
+
+use super::history::definition;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::{AskState, Asking, Ledger};
+
+/// How long a request that was sent may take to show among a hook's fires: the request's own
+/// timeout and as much again.
+pub const SETTLE_SECONDS: i64 = 60;
+
+/// How far a fire's time may lie before the asking's, for clocks that differ.
+const SKEW_SECONDS: i64 = 60;
+
+/// Looks at every open asking of the repository and marks what can be told now.
+///
+/// # Errors
+/// [`Error::Store`]. What cannot be read leaves an asking as it is.
+pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+    let mut changed = Vec::new();
+    for mut asking in ledger.open_askings(&ci.root_url, &ci.repo)? {
+        let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+        let state = match search(ci, ledger, &asking).await {
+            Ok(Search::Found(task)) => AskState::Sent { task },
+            Ok(Search::ProvenAbsent) if settled => {
+                let detail = "it never arrived: the hook's record does not have it".to_owned();
+                AskState::NotSent { detail }
+            }
+            Ok(Search::ProvenAbsent) if asking.state == AskState::Recorded => continue,
+            Ok(Search::ProvenAbsent) => continue,
+            Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                detail: "the hook's record does not reach back to it".to_owned(),
+            },
+            Ok(Search::CannotTell) => continue,
+            Err(error) if settled => AskState::Uncertain {
+                detail: format!("the hook's record cannot be read: {}", with_source(&error)),
+            },
+            Err(_) => continue,
+        };
+        if state != asking.state {
+            ledger.mark(&asking.id, &state)?;
+            asking.state = state;
+            changed.push(asking);
+        }
+    }
+    Ok(changed)
+}
+
+fn with_source(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// The action task that an asking made, if the hook's record shows one.
+pub(crate) async fn look_for(
+    ci: &Ci,
+    ledger: &Ledger,
+    asking: &Asking,
+) -> Result<Option<TaskId>, Error> {
+    match search(ci, ledger, asking).await? {
+        Search::Found(task) => Ok(Some(task)),
+        Search::ProvenAbsent | Search::CannotTell => Ok(None),
+    }
+}
+
+enum Search {
+    Found(TaskId),
+    ProvenAbsent,
+    CannotTell,
+}
+
+async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Error> {
+    let since = asking.created.plus(-SKEW_SECONDS);
+    let record = ci
+        .taskcluster
+        .last_fires(&asking.hook_group, &asking.hook, since)
+        .await
+        .map_err(Error::service("cannot read what a hook fired lately"))?;
+    let until = asking.created.plus(2 * SETTLE_SECONDS);
+    let mut unread = false;
+    // The oldest fire that fits is ours, if anybody's.
+    for fire in record
+        .fires
+        .iter()
+        .rev()
+        .filter(|fire| fire.at >= since && fire.at <= until)
+    {
+        let Some(task) = fire.task else { continue };
+        if ledger.knows_task(task)? {
+            continue;
+        }
+        match definition(ci, task).await {
+            Ok(definition) if definition.group.as_deref() == Some(&asking.group) => {
+                let input = &asking.body["user"]["input"];
+                let same = definition
+                    .action
+                    .is_some_and(|action| action.name == asking.action && action.input == *input);
+                if same {
+                    return Ok(Search::Found(task));
+                }
+            }
+            Ok(_) => {}
+            Err(_) => unread = true,
+        }
+    }
+    if record.complete && !unread {
+        Ok(Search::ProvenAbsent)
+    } else {
+        Ok(Search::CannotTell)
+    }
+}

@@ -1,0 +1,201 @@
+//! From whatever a user has at hand to a push.
+
+use futures_util::future::join_all;
+use mozci_clients::hg::{HgError, Pushlog};
+use mozci_core::ids::TaskId;
+use mozci_core::push::Push;
+use mozci_core::revision::RevisionSpec;
+
+use crate::ci::{Ci, PushSource};
+use crate::error::Error;
+
+/// Pushes that are looked through for a hash that the server does not know as such.
+const SEARCHED: u64 = 1000;
+
+/// Finds the push that is meant.
+///
+/// # Errors
+/// [`Error::NotFound`] with what is known: where else the revision is, which pushes a short hash
+/// fits.
+pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
+    match spec {
+        RevisionSpec::Task(task) => {
+            let hash = revision_of_task(ci, *task).await?;
+            by_hash(ci, &hash).await
+        }
+        RevisionSpec::InRepo { repo, hash } => {
+            if *repo != ci.project && *repo != ci.repo.as_str() {
+                return Err(Error::Usage(format!(
+                    "the link is to {repo}, and {} was asked about: give `--repo {repo}`",
+                    ci.repo
+                )));
+            }
+            by_hash(ci, hash).await
+        }
+        RevisionSpec::Hash(hash) => by_hash(ci, hash).await,
+        RevisionSpec::Tip => match &ci.pushes {
+            PushSource::Hg(pushlog) => {
+                let (page, push) = pushlog.push_of("tip").await?;
+                ci.observe(&push, page.last_push_id)?;
+                Ok(push)
+            }
+            PushSource::Treeherder => {
+                let newest = ci.treeherder.newest_pushes(1).await.map_err(reading)?;
+                let push = newest.into_iter().next().map(|push| push.push);
+                push.ok_or_else(|| Error::NotFound(format!("{} has no pushes", ci.repo)))
+            }
+        },
+        RevisionSpec::Id(id) => by_id(ci, *id).await,
+    }
+}
+
+fn reading(source: mozci_clients::http::HttpError) -> Error {
+    Error::service("cannot read Treeherder's pushes")(source)
+}
+
+async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
+    let missing = |hint: String| {
+        Error::NotFound(format!(
+            "{} has no push {id}{hint}; a hash of digits alone needs 12 of them, or `rev:{id}`",
+            ci.repo
+        ))
+    };
+    match &ci.pushes {
+        PushSource::Hg(pushlog) => {
+            let page = pushlog.between(id.saturating_sub(1), id).await?;
+            let newest = page.last_push_id;
+            let push = page.pushes.into_iter().find(|push| push.id.number() == id);
+            let push = push.ok_or_else(|| missing(format!(" (the newest is {newest})")))?;
+            ci.observe(&push, newest)?;
+            Ok(push)
+        }
+        PushSource::Treeherder => {
+            let newest = ci.treeherder.newest_pushes(1000).await.map_err(reading)?;
+            let found = newest.into_iter().find(|push| push.id.0 == id);
+            let hint = " among the newest 1000 that Treeherder has";
+            found
+                .map(|push| push.push)
+                .ok_or_else(|| missing(hint.to_owned()))
+        }
+    }
+}
+
+async fn revision_of_task(ci: &Ci, task: TaskId) -> Result<String, Error> {
+    let definition = ci.taskcluster.task(task).await.map_err(|error| {
+        if error.is_not_found() {
+            let text = format!("{} knows no task {task}: it may have expired", ci.root_url);
+            return Error::NotFound(format!("{text}; name the push by its revision instead"));
+        }
+        Error::service(format!("cannot read the task {task}"))(error)
+    })?;
+    match definition.push {
+        Some((project, revision)) if project == ci.project => Ok(revision),
+        Some((project, _)) => Err(Error::Usage(format!(
+            "the task {task} ran for {project}, and {} was asked about: give `--repo {project}`",
+            ci.repo
+        ))),
+        None => Err(Error::NotFound(format!(
+            "the task {task} ({}) does not say for which push it ran; name the push by its revision",
+            definition.label
+        ))),
+    }
+}
+
+async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
+    match &ci.pushes {
+        PushSource::Hg(pushlog) => match pushlog.push_of(hash).await {
+            Ok((page, push)) => {
+                ci.observe(&push, page.last_push_id)?;
+                Ok(push)
+            }
+            Err(HgError::UnknownRevision { .. }) => search(ci, pushlog, hash).await,
+            Err(error) => Err(error.into()),
+        },
+        PushSource::Treeherder => by_hash_in_treeherder(ci, hash).await,
+    }
+}
+
+async fn by_hash_in_treeherder(ci: &Ci, hash: &str) -> Result<Push, Error> {
+    // Treeherder compares whole hashes, or exactly the first twelve digits of a tip.
+    if matches!(hash.len(), 12 | 40)
+        && let Some(found) = ci.treeherder.push_of(hash).await.map_err(reading)?
+    {
+        return Ok(found.push);
+    }
+    let newest = ci.treeherder.newest_pushes(1000).await.map_err(reading)?;
+    let known: Vec<Push> = newest.into_iter().map(|push| push.push).collect();
+    pick(ci, hash, &known)?.cloned().ok_or_else(|| {
+        Error::NotFound(format!(
+            "{} has no revision {hash} among the newest {} pushes that Treeherder has",
+            ci.repo,
+            known.len()
+        ))
+    })
+}
+
+/// A hash that Mercurial does not know: one of Git's, or one too short to be told apart, or one of
+/// another repository.
+async fn search(ci: &Ci, pushlog: &Pushlog, hash: &str) -> Result<Push, Error> {
+    let (page, tip) = pushlog.push_of("tip").await?;
+    ci.observe(&tip, page.last_push_id)?;
+    let newest = page.last_push_id;
+    let known = ci
+        .pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest)
+        .await?;
+    if let Some(push) = pick(ci, hash, &known)? {
+        return Ok(push.clone());
+    }
+    let elsewhere = join_all(ci.others.iter().map(|(name, other)| async move {
+        other
+            .push_of(hash)
+            .await
+            .ok()
+            .map(|(_, push)| format!("push {} of {name}", push.id))
+    }));
+    let found: Vec<String> = elsewhere.await.into_iter().flatten().collect();
+    let text = format!("{} has no revision {hash}", ci.repo);
+    Err(Error::NotFound(if found.is_empty() {
+        format!(
+            "{text}, neither Mercurial's nor, in its newest {} pushes, Git's; check the hash and `--repo`",
+            known.len()
+        )
+    } else {
+        format!("{text}; it is {}: give that `--repo`", found.join(" and "))
+    }))
+}
+
+/// The one push with a changeset whose name in either system begins so.
+fn pick<'a>(ci: &Ci, hash: &str, known: &'a [Push]) -> Result<Option<&'a Push>, Error> {
+    let fits = |push: &&Push| {
+        push.revision.hash().starts_with(hash)
+            || push.changesets.iter().any(|c| {
+                c.revision.hash().starts_with(hash)
+                    || c.git
+                        .as_ref()
+                        .is_some_and(|git| git.hash().starts_with(hash))
+            })
+    };
+    let found: Vec<&Push> = known.iter().filter(fits).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [push] => Ok(Some(push)),
+        many => {
+            let list: Vec<String> = many
+                .iter()
+                .take(10)
+                .map(|push| format!("  push {}  {}", push.id, push.revision.short()))
+                .collect();
+            Err(Error::NotFound(format!(
+                "{hash} fits {} pushes of {}; give more digits:\n{}{}",
+                many.len(),
+                ci.repo,
+                list.join("\n"),
+                if many.len() > 10 {
+                    "\n  … and more"
+                } else {
+                    ""
+                }
+            )))
+        }
+    }
+}

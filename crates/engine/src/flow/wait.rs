@@ -1,0 +1,209 @@
+//! Following what was asked for until it has ended.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mozci_clients::taskcluster::TaskStatus;
+use mozci_core::ids::{JobName, TaskId};
+use mozci_core::push::PushRef;
+use mozci_core::run::{Run, State};
+use serde::Serialize;
+
+use super::history::definition;
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// Something that was asked for.
+#[derive(Debug, Clone)]
+pub struct Awaited {
+    /// Where.
+    pub push: PushRef,
+    /// The job.
+    pub job: JobName,
+    /// Runs asked for.
+    pub times: u32,
+    /// The action task that makes them.
+    pub action: TaskId,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Where.
+    pub push: PushRef,
+    /// The job.
+    pub job: JobName,
+    /// The action task.
+    pub action: TaskId,
+    /// Where the action task stands.
+    pub action_state: State,
+    /// Every run of the tasks that it made.
+    pub runs: Vec<Run>,
+    /// What keeps tasks from running, where that will not change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+    /// Whether nothing more is to be expected.
+    pub done: bool,
+}
+
+/// The longest that anything is waited for.
+const LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// Consecutive failures to read after which waiting is given up.
+const FAILURES: u32 = 5;
+
+/// Waits until everything has ended, looking as often as the configuration says. `on_change` sees
+/// an outcome each time that it has changed. `stop` ends the waiting; what was seen is returned.
+///
+/// # Errors
+/// [`Error::Service`] after several failures to read in a row.
+pub async fn wait(
+    ci: &Ci,
+    awaited: &[Awaited],
+    stop: &AtomicBool,
+    on_change: &mut dyn FnMut(&Outcome),
+) -> Result<Vec<Outcome>, Error> {
+    let started = Instant::now();
+    let mut outcomes: Vec<Outcome> = awaited
+        .iter()
+        .map(|a| Outcome {
+            push: a.push.clone(),
+            job: a.job.clone(),
+            action: a.action,
+            action_state: State::Pending,
+            runs: Vec::new(),
+            blocked_by: None,
+            done: false,
+        })
+        .collect();
+    let mut created: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+    let mut failures = 0;
+    while outcomes.iter().any(|outcome| !outcome.done) {
+        match look(ci, &mut outcomes, &mut created, on_change).await {
+            Ok(()) => failures = 0,
+            Err(error) if failures + 1 >= FAILURES => return Err(error),
+            Err(error) => {
+                failures += 1;
+                ci.note(format!("a look failed and was made again: {error}"));
+            }
+        }
+        if stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
+            break;
+        }
+        if outcomes.iter().any(|outcome| !outcome.done) {
+            pause(ci.poll, stop).await;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Sleeps, but not past a stop.
+pub(crate) async fn pause(time: Duration, stop: &AtomicBool) {
+    let until = Instant::now() + time;
+    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+        let left = until.saturating_duration_since(Instant::now());
+        tokio::time::sleep(left.min(Duration::from_millis(100))).await;
+    }
+}
+
+async fn look(
+    ci: &Ci,
+    outcomes: &mut [Outcome],
+    created: &mut HashMap<TaskId, Vec<TaskId>>,
+    on_change: &mut dyn FnMut(&Outcome),
+) -> Result<(), Error> {
+    let mut wanted: Vec<TaskId> = Vec::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.done) {
+        match created.get(&outcome.action) {
+            Some(tasks) => wanted.extend(tasks),
+            None => wanted.push(outcome.action),
+        }
+    }
+    let failed = || Error::service("cannot read the states of what was asked for");
+    let statuses = ci.taskcluster.statuses(&wanted).await.map_err(failed())?;
+    for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
+        let before = (
+            outcome.action_state.clone(),
+            outcome.runs.clone(),
+            outcome.done,
+        );
+        if !created.contains_key(&outcome.action) {
+            let Some(status) = statuses.get(&outcome.action) else {
+                continue;
+            };
+            outcome.action_state = status.state.clone();
+            if status.state.is_good() {
+                let tasks = ci
+                    .taskcluster
+                    .created_by(outcome.action, outcome.job.as_str())
+                    .await
+                    .map_err(failed())?;
+                outcome.done = tasks.is_empty();
+                created.insert(outcome.action, tasks);
+            } else if status.state.is_final() {
+                outcome.done = true;
+            }
+        } else if let Some(tasks) = created.get(&outcome.action) {
+            let found: Vec<&TaskStatus> = tasks.iter().filter_map(|t| statuses.get(t)).collect();
+            outcome.runs = found
+                .iter()
+                .flat_map(|status| status.runs.clone())
+                .collect();
+            let mut ended = found.len() == tasks.len();
+            for status in &found {
+                if status.state == State::Unscheduled {
+                    outcome.blocked_by = blocked_by(ci, status.task).await?;
+                    ended &= outcome.blocked_by.is_some();
+                } else {
+                    ended &= status.state.is_final();
+                }
+            }
+            outcome.done = ended;
+        }
+        if before
+            != (
+                outcome.action_state.clone(),
+                outcome.runs.clone(),
+                outcome.done,
+            )
+        {
+            on_change(outcome);
+        }
+    }
+    Ok(())
+}
+
+/// The dependency that keeps a task from ever being scheduled, in words.
+async fn blocked_by(ci: &Ci, task: TaskId) -> Result<Option<String>, Error> {
+    let definition = definition(ci, task).await?;
+    let ids: Vec<TaskId> = definition
+        .dependencies
+        .iter()
+        .filter_map(|id| id.parse().ok())
+        .collect();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let what = "cannot read the states of a task's dependencies";
+    let statuses = ci
+        .taskcluster
+        .statuses(&ids)
+        .await
+        .map_err(Error::service(what))?;
+    let broken = ids
+        .iter()
+        .filter_map(|id| statuses.get(id))
+        .find(|status| status.state.is_final() && !status.state.is_good());
+    match broken {
+        None => Ok(None),
+        Some(status) => {
+            let label = self::definition(ci, status.task).await?.label;
+            Ok(Some(format!(
+                "{label} {} ({})",
+                status.state.word(),
+                status.task
+            )))
+        }
+    }
+}

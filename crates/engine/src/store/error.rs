@@ -1,0 +1,84 @@
+//! What can go wrong with a file of ours.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// A store that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error(
+        "the ledger {path} is held by another process: wait until that one is done, or end it; nothing was sent"
+    )]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room for it.
+    #[error(
+        "the disk is full: {path} cannot be written; make room and run the command again; nothing was sent that is not in the ledger"
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of mozci wrote it.
+    #[error(
+        "{path} was written by a newer version of mozci (format {found}, this one knows {known}); use that version"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format that it has.
+        found: i64,
+        /// The newest format that is known here.
+        known: i64,
+    },
+    /// Anything else.
+    #[error("the file {path} cannot be used: {message}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full {
+                path: path.to_owned(),
+            };
+        }
+        Self::Other {
+            path: path.to_owned(),
+            message: error.to_string(),
+        }
+    }
+
+    pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Busy { path: path.clone() }
+            }
+            Some(ErrorCode::DiskFull) => Self::Full { path: path.clone() },
+            // A full disk shows as a failed write where SQLite maps its files.
+            Some(ErrorCode::SystemIoFailure) if is_full(&path) => Self::Full { path: path.clone() },
+            _ => Self::Other {
+                path: path.clone(),
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Whether a page more would not fit beside the file.
+fn is_full(path: &Path) -> bool {
+    let probe = path.with_extension("probe");
+    let result = std::fs::write(&probe, [0u8; 8192]);
+    let _ = std::fs::remove_file(&probe);
+    matches!(result, Err(error) if error.kind() == std::io::ErrorKind::StorageFull)
+}

@@ -1,0 +1,183 @@
+//! Facts that cannot change, under the server that they are of. Never lists, never states that go
+//! on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::StoreError;
+use super::place::open;
+
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE facts (
+    server TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    value  TEXT NOT NULL,
+    PRIMARY KEY (server, kind, key)
+) WITHOUT ROWID;
+"];
+
+/// Facts beyond this number are dropped, all at once: they only save requests.
+const MOST: i64 = 200_000;
+
+/// The kinds of facts. The reader's version is part of a kind's name, so that an older reader's
+/// facts are not taken for a newer one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactKind {
+    /// A push of a pushlog by its number; null for a number that no push has.
+    Push,
+    /// The highest number of a push that was seen.
+    LastPush,
+    /// Treeherder's number of a push, by its revision.
+    TreeherderPush,
+    /// A task's definition.
+    Task,
+    /// The label of a task.
+    Label,
+    /// A push's decision task, once it has ended well.
+    Decision,
+}
+
+impl FactKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push/1",
+            Self::LastPush => "last-push/1",
+            Self::TreeherderPush => "treeherder-push/1",
+            Self::Task => "task/1",
+            Self::Label => "label/1",
+            Self::Decision => "decision/1",
+        }
+    }
+}
+
+/// The facts of one server.
+#[derive(Debug)]
+pub struct Facts {
+    connection: Connection,
+    path: PathBuf,
+    server: String,
+    hits: std::cell::Cell<u64>,
+}
+
+impl Facts {
+    /// Opens the facts of a server.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(folder: &Path, server: impl Into<String>) -> Result<Self, StoreError> {
+        let (path, connection) = open(folder, "facts.db", Duration::from_millis(500), &MIGRATIONS)?;
+        let facts = Self {
+            connection,
+            path,
+            server: server.into(),
+            hits: 0.into(),
+        };
+        let failed = StoreError::sqlite(&facts.path);
+        let count: i64 = facts
+            .connection
+            .query_row("SELECT count(*) FROM facts", [], |row| row.get(0))
+            .map_err(&failed)?;
+        if count > MOST {
+            facts
+                .connection
+                .execute("DELETE FROM facts", [])
+                .map_err(&failed)?;
+        }
+        Ok(facts)
+    }
+
+    /// A fact, where it is known. One that cannot be read counts as unknown: it only saves a
+    /// request.
+    pub fn get<T: DeserializeOwned>(&self, kind: FactKind, key: &str) -> Option<T> {
+        let text: Option<String> = self
+            .connection
+            .prepare_cached("SELECT value FROM facts WHERE server = ? AND kind = ? AND key = ?")
+            .and_then(|mut query| {
+                query
+                    .query_row(params![self.server, kind.name(), key], |row| row.get(0))
+                    .optional()
+            })
+            .ok()
+            .flatten();
+        let fact = serde_json::from_str(&text?).ok()?;
+        self.hits.set(self.hits.get() + 1);
+        Some(fact)
+    }
+
+    /// Keeps facts, all or none. That they cannot be kept is no error for anybody.
+    pub fn put<T: Serialize>(&self, kind: FactKind, facts: impl IntoIterator<Item = (String, T)>) {
+        let kept = || -> Result<(), rusqlite::Error> {
+            let transaction = self.connection.unchecked_transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO facts VALUES (?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET value = excluded.value",
+                )?;
+                for (key, value) in facts {
+                    let Ok(text) = serde_json::to_string(&value) else {
+                        continue;
+                    };
+                    insert.execute(params![self.server, kind.name(), key, text])?;
+                }
+            }
+            transaction.commit()
+        };
+        let _ = kept();
+    }
+
+    /// Forgets everything of this server: it was reset, and nothing that was known holds.
+    ///
+    /// # Errors
+    /// [`StoreError`]; facts that cannot be forgotten must not be used.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        self.connection
+            .execute("DELETE FROM facts WHERE server = ?", params![self.server])
+            .map(drop)
+            .map_err(StoreError::sqlite(&self.path))
+    }
+
+    /// How many questions were answered so far, counted from the last time this was asked.
+    pub fn take_hits(&self) -> u64 {
+        self.hits.replace(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_of_their_server_and_can_be_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = Facts::open(folder.path(), "one").unwrap();
+        let two = Facts::open(folder.path(), "two").unwrap();
+        one.put(FactKind::Label, [("k".to_owned(), "v")]);
+        assert_eq!(
+            one.get::<String>(FactKind::Label, "k").as_deref(),
+            Some("v")
+        );
+        assert_eq!(two.get::<String>(FactKind::Label, "k"), None);
+        assert_eq!(one.get::<String>(FactKind::Task, "k"), None);
+        assert_eq!(one.take_hits(), 1);
+        one.forget().unwrap();
+        assert_eq!(one.get::<String>(FactKind::Label, "k"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let _facts = Facts::open(folder.path(), "one").unwrap();
+        let mode = std::fs::metadata(folder.path().join("facts.db"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

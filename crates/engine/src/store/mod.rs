@@ -1,0 +1,11 @@
+//! What is kept on disk: the ledger of everything ever asked for, and facts that cannot change.
+
+mod error;
+mod facts;
+mod ledger;
+mod place;
+
+pub use error::StoreError;
+pub use facts::{FactKind, Facts};
+pub use ledger::{AskId, AskState, Asking, Ledger, Recorded};
+pub use place::Place;

@@ -1,0 +1,13 @@
+//! A simulated CI: a history with planted truth, and servers over it that speak the wire formats
+//! of the Mercurial pushlog, Treeherder and Taskcluster.
+//!
+//! Outcomes are a function of seed, push, job and the n-th run, never of time; time only decides
+//! how much of an outcome can be seen yet. Where a real server or client disagrees with what is
+//! served here, this crate is wrong.
+
+pub mod server;
+mod wire;
+pub mod world;
+
+pub use server::{Sim, SimConfig, SimCredentials, Urls};
+pub use world::{Truth, World, WorldConfig};

@@ -1,0 +1,290 @@
+//! Task definitions and statuses as the queue has them.
+
+use serde_json::{Map, Value, json};
+
+use super::reply::iso;
+use crate::world::{
+    ActionTask, Catalog, Dynamic, JobKind, Life, Outcome, SUITES, SimPush, TaskRef, TaskState,
+    World,
+};
+
+pub(super) const DAY: i64 = 86_400_000;
+
+/// The hook that every action goes through.
+pub(super) const HOOK_GROUP: &str = "project-gecko";
+pub(super) const HOOK_ID: &str = "in-tree-action-3-generic/5f1e9a7c20";
+
+/// The commit that the world shows under a place that it does not have, for totality.
+pub(super) fn push_of(world: &World, task: TaskRef) -> &SimPush {
+    &world.autoland.pushes[task.push() as usize]
+}
+
+/// Pool of a task: provisioner and worker type.
+fn pool(world: &World, task: TaskRef) -> (&'static str, &'static str) {
+    match task {
+        TaskRef::Decision { .. } | TaskRef::Action { .. } => ("gecko-3", "decision"),
+        TaskRef::Job { job, .. } => match world.catalog.jobs[job].kind {
+            JobKind::Build => ("gecko-3", "b-linux-amd"),
+            _ => ("gecko-t", "t-linux-docker-noscratch-amd"),
+        },
+    }
+}
+
+/// `queue.status`
+pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
+    let now = world.clock.now();
+    let shown = |at: i64| iso(world.clock.shown(at));
+    let (provisioner, worker) = pool(world, task);
+    let seen: Vec<_> = life.runs_at(now).collect();
+    let mut runs = Vec::new();
+    for (n, (run, state)) in seen.iter().enumerate() {
+        let mut entry = Map::new();
+        entry.insert("runId".into(), json!(n));
+        entry.insert("state".into(), json!(state.word()));
+        entry.insert(
+            "reasonCreated".into(),
+            json!(if n == 0 { "scheduled" } else { "retry" }),
+        );
+        if let TaskState::Resolved(outcome) = state {
+            let reason = match outcome {
+                Outcome::Completed => "completed",
+                Outcome::Failed => "failed",
+                Outcome::Exception(reason) => reason,
+            };
+            entry.insert("reasonResolved".into(), json!(reason));
+        }
+        if let Some(started) = run.started.filter(|started| *started <= now) {
+            entry.insert("workerGroup".into(), json!("sim"));
+            entry.insert("workerId".into(), json!("sim-1"));
+            entry.insert("takenUntil".into(), json!(shown(started + 1_200_000)));
+            entry.insert("scheduled".into(), json!(shown(run.scheduled)));
+            entry.insert("started".into(), json!(shown(started)));
+        } else {
+            entry.insert("scheduled".into(), json!(shown(run.scheduled)));
+        }
+        if matches!(state, TaskState::Resolved(_)) {
+            entry.insert("resolved".into(), json!(shown(run.resolved)));
+        }
+        runs.push(Value::Object(entry));
+    }
+    if runs.is_empty()
+        && let TaskState::Resolved(_) = life.state_at(now)
+    {
+        runs.push(json!({
+            "runId": 0, "state": "exception", "reasonCreated": "exception",
+            "reasonResolved": "deadline-exceeded",
+            "scheduled": shown(life.deadline), "resolved": shown(life.deadline),
+        }));
+    }
+    json!({
+        "taskId": task.id(world.seed()),
+        "provisionerId": provisioner,
+        "workerType": worker,
+        "taskQueueId": format!("{provisioner}/{worker}"),
+        "schedulerId": "gecko-level-3",
+        "projectId": "none",
+        "taskGroupId": group(world, task),
+        "priority": "low",
+        "deadline": shown(life.deadline),
+        "expires": shown(life.created + 365 * DAY),
+        "retriesLeft": 5 - (runs.len() as i64 - 1).clamp(0, 5),
+        "state": life.state_at(now).word(),
+        "runs": runs,
+    })
+}
+
+/// The group of a task: its push's decision task.
+pub(super) fn group(world: &World, task: TaskRef) -> String {
+    TaskRef::Decision { push: task.push() }
+        .id(world.seed())
+        .to_string()
+}
+
+/// `queue.task`
+pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dynamic) -> Value {
+    let push = push_of(world, task);
+    let (provisioner, worker) = pool(world, task);
+    let shown = |at: i64| iso(world.clock.shown(at));
+    let node = push.node();
+    let repo_url = format!("https://hg.mozilla.org/{}", world.autoland.path);
+    let mut dependencies = Vec::new();
+    let mut scopes: Vec<&str> = Vec::new();
+    let mut routes = vec![format!("tc-treeherder.v2.autoland.{node}")];
+    let mut env = Map::new();
+    env.insert("GECKO_HEAD_REV".into(), json!(node));
+    env.insert("GECKO_HEAD_REPOSITORY".into(), json!(repo_url));
+    env.insert("MOZ_SCM_LEVEL".into(), json!("3"));
+    let (name, description, command, mut tags, extra);
+    match task {
+        TaskRef::Decision { .. } => {
+            name = "Gecko Decision Task".to_owned();
+            description = "The task that creates all of the other tasks in the task graph".into();
+            command = json!(["./mach", "taskgraph", "decision"]);
+            scopes.push("assume:repo:hg.mozilla.org/integration/autoland:branch:default");
+            let index = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.decision");
+            routes.push(index);
+            routes.push(format!(
+                "index.gecko.v2.autoland.pushlog-id.{}.decision",
+                push.id
+            ));
+            tags = json!({"kind": "decision-task"});
+            extra = json!({
+                "index": {"rank": push.date},
+                "tasks_for": "hg-push",
+                "treeherder": treeherder("D", "?", "gecko-decision", None, "other"),
+            });
+        }
+        TaskRef::Action { n, .. } => {
+            let found = dynamic.actions_of(push_index(task)).nth(usize::from(n));
+            let (action_name, title, symbol, context, client) = match found {
+                Some((_, action)) => action_fields(action),
+                None => ("", "", "", Value::Null, ""),
+            };
+            name = format!("Action: {title}");
+            description = format!("Action triggered by clientID `{client}`");
+            command = json!(["./mach", "taskgraph", "action-callback"]);
+            env.insert("ACTION_INPUT".into(), json!(context["input"].to_string()));
+            env.insert(
+                "ACTION_TASK_ID".into(),
+                json!(context["taskId"].to_string()),
+            );
+            env.insert(
+                "ACTION_TASK_GROUP_ID".into(),
+                context["taskGroupId"].clone(),
+            );
+            env.insert("ACTION_CALLBACK".into(), json!(action_name));
+            let own = task.id(world.seed());
+            let base = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.actions");
+            routes.push(format!("{base}.{own}"));
+            routes.push(format!(
+                "index.gecko.v2.autoland.pushlog-id.{}.actions.{own}",
+                push.id
+            ));
+            tags = json!({"kind": "action-callback", "action": action_name});
+            let mut shown = treeherder(symbol, "AC", "gecko-decision", None, "other");
+            shown["groupName"] = json!("Action task");
+            extra = json!({
+                "action": {"name": action_name, "context": context},
+                "parent": group(world, task),
+                "tasks_for": "action",
+                "treeherder": shown,
+            });
+        }
+        TaskRef::Job { job, .. } => {
+            let entry = &world.catalog.jobs[job];
+            name = entry.label.clone();
+            description = format!("{} of a simulated autoland", entry.label);
+            command = json!(["run-task", "--", entry.kind.word()]);
+            if let Some(build) = entry.build {
+                let built = world.tasks_of_job(push_index(task), build, dynamic).next();
+                dependencies.extend(built.map(|built| built.id(world.seed()).to_string()));
+            }
+            if entry.kind == JobKind::Build {
+                let product = format!("firefox.{}-{}", entry.platform, entry.option);
+                routes.push(format!("index.gecko.v2.autoland.revision.{node}.{product}"));
+            }
+            tags = json!({"kind": entry.kind.word(), "label": entry.label, "retrigger": "true"});
+            if let Some((suite, chunk)) = entry.chunk {
+                let manifests: Vec<String> = world
+                    .catalog
+                    .manifests_of(world.seed(), job, push_index(task))
+                    .into_iter()
+                    .map(|manifest| Catalog::manifest_name(suite, manifest))
+                    .collect();
+                let paths = json!({SUITES[suite].name: manifests}).to_string();
+                env.insert("MOZHARNESS_TEST_PATHS".into(), json!(paths));
+                tags["test-type"] = json!(SUITES[suite].family);
+                tags["test-suite"] = json!(SUITES[suite].name);
+                extra = json!({
+                    "suite": SUITES[suite].name,
+                    "chunks": {"current": chunk, "total": world.catalog.chunks},
+                    "parent": group(world, task),
+                    "treeherder-platform": format!("{}/{}", entry.platform, entry.option),
+                    "treeherder": treeherder(&entry.symbols.0, entry.symbols.1, entry.platform, Some(entry.option), "test"),
+                });
+            } else {
+                extra = json!({
+                    "parent": group(world, task),
+                    "treeherder-platform": format!("{}/{}", entry.platform, entry.option),
+                    "treeherder": treeherder(&entry.symbols.0, entry.symbols.1, entry.platform, Some(entry.option), "build"),
+                });
+            }
+        }
+    }
+    tags["os"] = json!("linux");
+    tags["project"] = json!("autoland");
+    tags["createdForUser"] = json!(push.user);
+    tags["worker-implementation"] = json!("docker-worker");
+    json!({
+        "provisionerId": provisioner,
+        "workerType": worker,
+        "taskQueueId": format!("{provisioner}/{worker}"),
+        "schedulerId": "gecko-level-3",
+        "projectId": "none",
+        "taskGroupId": group(world, task),
+        "dependencies": dependencies,
+        "requires": "all-completed",
+        "routes": routes,
+        "priority": "low",
+        "retries": 5,
+        "created": shown(life.created),
+        "deadline": shown(life.deadline),
+        "expires": shown(life.created + 365 * DAY),
+        "scopes": scopes,
+        "payload": {"env": env, "command": command, "maxRunTime": 5400},
+        "metadata": {
+            "name": name,
+            "owner": push.user,
+            "source": format!("{repo_url}/file/{node}/taskcluster"),
+            "description": description,
+        },
+        "tags": tags,
+        "extra": extra,
+    })
+}
+
+fn push_index(task: TaskRef) -> u32 {
+    task.push()
+}
+
+fn treeherder(
+    symbol: &str,
+    group: &str,
+    platform: &str,
+    option: Option<&str>,
+    kind: &str,
+) -> Value {
+    let mut shown = json!({
+        "tier": 1,
+        "symbol": symbol,
+        "jobKind": kind,
+        "machine": {"platform": platform},
+        "groupSymbol": group,
+    });
+    if let Some(option) = option {
+        shown["collection"] = json!({option: true});
+        shown["platform"] = json!(format!("{platform}/{option}"));
+    }
+    shown
+}
+
+fn action_fields(action: &ActionTask) -> (&str, &str, &str, Value, &str) {
+    let field = |name: &str| {
+        action.payload["decision"]["action"][name]
+            .as_str()
+            .unwrap_or("")
+    };
+    let user = &action.payload["user"];
+    let context = json!({
+        "input": user["input"],
+        "taskId": user["taskId"],
+        "taskGroupId": user["taskGroupId"],
+    });
+    (
+        field("name"),
+        field("title"),
+        field("symbol"),
+        context,
+        action.client.as_str(),
+    )
+}

@@ -1,0 +1,109 @@
+//! The index service. It holds completed tasks only: a decision or action task that is running,
+//! pending or failed is never there.
+
+use serde_json::{Value, json};
+
+use super::definitions::{DAY, push_of};
+use super::reply::{Reply, iso};
+use super::taskcluster::{Call, page};
+use crate::world::{Outcome, TaskRef, TaskState, World};
+
+pub(super) fn index(call: &Call<'_>, path: &[&str]) -> Reply {
+    match (call.request.method, path) {
+        ("GET", ["ping"]) => call.ok(&json!({"alive": true, "uptime": 1})),
+        ("GET", ["task", name]) => find_task(call, name),
+        ("GET" | "POST", ["tasks", namespace]) => list_tasks(call, namespace),
+        _ => call.no_such_method(),
+    }
+}
+
+fn completed(world: &World, task: TaskRef) -> bool {
+    let dynamic = world.dynamic();
+    let state = world
+        .life(task, &dynamic)
+        .map(|life| life.state_at(world.clock.now()));
+    state == Some(TaskState::Resolved(Outcome::Completed))
+}
+
+/// The push that `gecko.v2.autoland.{revision.<node>,pushlog-id.<id>}.<rest>` names.
+fn push_and_rest<'a>(world: &World, name: &'a str) -> Option<(u32, &'a str)> {
+    let rest = name.strip_prefix("gecko.v2.autoland.")?;
+    let (kind, rest) = rest.split_once('.')?;
+    let (value, rest) = rest.split_once('.')?;
+    let push = match kind {
+        "revision" => world
+            .autoland
+            .pushes
+            .iter()
+            .position(|p| p.node() == value)? as u32,
+        "pushlog-id" => world.autoland.by_id(value.parse().ok()?)?,
+        _ => return None,
+    };
+    Some((push, rest))
+}
+
+fn entry(world: &World, namespace: &str, task: TaskRef, rank: i64) -> Value {
+    let date = push_of(world, task).date;
+    json!({
+        "namespace": namespace,
+        "taskId": task.id(world.seed()),
+        "rank": rank,
+        "data": {},
+        "expires": iso(date * 1000 + 365 * DAY),
+    })
+}
+
+fn find_task(call: &Call<'_>, name: &str) -> Reply {
+    let world = call.world;
+    let found = push_and_rest(world, name).and_then(|(push, rest)| match rest {
+        "taskgraph.decision" | "decision" => Some(TaskRef::Decision { push }),
+        _ => None,
+    });
+    match found.filter(|task| completed(world, *task)) {
+        Some(task) => call.ok(&entry(world, name, task, push_of(world, task).date)),
+        None => {
+            let params = json!({"indexPath": name});
+            call.not_found("findTask", "Indexed task not found", params)
+        }
+    }
+}
+
+fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
+    let world = call.world;
+    let actions = match push_and_rest(world, &format!("{namespace}.")) {
+        Some((push, "taskgraph.actions." | "actions.")) => {
+            let dynamic = world.dynamic();
+            let all: Vec<TaskRef> = dynamic
+                .actions_of(push)
+                .map(|(n, _)| TaskRef::Action { push, n })
+                .collect();
+            drop(dynamic);
+            all.into_iter()
+                .filter(|task| completed(world, *task))
+                .collect()
+        }
+        // An unknown namespace is no error.
+        _ => Vec::new(),
+    };
+    let Ok((shown, token)) = page(call.request, &actions) else {
+        let message = "Invalid continuation token";
+        let params = json!({"namespace": namespace});
+        return call.error(400, "InputError", "listTasks", message, params);
+    };
+    let tasks: Vec<Value> = shown
+        .iter()
+        .map(|task| {
+            entry(
+                world,
+                &format!("{namespace}.{}", task.id(world.seed())),
+                *task,
+                0,
+            )
+        })
+        .collect();
+    let mut answer = json!({"tasks": tasks});
+    if let Some(token) = token {
+        answer["continuationToken"] = json!(token);
+    }
+    call.ok(&answer)
+}

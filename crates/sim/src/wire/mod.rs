@@ -1,0 +1,24 @@
+//! The wire formats, each service a function from a request to a reply.
+
+mod actions;
+mod auth;
+mod definitions;
+mod graph;
+mod hg;
+mod hg_revision;
+mod hooks;
+mod index;
+mod queue;
+mod reply;
+mod storage;
+mod taskcluster;
+mod treeherder;
+mod treeherder_jobs;
+mod treeherder_push;
+
+pub(crate) use auth::{READER, SHERIFF};
+pub(crate) use hg::hg;
+pub(crate) use reply::{Reply, Request};
+pub(crate) use storage::storage;
+pub(crate) use taskcluster::taskcluster;
+pub(crate) use treeherder::treeherder;

@@ -1,0 +1,267 @@
+//! The queue service, as far as it is read.
+
+use mozci_core::ids::TaskId;
+use serde_json::{Value, json};
+
+use super::definitions::{DAY, definition, group, status};
+use super::graph::names;
+use super::reply::{Reply, body_json, iso};
+use super::taskcluster::{Call, page};
+use crate::world::{Dynamic, Life, TaskRef};
+
+const PATTERN: &str =
+    "/^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/";
+
+pub(super) fn queue(call: &Call<'_>, path: &[&str]) -> Reply {
+    match (call.request.method, path) {
+        ("GET", ["ping"]) => call.ok(&json!({"alive": true, "uptime": 1})),
+        ("GET", ["task", id]) => with_task(call, id, "task", |task, life, dynamic| {
+            call.ok(&definition(call.world, task, life, dynamic))
+        }),
+        ("GET", ["task", id, "status"]) => with_task(call, id, "status", |task, life, _| {
+            call.ok(&json!({"status": status(call.world, task, life)}))
+        }),
+        ("POST", ["tasks", "status"]) => statuses(call),
+        ("GET", ["task-group", id]) => task_group(call, id),
+        ("GET", ["task-group", id, "list"]) => list_group(call, id),
+        ("GET", ["task", id, "artifacts"]) => list_artifacts(call, id, "listLatestArtifacts"),
+        ("GET", ["task", id, "runs", _, "artifacts"]) => list_artifacts(call, id, "listArtifacts"),
+        ("GET", ["task", id, "artifacts", name @ ..]) => artifact(call, id, name, true),
+        ("GET", ["task", id, "runs", _, "artifacts", name @ ..]) => artifact(call, id, name, true),
+        ("GET", ["task", id, "artifact-content", name @ ..]) => artifact(call, id, name, false),
+        ("PUT", ["task", id]) => mutation(call, id, "createTask", "queue:create-task:low:"),
+        ("POST", ["task", id, "rerun"]) => mutation(call, id, "rerunTask", "queue:rerun-task:"),
+        ("POST", ["task", id, "cancel"]) => mutation(call, id, "cancelTask", "queue:cancel-task:"),
+        _ => call.no_such_method(),
+    }
+}
+
+fn bad_id(call: &Call<'_>, id: &str, method: &str) -> Reply {
+    let message = format!(
+        "Invalid URL patterns:\nURL parameter 'taskId' given as '{id}' must match regular expression: '{PATTERN}'"
+    );
+    call.error(
+        400,
+        "InvalidRequestArguments",
+        method,
+        &message,
+        json!({"taskId": id}),
+    )
+}
+
+fn with_task(
+    call: &Call<'_>,
+    id: &str,
+    method: &str,
+    answer: impl FnOnce(TaskRef, &Life, &Dynamic) -> Reply,
+) -> Reply {
+    let Ok(task_id) = id.parse::<TaskId>() else {
+        return bad_id(call, id, method);
+    };
+    let dynamic = call.world.dynamic();
+    let task = TaskRef::read(call.world.seed(), task_id);
+    let life = task.and_then(|task| call.world.life(task, &dynamic).map(|life| (task, life)));
+    match life.filter(|(_, life)| life.created <= call.world.clock.now()) {
+        Some((task, life)) => answer(task, &life, &dynamic),
+        None => {
+            let message = format!(
+                "`{id}` does not correspond to a task that exists.\nAre you sure this task exists?"
+            );
+            call.not_found(method, &message, json!({"taskId": id}))
+        }
+    }
+}
+
+/// `queue.statuses`: unknown tasks are left out of the answer.
+fn statuses(call: &Call<'_>) -> Reply {
+    let body = body_json(call.request.body);
+    let Some(ids) = body["taskIds"].as_array() else {
+        let message = "data must have required property 'taskIds'";
+        return call.error(400, "InputValidationError", "statuses", message, json!({}));
+    };
+    let Ok((shown, token)) = page(call.request, ids) else {
+        let message = "Invalid continuation token";
+        return call.error(400, "InputError", "statuses", message, json!({}));
+    };
+    let dynamic = call.world.dynamic();
+    let now = call.world.clock.now();
+    let found: Vec<Value> = shown
+        .iter()
+        .filter_map(|id| {
+            let task = TaskRef::read(call.world.seed(), id.as_str()?.parse().ok()?)?;
+            let life = call
+                .world
+                .life(task, &dynamic)
+                .filter(|life| life.created <= now)?;
+            Some(json!({"taskId": id, "status": status(call.world, task, &life)}))
+        })
+        .collect();
+    let mut answer = json!({"statuses": found});
+    if let Some(token) = token {
+        answer["continuationToken"] = json!(token);
+    }
+    call.ok(&answer)
+}
+
+fn group_push(call: &Call<'_>, id: &str) -> Option<u32> {
+    match TaskRef::read(call.world.seed(), id.parse().ok()?)? {
+        TaskRef::Decision { push } => call.world.decision_outcome(push).map(|_| push),
+        _ => None,
+    }
+}
+
+fn no_group(call: &Call<'_>, id: &str, method: &str) -> Reply {
+    let message = format!("No task-group with taskGroupId: `{id}`");
+    call.not_found(method, &message, json!({"taskGroupId": id}))
+}
+
+fn group_head(call: &Call<'_>, id: &str, push: u32) -> Value {
+    let date = call.world.autoland.pushes[push as usize].date;
+    json!({
+        "taskGroupId": id,
+        "schedulerId": "gecko-level-3",
+        "expires": iso(date * 1000 + 365 * DAY),
+    })
+}
+
+fn task_group(call: &Call<'_>, id: &str) -> Reply {
+    match group_push(call, id) {
+        Some(push) => call.ok(&group_head(call, id, push)),
+        None => no_group(call, id, "getTaskGroup"),
+    }
+}
+
+fn list_group(call: &Call<'_>, id: &str) -> Reply {
+    let Some(push) = group_push(call, id) else {
+        return no_group(call, id, "listTaskGroup");
+    };
+    let dynamic = call.world.dynamic();
+    let now = call.world.clock.now();
+    let tasks: Vec<(TaskRef, Life)> = call
+        .world
+        .tasks_of_push(push, &dynamic)
+        .into_iter()
+        .filter_map(|task| call.world.life(task, &dynamic).map(|life| (task, life)))
+        .filter(|(_, life)| life.created <= now)
+        .collect();
+    let Ok((shown, token)) = page(call.request, &tasks) else {
+        let message = "Invalid continuation token";
+        let params = json!({"taskGroupId": id});
+        return call.error(400, "InputError", "listTaskGroup", message, params);
+    };
+    let mut answer = group_head(call, id, push);
+    answer["tasks"] = shown
+        .iter()
+        .map(|(task, life)| {
+            json!({
+                "status": status(call.world, *task, life),
+                "task": definition(call.world, *task, life, &dynamic),
+            })
+        })
+        .collect();
+    if let Some(token) = token {
+        answer["continuationToken"] = json!(token);
+    }
+    call.ok(&answer)
+}
+
+fn list_artifacts(call: &Call<'_>, id: &str, method: &str) -> Reply {
+    with_task(call, id, method, |task, life, dynamic| {
+        if life.runs_at(call.world.clock.now()).next().is_none() {
+            let params = json!({"taskId": id});
+            return call.not_found(method, "Task doesn't have any runs", params);
+        }
+        let all: Vec<Value> = visible_names(call, task, life, dynamic)
+            .into_iter()
+            .map(|(name, kind)| {
+                json!({
+                    "storageType": "s3",
+                    "name": name,
+                    "expires": iso(life.created + 365 * DAY),
+                    "contentType": kind,
+                })
+            })
+            .collect();
+        let Ok((shown, token)) = page(call.request, &all) else {
+            let message = "Invalid continuation token";
+            return call.error(400, "InputError", method, message, json!({"taskId": id}));
+        };
+        let mut answer = json!({"artifacts": shown});
+        if let Some(token) = token {
+            answer["continuationToken"] = json!(token);
+        }
+        call.ok(&answer)
+    })
+}
+
+/// Artifacts are there once the task has ended; a failed decision task has only its log.
+fn visible_names(
+    call: &Call<'_>,
+    task: TaskRef,
+    life: &Life,
+    dynamic: &Dynamic,
+) -> Vec<(String, &'static str)> {
+    let state = life.state_at(call.world.clock.now()).word();
+    let mut all = names(task, dynamic);
+    all.retain(|(name, _)| {
+        state == "completed" || (name.starts_with("public/logs/") && state == "failed")
+    });
+    all
+}
+
+fn artifact(call: &Call<'_>, id: &str, name: &[&str], redirects: bool) -> Reply {
+    let method = if redirects {
+        "getLatestArtifact"
+    } else {
+        "latestArtifact"
+    };
+    with_task(call, id, method, |task, life, dynamic| {
+        let name = name.join("/");
+        let params = json!({"taskId": id, "name": name});
+        let runs = life.runs_at(call.world.clock.now()).count();
+        if runs == 0 {
+            return call.not_found(method, "Task doesn't have any runs", params);
+        }
+        if !visible_names(call, task, life, dynamic)
+            .iter()
+            .any(|(known, _)| *known == name)
+        {
+            return call.not_found(method, "Artifact not found", params);
+        }
+        let storage = &call.request.urls.storage;
+        let url = format!("{storage}/public-bucket/{id}/{}/{name}", runs - 1);
+        let mut reply = call.ok(&json!({"storageType": "s3", "url": url}));
+        if redirects {
+            reply.status = 303;
+            reply = reply
+                .with_header("location", url)
+                .with_header("x-taskcluster-artifact-storage-type", "s3".into());
+        }
+        reply
+    })
+}
+
+/// What would change a task. Authentication and scopes are checked as the queue checks them;
+/// nothing that mozci does yet goes any further.
+fn mutation(call: &Call<'_>, id: &str, method: &str, scope: &str) -> Reply {
+    if id.parse::<TaskId>().is_err() {
+        return bad_id(call, id, method);
+    }
+    let params = json!({"taskId": id});
+    let task = id
+        .parse()
+        .ok()
+        .and_then(|id| TaskRef::read(call.world.seed(), id));
+    let place = task.map_or_else(String::new, |task| group(call.world, task));
+    let needed = format!("{scope}gecko-level-3/{place}/{id}");
+    match call.needs(&needed, method, &params) {
+        Err(reply) => reply,
+        Ok(_) => call.error(
+            501,
+            "NotImplemented",
+            method,
+            "The simulated queue does not change tasks by this method yet.",
+            params,
+        ),
+    }
+}

@@ -1,0 +1,29 @@
+//! Where artifacts are stored: what the queue's 303 leads to.
+
+use super::graph::content;
+use super::reply::{Reply, Request};
+use crate::world::{TaskRef, World};
+
+/// Answers a request to the artifact store: `/public-bucket/<task>/<run>/<name>`.
+pub(crate) fn storage(world: &World, request: &Request<'_>) -> Reply {
+    let segments = request.segments();
+    let missing = || {
+        Reply::new(
+            404,
+            "application/xml",
+            "<Error><Code>NoSuchKey</Code></Error>",
+        )
+    };
+    let [bucket, task, _run, name @ ..] = segments.as_slice() else {
+        return missing();
+    };
+    let found = (bucket == "public-bucket")
+        .then(|| task.parse().ok())
+        .flatten()
+        .and_then(|id| TaskRef::read(world.seed(), id))
+        .and_then(|task| content(world, task, &name.join("/"), &world.dynamic()));
+    match found {
+        Some((kind, body)) => Reply::new(200, kind, body),
+        None => missing(),
+    }
+}

@@ -1,0 +1,107 @@
+//! Treeherder: what surrounds its pushes and jobs, traps included.
+
+use serde_json::json;
+
+use super::reply::{Reply, Request};
+use super::{treeherder_jobs, treeherder_push};
+use crate::world::World;
+
+/// Answers a request to Treeherder.
+pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
+    let agent = request.user_agent;
+    if [
+        "python-requests/",
+        "Python-urllib/",
+        "Go-http-client/",
+        "libcurl/",
+    ]
+    .iter()
+    .any(|blocked| agent.starts_with(blocked))
+    {
+        let page = "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>403 Forbidden</title>\n</head>\n<body>\n  <h1>403 Forbidden</h1><p></p>\n</body>\n</html>\n";
+        return Reply::new(403, "text/html; charset=utf-8", page);
+    }
+    if let Some(version) = request.accept.split("version=").nth(1)
+        && !["1.0", "1.1"].contains(&version.trim())
+    {
+        return detail(406, "Invalid version in \"Accept\" header.");
+    }
+    let segments = request.segments();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    // The trailing slash is mandatory: without it there is only the error page.
+    match path.as_slice() {
+        ["api", "jobs", ""] => treeherder_jobs::jobs(world, request),
+        ["api", "repository", ""] => repositories(world, request),
+        ["api", "failureclassification", ""] => classifications(),
+        ["api", "project", project, rest @ ..] if rest.last() == Some(&"") => {
+            if *project != world.autoland.name {
+                return detail(404, &format!("No project with name {project}"));
+            }
+            match &rest[..rest.len() - 1] {
+                ["push"] => treeherder_push::list(world, request),
+                ["push", "decisiontask"] => treeherder_push::decision_tasks(world, request),
+                ["push", id] => treeherder_push::one(world, id),
+                ["push", id, "status"] => treeherder_push::status(world, id),
+                ["jobs"] => treeherder_jobs::project_jobs(world, request),
+                ["jobs", id] => treeherder_jobs::one(world, id),
+                ["job-log-url"] => treeherder_jobs::log_urls(world, request),
+                ["note", "push_notes"] => Reply::json(200, &json!([])),
+                _ => server_error(),
+            }
+        }
+        _ => server_error(),
+    }
+}
+
+/// An error as Django REST framework writes it.
+pub(super) fn detail(status: u16, text: &str) -> Reply {
+    Reply::json(status, &json!({"detail": text}))
+}
+
+/// What Treeherder answers to most things that it does not know.
+pub(super) fn server_error() -> Reply {
+    let page = "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>Server Error (500)</title>\n</head>\n<body>\n  <h1>Server Error (500)</h1><p></p>\n</body>\n</html>\n";
+    Reply::new(500, "text/html; charset=utf-8", page)
+}
+
+fn repositories(world: &World, request: &Request<'_>) -> Reply {
+    let repo = &world.autoland;
+    Reply::json(
+        200,
+        &json!([{
+            "id": 77,
+            "repository_group": {"name": "development", "description": "Simulated"},
+            "name": repo.name,
+            "dvcs_type": "hg",
+            "url": format!("{}/{}", request.urls.hg, repo.path),
+            "branch": null,
+            "codebase": "gecko",
+            "description": "",
+            "active_status": "active",
+            "life_cycle_order": null,
+            "performance_alerts_enabled": false,
+            "expire_performance_data": false,
+            "is_try_repo": false,
+            "tc_root_url": request.urls.taskcluster,
+        }]),
+    )
+}
+
+fn classifications() -> Reply {
+    let names = [
+        "not classified",
+        "fixed by commit",
+        "expected fail",
+        "intermittent",
+        "infra",
+        "new failure not classified",
+        "autoclassified intermittent",
+        "intermittent needs bugid",
+    ];
+    let all: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| json!({"id": i + 1, "name": name}))
+        .collect();
+    Reply::json(200, &all)
+}

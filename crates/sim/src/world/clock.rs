@@ -1,0 +1,49 @@
+//! Simulated time: everything that happens after the start may happen faster than it would.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since 1970 on the simulation's own time line.
+///
+/// Up to the start of the simulation this is ordinary time. After it one ordinary second counts
+/// for `speed` simulated ones; answers show ordinary time, so that clients' clocks agree.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: i64,
+    speed: f64,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn starting_now(speed: f64) -> Self {
+        Self {
+            start: wall(),
+            speed,
+        }
+    }
+
+    /// When the simulation started.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The present on the simulation's time line.
+    pub fn now(&self) -> i64 {
+        self.start + ((wall() - self.start) as f64 * self.speed) as i64
+    }
+
+    /// What a client's clock shows at a simulated instant.
+    pub fn shown(&self, at: i64) -> i64 {
+        if at <= self.start {
+            at
+        } else {
+            self.start + ((at - self.start) as f64 / self.speed) as i64
+        }
+    }
+}
+
+fn wall() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,23 @@
+//! The simulated history: pushes, jobs, what was planted, and every task's life.
+
+mod catalog;
+mod clock;
+mod dynamic;
+mod history;
+mod ids;
+mod life;
+mod random;
+mod story;
+mod truth;
+
+pub use catalog::{Catalog, Job, JobKind, SUITES, Suite};
+pub use clock::Clock;
+pub use dynamic::{ActionTask, Asked, Dynamic};
+pub use history::{Commit, RepoHistory, SimPush};
+pub use ids::TaskRef;
+pub use life::{Life, Outcome, RunLife, TaskState};
+pub use story::Story;
+pub use truth::{Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
+pub use world_impl::{World, WorldConfig};
+
+mod world_impl;
