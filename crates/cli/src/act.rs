@@ -51,10 +51,9 @@ impl Acted {
     /// Adds what came of it to the JSON object.
     pub(crate) fn json(&self, object: &mut serde_json::Map<String, Value>, plan: &Plan) {
         let mut shown = json!(plan);
-        if let (Some(list), Ok(Value::Array(more))) = (
-            shown["left_out"].as_array_mut(),
-            serde_json::to_value(&self.left_out),
-        ) {
+        if let (Some(list), Ok(Value::Array(more))) =
+            (shown["left_out"].as_array_mut(), serde_json::to_value(&self.left_out))
+        {
             list.extend(more);
         }
         object.insert("plan".into(), shown);
@@ -93,10 +92,7 @@ pub(crate) async fn open_ledger(context: &Context, args: &ActArgs) -> Result<Led
 }
 
 fn doubt(asking: &Asking) -> String {
-    let what = format!(
-        "an earlier asking for {} on push {}",
-        asking.job, asking.push
-    );
+    let what = format!("an earlier asking for {} on push {}", asking.job, asking.push);
     match &asking.state {
         AskState::Sent { task } => format!("{what} did arrive: action task {task}"),
         AskState::NotSent { detail } => format!("{what} was not sent: {detail}"),
@@ -127,10 +123,7 @@ pub(crate) async fn carry_out(
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         return Ok(acted);
     }
-    let newest = history
-        .facts
-        .iter()
-        .flat_map(|facts| facts.runs.iter().rev());
+    let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
     if let Err(refusal) = guard::check(plan, &ci.budgets, used, newest) {
         if !args.dry_run {
             return Err(Error::Guard(refusal));
@@ -167,14 +160,8 @@ pub(crate) async fn carry_out(
 fn status(acted: &Acted) -> u8 {
     if acted.results.iter().any(|result| result.forbidden) {
         4
-    } else if acted
-        .results
-        .iter()
-        .any(|r| !matches!(r.state, AskState::Sent { .. }))
-        || acted
-            .outcomes
-            .iter()
-            .any(|o| o.action_state.is_final() && !o.action_state.is_good())
+    } else if acted.results.iter().any(|r| !matches!(r.state, AskState::Sent { .. }))
+        || acted.outcomes.iter().any(|o| o.action_state.is_final() && !o.action_state.is_good())
     {
         3
     } else {
@@ -190,10 +177,7 @@ fn confirmed(out: &mut Out, plan: &Plan) -> Result<bool, Error> {
             .and_then(|()| stderr.flush())
             .map_err(failed)?;
         let mut answer = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(failed)?;
+        std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => return Ok(true),
             "d" | "details" => {
@@ -225,22 +209,11 @@ async fn send(
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
     let mut on_result = |result: &AskResult| show_result(out, result);
-    let sent = ask(
-        &context.ci,
-        ledger,
-        prepared,
-        history.read_at,
-        &interrupt.stop,
-        &mut on_result,
-    );
+    let sent = ask(&context.ci, ledger, prepared, history.read_at, &interrupt.stop, &mut on_result);
     let (results, more) = sent.await?;
     show_left_out(out, &more);
     left_out.extend(more);
-    Ok(Acted {
-        left_out,
-        results,
-        ..Acted::default()
-    })
+    Ok(Acted { left_out, results, ..Acted::default() })
 }
 
 /// Waits for what was sent, and for builds that were under way, after which their pushes are
@@ -269,31 +242,18 @@ async fn follow(
         .waits_for
         .iter()
         .filter_map(|waiting| {
-            let facts = history
-                .facts
-                .iter()
-                .find(|f| f.push.id == waiting.push.id)?;
+            let facts = history.facts.iter().find(|f| f.push.id == waiting.push.id)?;
             Some(facts.push.clone())
         })
         .collect();
     while !pending.is_empty() && !interrupt.stop.load(Ordering::Relaxed) {
         let now = read_job(&context.ci, Some(ledger), &pending, &plan.job).await?;
-        let ready = now
-            .facts
-            .iter()
-            .filter(|f| !matches!(f.build, Build::UnderWay(_)));
-        let next = have_n(
-            ready.map(|facts| (facts, true)),
-            &plan.job,
-            plan.times,
-            &now.past(),
-        );
+        let ready = now.facts.iter().filter(|f| !matches!(f.build, Build::UnderWay(_)));
+        let next = have_n(ready.map(|facts| (facts, true)), &plan.job, plan.times, &now.past());
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.clone());
         pending.retain(|push| {
-            now.facts
-                .iter()
-                .any(|f| f.push.id == push.id && matches!(f.build, Build::UnderWay(_)))
+            now.facts.iter().any(|f| f.push.id == push.id && matches!(f.build, Build::UnderWay(_)))
         });
         if !next.requests.is_empty() {
             let mut round = send(context, out, ledger, &next, &now, interrupt).await?;
@@ -332,10 +292,7 @@ fn awaited(results: &[AskResult]) -> Vec<Awaited> {
 /// Puts the runs that were followed into a history, which Treeherder may not show yet.
 pub(crate) fn add_outcomes(history: &mut JobHistory, outcomes: &[Outcome]) {
     for outcome in outcomes {
-        let place = history
-            .facts
-            .iter_mut()
-            .find(|facts| facts.push.id == outcome.push.id);
+        let place = history.facts.iter_mut().find(|facts| facts.push.id == outcome.push.id);
         let Some(facts) = place else { continue };
         let new: Vec<Run> = outcome
             .runs
@@ -343,16 +300,8 @@ pub(crate) fn add_outcomes(history: &mut JobHistory, outcomes: &[Outcome]) {
             .filter(|run| !facts.runs.iter().any(|known| known.key == run.key))
             .cloned()
             .collect();
-        facts
-            .runs
-            .retain(|known| !outcome.runs.iter().any(|run| run.key == known.key));
-        facts.runs.extend(
-            outcome
-                .runs
-                .iter()
-                .filter(|run| !new.contains(run))
-                .cloned(),
-        );
+        facts.runs.retain(|known| !outcome.runs.iter().any(|run| run.key == known.key));
+        facts.runs.extend(outcome.runs.iter().filter(|run| !new.contains(run)).cloned());
         facts.runs.extend(new);
     }
 }

@@ -86,10 +86,8 @@ pub(crate) struct Interrupt {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

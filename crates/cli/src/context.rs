@@ -23,13 +23,8 @@ pub(crate) struct Context {
 }
 
 /// Who asks, as every server sees it.
-const USER_AGENT: &str = concat!(
-    "mozci/",
-    env!("CARGO_PKG_VERSION"),
-    " (+",
-    env!("CARGO_PKG_REPOSITORY"),
-    ")"
-);
+const USER_AGENT: &str =
+    concat!("mozci/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
 
 impl Context {
     /// Opens what the options name; `named` is a repository that a link among the arguments
@@ -40,10 +35,7 @@ impl Context {
         }
         let config = Config::load(global.config.as_deref())?;
         let (name, ci) = config.ci(global.ci.as_deref())?;
-        let repo = global
-            .repo
-            .clone()
-            .or_else(|| named.and_then(|named| repo_of(ci, &named)));
+        let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
         let open = Ci::open(Opening {
             config: ci,
             repo: repo.as_deref(),
@@ -67,15 +59,11 @@ impl Context {
             let what = what.to_owned();
             move |error: std::io::Error| Error::Odd(format!("{what}: {error}"))
         };
-        let sim = Sim::start(sim)
-            .await
-            .map_err(failed("cannot start the simulated CI"))?;
+        let sim = Sim::start(sim).await.map_err(failed("cannot start the simulated CI"))?;
         let folder = TempDir::new().map_err(failed("cannot make a temporary folder"))?;
         let path = folder.path().join("config.toml");
-        let text = demo_config(
-            &sim.urls,
-            &serde_json::json!(SimCredentials::sheriff()).to_string(),
-        );
+        let text =
+            demo_config(&sim.urls, &serde_json::json!(SimCredentials::sheriff()).to_string());
         std::fs::write(&path, text).map_err(failed("cannot write the demo's config"))?;
         let config = Config::load(Some(&path))?;
         let (_, ci) = config.ci(Some("demo"))?;
@@ -128,12 +116,7 @@ fn repo_of(ci: &CiConfig, named: &str) -> Option<String> {
 /// A config that points at simulated servers. The credentials are no secret: they open nothing
 /// but the simulation.
 pub(crate) fn demo_config(urls: &Urls, credentials: &str) -> String {
-    let Urls {
-        hg,
-        treeherder,
-        taskcluster,
-        ..
-    } = urls;
+    let Urls { hg, treeherder, taskcluster, .. } = urls;
     let command = serde_json::json!(["echo", credentials]);
     format!(
         r#"default_ci = "demo"
@@ -165,9 +148,5 @@ treeherder_project = "autoland"
 
 /// The world that `--ci demo` and `mozci demo` have.
 pub(crate) fn demo_world(seed: u64, pushes: u32) -> WorldConfig {
-    WorldConfig {
-        seed,
-        pushes,
-        ..WorldConfig::default()
-    }
+    WorldConfig { seed, pushes, ..WorldConfig::default() }
 }

@@ -58,9 +58,7 @@ impl Stats {
             return Ok(None);
         }
         let value = serde_json::to_value(self.costs(context));
-        value
-            .map(Some)
-            .map_err(|error| Error::Odd(error.to_string()))
+        value.map(Some).map_err(|error| Error::Odd(error.to_string()))
     }
 
     /// The costs as a line on stderr, where they were asked for.

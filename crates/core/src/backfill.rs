@@ -75,15 +75,11 @@ pub struct Backfill {
 
 /// Walks back from the first of `facts` (newest first) and plans to fill the holes.
 pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -> Backfill {
-    let good = facts
-        .iter()
-        .position(|f| matches!(f.judgement(), Judgement::Good { .. }));
+    let good = facts.iter().position(|f| matches!(f.judgement(), Judgement::Good { .. }));
     let walked = &facts[..good.map_or(facts.len(), |i| i + 1)];
     let end = match good {
         Some(0) => WalkEnd::GoodAtStart,
-        Some(i) => WalkEnd::LastGood {
-            push: PushRef::from(&facts[i].push),
-        },
+        Some(i) => WalkEnd::LastGood { push: PushRef::from(&facts[i].push) },
         None => without_good(facts),
     };
     let fills = match end {
@@ -91,11 +87,7 @@ pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -
         WalkEnd::LastGood { .. } => true,
         _ => question.anyway,
     };
-    let holes = &walked[..if good.is_some() {
-        walked.len() - 1
-    } else {
-        walked.len()
-    }];
+    let holes = &walked[..if good.is_some() { walked.len() - 1 } else { walked.len() }];
     let asked_about = holes.iter().enumerate().filter(|_| fills);
     let kept = asked_about.map(|(i, f)| (f, keeps(question.every, walked.len(), 0, i)));
     let plan = have_n(kept, &question.job, question.times, past);
@@ -139,38 +131,21 @@ mod tests {
     }
 
     fn walk(states: &[&[State]], question: &Question) -> (WalkEnd, Vec<u64>) {
-        let facts: Vec<_> = states
-            .iter()
-            .enumerate()
-            .map(|(i, s)| facts(100 - i as u64, s))
-            .collect();
+        let facts: Vec<_> =
+            states.iter().enumerate().map(|(i, s)| facts(100 - i as u64, s)).collect();
         let answer = backfill(&facts, question, &PastRuns::default());
-        let asked = answer
-            .plan
-            .requests
-            .iter()
-            .map(|r| r.push.id.number())
-            .collect();
+        let asked = answer.plan.requests.iter().map(|r| r.push.id.number()).collect();
         (answer.end, asked)
     }
 
     fn good(id: u64) -> WalkEnd {
-        WalkEnd::LastGood {
-            push: PushRef::from(&facts(id, &[]).push),
-        }
+        WalkEnd::LastGood { push: PushRef::from(&facts(id, &[]).push) }
     }
 
     #[test]
     fn holes_between_bad_and_last_good() {
-        let all: &[&[State]] = &[
-            &[Failed],
-            &[],
-            &[Failed, Passed],
-            &[Running],
-            &[Coalesced],
-            &[Passed],
-            &[],
-        ];
+        let all: &[&[State]] =
+            &[&[Failed], &[], &[Failed, Passed], &[Running], &[Coalesced], &[Passed], &[]];
         assert_eq!(walk(all, &question(1, false)), (good(95), vec![99, 96]));
         assert_eq!(walk(all, &question(4, false)), (good(95), vec![96]));
     }
@@ -179,15 +154,9 @@ mod tests {
     fn the_ends_of_a_walk() {
         let q = question(1, false);
         assert_eq!(walk(&[&[Passed], &[]], &q), (WalkEnd::GoodAtStart, vec![]));
-        assert_eq!(
-            walk(&[&[Failed], &[], &[]], &q),
-            (WalkEnd::BadForLonger, vec![])
-        );
+        assert_eq!(walk(&[&[Failed], &[], &[]], &q), (WalkEnd::BadForLonger, vec![]));
         assert_eq!(walk(&[&[], &[]], &q), (WalkEnd::NeverRan, vec![]));
-        assert_eq!(
-            walk(&[&[Exception], &[]], &q),
-            (WalkEnd::NoEvidence, vec![])
-        );
+        assert_eq!(walk(&[&[Exception], &[]], &q), (WalkEnd::NoEvidence, vec![]));
         assert_eq!(
             walk(&[&[Failed], &[], &[]], &question(1, true)),
             (WalkEnd::BadForLonger, vec![99, 98])

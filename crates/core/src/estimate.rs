@@ -74,10 +74,7 @@ mod tests {
     #[test]
     fn a_missing_median_gives_no_number() {
         let job = Some((Minutes(20), 3));
-        assert_eq!(
-            Estimate::new(2, 1, job, Some((Minutes(40), 1))).machine_minutes,
-            Some(80)
-        );
+        assert_eq!(Estimate::new(2, 1, job, Some((Minutes(40), 1))).machine_minutes, Some(80));
         assert_eq!(Estimate::new(2, 1, job, None).machine_minutes, None);
         assert_eq!(Estimate::new(2, 0, job, None).machine_minutes, Some(40));
     }

@@ -94,10 +94,7 @@ pub(crate) mod test_support {
             .iter()
             .enumerate()
             .map(|(i, state)| Run {
-                key: RunKey {
-                    task: TaskId::from_bytes([i as u8 + 1; 16]),
-                    run: 0,
-                },
+                key: RunKey { task: TaskId::from_bytes([i as u8 + 1; 16]), run: 0 },
                 state: state.clone(),
                 duration: state.is_final().then_some(Minutes(20)),
                 seen: None,

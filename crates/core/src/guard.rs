@@ -20,11 +20,7 @@ pub struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self {
-            plan: 100,
-            push: 20,
-            day: 400,
-        }
+        Self { plan: 100, push: 20, day: 400 }
     }
 }
 
@@ -105,33 +101,20 @@ pub fn check<'a>(
         return Ok(());
     }
     if plan.times > budgets.push {
-        return Err(Refusal::PushBudget {
-            runs: plan.times,
-            limit: budgets.push,
-        });
+        return Err(Refusal::PushBudget { runs: plan.times, limit: budgets.push });
     }
     if runs > budgets.plan {
-        return Err(Refusal::PlanBudget {
-            runs,
-            limit: budgets.plan,
-        });
+        return Err(Refusal::PlanBudget { runs, limit: budgets.plan });
     }
     if used_today.saturating_add(runs) > budgets.day {
-        return Err(Refusal::DayBudget {
-            used: used_today,
-            runs,
-            limit: budgets.day,
-        });
+        return Err(Refusal::DayBudget { used: used_today, runs, limit: budgets.day });
     }
     let finished: Vec<&Run> = newest
         .into_iter()
         .filter(|run| run.state.is_good() || run.state.is_bad() || run.state == State::Exception)
         .take(10)
         .collect();
-    let exceptions = finished
-        .iter()
-        .filter(|run| run.state == State::Exception)
-        .count() as u32;
+    let exceptions = finished.iter().filter(|run| run.state == State::Exception).count() as u32;
     let of = finished.len() as u32;
     // Six of the last ten; with fewer runs the same share, and never on less than five.
     if of >= 5 && exceptions * 10 >= of * 6 {
@@ -152,26 +135,14 @@ mod tests {
     fn each_guard_refuses_and_says_so() {
         let all: Vec<_> = (0..5).map(|i| facts(10 - i, &[])).collect();
         let plan = |times| {
-            have_n(
-                all.iter().map(|f| (f, true)),
-                &JobName::new("t"),
-                times,
-                &PastRuns::default(),
-            )
+            have_n(all.iter().map(|f| (f, true)), &JobName::new("t"), times, &PastRuns::default())
         };
-        let budgets = Budgets {
-            plan: 10,
-            push: 3,
-            day: 12,
-        };
+        let budgets = Budgets { plan: 10, push: 3, day: 12 };
         let fine = runs(&[Passed, Exception, Failed]);
         assert_eq!(check(&plan(2), &budgets, 0, &fine), Ok(()));
         assert_eq!(
             check(&plan(3), &budgets, 0, &fine),
-            Err(Refusal::PlanBudget {
-                runs: 15,
-                limit: 10
-            })
+            Err(Refusal::PlanBudget { runs: 15, limit: 10 })
         );
         assert_eq!(
             check(&plan(4), &budgets, 0, &fine),
@@ -179,19 +150,12 @@ mod tests {
         );
         assert_eq!(
             check(&plan(1), &budgets, 8, &fine),
-            Err(Refusal::DayBudget {
-                used: 8,
-                runs: 5,
-                limit: 12
-            })
+            Err(Refusal::DayBudget { used: 8, runs: 5, limit: 12 })
         );
         let infra = runs(&[Exception, Exception, Passed, Exception, Failed]);
         assert_eq!(
             check(&plan(1), &budgets, 0, &infra),
-            Err(Refusal::Infra {
-                exceptions: 3,
-                of: 5
-            })
+            Err(Refusal::Infra { exceptions: 3, of: 5 })
         );
         assert_eq!(check(&plan(0), &budgets, 100, &infra), Ok(()));
     }

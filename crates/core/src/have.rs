@@ -7,9 +7,7 @@ use crate::facts::PushFacts;
 /// whose successor counts for itself.
 pub fn have(facts: &PushFacts) -> u32 {
     let seen = facts.runs.iter().filter(|run| run.state.counts()).count();
-    u32::try_from(seen)
-        .unwrap_or(u32::MAX)
-        .saturating_add(facts.asked)
+    u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.asked)
 }
 
 /// How many runs to ask for so that there are `want`, never more.
@@ -34,11 +32,7 @@ mod tests {
         check(&[], 0, 0);
         check(&[Passed, Failed, Busted, Warnings], 0, 4);
         check(&[Running, Pending, Unscheduled], 0, 3);
-        check(
-            &[Coalesced, Cancelled, Exception, Expired, Skipped, Retried],
-            0,
-            0,
-        );
+        check(&[Coalesced, Cancelled, Exception, Expired, Skipped, Retried], 0, 0);
         check(&[Retried, Passed], 2, 3);
         check(&[Unknown("odd".into())], 0, 1);
     }

@@ -20,10 +20,7 @@ pub struct IdError {
 
 impl IdError {
     fn new(text: &str, expected: &'static str) -> Self {
-        Self {
-            text: text.chars().take(80).collect(),
-            expected,
-        }
+        Self { text: text.chars().take(80).collect(), expected }
     }
 }
 
@@ -193,15 +190,9 @@ impl Revision {
     /// [`IdError`] for anything else, a shortened hash included.
     pub fn new(vcs: Vcs, hash: &str) -> Result<Self, IdError> {
         if hash.len() == 40 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-            Ok(Self {
-                vcs,
-                hash: Arc::from(hash.to_ascii_lowercase()),
-            })
+            Ok(Self { vcs, hash: Arc::from(hash.to_ascii_lowercase()) })
         } else {
-            Err(IdError::new(
-                hash,
-                "a full revision (40 hexadecimal digits)",
-            ))
+            Err(IdError::new(hash, "a full revision (40 hexadecimal digits)"))
         }
     }
 
@@ -236,12 +227,7 @@ mod tests {
         let id: TaskId = "ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap();
         assert_eq!(id.to_string(), "ElYTlGDVRui7j4JtKcd8-Q");
         assert_eq!(TaskId::from_bytes(id.bytes()), id);
-        for bad in [
-            "",
-            "not-a-task-id",
-            "ElYTlGDVRui7j4JtKcd8-",
-            "AAAAAAAAAAAAAAAAAAAAAA",
-        ] {
+        for bad in ["", "not-a-task-id", "ElYTlGDVRui7j4JtKcd8-", "AAAAAAAAAAAAAAAAAAAAAA"] {
             assert!(bad.parse::<TaskId>().is_err(), "{bad}");
         }
     }

@@ -35,22 +35,23 @@ pub enum Judgement {
 
 impl Judgement {
     /// Judges by every run there is; nothing is folded into green.
-    pub fn of(runs: &[Run]) -> Self {
-        let passed = count(runs, |run| run.state.is_good());
-        let failed = count(runs, |run| run.state.is_bad());
+    pub fn of<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
+        let (mut passed, mut failed, mut waiting, mut any) = (0, 0, false, false);
+        for run in runs {
+            any = true;
+            passed += u32::from(run.state.is_good());
+            failed += u32::from(run.state.is_bad());
+            waiting |= !run.state.is_final();
+        }
         match (passed, failed) {
-            (0, 0) if runs.is_empty() => Self::NotRun,
-            (0, 0) if runs.iter().any(|run| !run.state.is_final()) => Self::Waiting,
+            (0, 0) if !any => Self::NotRun,
+            (0, 0) if waiting => Self::Waiting,
             (0, 0) => Self::NoEvidence,
             (passed, 0) => Self::Good { passed },
             (0, failed) => Self::Bad { failed },
             (passed, failed) => Self::Mixed { passed, failed },
         }
     }
-}
-
-fn count(runs: &[Run], which: impl Fn(&Run) -> bool) -> u32 {
-    u32::try_from(runs.iter().filter(|run| which(run)).count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -67,13 +68,7 @@ mod tests {
         check(&[], Judgement::NotRun);
         check(&[Passed], Judgement::Good { passed: 1 });
         check(&[Failed, Busted], Judgement::Bad { failed: 2 });
-        check(
-            &[Failed, Passed],
-            Judgement::Mixed {
-                passed: 1,
-                failed: 1,
-            },
-        );
+        check(&[Failed, Passed], Judgement::Mixed { passed: 1, failed: 1 });
         check(&[Retried, Passed, Exception], Judgement::Good { passed: 1 });
         check(&[Exception, Cancelled, Coalesced], Judgement::NoEvidence);
         check(&[Exception, Running], Judgement::Waiting);

@@ -16,30 +16,19 @@ pub fn nearest<'a>(
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
-    scored
-        .into_iter()
-        .take(most)
-        .map(|(_, name)| name)
-        .collect()
+    scored.into_iter().take(most).map(|(_, name)| name).collect()
 }
 
 fn score(wanted: &str, name: &str) -> f64 {
     let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
-    let contained = if !wanted.is_empty() && name.contains(&wanted) {
-        1.0
-    } else {
-        0.0
-    };
+    let contained = if !wanted.is_empty() && name.contains(&wanted) { 1.0 } else { 0.0 };
     contained + strsim::normalized_damerau_levenshtein(&wanted, &name).max(parts(&wanted, &name))
 }
 
 /// The share of the wanted name's parts that the other has too, whatever their order.
 fn parts(wanted: &str, name: &str) -> f64 {
     let split = |text: &str| -> Vec<String> {
-        text.split(['-', '/', '_', ' '])
-            .filter(|p| !p.is_empty())
-            .map(String::from)
-            .collect()
+        text.split(['-', '/', '_', ' ']).filter(|p| !p.is_empty()).map(String::from).collect()
     };
     let (wanted, name) = (split(wanted), split(name));
     if wanted.len() < 2 {
@@ -55,19 +44,13 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_finds_its_name() {
-        let names = [
-            "test-linux2404-64/opt-mochitest-plain-1",
-            "test-linux2404-64/opt-xpcshell-1",
-            "lint",
-        ];
+        let names =
+            ["test-linux2404-64/opt-mochitest-plain-1", "test-linux2404-64/opt-xpcshell-1", "lint"];
         assert_eq!(
             nearest("tset-linux2404-64/opt-mochitest-plain-1", names, 1),
             ["test-linux2404-64/opt-mochitest-plain-1"]
         );
-        assert_eq!(
-            nearest("xpcshell", names, 3),
-            ["test-linux2404-64/opt-xpcshell-1"]
-        );
+        assert_eq!(nearest("xpcshell", names, 3), ["test-linux2404-64/opt-xpcshell-1"]);
         assert!(nearest("zzz", names, 3).is_empty());
     }
 }

@@ -168,11 +168,7 @@ pub fn have_n<'a>(
             place(&mut plan, facts, keeps, lacking);
         }
     }
-    let builds = plan
-        .requests
-        .iter()
-        .filter(|request| request.builds.is_some())
-        .count();
+    let builds = plan.requests.iter().filter(|request| request.builds.is_some()).count();
     plan.estimate = Estimate::new(
         plan.runs(),
         u32::try_from(builds).unwrap_or(u32::MAX),
@@ -195,60 +191,35 @@ pub struct PastRuns<'a> {
 fn place(plan: &mut Plan, facts: &PushFacts, keeps: bool, lacking: u32) {
     let push = PushRef::from(&facts.push);
     let job = plan.job.clone();
-    let left_out = |why| LeftOut {
-        push: push.clone(),
-        job: job.clone(),
-        why,
-    };
+    let left_out = |why| LeftOut { push: push.clone(), job: job.clone(), why };
     let decision_task = match facts.decision {
         Decision::Done(task) => task,
         Decision::UnderWay => {
-            return plan
-                .left_out
-                .push(left_out(LeftOutReason::DecisionUnderWay));
+            return plan.left_out.push(left_out(LeftOutReason::DecisionUnderWay));
         }
         Decision::Failed => return plan.left_out.push(left_out(LeftOutReason::DecisionFailed)),
         Decision::Missing => return plan.left_out.push(left_out(LeftOutReason::DecisionMissing)),
     };
     let builds = match &facts.build {
         Build::Failed(build) => {
-            return plan
-                .left_out
-                .push(left_out(LeftOutReason::BuildFailed(build.clone())));
+            return plan.left_out.push(left_out(LeftOutReason::BuildFailed(build.clone())));
         }
         Build::Dead(build) => {
-            return plan
-                .left_out
-                .push(left_out(LeftOutReason::BuildDead(build.clone())));
+            return plan.left_out.push(left_out(LeftOutReason::BuildDead(build.clone())));
         }
         _ if !keeps => return plan.left_out.push(left_out(LeftOutReason::NotEvery)),
         Build::UnderWay(build) => {
             let build = build.clone();
-            return plan.waits_for.push(Waiting {
-                push,
-                job,
-                times: lacking,
-                build,
-            });
+            return plan.waits_for.push(Waiting { push, job, times: lacking, build });
         }
         Build::Missing(build) => Some(build.clone()),
         Build::Ready(_) | Build::NotNeeded | Build::NotKnown => None,
     };
     let why = match have(facts) {
         0 => Why::NotRun,
-        have => Why::TooFew {
-            have,
-            want: plan.times,
-        },
+        have => Why::TooFew { have, want: plan.times },
     };
-    plan.requests.push(PlannedRequest {
-        push,
-        job,
-        times: lacking,
-        why,
-        builds,
-        decision_task,
-    });
+    plan.requests.push(PlannedRequest { push, job, times: lacking, why, builds, decision_task });
 }
 
 #[cfg(test)]
@@ -272,16 +243,11 @@ mod tests {
         all[8].asked = 2;
         let past = facts(1, &[Passed, Passed]);
         let past_build = facts(1, &[Passed]);
-        let past = PastRuns {
-            job: past.runs.iter().collect(),
-            build: past_build.runs.iter().collect(),
-        };
+        let past =
+            PastRuns { job: past.runs.iter().collect(), build: past_build.runs.iter().collect() };
         let plan = have_n(all.iter().map(|f| (f, true)), &job, 2, &past);
-        let asked: Vec<_> = plan
-            .requests
-            .iter()
-            .map(|r| (r.push.id.number(), r.times, r.why))
-            .collect();
+        let asked: Vec<_> =
+            plan.requests.iter().map(|r| (r.push.id.number(), r.times, r.why)).collect();
         assert_eq!(
             asked,
             [

@@ -43,10 +43,7 @@ pub struct PushRef {
 
 impl From<&Push> for PushRef {
     fn from(push: &Push) -> Self {
-        Self {
-            id: push.id,
-            revision: push.revision.clone(),
-        }
+        Self { id: push.id, revision: push.revision.clone() }
     }
 }
 

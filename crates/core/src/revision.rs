@@ -93,39 +93,26 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
         Some(fragment) => url.join(fragment).map_err(|_| error())?,
         None => url,
     };
-    let segments: Vec<&str> = url
-        .path_segments()
-        .map(Iterator::collect)
-        .unwrap_or_default();
+    let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
     match segments.as_slice() {
         ["tasks", "groups", id, ..] | ["tasks", id, ..] => {
             return id.parse().map(RevisionSpec::Task).map_err(|_| error());
         }
         [repo @ .., "rev", hash] if !repo.is_empty() => {
             let hash = hash_of(hash).ok_or_else(error)?;
-            return Ok(RevisionSpec::InRepo {
-                repo: repo[repo.len() - 1].to_owned(),
-                hash,
-            });
+            return Ok(RevisionSpec::InRepo { repo: repo[repo.len() - 1].to_owned(), hash });
         }
         _ => {}
     }
     let value = |key: &str| {
-        url.query_pairs()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.into_owned())
+        url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     };
-    let revision = value("revision")
-        .or_else(|| value("tochange"))
-        .and_then(|r| hash_of(&r));
+    let revision = value("revision").or_else(|| value("tochange")).and_then(|r| hash_of(&r));
     if let (Some(repo), Some(hash)) = (value("repo"), revision) {
         return Ok(RevisionSpec::InRepo { repo, hash });
     }
     let task = value("selectedTaskRun").or_else(|| value("selectedJob"));
-    let task = task
-        .as_deref()
-        .and_then(|t| t.split('.').next())
-        .and_then(|t| t.parse().ok());
+    let task = task.as_deref().and_then(|t| t.split('.').next()).and_then(|t| t.parse().ok());
     task.map(RevisionSpec::Task).ok_or_else(error)
 }
 
@@ -137,10 +124,7 @@ mod tests {
     fn every_form_is_read() {
         let hash = "de9b0e960ced72f6416b8526b9c99d4feaf363ce";
         let task = RevisionSpec::Task("ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap());
-        let in_repo = RevisionSpec::InRepo {
-            repo: "autoland".into(),
-            hash: hash.into(),
-        };
+        let in_repo = RevisionSpec::InRepo { repo: "autoland".into(), hash: hash.into() };
         let cases = [
             ("tip", RevisionSpec::Tip),
             ("1016", RevisionSpec::Id(1016)),
@@ -149,14 +133,8 @@ mod tests {
             ("DE9B0E960CED", RevisionSpec::Hash("de9b0e960ced".into())),
             (hash, RevisionSpec::Hash(hash.into())),
             ("ElYTlGDVRui7j4JtKcd8-Q", task.clone()),
-            (
-                "https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0",
-                task.clone(),
-            ),
-            (
-                "https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q",
-                task.clone(),
-            ),
+            ("https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0", task.clone()),
+            ("https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q", task.clone()),
             (
                 "https://th.example.com/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
                 task,
@@ -176,20 +154,11 @@ mod tests {
 
     #[test]
     fn what_is_no_revision_says_what_would_be() {
-        for bad in [
-            "",
-            "xyz",
-            "abc",
-            "rev:",
-            "99999999999999999999999999999999999999999999",
-        ] {
+        for bad in ["", "xyz", "abc", "rev:", "99999999999999999999999999999999999999999999"] {
             let error = bad.parse::<RevisionSpec>().unwrap_err();
             assert!(matches!(error, RevisionError::Form(_)), "{bad}: {error}");
         }
-        for bad in [
-            "https://th.example.com/jobs?repo=autoland",
-            "https://tc.example.com/tasks/x",
-        ] {
+        for bad in ["https://th.example.com/jobs?repo=autoland", "https://tc.example.com/tasks/x"] {
             let error = bad.parse::<RevisionSpec>().unwrap_err();
             assert!(matches!(error, RevisionError::Url(_)), "{bad}: {error}");
         }

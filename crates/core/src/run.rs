@@ -70,10 +70,7 @@ impl State {
 
     /// Whether nothing more is to be expected of this run.
     pub fn is_final(&self) -> bool {
-        !matches!(
-            self,
-            Self::Unscheduled | Self::Pending | Self::Running | Self::Unknown(_)
-        )
+        !matches!(self, Self::Unscheduled | Self::Pending | Self::Running | Self::Unknown(_))
     }
 
     /// Whether the run is asked for or at work, so that it will still say something.

@@ -47,11 +47,7 @@ pub fn merge(known: &State, known_by: Source, seen: &State, source: Source) -> S
 
 /// The one of two states that stands later in a run's life; the second where they are level.
 fn later<'a>(first: &'a State, second: &'a State) -> &'a State {
-    if rank(first) > rank(second) {
-        first
-    } else {
-        second
-    }
+    if rank(first) > rank(second) { first } else { second }
 }
 
 fn rank(state: &State) -> u8 {
@@ -74,10 +70,7 @@ pub struct Sightings {
 impl Sightings {
     /// Adds what a source saw. A run seen before is refined, never turned into another.
     pub fn add(&mut self, source: Source, run: Run) {
-        match self
-            .runs
-            .binary_search_by_key(&run.key, |(known, _)| known.key)
-        {
+        match self.runs.binary_search_by_key(&run.key, |(known, _)| known.key) {
             Err(place) => self.runs.insert(place, (run, source)),
             Ok(place) => {
                 let (known, by) = &mut self.runs[place];
@@ -115,12 +108,7 @@ mod tests {
 
     fn run(number: u32, state: State) -> Run {
         let task = TaskId::from_bytes([7; 16]);
-        Run {
-            key: RunKey { task, run: number },
-            state,
-            duration: None,
-            seen: None,
-        }
+        Run { key: RunKey { task, run: number }, state, duration: None, seen: None }
     }
 
     #[test]
@@ -140,11 +128,7 @@ mod tests {
             (Treeherder, Running, Treeherder, Failed, Failed),
         ];
         for (by, known, source, seen, expected) in cases {
-            assert_eq!(
-                merge(&known, by, &seen, source),
-                expected,
-                "{known:?} then {seen:?}"
-            );
+            assert_eq!(merge(&known, by, &seen, source), expected, "{known:?} then {seen:?}");
         }
     }
 

@@ -102,19 +102,11 @@ impl Ci {
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
         }
-        let project = own
-            .treeherder_project
-            .as_deref()
-            .unwrap_or(repo.as_str())
-            .to_owned();
+        let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
         let treeherder_url = parse(&config.treeherder_url, "treeherder_url")?;
         let root = parse(&config.root_url, "root_url")?;
         let mut notes = Vec::new();
-        let server = format!(
-            "{} {} {repo}",
-            config.root_url,
-            own.url.as_deref().unwrap_or("")
-        );
+        let server = format!("{} {} {repo}", config.root_url, own.url.as_deref().unwrap_or(""));
         let facts = match Facts::open(&opening.place.cache, server) {
             Ok(facts) => Some(facts),
             Err(error) => {
@@ -124,10 +116,7 @@ impl Ci {
             }
         };
         Ok(Self {
-            index: own
-                .index
-                .clone()
-                .unwrap_or_else(|| format!("gecko.v2.{project}")),
+            index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
             treeherder: Treeherder::new(http.clone(), treeherder_url, &project),
             taskcluster: Taskcluster::new(http.clone(), root, opening.credentials),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
@@ -195,10 +184,7 @@ impl Ci {
             // What was answered from it so far does not hold either.
             store.take_hits();
         }
-        self.note(format!(
-            "{why}: what was known of {} from before is forgotten",
-            self.repo
-        ));
+        self.note(format!("{why}: what was known of {} from before is forgotten", self.repo));
         Ok(())
     }
 
@@ -212,11 +198,7 @@ impl Ci {
 fn parse(url: &str, key: &str) -> Result<Url, Error> {
     match Url::parse(url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        Ok(_) => Err(Error::Usage(format!(
-            "`{key}` = {url:?} in the config is no http(s) URL"
-        ))),
-        Err(error) => Err(Error::Usage(format!(
-            "`{key}` = {url:?} in the config: {error}"
-        ))),
+        Ok(_) => Err(Error::Usage(format!("`{key}` = {url:?} in the config is no http(s) URL"))),
+        Err(error) => Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}"))),
     }
 }

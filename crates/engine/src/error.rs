@@ -69,6 +69,7 @@ impl Error {
             Self::Service { source, .. } => match source.problem {
                 Problem::Forbidden { .. } => Kind::NotAllowed,
                 Problem::NotFound(_) => Kind::NotFound,
+                Problem::Refused(_) => Kind::Usage,
                 _ => Kind::Service,
             },
             Self::Odd(_) | Self::Store(_) => Kind::Service,
@@ -79,10 +80,7 @@ impl Error {
     /// An error of a service, with what was being done.
     pub fn service(what: impl Into<String>) -> impl FnOnce(HttpError) -> Self {
         let what = what.into();
-        move |source| Self::Service {
-            what,
-            source: Box::new(source),
-        }
+        move |source| Self::Service { what, source: Box::new(source) }
     }
 }
 

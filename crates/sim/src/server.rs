@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Response, Uri, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::wire::{Reply, Request, hg, storage, taskcluster, treeherder};
+use crate::wire::{Reply, Request, RowCache, hg, storage, taskcluster, treeherder};
 use crate::world::{World, WorldConfig};
 
 /// How to serve a world.
@@ -62,19 +62,13 @@ impl SimCredentials {
     /// May do everything that a sheriff may.
     pub fn sheriff() -> Self {
         let (client_id, access_token) = crate::wire::SHERIFF;
-        Self {
-            client_id,
-            access_token,
-        }
+        Self { client_id, access_token }
     }
 
     /// May only read.
     pub fn reader() -> Self {
         let (client_id, access_token) = crate::wire::READER;
-        Self {
-            client_id,
-            access_token,
-        }
+        Self { client_id, access_token }
     }
 }
 
@@ -85,6 +79,7 @@ struct Shared {
     urls: Urls,
     latency: Duration,
     service: Service,
+    rows: RowCache,
 }
 
 impl Sim {
@@ -96,23 +91,15 @@ impl Sim {
         let world = Arc::new(World::new(config.world));
         let mut listeners = Vec::new();
         for offset in 0..4u16 {
-            let port = if config.port == 0 {
-                0
-            } else {
-                config.port.saturating_add(offset)
-            };
+            let port = if config.port == 0 { 0 } else { config.port.saturating_add(offset) };
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             listeners.push(TcpListener::bind(address).await?);
         }
         let url = |i: usize| -> std::io::Result<String> {
             Ok(format!("http://{}", listeners[i].local_addr()?))
         };
-        let urls = Urls {
-            hg: url(0)?,
-            treeherder: url(1)?,
-            taskcluster: url(2)?,
-            storage: url(3)?,
-        };
+        let urls =
+            Urls { hg: url(0)?, treeherder: url(1)?, taskcluster: url(2)?, storage: url(3)? };
         let services: [Service; 4] = [hg, treeherder, taskcluster, storage];
         let servers = listeners
             .into_iter()
@@ -123,6 +110,7 @@ impl Sim {
                     urls: urls.clone(),
                     latency: config.latency,
                     service,
+                    rows: RowCache::default(),
                 });
                 let router = Router::new().fallback(answer).with_state(shared);
                 tokio::spawn(async move {
@@ -131,11 +119,7 @@ impl Sim {
                 })
             })
             .collect();
-        Ok(Self {
-            world,
-            urls,
-            servers,
-        })
+        Ok(Self { world, urls, servers })
     }
 }
 
@@ -161,9 +145,8 @@ async fn answer(
     // Making a large answer is work; it must not hold up the other connections.
     let reply =
         tokio::task::spawn_blocking(move || respond(&shared, &method, &uri, &headers, &body));
-    let reply = reply
-        .await
-        .unwrap_or_else(|_| Reply::new(500, "text/plain", "the simulator broke"));
+    let reply =
+        reply.await.unwrap_or_else(|_| Reply::new(500, "text/plain", "the simulator broke"));
     let mut response = Response::builder().status(reply.status);
     if !reply.content_type.is_empty() {
         response = response.header(header::CONTENT_TYPE, reply.content_type);
@@ -171,29 +154,20 @@ async fn answer(
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    let body = if head_only {
-        Body::empty()
-    } else {
-        Body::from(reply.body)
-    };
+    let body = if head_only { Body::empty() } else { Body::from(reply.body) };
     response.body(body).unwrap_or_default()
 }
 
 fn respond(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Reply {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let raw_query = uri.query().unwrap_or("");
-    let mut query: Vec<(String, String)> = url::form_urlencoded::parse(raw_query.as_bytes())
-        .into_owned()
-        .collect();
+    let mut query: Vec<(String, String)> =
+        url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
     if let Some(etag) = text(header::IF_NONE_MATCH) {
         query.push(("\u{0}if-none-match".to_owned(), etag.to_owned()));
     }
     let request = Request {
-        method: if method == Method::HEAD {
-            "GET"
-        } else {
-            method.as_str()
-        },
+        method: if method == Method::HEAD { "GET" } else { method.as_str() },
         path: uri.path(),
         raw_query,
         query,
@@ -202,6 +176,7 @@ fn respond(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         authorization: text(header::AUTHORIZATION),
         body,
         urls: &shared.urls,
+        rows: &shared.rows,
     };
     (shared.service)(&shared.world, &request)
 }

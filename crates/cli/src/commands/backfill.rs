@@ -55,11 +55,7 @@ impl Args {
             true => self.reach.reach(Reach::Single),
             false => Reach::Back(self.max_revisions),
         };
-        Ok(RangeSpec {
-            rev: self.rev.clone(),
-            reach,
-            every: std::num::NonZeroU32::MIN,
-        })
+        Ok(RangeSpec { rev: self.rev.clone(), reach, every: std::num::NonZeroU32::MIN })
     }
 }
 
@@ -86,16 +82,8 @@ pub(crate) async fn run(
     let answer = backfill::backfill(&history.facts, &question, &history.past());
     show_walk(out, &answer);
     show_end(out, &answer, &history.facts, range.at_start);
-    let acted = carry_out(
-        context,
-        out,
-        &mut ledger,
-        &args.act,
-        &answer.plan,
-        &history,
-        interrupt,
-    )
-    .await?;
+    let acted =
+        carry_out(context, out, &mut ledger, &args.act, &answer.plan, &history, interrupt).await?;
     let after = (!acted.outcomes.is_empty()).then(|| {
         add_outcomes(&mut history, &acted.outcomes);
         backfill::backfill(&history.facts, &question, &history.past())
@@ -109,10 +97,7 @@ pub(crate) async fn run(
         let object = object(context, &job, &answer, after.as_ref(), &acted, stats)?;
         out.object(&object)?;
     }
-    let bad = answer
-        .steps
-        .first()
-        .is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));
+    let bad = answer.steps.first().is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));
     match acted.status {
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),
@@ -188,11 +173,7 @@ fn fate(answer: &Backfill, push: &PushRef) -> String {
 
 fn show_end(out: &mut Out, answer: &Backfill, facts: &[PushFacts], at_start: bool) {
     let pushes = facts.len();
-    let begin = if at_start {
-        ", where the repository begins"
-    } else {
-        ""
-    };
+    let begin = if at_start { ", where the repository begins" } else { "" };
     let anyway = match answer.plan.requests.is_empty() && answer.plan.waits_for.is_empty() {
         true => "; nothing is asked for: look further back (--max-revisions), or give --anyway",
         false => "",
@@ -225,11 +206,7 @@ fn edge(after: &Backfill) -> (Option<&PushRef>, Option<&PushRef>) {
         WalkEnd::LastGood { push } => Some(push),
         _ => None,
     };
-    let bad = after
-        .steps
-        .iter()
-        .rev()
-        .find(|s| matches!(s.judgement, Judgement::Bad { .. }));
+    let bad = after.steps.iter().rev().find(|s| matches!(s.judgement, Judgement::Bad { .. }));
     (good, bad.map(|step| &step.push))
 }
 
@@ -238,16 +215,9 @@ fn show_found(out: &mut Out, after: &Backfill) {
         out.line("no last good and first bad push stand side by side yet");
         return;
     };
-    let between = after
-        .steps
-        .iter()
-        .filter(|step| step.push.id > good.id && step.push.id < bad.id)
-        .count();
-    out.line(&format!(
-        "last good  {}  {}",
-        good.id,
-        good.revision.short()
-    ));
+    let between =
+        after.steps.iter().filter(|step| step.push.id > good.id && step.push.id < bad.id).count();
+    out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
     out.line(&format!("first bad  {}  {}", bad.id, bad.revision.short()));
     out.line(&match between {
         0 => "nothing lies between them: the first bad push broke it, as far as these runs tell"

@@ -47,11 +47,7 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
     let mut world = demo_world(seed, 60);
     // Half an hour of machine time passes in two seconds.
     world.speed = 900.0;
-    let sim = SimConfig {
-        world,
-        port: 0,
-        latency: Duration::from_millis(15),
-    };
+    let sim = SimConfig { world, port: 0, latency: Duration::from_millis(15) };
     let context = Context::demo(global, sim).await?;
     let truth = match &context.sim {
         Some((sim, _)) => sim.world.truth(),
@@ -65,27 +61,18 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
     out.line("A simulated CI is up: 60 pushes of autoland, a Mercurial pushlog, Treeherder, Taskcluster.");
     out.line("A test fails on the newest push. Most pushes did not run it. Which one broke it?\n");
 
-    out.line(&format!(
-        "$ mozci jobs {} --rev {bad} --back-revisions 11",
-        story.job
-    ));
+    out.line(&format!("$ mozci jobs {} --rev {bad} --back-revisions 11", story.job));
     let args = parse(&["jobs", &story.job, "--rev", bad, "--back-revisions", "11"])?;
     let args = jobs::Args::from_arg_matches(&args).map_err(usage)?;
     jobs::run(args, &context, &mut out, stats).await?;
 
-    out.line(&format!(
-        "\n$ mozci backfill {} --rev {bad} --wait --yes",
-        story.job
-    ));
+    out.line(&format!("\n$ mozci backfill {} --rev {bad} --wait --yes", story.job));
     let args = parse(&["backfill", &story.job, "--rev", bad, "--wait", "--yes"])?;
     let mut args = backfill::Args::from_arg_matches(&args).map_err(usage)?;
     args.rev = RevisionSpec::Hash(bad.to_owned());
     let status = backfill::run(args, &context, &mut out, stats, interrupt).await?;
 
-    out.line(&format!(
-        "\nplanted    {}: that push broke it",
-        &story.culprit[..12]
-    ));
+    out.line(&format!("\nplanted    {}: that push broke it", &story.culprit[..12]));
     out.line("Go on with `mozci backfill --help`, or `mozci demo serve` for your own commands.");
     context.say_notes();
     stats.say(&context);
@@ -96,9 +83,7 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
 fn parse(arguments: &[&str]) -> Result<clap::ArgMatches, Error> {
     let line = std::iter::once("mozci").chain(arguments.iter().copied());
     let matches = Cli::command().try_get_matches_from(line).map_err(usage)?;
-    let (_, of_command) = matches
-        .subcommand()
-        .ok_or_else(|| Error::Odd("no command".into()))?;
+    let (_, of_command) = matches.subcommand().ok_or_else(|| Error::Odd("no command".into()))?;
     Ok(of_command.clone())
 }
 

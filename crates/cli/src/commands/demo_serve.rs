@@ -103,9 +103,7 @@ pub(crate) async fn run(args: Args) -> Done {
     });
     use std::io::Write;
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{first_line}")
-        .and_then(|()| stdout.flush())
-        .map_err(failed("stdout"))?;
+    writeln!(stdout, "{first_line}").and_then(|()| stdout.flush()).map_err(failed("stdout"))?;
     say("serving on loopback until Ctrl-C");
     until_ended().await;
     Ok(0)

@@ -6,7 +6,9 @@ use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::flow::{JobsFilter, Matrix, RangePushes, read_matrix, read_range};
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::app::Done;
 use crate::context::Context;
@@ -44,13 +46,18 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let bad = (0..matrix.jobs.len() as u32)
         .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, Judgement::Bad { .. })));
     if out.json {
-        let mut object = top("jobs", context);
-        object.insert("pushes".into(), pushes_json(&pushes, &matrix));
-        object.insert("treeherder_behind_seconds".into(), json!(matrix.behind));
-        if let Some(costs) = stats.json(context)? {
-            object.insert("stats".into(), costs);
-        }
-        out.object(&Value::Object(object))?;
+        let rows = pushes.iter().zip(&matrix.rows);
+        out.object(&Object {
+            top: top("jobs", context),
+            treeherder_behind_seconds: matrix.behind,
+            pushes: rows
+                .map(|(push, row)| PushJobs {
+                    push: push_json(push),
+                    jobs: Jobs { matrix: &matrix, row },
+                })
+                .collect(),
+            stats: stats.json(context)?,
+        })?;
     } else {
         show(out, context, &range, &pushes, &matrix);
     }
@@ -100,22 +107,14 @@ fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], 
         ));
     }
     if bad.len() > 3 {
-        out.line(&format!(
-            " and {} more jobs are bad where they last ran",
-            bad.len() - 3
-        ));
+        out.line(&format!(" and {} more jobs are bad where they last ran", bad.len() - 3));
     }
 }
 
 /// The newest push on which a job says good, bad or mixed.
 fn newest(matrix: &Matrix, job: u32) -> Option<(usize, Judgement)> {
     (0..matrix.rows.len()).find_map(|push| {
-        let runs: Vec<Run> = matrix
-            .cell(push, job)
-            .iter()
-            .map(|(_, run)| run.clone())
-            .collect();
-        match Judgement::of(&runs) {
+        match Judgement::of(matrix.cell(push, job).iter().map(|(_, run)| run)) {
             said @ (Judgement::Good { .. } | Judgement::Bad { .. } | Judgement::Mixed { .. }) => {
                 Some((push, said))
             }
@@ -124,28 +123,49 @@ fn newest(matrix: &Matrix, job: u32) -> Option<(usize, Judgement)> {
     })
 }
 
-fn pushes_json(pushes: &[Push], matrix: &Matrix) -> Value {
-    pushes
-        .iter()
-        .zip(&matrix.rows)
-        .map(|(push, row)| {
-            let mut entry = push_json(push);
-            let mut jobs = Map::new();
-            for chunk in row.chunk_by(|a, b| a.0 == b.0) {
-                let (name, platform) = &matrix.jobs[chunk[0].0 as usize];
-                let runs: Vec<&Run> = chunk.iter().map(|(_, run)| run).collect();
-                let judged: Vec<Run> = runs.iter().map(|run| (*run).clone()).collect();
-                let mut job = json!({"platform": platform, "runs": runs});
-                if let (Some(job), Ok(Value::Object(verdict))) = (
-                    job.as_object_mut(),
-                    serde_json::to_value(Judgement::of(&judged)),
-                ) {
-                    job.extend(verdict);
-                }
-                jobs.insert(name.to_string(), job);
-            }
-            entry["jobs"] = Value::Object(jobs);
-            entry
-        })
-        .collect()
+/// The object that `--json` writes, made while it is written: it can be large.
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(flatten)]
+    top: Map<String, Value>,
+    treeherder_behind_seconds: Option<i64>,
+    pushes: Vec<PushJobs<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stats: Option<Value>,
+}
+
+/// A push with its jobs.
+#[derive(Serialize)]
+struct PushJobs<'a> {
+    #[serde(flatten)]
+    push: Value,
+    jobs: Jobs<'a>,
+}
+
+/// The jobs of a push by their names.
+struct Jobs<'a> {
+    matrix: &'a Matrix,
+    row: &'a [(u32, Run)],
+}
+
+/// One job of a push.
+#[derive(Serialize)]
+struct Cell<'a> {
+    platform: &'a JobName,
+    #[serde(flatten)]
+    judgement: Judgement,
+    runs: Vec<&'a Run>,
+}
+
+impl Serialize for Jobs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for cell in self.row.chunk_by(|a, b| a.0 == b.0) {
+            let (name, platform) = &self.matrix.jobs[cell[0].0 as usize];
+            let runs = || cell.iter().map(|(_, run)| run);
+            let judgement = Judgement::of(runs());
+            map.serialize_entry(name, &Cell { platform, judgement, runs: runs().collect() })?;
+        }
+        map.end()
+    }
 }

@@ -25,10 +25,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let now = context.ci.now();
     if out.json {
         let mut object = top("pushes", context);
-        object.insert(
-            "pushes".into(),
-            pushes.iter().map(|push| push_json(push)).collect(),
-        );
+        object.insert("pushes".into(), pushes.iter().map(|push| push_json(push)).collect());
         object.insert("at_start".into(), json!(range.at_start));
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
@@ -36,11 +33,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         out.object(&Value::Object(object))?;
         return Ok(0);
     }
-    out.line(&format!(
-        "{} · {}",
-        context.ci.repo,
-        plural(pushes.len(), "push")
-    ));
+    out.line(&format!("{} · {}", context.ci.repo, plural(pushes.len(), "push")));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.add_row(["push", "revision", "git", "when", "changesets", "author"]);

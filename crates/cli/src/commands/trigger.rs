@@ -38,17 +38,10 @@ pub(crate) async fn run(
     let job = JobName::new(&args.job);
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
-    let kept = history
-        .facts
-        .iter()
-        .enumerate()
-        .map(|(i, facts)| (facts, range.keeps(i)));
+    let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
     let plan = have_n(kept, &job, args.act.times, &history.past());
     for facts in &history.facts {
-        let request = plan
-            .requests
-            .iter()
-            .find(|request| request.push.id == facts.push.id);
+        let request = plan.requests.iter().find(|request| request.push.id == facts.push.id);
         let action = request.map_or(String::new(), |r| format!("→ ask for {}", r.times));
         out.line(&format!(
             "  {:>7}  {}  {:<22} {action}",
@@ -61,16 +54,7 @@ pub(crate) async fn run(
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         out.line("nothing to ask for");
     }
-    let acted = carry_out(
-        context,
-        out,
-        &mut ledger,
-        &args.act,
-        &plan,
-        &history,
-        interrupt,
-    )
-    .await?;
+    let acted = carry_out(context, out, &mut ledger, &args.act, &plan, &history, interrupt).await?;
     if out.json {
         let mut object = top("trigger", context);
         object.insert("job".into(), job.as_str().into());

@@ -22,15 +22,9 @@ pub(crate) fn show_matrix(
     now: At,
 ) {
     let room = out.width.saturating_sub(HEAD);
-    let names: Vec<String> = matrix
-        .jobs
-        .iter()
-        .map(|(job, p)| short(job.as_str(), p.as_str()))
-        .collect();
-    let named: usize = names
-        .iter()
-        .map(|name| name.chars().count().max(4) + 2)
-        .sum();
+    let names: Vec<String> =
+        matrix.jobs.iter().map(|(job, p)| short(job.as_str(), p.as_str())).collect();
+    let named: usize = names.iter().map(|name| name.chars().count().max(4) + 2).sum();
     let widest = widest_cell(rows, matrix);
     if named <= room {
         grid(out, pushes, rows, matrix, now, Some(&names));
@@ -65,14 +59,7 @@ fn table() -> Table {
 }
 
 fn head(push: &Push, now: At) -> Vec<Cell> {
-    let author: String = push
-        .author
-        .split('@')
-        .next()
-        .unwrap_or("")
-        .chars()
-        .take(12)
-        .collect();
+    let author: String = push.author.split('@').next().unwrap_or("").chars().take(12).collect();
     vec![
         Cell::new(push.id).set_alignment(CellAlignment::Right),
         Cell::new(push.revision.short()),
@@ -103,9 +90,7 @@ fn grid(
         }
         table.add_row(platforms);
     }
-    let mut header: Vec<String> = ["push", "revision", "when", "author"]
-        .map(String::from)
-        .into();
+    let mut header: Vec<String> = ["push", "revision", "when", "author"].map(String::from).into();
     header.extend((0..matrix.jobs.len()).map(|i| match names {
         Some(names) => names[i].clone(),
         None => (i + 1).to_string(),
@@ -157,10 +142,8 @@ fn coloured(line: &str) -> String {
 fn counts(out: &mut Out, pushes: &[&Push], rows: &[usize], matrix: &Matrix, now: At) {
     let states = seen_states(matrix);
     let mut table = table();
-    let mut header: Vec<Cell> = ["push", "revision", "when", "author", "runs"]
-        .into_iter()
-        .map(Cell::new)
-        .collect();
+    let mut header: Vec<Cell> =
+        ["push", "revision", "when", "author", "runs"].into_iter().map(Cell::new).collect();
     header.extend(states.iter().map(|state| {
         Cell::new(format!("{} {}", mark(state), state.word())).set_alignment(CellAlignment::Right)
     }));
@@ -170,15 +153,8 @@ fn counts(out: &mut Out, pushes: &[&Push], rows: &[usize], matrix: &Matrix, now:
         let mut cells = head(push, now);
         cells.push(Cell::new(runs.len()).set_alignment(CellAlignment::Right));
         for state in &states {
-            let count = runs
-                .iter()
-                .filter(|(_, run)| run.state.word() == state.word())
-                .count();
-            let text = if count == 0 {
-                "·".to_owned()
-            } else {
-                count.to_string()
-            };
+            let count = runs.iter().filter(|(_, run)| run.state.word() == state.word()).count();
+            let text = if count == 0 { "·".to_owned() } else { count.to_string() };
             cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
         }
         table.add_row(cells);
@@ -204,9 +180,7 @@ fn seen_states(matrix: &Matrix) -> Vec<State> {
 }
 
 fn legend(matrix: &Matrix) -> String {
-    let words: Vec<String> = seen_states(matrix)
-        .iter()
-        .map(|s| format!("{} {}", mark(s), s.word()))
-        .collect();
+    let words: Vec<String> =
+        seen_states(matrix).iter().map(|s| format!("{} {}", mark(s), s.word())).collect();
     format!(" {}  · not run   a mark a run", words.join("  "))
 }

@@ -1,9 +1,9 @@
 //! Standard output.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 
 use mozci_engine::Error;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::app::Global;
 
@@ -19,18 +19,9 @@ pub(crate) struct Out {
 impl Out {
     pub(crate) fn stdout(global: &Global) -> Self {
         let stdout = std::io::stdout();
-        let terminal = stdout
-            .is_terminal()
-            .then(terminal_size::terminal_size)
-            .flatten();
-        let width = terminal.map_or(120, |(terminal_size::Width(columns), _)| {
-            usize::from(columns)
-        });
-        Self {
-            stream: anstream::AutoStream::auto(stdout),
-            width: width.max(60),
-            json: global.json,
-        }
+        let terminal = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
+        let width = terminal.map_or(120, |(terminal_size::Width(columns), _)| usize::from(columns));
+        Self { stream: anstream::AutoStream::auto(stdout), width: width.max(60), json: global.json }
     }
 
     /// A line of text; nothing where JSON is asked for. A reader that has gone away is no error.
@@ -40,11 +31,15 @@ impl Out {
         }
     }
 
-    /// The one JSON object.
-    pub(crate) fn object(&mut self, value: &Value) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(value).map_err(|e| Error::Odd(e.to_string()))?;
-        let _ = writeln!(self.stream, "{text}");
-        let _ = self.stream.flush();
+    /// The one JSON object, written as it is made.
+    pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        let mut writer = BufWriter::new(std::io::stdout().lock());
+        match serde_json::to_writer_pretty(&mut writer, value) {
+            Ok(()) => {}
+            Err(error) if error.is_io() => return Ok(()),
+            Err(error) => return Err(Error::Odd(error.to_string())),
+        }
+        let _ = writeln!(writer).and_then(|()| writer.flush());
         Ok(())
     }
 }

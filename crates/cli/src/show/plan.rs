@@ -42,10 +42,7 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
 /// What was left out after the plan was shown.
 pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
     for entry in left_out {
-        out.line(&format!(
-            "  push {}  left out: {}",
-            entry.push.id, entry.why
-        ));
+        out.line(&format!("  push {}  left out: {}", entry.push.id, entry.why));
     }
 }
 
@@ -54,10 +51,7 @@ pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
     let text = match &result.state {
         AskState::Recorded => "recorded".to_owned(),
         AskState::Sent { task } => {
-            format!(
-                "asked for {}: action task {task}",
-                plural(result.times as usize, "run")
-            )
+            format!("asked for {}: action task {task}", plural(result.times as usize, "run"))
         }
         AskState::NotSent { detail } => format!("not asked for: {detail}"),
         AskState::Uncertain { detail } => format!(

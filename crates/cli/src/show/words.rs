@@ -22,11 +22,7 @@ pub(crate) fn plural(count: usize, one: &str) -> String {
         Some(_) => (one, "es"),
         None => (one, "s"),
     };
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {stem}{ending}")
-    }
+    if count == 1 { format!("1 {one}") } else { format!("{count} {stem}{ending}") }
 }
 
 /// Minutes of machine time for people.
@@ -87,9 +83,5 @@ pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> (String, usize) 
         text.push_str(&format!("{style}{}{style:#}", mark(&run.state)));
         width += 1;
     }
-    if width == 0 {
-        ("·".to_owned(), 1)
-    } else {
-        (text, width)
-    }
+    if width == 0 { ("·".to_owned(), 1) } else { (text, width) }
 }

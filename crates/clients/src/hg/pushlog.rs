@@ -71,27 +71,16 @@ impl Pushlog {
             revision: revision.to_owned(),
             repository: self.repository().to_owned(),
         };
-        let page = self
-            .pushes(&[("changeset", revision)])
-            .await
-            .map_err(|error| match error {
-                HgError::Http(error) if error.is_not_found() => unknown(),
-                other => other,
-            })?;
+        let page = self.pushes(&[("changeset", revision)]).await.map_err(|error| match error {
+            HgError::Http(error) if error.is_not_found() => unknown(),
+            other => other,
+        })?;
         let asked = |push: &&Push| {
             revision == "tip"
                 || push.revision.hash().starts_with(revision)
-                || push
-                    .changesets
-                    .iter()
-                    .any(|c| c.revision.hash().starts_with(revision))
+                || push.changesets.iter().any(|c| c.revision.hash().starts_with(revision))
         };
-        let push = page
-            .pushes
-            .iter()
-            .find(asked)
-            .cloned()
-            .ok_or_else(unknown)?;
+        let push = page.pushes.iter().find(asked).cloned().ok_or_else(unknown)?;
         Ok((page, push))
     }
 
@@ -123,9 +112,7 @@ impl Pushlog {
             method: "GET",
             url: self.base.to_string(),
         })?;
-        url.query_pairs_mut()
-            .append_pair("version", "2")
-            .extend_pairs(query);
+        url.query_pairs_mut().append_pair("version", "2").extend_pairs(query);
         let answer: Pushes = self.http.get(url.clone()).await.map_err(|error| {
             match &error.problem {
                 // An unknown repository is a page in HTML, an unknown revision JSON.
@@ -144,9 +131,6 @@ impl Pushlog {
             })?);
         }
         pushes.sort_by_key(|push| push.id);
-        Ok(PushPage {
-            last_push_id: answer.lastpushid,
-            pushes,
-        })
+        Ok(PushPage { last_push_id: answer.lastpushid, pushes })
     }
 }

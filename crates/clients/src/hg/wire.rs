@@ -32,10 +32,7 @@ pub(super) struct Entry {
 #[serde(untagged)]
 enum Node {
     Bare(String),
-    Full {
-        node: String,
-        git_node: Option<String>,
-    },
+    Full { node: String, git_node: Option<String> },
 }
 
 impl Node {
@@ -50,9 +47,7 @@ impl Node {
 impl Entry {
     /// The push, or in words what is wrong with it.
     pub(super) fn push(&self, id: &str) -> Result<Push, String> {
-        let number = id
-            .parse()
-            .map_err(|_| format!("push id {id:?} is no number"))?;
+        let number = id.parse().map_err(|_| format!("push id {id:?} is no number"))?;
         let bad = |error: mozci_core::ids::IdError| format!("push {id}: {error}");
         let mut changesets = Vec::new();
         for (i, node) in self.changesets.iter().enumerate() {
@@ -60,10 +55,7 @@ impl Entry {
             let git = git.or_else(|| self.git_changesets.get(i).and_then(|git| git.as_deref()));
             changesets.push(Changeset {
                 revision: Revision::new(Vcs::Hg, node).map_err(bad)?,
-                git: git
-                    .map(|git| Revision::new(Vcs::Git, git))
-                    .transpose()
-                    .map_err(bad)?,
+                git: git.map(|git| Revision::new(Vcs::Git, git)).transpose().map_err(bad)?,
             });
         }
         // Where a push was amended (try) its head stands among the obsolete changesets.
@@ -73,10 +65,7 @@ impl Entry {
             (None, Some(tip)) => tip.revision.clone(),
             (None, None) => return Err(format!("push {id} has no changesets")),
         };
-        let git = changesets
-            .last()
-            .filter(|tip| tip.revision == head)
-            .and_then(|t| t.git.clone());
+        let git = changesets.last().filter(|tip| tip.revision == head).and_then(|t| t.git.clone());
         Ok(Push {
             id: PushId::Pushlog(PushlogId(number)),
             revision: head,

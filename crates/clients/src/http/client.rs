@@ -127,9 +127,7 @@ impl Http {
     /// # Errors
     /// [`HttpError`], after passing failures were tried again.
     pub async fn ask<T: DeserializeOwned>(&self, url: Url, body: &Value) -> Result<T, HttpError> {
-        let answer = self
-            .read(Method::POST, &url, "application/json", Some(body))
-            .await?;
+        let answer = self.read(Method::POST, &url, "application/json", Some(body)).await?;
         parse(&answer, "POST", &url)
     }
 
@@ -174,20 +172,13 @@ impl Http {
         for _ in 0..6 {
             let permit = self.host(&url);
             let Ok(_permit) = permit.acquire().await else {
-                return Err((
-                    failure(method, &url, Problem::Connect("closed".into())),
-                    None,
-                ));
+                return Err((failure(method, &url, Problem::Connect("closed".into())), None));
             };
             let started = Instant::now();
-            let mut request = self
-                .client
-                .request(method.clone(), url.clone())
-                .header(ACCEPT, accept);
+            let mut request =
+                self.client.request(method.clone(), url.clone()).header(ACCEPT, accept);
             if let Some(body) = body {
-                request = request
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(body.to_string());
+                request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             }
             let response = match request.send().await {
                 Ok(response) => response,
@@ -209,10 +200,7 @@ impl Http {
             let judged = result.and_then(|(status, kind, body)| judge(status, &kind, body));
             return judged.map_err(|problem| (failure(method, &url, problem), wait));
         }
-        let problem = Problem::Status {
-            status: 310,
-            message: "more than five redirects".into(),
-        };
+        let problem = Problem::Status { status: 310, message: "more than five redirects".into() };
         Err((failure(method, &url, problem), None))
     }
 
@@ -243,18 +231,11 @@ impl Http {
         );
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = self.settings.per_host;
-        Arc::clone(
-            hosts
-                .entry(key)
-                .or_insert_with(|| Arc::new(Semaphore::new(limit))),
-        )
+        Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(limit))))
     }
 
     fn note_clock(&self, response: &Response) {
-        let date = response
-            .headers()
-            .get(DATE)
-            .and_then(|value| value.to_str().ok());
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
         if let Some(date) = date {
             let offset = date.timestamp() - chrono::Utc::now().timestamp();
@@ -264,11 +245,7 @@ impl Http {
 }
 
 fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
-    let method = if *method == Method::POST {
-        "POST"
-    } else {
-        "GET"
-    };
+    let method = if *method == Method::POST { "POST" } else { "GET" };
     let mut url = url.clone();
     // Whatever somebody wrote into a URL, a password does not reach an error.
     if url.password().is_some() || !url.username().is_empty() {
@@ -279,11 +256,7 @@ fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
     if url.len() > 300 {
         url = format!("{}…", url.chars().take(300).collect::<String>());
     }
-    HttpError {
-        problem,
-        method,
-        url,
-    }
+    HttpError { problem, method, url }
 }
 
 fn parse<T: DeserializeOwned>(
@@ -291,11 +264,7 @@ fn parse<T: DeserializeOwned>(
     method: &'static str,
     url: &Url,
 ) -> Result<T, HttpError> {
-    let method = if method == "POST" {
-        Method::POST
-    } else {
-        Method::GET
-    };
+    let method = if method == "POST" { Method::POST } else { Method::GET };
     serde_json::from_slice(body).map_err(|error| {
         let problem = match error.classify() {
             serde_json::error::Category::Data => Problem::Shape(error.to_string()),
@@ -318,16 +287,9 @@ fn judge(status: StatusCode, content_type: &str, body: Vec<u8>) -> Result<Vec<u8
     let text = String::from_utf8_lossy(&body);
     if status.is_success() {
         let content_type = content_type.to_owned();
-        return Err(Problem::NotJson {
-            content_type,
-            start: beginning(&text),
-        });
+        return Err(Problem::NotJson { content_type, start: beginning(&text) });
     }
-    let message = if is_json {
-        message_of(&body)
-    } else {
-        beginning(&text)
-    };
+    let message = if is_json { message_of(&body) } else { beginning(&text) };
     Err(match status.as_u16() {
         // A page in HTML is a proxy's or a web server's: nothing was looked for behind it.
         404 if is_json => Problem::NotFound(message),
@@ -340,9 +302,7 @@ fn judge(status: StatusCode, content_type: &str, body: Vec<u8>) -> Result<Vec<u8
 /// `detail`, bare string or dictionary of fields.
 fn message_of(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let text = ["message", "error", "detail"]
-        .iter()
-        .find_map(|key| value[*key].as_str());
+    let text = ["message", "error", "detail"].iter().find_map(|key| value[*key].as_str());
     match text.or_else(|| value.as_str()) {
         // Taskcluster repeats method and time behind a rule.
         Some(text) => beginning_of_message(text),
@@ -352,27 +312,16 @@ fn message_of(body: &[u8]) -> String {
 
 fn beginning_of_message(text: &str) -> String {
     let text = text.split("\n---\n").next().unwrap_or(text);
-    text.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(600)
-        .collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
 
 fn redirect(response: &Response) -> Result<Url, Problem> {
     let status = response.status().as_u16();
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .and_then(|value| value.to_str().ok());
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| response.url().join(location).ok());
     match target {
         Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(Problem::Status {
-            status,
-            message: "a redirect to nowhere".into(),
-        }),
+        _ => Err(Problem::Status { status, message: "a redirect to nowhere".into() }),
     }
 }
 

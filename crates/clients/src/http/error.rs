@@ -44,6 +44,8 @@ pub enum Problem {
         /// The limit in bytes.
         limit: usize,
     },
+    /// It is more than is asked of a server at once.
+    Refused(String),
     /// Something else came where JSON was promised.
     NotJson {
         /// What the server calls it.
@@ -88,19 +90,10 @@ impl fmt::Display for Problem {
             Self::TooLarge { limit } => {
                 write!(f, "the answer is larger than {} MiB", limit / (1 << 20))
             }
-            Self::NotJson {
-                content_type,
-                start,
-            } => {
-                let kind = if content_type.is_empty() {
-                    "no content type"
-                } else {
-                    content_type
-                };
-                write!(
-                    f,
-                    "the server answered {kind} where JSON was promised: {start:?}"
-                )
+            Self::Refused(reason) => f.write_str(reason),
+            Self::NotJson { content_type, start } => {
+                let kind = if content_type.is_empty() { "no content type" } else { content_type };
+                write!(f, "the server answered {kind} where JSON was promised: {start:?}")
             }
             Self::Shape(reason) => write!(f, "the answer has not the promised shape: {reason}"),
         }
@@ -109,11 +102,8 @@ impl fmt::Display for Problem {
 
 /// The beginning of a text from outside, on one line, without control characters.
 pub(crate) fn beginning(text: &str) -> String {
-    let mut short: String = text
-        .chars()
-        .take(200)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut short: String =
+        text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -45,10 +45,7 @@ impl Meter {
     /// Counts one request and its answer's size.
     pub fn request(&self, from: Instant, bytes: usize) {
         let mut inner = self.inner();
-        inner.spans.push(Span {
-            from,
-            until: Instant::now(),
-        });
+        inner.spans.push(Span { from, until: Instant::now() });
         inner.bytes += bytes as u64;
     }
 
@@ -108,9 +105,6 @@ mod tests {
         };
         assert_eq!(longest_chain(&[]), 0);
         assert_eq!(longest_chain(&[span(0, 10), span(0, 12), span(5, 20)]), 1);
-        assert_eq!(
-            longest_chain(&[span(0, 10), span(10, 20), span(0, 30), span(21, 30)]),
-            3
-        );
+        assert_eq!(longest_chain(&[span(0, 10), span(10, 20), span(0, 30), span(21, 30)]), 3);
     }
 }

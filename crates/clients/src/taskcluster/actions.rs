@@ -112,10 +112,7 @@ impl Actions {
             } else {
                 format!("it offers {}", names.join(", "))
             };
-            ActionError::Absent {
-                name: name.to_owned(),
-                known,
-            }
+            ActionError::Absent { name: name.to_owned(), known }
         })
     }
 
@@ -132,10 +129,7 @@ impl Actions {
     ) -> Result<Rendered, ActionError> {
         let name = || action.name.clone();
         if let Some(schema) = &action.schema {
-            let refused = |reason: String| ActionError::Refused {
-                name: name(),
-                reason,
-            };
+            let refused = |reason: String| ActionError::Refused { name: name(), reason };
             let validator =
                 jsonschema::validator_for(schema).map_err(|error| refused(error.to_string()))?;
             let errors: Vec<String> = validator
@@ -150,25 +144,13 @@ impl Actions {
         context.insert("input".into(), input.clone());
         context.insert("taskGroupId".into(), json!(group));
         context.insert("taskId".into(), json!(task));
-        let payload =
-            json_e::render(&action.hook_payload, &Value::Object(context)).map_err(|error| {
-                ActionError::Template {
-                    name: name(),
-                    reason: error.to_string(),
-                }
-            })?;
+        let payload = json_e::render(&action.hook_payload, &Value::Object(context))
+            .map_err(|error| ActionError::Template { name: name(), reason: error.to_string() })?;
         let hook = action.hook_group_id.clone().zip(action.hook_id.clone());
         let Some((hook_group_id, hook_id)) = hook else {
-            return Err(ActionError::Unfit {
-                name: name(),
-                reason: "it names no hook".into(),
-            });
+            return Err(ActionError::Unfit { name: name(), reason: "it names no hook".into() });
         };
-        Ok(Rendered {
-            hook_group_id,
-            hook_id,
-            payload,
-        })
+        Ok(Rendered { hook_group_id, hook_id, payload })
     }
 }
 
@@ -183,10 +165,7 @@ impl Action {
             name: self.name.clone(),
             reason: reason.to_owned(),
         };
-        let schema = self
-            .schema
-            .as_ref()
-            .ok_or_else(|| unfit("it takes no input"))?;
+        let schema = self.schema.as_ref().ok_or_else(|| unfit("it takes no input"))?;
         let properties = schema["properties"].as_object();
         let properties = properties.ok_or_else(|| unfit("its schema names no properties"))?;
         if !properties.contains_key("tasks") {
@@ -194,9 +173,7 @@ impl Action {
         }
         let most = match properties.get("times") {
             None => 1,
-            Some(times) => times["maximum"]
-                .as_u64()
-                .map_or(u32::MAX, |most| most.max(1) as u32),
+            Some(times) => times["maximum"].as_u64().map_or(u32::MAX, |most| most.max(1) as u32),
         };
         let mut left = times;
         let mut inputs = Vec::new();
@@ -217,8 +194,8 @@ impl Action {
 fn fits(context: &[BTreeMap<String, String>], tags: Option<&BTreeMap<String, String>>) -> bool {
     match tags {
         None => context.is_empty(),
-        Some(tags) => context
-            .iter()
-            .any(|set| set.iter().all(|(key, value)| tags.get(key) == Some(value))),
+        Some(tags) => {
+            context.iter().any(|set| set.iter().all(|(key, value)| tags.get(key) == Some(value)))
+        }
     }
 }

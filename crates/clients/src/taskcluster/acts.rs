@@ -43,9 +43,7 @@ pub struct Taskcluster {
 
 impl fmt::Debug for Taskcluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taskcluster")
-            .field("root", &self.root.as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("Taskcluster").field("root", &self.root.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -97,11 +95,7 @@ pub struct Fires {
 impl Taskcluster {
     /// The deployment at this root URL.
     pub fn new(http: Http, root: Url, credentials: Option<TaskclusterCredentials>) -> Self {
-        Self {
-            http,
-            root,
-            credentials,
-        }
+        Self { http, root, credentials }
     }
 
     /// Whether there are credentials to act with.
@@ -132,10 +126,7 @@ impl Taskcluster {
 
     fn builder(&self, retries: usize) -> ClientBuilder {
         // An act is never retried by itself: a hook that was triggered twice fires twice.
-        let retry = Retry {
-            retries,
-            ..Retry::default()
-        };
+        let retry = Retry { retries, ..Retry::default() };
         let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))
             .retry(retry)
             .timeout(Duration::from_secs(30));
@@ -157,15 +148,10 @@ impl Taskcluster {
         let hooks =
             Hooks::new(self.builder(0)).map_err(|error| ActError::NotSent(error.to_string()))?;
         let started = Instant::now();
-        let answer = hooks
-            .triggerHook(&act.hook_group_id, &act.hook_id, &act.payload)
-            .await;
+        let answer = hooks.triggerHook(&act.hook_group_id, &act.hook_id, &act.payload).await;
         self.http.meter().request(started, 0);
         let answer = answer.map_err(|error| act_error(&error))?;
-        match answer
-            .get("taskId")
-            .or_else(|| answer.get("status")?.get("taskId"))
-        {
+        match answer.get("taskId").or_else(|| answer.get("status")?.get("taskId")) {
             Some(id) => {
                 let id = id.as_str().and_then(|id| id.parse().ok());
                 // Something did fire, though the answer can't be read.
@@ -190,10 +176,7 @@ impl Taskcluster {
         let failed = |problem| HttpError {
             problem,
             method: "GET",
-            url: format!(
-                "{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires",
-                self.root
-            ),
+            url: format!("{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires", self.root),
         };
         let hooks = Hooks::new(self.builder(2))
             .map_err(|error| failed(Problem::Connect(error.to_string())))?;
@@ -202,9 +185,7 @@ impl Taskcluster {
         // The service keeps a hundred fires or so of a hook; ten pages are more than enough.
         for _ in 0..10 {
             let started = Instant::now();
-            let answer = hooks
-                .listLastFires(hook_group_id, hook_id, token.as_deref(), None)
-                .await;
+            let answer = hooks.listLastFires(hook_group_id, hook_id, token.as_deref(), None).await;
             self.http.meter().request(started, 0);
             let answer = answer.map_err(|error| failed(read_problem(&error)))?;
             let page: LastFires = serde_json::from_value(answer)
@@ -213,10 +194,7 @@ impl Taskcluster {
                 let at = instant(&entry.task_create_time)
                     .ok_or_else(|| failed(Problem::Shape("taskCreateTime is no date".into())))?;
                 let made = entry.result.as_deref() != Some("error");
-                let task = entry
-                    .task_id
-                    .filter(|_| made)
-                    .and_then(|id| id.parse().ok());
+                let task = entry.task_id.filter(|_| made).and_then(|id| id.parse().ok());
                 fires.push(Fire { task, at });
             }
             token = page.continuation_token;
@@ -247,11 +225,7 @@ impl Taskcluster {
         let answer = answer.map_err(|error| failed(read_problem(&error)))?;
         let expanded = answer["scopes"].as_array();
         let expanded = expanded.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
-        Ok(expanded
-            .iter()
-            .filter_map(Value::as_str)
-            .map(String::from)
-            .collect())
+        Ok(expanded.iter().filter_map(Value::as_str).map(String::from).collect())
     }
 }
 
@@ -265,9 +239,7 @@ pub fn satisfies(scopes: &[String], needed: &str) -> bool {
 
 /// The HTTP error behind what the official client reports, and the server's words.
 fn parts(error: &anyhow::Error) -> (Option<&reqwest::Error>, String) {
-    let http = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    let http = error.chain().find_map(|cause| cause.downcast_ref::<reqwest::Error>());
     let words = error.to_string();
     let words = words.split("\n---\n").next().unwrap_or(&words);
     let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -299,14 +271,8 @@ fn read_problem(error: &anyhow::Error) -> Problem {
     };
     match http.status().map(|status| status.as_u16()) {
         Some(404) => Problem::NotFound(words),
-        Some(status @ (401 | 403)) => Problem::Forbidden {
-            status,
-            message: words,
-        },
-        Some(status) => Problem::Status {
-            status,
-            message: words,
-        },
+        Some(status @ (401 | 403)) => Problem::Forbidden { status, message: words },
+        Some(status) => Problem::Status { status, message: words },
         None if http.is_timeout() => Problem::Timeout,
         None if http.is_connect() => Problem::Connect(words),
         None => Problem::Broken(words),

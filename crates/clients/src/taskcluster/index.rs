@@ -17,11 +17,9 @@ impl Taskcluster {
     pub async fn find_task(&self, path: &str) -> Result<Option<TaskId>, HttpError> {
         let url = self.url("index", &["task", path])?;
         match self.http.get::<Indexed>(url.clone()).await {
-            Ok(found) => found
-                .task_id
-                .parse()
-                .map(Some)
-                .map_err(|e| shape(&url, format!("taskId: {e}"))),
+            Ok(found) => {
+                found.task_id.parse().map(Some).map_err(|e| shape(&url, format!("taskId: {e}")))
+            }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }

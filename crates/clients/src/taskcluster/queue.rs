@@ -62,27 +62,18 @@ impl ActionContext {
     /// What the action asks of a job, some of whose tasks are known by their ids.
     pub fn asks(&self, job: &JobName, is_of_job: impl Fn(&str) -> bool) -> Asks {
         let count = |value: &Value| {
-            value
-                .as_u64()
-                .map_or(1, |times| u32::try_from(times).unwrap_or(u32::MAX))
+            value.as_u64().map_or(1, |times| u32::try_from(times).unwrap_or(u32::MAX))
         };
         let times = count(&self.input["times"]);
         let names_job = |labels: &Value| {
-            labels
-                .as_array()
-                .is_some_and(|l| l.iter().any(|l| l.as_str() == Some(job.as_str())))
+            labels.as_array().is_some_and(|l| l.iter().any(|l| l.as_str() == Some(job.as_str())))
         };
         let of_task = || self.task.as_deref().is_some_and(&is_of_job);
         match self.name.as_str() {
             "add-new-jobs" if names_job(&self.input["tasks"]) => Asks::Runs(times),
             "retrigger-multiple" => {
-                let requests = self.input["requests"]
-                    .as_array()
-                    .map(Vec::as_slice)
-                    .unwrap_or(&[]);
-                let ours = requests
-                    .iter()
-                    .filter(|request| names_job(&request["tasks"]));
+                let requests = self.input["requests"].as_array().map(Vec::as_slice).unwrap_or(&[]);
+                let ours = requests.iter().filter(|request| names_job(&request["tasks"]));
                 match ours.map(|request| count(&request["times"])).sum() {
                     0 => Asks::Nothing,
                     runs => Asks::Runs(runs),
@@ -95,9 +86,7 @@ impl ActionContext {
             // Without a depth the tree's own default counts, which differs; the largest is
             // assumed, so that too little is asked for rather than too much.
             "backfill" if of_task() => Asks::Backfill {
-                depth: self.input["depth"]
-                    .as_u64()
-                    .map_or(25, |d| d.min(100) as u32),
+                depth: self.input["depth"].as_u64().map_or(25, |d| d.min(100) as u32),
                 times,
             },
             _ => Asks::Nothing,
@@ -135,8 +124,7 @@ impl Taskcluster {
             for _ in 0..100 {
                 let mut url = self.url("queue", &["tasks", "status"])?;
                 if let Some(token) = &token {
-                    url.query_pairs_mut()
-                        .append_pair("continuationToken", token);
+                    url.query_pairs_mut().append_pair("continuationToken", token);
                 }
                 let page: Statuses = self.http.ask(url.clone(), &json!({"taskIds": ids})).await?;
                 for entry in page.statuses {
@@ -162,8 +150,7 @@ impl Taskcluster {
         for _ in 0..100 {
             let mut url = self.url("queue", &["task", &task.to_string(), "artifacts"])?;
             if let Some(token) = &token {
-                url.query_pairs_mut()
-                    .append_pair("continuationToken", token);
+                url.query_pairs_mut().append_pair("continuationToken", token);
             }
             let page: Artifacts = self.http.get(url).await?;
             names.extend(page.artifacts.into_iter().map(|artifact| artifact.name));
@@ -225,19 +212,11 @@ impl Taskcluster {
 }
 
 pub(super) fn shape(url: &Url, reason: String) -> HttpError {
-    HttpError {
-        problem: Problem::Shape(reason),
-        method: "GET",
-        url: url.to_string(),
-    }
+    HttpError { problem: Problem::Shape(reason), method: "GET", url: url.to_string() }
 }
 
 fn translate(wire: Definition) -> TaskDefinition {
-    let label = wire
-        .tags
-        .get("label")
-        .cloned()
-        .unwrap_or(wire.metadata.name);
+    let label = wire.tags.get("label").cloned().unwrap_or(wire.metadata.name);
     let action = wire.extra["action"]["name"].as_str().map(|name| {
         let context = &wire.extra["action"]["context"];
         ActionContext {

@@ -25,17 +25,10 @@ impl TaskStatus {
         for (i, entry) in status.runs.iter().enumerate() {
             let followed = i + 1 < status.runs.len();
             runs.push(Run {
-                key: RunKey {
-                    task,
-                    run: entry.run_id,
-                },
+                key: RunKey { task, run: entry.run_id },
                 state: run_state(entry, followed),
                 duration: duration(entry),
-                seen: entry
-                    .resolved
-                    .as_deref()
-                    .or(entry.started.as_deref())
-                    .and_then(instant),
+                seen: entry.resolved.as_deref().or(entry.started.as_deref()).and_then(instant),
             });
         }
         let state = match runs.last() {
@@ -45,17 +38,8 @@ impl TaskStatus {
         };
         if runs.is_empty() {
             let key = RunKey { task, run: 0 };
-            let seen = status
-                .deadline
-                .as_deref()
-                .filter(|_| state.is_final())
-                .and_then(instant);
-            runs.push(Run {
-                key,
-                state: state.clone(),
-                duration: None,
-                seen,
-            });
+            let seen = status.deadline.as_deref().filter(|_| state.is_final()).and_then(instant);
+            runs.push(Run { key, state: state.clone(), duration: None, seen });
         }
         Ok(Self { task, state, runs })
     }
@@ -92,7 +76,5 @@ fn duration(entry: &RunEntry) -> Option<Minutes> {
 }
 
 pub(super) fn instant(text: &str) -> Option<At> {
-    chrono::DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|at| At(at.timestamp()))
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| At(at.timestamp()))
 }

@@ -61,6 +61,9 @@ const PAGE: u64 = 2000;
 /// Pushes named in one request: a URL of about four kilobytes, half of what servers take.
 const PUSHES_A_REQUEST: usize = 400;
 
+/// Pages that are read at once.
+const PAGES_AT_ONCE: usize = 4;
+
 /// Rows that are read for one question at the most.
 const MOST_ROWS: u64 = 2_000_000;
 
@@ -76,36 +79,36 @@ impl Treeherder {
     ) -> Result<Rows, HttpError> {
         let mut all = Rows::default();
         let mut names = Names::default();
+        let mut urls = Vec::new();
         for chunk in pushes.chunks(PUSHES_A_REQUEST) {
-            let url = self.jobs_url(chunk, filter)?;
-            let before = all.len();
-            let (first, total) = self.page(&url, 1, &mut names).await?;
-            all.append(first);
-            if total > MOST_ROWS {
-                return Err(HttpError {
-                    problem: Problem::TooLarge { limit: usize::MAX },
-                    method: "GET",
-                    url: url.to_string(),
-                });
-            }
-            let mut bodies = stream::iter(2..=total.div_ceil(PAGE))
-                .map(|page| self.page_body(&url, page))
-                .buffered(4);
-            while let Some((url, body)) = bodies.try_next().await? {
-                let (rows, _) = parse_page(&url, &body, &mut names)?;
-                all.append(rows);
-            }
-            let seen = (all.len() - before) as u64;
-            if seen < total {
-                // Rows that did not come must not be taken for runs that are not there.
-                let text = format!("{seen} of {total} rows came: the pages shifted meanwhile");
-                let problem = Problem::Broken(text);
-                return Err(HttpError {
-                    problem,
-                    method: "GET",
-                    url: url.to_string(),
-                });
-            }
+            urls.push(self.jobs_url(chunk, filter)?);
+        }
+        let mut total = 0;
+        let mut further = Vec::new();
+        let mut bodies =
+            stream::iter(&urls).map(|url| self.page_body(url, 1)).buffered(PAGES_AT_ONCE);
+        while let Some((url, body)) = bodies.try_next().await? {
+            let (rows, count) = parse_page(&url, &body, &mut names)?;
+            all.append(rows);
+            total += count;
+            further.extend((2..=count.div_ceil(PAGE)).map(|page| (url.clone(), page)));
+        }
+        if total > MOST_ROWS {
+            let text = format!("{total} rows are more than are read at once: narrow the range");
+            let url = urls.first().map_or_else(String::new, Url::to_string);
+            return Err(HttpError { problem: Problem::Refused(text), method: "GET", url });
+        }
+        let mut bodies = stream::iter(&further)
+            .map(|(url, page)| self.page_body(url, *page))
+            .buffered(PAGES_AT_ONCE);
+        while let Some((url, body)) = bodies.try_next().await? {
+            all.append(parse_page(&url, &body, &mut names)?.0);
+        }
+        if (all.len() as u64) < total {
+            // Rows that did not come must not be taken for runs that are not there.
+            let text = format!("{} of {total} rows came: the pages shifted meanwhile", all.len());
+            let url = urls.first().map_or_else(String::new, Url::to_string);
+            return Err(HttpError { problem: Problem::Broken(text), method: "GET", url });
         }
         Ok(all)
     }
@@ -119,16 +122,6 @@ impl Treeherder {
             JobFilter::Platform(platform) => query.push(("platform", platform.clone())),
         }
         self.url("jobs/", &query)
-    }
-
-    async fn page(
-        &self,
-        url: &Url,
-        page: u64,
-        names: &mut Names,
-    ) -> Result<(Rows, u64), HttpError> {
-        let (url, body) = self.page_body(url, page).await?;
-        parse_page(&url, &body, names)
     }
 
     async fn page_body(&self, url: &Url, page: u64) -> Result<(Url, Vec<u8>), HttpError> {
@@ -169,11 +162,7 @@ impl Names {
 }
 
 fn parse_page(url: &Url, body: &[u8], names: &mut Names) -> Result<(Rows, u64), HttpError> {
-    let bad = |problem| HttpError {
-        problem,
-        method: "GET",
-        url: url.to_string(),
-    };
+    let bad = |problem| HttpError { problem, method: "GET", url: url.to_string() };
     let page: JobPage<'_> = serde_json::from_slice(body).map_err(|error| {
         bad(match error.classify() {
             serde_json::error::Category::Data => Problem::Shape(error.to_string()),
@@ -184,14 +173,8 @@ fn parse_page(url: &Url, body: &[u8], names: &mut Names) -> Result<(Rows, u64), 
     let mut rows = Rows::default();
     for raw in &page.results {
         let mut reader = serde_json::Deserializer::from_str(raw.get());
-        let seed = RowSeed {
-            columns: &columns,
-            names,
-            revisions: &mut rows.revisions,
-        };
-        let row = seed
-            .deserialize(&mut reader)
-            .map_err(|e| bad(Problem::Shape(e.to_string())))?;
+        let seed = RowSeed { columns: &columns, names, revisions: &mut rows.revisions };
+        let row = seed.deserialize(&mut reader).map_err(|e| bad(Problem::Shape(e.to_string())))?;
         match row {
             Some(row) => rows.rows.push(row),
             None => rows.without_task += 1,
@@ -275,9 +258,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         };
         let state = translate(&state, &result);
         // Treeherder counts minutes for runs that have not ended, too.
-        let duration = minutes
-            .filter(|_| state.is_final())
-            .map(|m| Minutes(m.max(0.0) as u32));
+        let duration = minutes.filter(|_| state.is_final()).map(|m| Minutes(m.max(0.0) as u32));
         let platform = match option.as_str() {
             "" => self.names.get(&platform),
             option => self.names.get(&format!("{platform}/{option}")),
@@ -288,12 +269,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
             group,
             symbol,
             platform,
-            run: Run {
-                key: RunKey { task, run: retry },
-                state,
-                duration,
-                seen: modified,
-            },
+            run: Run { key: RunKey { task, run: retry }, state, duration, seen: modified },
         }))
     }
 }

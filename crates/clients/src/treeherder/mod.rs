@@ -25,11 +25,7 @@ const ACCEPT: &str = "application/json; version=1.1";
 impl Treeherder {
     /// The project of this name on the Treeherder at this URL (without `api/`).
     pub fn new(http: Http, base: Url, project: impl Into<String>) -> Self {
-        Self {
-            http,
-            base,
-            project: project.into(),
-        }
+        Self { http, base, project: project.into() }
     }
 
     /// The project's name.

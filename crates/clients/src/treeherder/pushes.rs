@@ -63,8 +63,7 @@ impl Treeherder {
     /// # Errors
     /// [`HttpError`].
     pub async fn newest_pushes(&self, count: usize) -> Result<Vec<TreeherderPush>, HttpError> {
-        self.push_list(&[("count", count.min(PAGE).to_string())])
-            .await
+        self.push_list(&[("count", count.min(PAGE).to_string())]).await
     }
 
     /// The newest pushes up to an instant, newest first.
@@ -76,10 +75,8 @@ impl Treeherder {
         until: At,
         count: usize,
     ) -> Result<Vec<TreeherderPush>, HttpError> {
-        let query = [
-            ("push_timestamp__lte", until.0.to_string()),
-            ("count", count.min(PAGE).to_string()),
-        ];
+        let query =
+            [("push_timestamp__lte", until.0.to_string()), ("count", count.min(PAGE).to_string())];
         self.push_list(&query).await
     }
 
@@ -89,19 +86,11 @@ impl Treeherder {
     /// [`HttpError`].
     pub async fn push_of(&self, hash: &str) -> Result<Option<TreeherderPush>, HttpError> {
         // `revision` matches the tip only; for a commit inside, only full hashes match.
-        let filter = if hash.len() == 40 {
-            "commit_revision"
-        } else {
-            "revision"
-        };
+        let filter = if hash.len() == 40 { "commit_revision" } else { "revision" };
         let found = self.push_list(&[(filter, hash.to_owned())]).await?;
         let begins = |push: &TreeherderPush| {
             push.push.revision.hash().starts_with(hash)
-                || push
-                    .push
-                    .changesets
-                    .iter()
-                    .any(|c| c.revision.hash().starts_with(hash))
+                || push.push.changesets.iter().any(|c| c.revision.hash().starts_with(hash))
         };
         Ok(found.into_iter().find(begins))
     }
@@ -128,10 +117,7 @@ fn translate(entry: &PushEntry) -> Result<TreeherderPush, String> {
     // The newest comes first there.
     for commit in entry.revisions.iter().rev() {
         let revision = Revision::new(Vcs::Hg, &commit.revision).map_err(bad)?;
-        changesets.push(Changeset {
-            revision,
-            git: None,
-        });
+        changesets.push(Changeset { revision, git: None });
     }
     let id = TreeherderPushId(entry.id);
     Ok(TreeherderPush {

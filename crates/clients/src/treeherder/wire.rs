@@ -92,18 +92,12 @@ impl Columns {
             .iter()
             .enumerate()
             .filter_map(|(i, name)| {
-                NAMES
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .map(|(_, column)| (i, *column))
+                NAMES.iter().find(|(known, _)| known == name).map(|(_, column)| (i, *column))
             })
             .collect();
         for column in needed {
             if !found.values().any(|known| *known == column) {
-                let name = NAMES
-                    .iter()
-                    .find(|(_, c)| *c == column)
-                    .map_or("", |(name, _)| name);
+                let name = NAMES.iter().find(|(_, c)| *c == column).map_or("", |(name, _)| name);
                 return Err(format!("job_property_names lacks {name:?}"));
             }
         }

@@ -32,11 +32,7 @@ pub fn credentials(
                 )));
             }
             let certificate = get("TASKCLUSTER_CERTIFICATE");
-            Ok(Some(TaskclusterCredentials {
-                client_id,
-                access_token,
-                certificate,
-            }))
+            Ok(Some(TaskclusterCredentials { client_id, access_token, certificate }))
         }
         (Some(_), None) => Err(half("TASKCLUSTER_CLIENT_ID", "TASKCLUSTER_ACCESS_TOKEN")),
         (None, Some(_)) => Err(half("TASKCLUSTER_ACCESS_TOKEN", "TASKCLUSTER_CLIENT_ID")),
@@ -79,9 +75,7 @@ fn from_command(command: &[String]) -> Result<TaskclusterCredentials, Error> {
         return Err(Error::NotAllowed("`credentials_command` is empty".into()));
     };
     let failed = |why: String| {
-        Error::NotAllowed(format!(
-            "`credentials_command` ({program}) gave no credentials: {why}"
-        ))
+        Error::NotAllowed(format!("`credentials_command` ({program}) gave no credentials: {why}"))
     };
     let output = Command::new(program)
         .args(arguments)
@@ -95,9 +89,7 @@ fn from_command(command: &[String]) -> Result<TaskclusterCredentials, Error> {
     // What it printed is a secret: an error says where it broke, not what stood there.
     let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        failed(format!(
-            "it did not print the JSON that was expected ({place})"
-        ))
+        failed(format!("it did not print the JSON that was expected ({place})"))
     })?;
     Ok(TaskclusterCredentials {
         client_id: printed.client_id,
@@ -123,10 +115,7 @@ mod tests {
     fn a_set_is_whole_or_an_error_and_no_error_tells_the_secret() {
         let env = |pairs: &'static [(&str, &str)]| {
             move |name: &str| {
-                pairs
-                    .iter()
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| (*value).to_owned())
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
             }
         };
         let whole = env(&[
@@ -141,28 +130,15 @@ mod tests {
         let text = half.unwrap_err().to_string();
         assert!(text.contains("TASKCLUSTER_CLIENT_ID is not") && !text.contains("s3cret"));
         assert_eq!(credentials(&ci(None), env(&[])).unwrap(), None);
-        let printed = ci(Some(&[
-            "echo",
-            "{\"clientId\": \"c\", \"accessToken\": \"s3cret\"}",
-        ]));
-        assert_eq!(
-            credentials(&printed, env(&[])).unwrap().unwrap().client_id,
-            "c"
-        );
-        let odd = credentials(&ci(Some(&["echo", "s3cret"])), env(&[]))
-            .unwrap_err()
-            .to_string();
+        let printed = ci(Some(&["echo", "{\"clientId\": \"c\", \"accessToken\": \"s3cret\"}"]));
+        assert_eq!(credentials(&printed, env(&[])).unwrap().unwrap().client_id, "c");
+        let odd = credentials(&ci(Some(&["echo", "s3cret"])), env(&[])).unwrap_err().to_string();
         assert!(!odd.contains("s3cret"), "{odd}");
         let other = env(&[
             ("TASKCLUSTER_CLIENT_ID", "me"),
             ("TASKCLUSTER_ACCESS_TOKEN", "s3cret"),
             ("TASKCLUSTER_ROOT_URL", "http://elsewhere"),
         ]);
-        assert!(
-            credentials(&ci(None), other)
-                .unwrap_err()
-                .to_string()
-                .contains("elsewhere")
-        );
+        assert!(credentials(&ci(None), other).unwrap_err().to_string().contains("elsewhere"));
     }
 }

@@ -153,10 +153,7 @@ impl Config {
                 _ => return Ok(config),
             },
         };
-        let read = |source| ConfigError::Read {
-            path: path.clone(),
-            source,
-        };
+        let read = |source| ConfigError::Read { path: path.clone(), source };
         let text = std::fs::read_to_string(&path).map_err(read)?;
         let own: Config = toml::from_str(&text).map_err(|error| ConfigError::Parse {
             path: path.clone(),
@@ -181,16 +178,13 @@ impl Config {
     /// [`Error::Usage`] with the names there are.
     pub fn ci(&self, name: Option<&str>) -> Result<(&str, &CiConfig), Error> {
         let name = name.or(self.default_ci.as_deref()).unwrap_or("firefox");
-        self.ci
-            .get_key_value(name)
-            .map(|(name, ci)| (name.as_str(), ci))
-            .ok_or_else(|| {
-                let names: Vec<&str> = self.ci.keys().map(String::as_str).collect();
-                Error::Usage(format!(
-                    "no CI is called {name:?}; the config has {}, and `demo` is always there",
-                    names.join(", ")
-                ))
-            })
+        self.ci.get_key_value(name).map(|(name, ci)| (name.as_str(), ci)).ok_or_else(|| {
+            let names: Vec<&str> = self.ci.keys().map(String::as_str).collect();
+            Error::Usage(format!(
+                "no CI is called {name:?}; the config has {}, and `demo` is always there",
+                names.join(", ")
+            ))
+        })
     }
 }
 
@@ -245,17 +239,9 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         let unknown = load("default_ci = \"x\"\n\n[guards]\nruns_per_weak = 3\n").unwrap_err();
         let text = unknown.to_string();
-        assert!(
-            text.contains("line 4") && text.contains("runs_per_weak"),
-            "{text}"
-        );
+        assert!(text.contains("line 4") && text.contains("runs_per_weak"), "{text}");
         let broken = load("default_ci = \n").unwrap_err().to_string();
         assert!(broken.contains("line 1"), "{broken}");
-        assert!(
-            load("[ci.x]\nkind = \"jenkins\"\n")
-                .unwrap_err()
-                .to_string()
-                .contains("line 2")
-        );
+        assert!(load("[ci.x]\nkind = \"jenkins\"\n").unwrap_err().to_string().contains("line 2"));
     }
 }

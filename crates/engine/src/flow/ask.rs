@@ -56,11 +56,8 @@ pub async fn ask(
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
     let plan = AskId::new();
-    let askings: Vec<Asking> = prepared
-        .asks
-        .iter()
-        .map(|ask| asking(ci, plan.as_str(), ask))
-        .collect();
+    let askings: Vec<Asking> =
+        prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask)).collect();
     let recorded = ledger.record(&askings, read_at)?;
     let mut left_out = Vec::new();
     let mut to_send = Vec::new();
@@ -133,9 +130,7 @@ async fn send(
     stop: &AtomicBool,
     forbidden: &AtomicBool,
 ) -> AskResult {
-    let not_sent = |detail: &str| AskState::NotSent {
-        detail: detail.to_owned(),
-    };
+    let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
     let mut refused = false;
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")

@@ -50,34 +50,21 @@ pub(crate) async fn read(
     let mut actions = shown_actions(ci, ids, groups);
     from_ledger(ci, ledger, pushes, job, groups, &mut actions, &mut asked)?;
 
-    let place_of: HashMap<TaskId, usize> = rows
-        .iter()
-        .filter_map(|row| Some((row.run.key.task, *ids.get(&row.push)?)))
-        .collect();
-    let unresolved = rows
-        .iter()
-        .filter(|row| is_unresolved(&row.run))
-        .map(|r| r.run.key.task);
-    let waiting = actions
-        .iter()
-        .filter(|a| !a.state.is_final())
-        .map(|action| action.task);
+    let place_of: HashMap<TaskId, usize> =
+        rows.iter().filter_map(|row| Some((row.run.key.task, *ids.get(&row.push)?))).collect();
+    let unresolved = rows.iter().filter(|row| is_unresolved(&row.run)).map(|r| r.run.key.task);
+    let waiting = actions.iter().filter(|a| !a.state.is_final()).map(|action| action.task);
     let mut wanted: Vec<TaskId> = unresolved.chain(waiting).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let statuses = statuses(ci, &wanted).await?;
     for (task, status) in &statuses {
         if let Some(push) = place_of.get(task) {
-            asked
-                .sightings
-                .extend(status.runs.iter().map(|run| (*push, run.clone())));
+            asked.sightings.extend(status.runs.iter().map(|run| (*push, run.clone())));
         }
     }
 
-    let is_of_job = |id: &str| {
-        id.parse()
-            .is_ok_and(|id: TaskId| place_of.contains_key(&id))
-    };
+    let is_of_job = |id: &str| id.parse().is_ok_and(|id: TaskId| place_of.contains_key(&id));
     let counted = stream::iter(actions)
         .map(|action| judge(ci, action, &statuses, job, &is_of_job))
         .buffered(8)
@@ -95,20 +82,13 @@ pub(crate) async fn read(
             Still::Created(tasks) => created.extend(tasks.into_iter().map(|task| (push, task))),
         }
     }
-    let hidden: Vec<(usize, TaskId)> = created
-        .into_iter()
-        .filter(|(_, task)| !place_of.contains_key(task))
-        .collect();
+    let hidden: Vec<(usize, TaskId)> =
+        created.into_iter().filter(|(_, task)| !place_of.contains_key(task)).collect();
     let hidden_ids: Vec<TaskId> = hidden.iter().map(|(_, task)| *task).collect();
     let found = self::statuses(ci, &hidden_ids).await?;
     for (push, task) in hidden {
-        let runs = found
-            .get(&task)
-            .map(|status| status.runs.clone())
-            .unwrap_or_default();
-        asked
-            .sightings
-            .extend(runs.into_iter().map(|run| (push, run)));
+        let runs = found.get(&task).map(|status| status.runs.clone()).unwrap_or_default();
+        asked.sightings.extend(runs.into_iter().map(|run| (push, run)));
     }
     Ok(asked)
 }
@@ -118,10 +98,7 @@ async fn statuses(ci: &Ci, tasks: &[TaskId]) -> Result<HashMap<TaskId, TaskStatu
         return Ok(HashMap::new());
     }
     let what = "cannot read the states of tasks, and what cannot be seen is not taken for missing";
-    ci.taskcluster
-        .statuses(tasks)
-        .await
-        .map_err(Error::service(what))
+    ci.taskcluster.statuses(tasks).await.map_err(Error::service(what))
 }
 
 /// The action tasks that Treeherder shows, those left out which cannot matter any more: failed
@@ -133,25 +110,15 @@ fn shown_actions(
 ) -> Vec<Action> {
     let now = ci.now();
     let mut actions: Vec<Action> = Vec::new();
-    for row in groups
-        .iter()
-        .filter(|row| row.group.as_str() == ACTION_GROUP)
-    {
+    for row in groups.iter().filter(|row| row.group.as_str() == ACTION_GROUP) {
         let Some(push) = ids.get(&row.push) else {
             continue;
         };
-        let recent = row
-            .run
-            .seen
-            .is_none_or(|seen| now.since(seen) < LAG_SECONDS);
+        let recent = row.run.seen.is_none_or(|seen| now.since(seen) < LAG_SECONDS);
         let matters = !row.run.state.is_final() || (row.run.state.is_good() && recent);
         if matters {
             let state = row.run.state.clone();
-            actions.push(Action {
-                push: *push,
-                task: row.run.key.task,
-                state,
-            });
+            actions.push(Action { push: *push, task: row.run.key.task, state });
         }
     }
     actions
@@ -171,20 +138,13 @@ fn from_ledger(
     let Some(ledger) = ledger else { return Ok(()) };
     let since = ci.now().plus(-LEDGER_SECONDS);
     for asking in ledger.askings_of(&ci.root_url, &ci.repo, job, since)? {
-        let Some(push) = pushes
-            .iter()
-            .position(|push| push.revision == asking.revision)
-        else {
+        let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
             continue;
         };
         match asking.state {
             AskState::Sent { task } => {
                 if !groups.iter().any(|row| row.run.key.task == task) {
-                    actions.push(Action {
-                        push,
-                        task,
-                        state: State::Pending,
-                    });
+                    actions.push(Action { push, task, state: State::Pending });
                 }
             }
             AskState::Recorded | AskState::Uncertain { .. } => {

@@ -20,9 +20,9 @@ pub(crate) const DECISION_PLATFORM: &str = "gecko-decision";
 /// The symbol of the group of action tasks.
 pub(crate) const ACTION_GROUP: &str = "AC";
 
-/// How long Treeherder may take until it shows a decision task: within this time a push without
-/// one is looked up in the index, after it none is expected any more.
-const LATE_SECONDS: i64 = 24 * 3600;
+/// How long Treeherder may take until it shows a decision task. A push without one is looked up in
+/// the index, unless it is so much older than Treeherder's newest word that none is to come.
+const LATE_SECONDS: i64 = 30 * 60;
 
 /// The decision task of each push.
 pub(crate) async fn decisions(
@@ -30,7 +30,6 @@ pub(crate) async fn decisions(
     pushes: &[Push],
     ids: &HashMap<TreeherderPushId, usize>,
     rows: &[JobRow],
-    now: At,
 ) -> Result<Vec<Decision>, Error> {
     let mut runs: Vec<Vec<&Run>> = vec![Vec::new(); pushes.len()];
     for row in rows {
@@ -40,14 +39,20 @@ pub(crate) async fn decisions(
             runs[*i].push(&row.run);
         }
     }
+    let newest_word = rows.iter().filter_map(|row| row.run.seen).max();
     stream::iter(pushes.iter().zip(&runs))
-        .map(|(push, runs)| decision(ci, push, runs, now))
+        .map(|(push, runs)| decision(ci, push, runs, newest_word))
         .buffered(8)
         .try_collect()
         .await
 }
 
-async fn decision(ci: &Ci, push: &Push, runs: &[&Run], now: At) -> Result<Decision, Error> {
+async fn decision(
+    ci: &Ci,
+    push: &Push,
+    runs: &[&Run],
+    newest_word: Option<At>,
+) -> Result<Decision, Error> {
     let key = push.revision.hash();
     let known: Option<String> = ci.fact(FactKind::Decision, key);
     if let Some(task) = known.and_then(|text| text.parse::<TaskId>().ok()) {
@@ -64,17 +69,13 @@ async fn decision(ci: &Ci, push: &Push, runs: &[&Run], now: At) -> Result<Decisi
     if !under_way && !runs.is_empty() {
         return Ok(Decision::Failed);
     }
-    if !under_way && now.since(push.date) > LATE_SECONDS {
+    if !under_way && newest_word.is_some_and(|word| word.since(push.date) > LATE_SECONDS) {
         return Ok(Decision::Missing);
     }
     // Treeherder is behind; the index has the task as soon as it has ended well.
     let path = format!("{}.revision.{key}.taskgraph.decision", ci.index);
     let what = format!("cannot look up the decision task of push {}", push.id);
-    let found = ci
-        .taskcluster
-        .find_task(&path)
-        .await
-        .map_err(Error::service(what))?;
+    let found = ci.taskcluster.find_task(&path).await.map_err(Error::service(what))?;
     Ok(match found {
         Some(task) => keep(task),
         None if under_way => Decision::UnderWay,

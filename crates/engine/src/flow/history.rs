@@ -83,10 +83,8 @@ pub(crate) async fn treeherder_ids(
             .pushes_between(from, until)
             .await
             .map_err(Error::service("cannot read Treeherder's pushes"))?;
-        let by_revision: HashMap<&str, TreeherderPushId> = found
-            .iter()
-            .map(|push| (push.push.revision.hash(), push.id))
-            .collect();
+        let by_revision: HashMap<&str, TreeherderPushId> =
+            found.iter().map(|push| (push.push.revision.hash(), push.id)).collect();
         let mut missing = 0;
         for i in unknown {
             match by_revision.get(pushes[i].revision.hash()) {
@@ -97,13 +95,9 @@ pub(crate) async fn treeherder_ids(
             }
         }
         if missing > 0 {
-            ci.note(format!(
-                "Treeherder does not know {missing} of the pushes (yet)"
-            ));
+            ci.note(format!("Treeherder does not know {missing} of the pushes (yet)"));
         }
-        let kept = found
-            .iter()
-            .map(|push| (push.push.revision.hash().to_owned(), push.id.0));
+        let kept = found.iter().map(|push| (push.push.revision.hash().to_owned(), push.id.0));
         ci.keep(FactKind::TreeherderPush, kept);
     }
     Ok(ids)
@@ -126,10 +120,7 @@ pub(crate) fn check_revisions(
         }
     }
     if rows.without_task > 0 {
-        ci.note(format!(
-            "{} rows of Treeherder's without a task are left out",
-            rows.without_task
-        ));
+        ci.note(format!("{} rows of Treeherder's without a task are left out", rows.without_task));
     }
     Ok(())
 }
@@ -156,35 +147,32 @@ pub async fn read_job(
     list.sort_unstable();
     let (of_job, platform) = (JobFilter::Job(job.clone()), DECISION_PLATFORM.to_owned());
     let of_groups = JobFilter::Platform(platform);
-    let (rows, groups) = tokio::join!(
-        ci.treeherder.jobs(&list, &of_job),
-        ci.treeherder.jobs(&list, &of_groups)
-    );
+    let (rows, groups) =
+        tokio::join!(ci.treeherder.jobs(&list, &of_job), ci.treeherder.jobs(&list, &of_groups));
     let (rows, groups) = (rows.map_err(reading_jobs)?, groups.map_err(reading_jobs)?);
     check_revisions(ci, pushes, &ids, &rows)?;
     check_revisions(ci, pushes, &ids, &groups)?;
 
-    let decided = decisions(ci, pushes, &ids, &groups.rows, read_at).await?;
-    let seen_job = !rows.rows.is_empty();
+    let decision_side = decisions(ci, pushes, &ids, &groups.rows);
     let build_side = async {
-        let build = match seen_job {
-            true => build_of(ci, &rows.rows).await?,
-            false => known_in_graph(ci, job, pushes, &decided).await?,
+        let decided_and_build = if rows.rows.is_empty() {
+            let decided = decision_side.await?;
+            let build = known_in_graph(ci, job, pushes, &decided).await?;
+            (decided, build)
+        } else {
+            tokio::try_join!(decision_side, build_of(ci, &rows.rows))?
         };
-        let build_rows = match &build {
+        let build_rows = match &decided_and_build.1 {
             BuildOf::Job(name) => {
                 let filter = JobFilter::Job(name.clone());
-                ci.treeherder
-                    .jobs(&list, &filter)
-                    .await
-                    .map_err(reading_jobs)?
+                ci.treeherder.jobs(&list, &filter).await.map_err(reading_jobs)?
             }
             BuildOf::Nothing | BuildOf::Unknown => Rows::default(),
         };
-        Ok::<_, Error>((build, build_rows))
+        Ok::<_, Error>((decided_and_build, build_rows))
     };
     let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &rows.rows, job);
-    let ((build, build_rows), asked) = tokio::try_join!(build_side, asked_side)?;
+    let (((decided, build), build_rows), asked) = tokio::try_join!(build_side, asked_side)?;
 
     let mut runs: Vec<Sightings> = vec![Sightings::default(); pushes.len()];
     let mut build_runs = runs.clone();
@@ -192,10 +180,7 @@ pub async fn read_job(
     if let BuildOf::Job(name) = &build {
         put(&mut build_runs, &ids, &build_rows.rows, name);
     }
-    let Asked {
-        runs: asked_runs,
-        sightings,
-    } = asked;
+    let Asked { runs: asked_runs, sightings } = asked;
     for (push, run) in sightings {
         runs[push].add(Source::Queue, run);
     }
@@ -218,13 +203,7 @@ pub async fn read_job(
             decision,
         })
         .collect();
-    Ok(JobHistory {
-        job: job.clone(),
-        build,
-        facts,
-        build_runs,
-        read_at,
-    })
+    Ok(JobHistory { job: job.clone(), build, facts, build_runs, read_at })
 }
 
 fn put(
@@ -256,10 +235,8 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
 
 /// Which build a job hangs on, by what one of its tasks depends on.
 async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error> {
-    let is_known = |row: &&JobRow| {
-        ci.fact::<TaskDefinition>(FactKind::Task, &task_key(row))
-            .is_some()
-    };
+    let is_known =
+        |row: &&JobRow| ci.fact::<TaskDefinition>(FactKind::Task, &task_key(row)).is_some();
     let newest = || rows.iter().max_by_key(|row| row.run.key);
     // Any of the tasks tells; one whose definition is known already costs nothing.
     let Some(row) = rows.iter().find(is_known).or_else(newest) else {
@@ -270,22 +247,15 @@ async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error> {
         match labels_known {
             true => Ok(Rows::default()),
             // The task's push in one question: its rows lead from task ids to labels.
-            false => ci
-                .treeherder
-                .jobs(&[row.push], &JobFilter::All)
-                .await
-                .map_err(reading_jobs),
+            false => ci.treeherder.jobs(&[row.push], &JobFilter::All).await.map_err(reading_jobs),
         }
     };
     let (definition, neighbours) = tokio::try_join!(definition(ci, row.run.key.task), neighbours)?;
     if definition.dependencies.is_empty() {
         return Ok(BuildOf::Nothing);
     }
-    let by_id: HashMap<String, &JobName> = neighbours
-        .rows
-        .iter()
-        .map(|row| (row.run.key.task.to_string(), &row.job))
-        .collect();
+    let by_id: HashMap<String, &JobName> =
+        neighbours.rows.iter().map(|row| (row.run.key.task.to_string(), &row.job)).collect();
     let labels = try_join_all(definition.dependencies.iter().take(50).map(|id| {
         let by_id = &by_id;
         async move {
@@ -317,9 +287,7 @@ fn task_key(row: &JobRow) -> String {
 fn pick_build<'a>(labels: impl Iterator<Item = &'a str>) -> BuildOf {
     let mut labels: Vec<&str> = labels.collect();
     labels.sort_by_key(|label| (!label.starts_with("build-"), label.len(), *label));
-    labels
-        .first()
-        .map_or(BuildOf::Nothing, |label| BuildOf::Job(JobName::new(label)))
+    labels.first().map_or(BuildOf::Nothing, |label| BuildOf::Job(JobName::new(label)))
 }
 
 /// A job without a run on any of the pushes: the newest task graph tells whether there is such a
@@ -330,23 +298,16 @@ async fn known_in_graph(
     pushes: &[Push],
     decisions: &[mozci_core::facts::Decision],
 ) -> Result<BuildOf, Error> {
-    let newest = pushes
-        .iter()
-        .zip(decisions)
-        .find_map(|(push, decision)| match decision {
-            mozci_core::facts::Decision::Done(task) => Some((push, *task)),
-            _ => None,
-        });
+    let newest = pushes.iter().zip(decisions).find_map(|(push, decision)| match decision {
+        mozci_core::facts::Decision::Done(task) => Some((push, *task)),
+        _ => None,
+    });
     let Some((push, task)) = newest else {
         ci.note("no push of the range has a task graph, so that nobody can tell whether there is such a job");
         return Ok(BuildOf::Unknown);
     };
     let what = format!("cannot read the task graph of push {}", push.id);
-    let graph = ci
-        .taskcluster
-        .full_task_graph(task)
-        .await
-        .map_err(Error::service(what))?;
+    let graph = ci.taskcluster.full_task_graph(task).await.map_err(Error::service(what))?;
     match graph.0.get(job.as_str()) {
         Some(entry) => match entry.dependencies.get("build") {
             Some(build) => Ok(BuildOf::Job(JobName::new(build))),

@@ -39,12 +39,10 @@ impl KeptPush {
     fn push(self, id: u64) -> Option<Push> {
         let hg = |hash: &str| Revision::new(Vcs::Hg, hash).ok();
         let git = |hash: Option<String>| hash.and_then(|hash| Revision::new(Vcs::Git, &hash).ok());
-        let changesets = self.changesets.into_iter().map(|(node, name)| {
-            Some(Changeset {
-                revision: hg(&node)?,
-                git: git(name),
-            })
-        });
+        let changesets = self
+            .changesets
+            .into_iter()
+            .map(|(node, name)| Some(Changeset { revision: hg(&node)?, git: git(name) }));
         Some(Push {
             id: PushId::Pushlog(PushlogId(id)),
             revision: hg(&self.revision)?,

@@ -74,11 +74,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
 
     let mut names: BTreeMap<JobName, JobName> = BTreeMap::new();
     let mut unresolved: HashMap<TaskId, usize> = HashMap::new();
-    for row in rows
-        .rows
-        .iter()
-        .filter(|row| filter.keeps(row.job.as_str()))
-    {
+    for row in rows.rows.iter().filter(|row| filter.keeps(row.job.as_str())) {
         if !names.contains_key(&row.job) {
             names.insert(row.job.clone(), row.platform.clone());
         }
@@ -86,20 +82,14 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
             unresolved.insert(row.run.key.task, *push);
         }
     }
-    if let (Some(missing), Some(push)) = (
-        filter.jobs.iter().find(|job| !names.contains_key(job)),
-        pushes.first(),
-    ) {
+    if let (Some(missing), Some(push)) =
+        (filter.jobs.iter().find(|job| !names.contains_key(job)), pushes.first())
+    {
         let seen = known_names(ci, push, &ids).await?;
         let there = seen.iter().any(|name| name == missing);
         if !there {
             let labels = seen.iter().map(JobName::as_str);
-            return Err(Error::NotFound(unknown_job(
-                ci,
-                missing.as_str(),
-                push,
-                labels,
-            )));
+            return Err(Error::NotFound(unknown_job(ci, missing.as_str(), push, labels)));
         }
     }
     let mut states = HashMap::new();
@@ -108,11 +98,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
         tasks.sort_unstable();
         if !tasks.is_empty() {
             let what = "cannot read the states of tasks";
-            states = ci
-                .taskcluster
-                .statuses(&tasks)
-                .await
-                .map_err(Error::service(what))?;
+            states = ci.taskcluster.statuses(&tasks).await.map_err(Error::service(what))?;
         }
     } else {
         ci.note(format!(
@@ -122,11 +108,8 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
     }
 
     let jobs: Vec<(JobName, JobName)> = names.into_iter().collect();
-    let place: HashMap<&JobName, u32> = jobs
-        .iter()
-        .enumerate()
-        .map(|(i, (job, _))| (job, i as u32))
-        .collect();
+    let place: HashMap<&JobName, u32> =
+        jobs.iter().enumerate().map(|(i, (job, _))| (job, i as u32)).collect();
     let now = ci.now();
     let newest = rows.rows.iter().filter_map(|row| row.run.seen).max();
     let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
@@ -140,11 +123,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
         refine(cell, &states);
     }
     let behind = newest.map(|seen| now.since(seen).max(0));
-    Ok(Matrix {
-        jobs,
-        rows: cells,
-        behind,
-    })
+    Ok(Matrix { jobs, rows: cells, behind })
 }
 
 /// The names of the jobs that ran on a push, for a name that was not found.
@@ -154,10 +133,7 @@ async fn known_names(
     ids: &HashMap<TreeherderPushId, usize>,
 ) -> Result<Vec<JobName>, Error> {
     let _ = push;
-    let newest = ids
-        .iter()
-        .min_by_key(|(_, place)| **place)
-        .map(|(id, _)| *id);
+    let newest = ids.iter().min_by_key(|(_, place)| **place).map(|(id, _)| *id);
     let Some(id) = newest else {
         return Ok(Vec::new());
     };

@@ -47,10 +47,7 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
         .buffered(8)
         .try_collect::<Vec<_>>()
         .await?;
-    let mut prepared = Prepared {
-        asks: Vec::new(),
-        left_out: Vec::new(),
-    };
+    let mut prepared = Prepared { asks: Vec::new(), left_out: Vec::new() };
     for result in each {
         match result {
             Ok(asks) => prepared.asks.extend(asks),
@@ -69,16 +66,11 @@ async fn one(ci: &Ci, request: &PlannedRequest, scopes: &Scopes) -> Result<One, 
     };
     let decision = request.decision_task;
     let reading = |what: &str| {
-        Error::service(format!(
-            "cannot read {what} of push {} ({decision})",
-            request.push.id
-        ))
+        Error::service(format!("cannot read {what} of push {} ({decision})", request.push.id))
     };
     let (actions, labels, task) = tokio::join!(
-        ci.taskcluster
-            .artifact::<Actions>(decision, "public/actions.json"),
-        ci.taskcluster
-            .artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
+        ci.taskcluster.artifact::<Actions>(decision, "public/actions.json"),
+        ci.taskcluster.artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
         definition(ci, decision),
     );
     let actions = match actions {
@@ -91,9 +83,7 @@ async fn one(ci: &Ci, request: &PlannedRequest, scopes: &Scopes) -> Result<One, 
     };
     let labels = labels.map_err(reading("the tasks"))?;
     let task = task?;
-    let scheduled = labels
-        .get(request.job.as_str())
-        .and_then(|id| id.parse::<TaskId>().ok());
+    let scheduled = labels.get(request.job.as_str()).and_then(|id| id.parse::<TaskId>().ok());
     if let Some(found) = hidden_run(ci, request, scheduled).await? {
         return left_out(LeftOutReason::AlreadyThere(found));
     }
@@ -109,22 +99,14 @@ async fn one(ci: &Ci, request: &PlannedRequest, scopes: &Scopes) -> Result<One, 
     let mut asks = Vec::new();
     for (times, input) in inputs {
         match actions.render(action, &group, None, &input) {
-            Ok(rendered) => asks.push(ReadyAsk {
-                request: request.clone(),
-                times,
-                rendered,
-            }),
+            Ok(rendered) => asks.push(ReadyAsk { request: request.clone(), times, rendered }),
             Err(error) => return left_out(LeftOutReason::NoAction(error.to_string())),
         }
     }
     // The file is untrusted: it may only name a hook that its own decision task may use.
     let expanded = expand(ci, scopes, &task.scopes).await?;
     for ask in &asks {
-        let Rendered {
-            hook_group_id,
-            hook_id,
-            ..
-        } = &ask.rendered;
+        let Rendered { hook_group_id, hook_id, .. } = &ask.rendered;
         let needed = format!("in-tree:hook-action:{hook_group_id}/{hook_id}");
         if !satisfies(&expanded, &needed) {
             let text = format!(
@@ -146,11 +128,7 @@ async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String
         return Ok(expanded.clone());
     }
     let what = "cannot expand the scopes of a decision task";
-    let expanded = ci
-        .taskcluster
-        .expand_scopes(scopes)
-        .await
-        .map_err(Error::service(what))?;
+    let expanded = ci.taskcluster.expand_scopes(scopes).await.map_err(Error::service(what))?;
     known.insert(scopes.to_vec(), expanded.clone());
     Ok(expanded)
 }
@@ -166,13 +144,7 @@ async fn hidden_run(
         return Ok(None);
     };
     let what = format!("cannot read the state of the task {task}");
-    let found = ci
-        .taskcluster
-        .statuses(&[task])
-        .await
-        .map_err(Error::service(what))?;
-    let counting = found
-        .get(&task)
-        .filter(|status| status.runs.iter().any(|r| r.state.counts()));
+    let found = ci.taskcluster.statuses(&[task]).await.map_err(Error::service(what))?;
+    let counting = found.get(&task).filter(|status| status.runs.iter().any(|r| r.state.counts()));
     Ok(counting.map(|status| format!("task {task} is {}", status.state.word())))
 }

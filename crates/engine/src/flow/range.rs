@@ -28,11 +28,7 @@ impl RangePushes {
 
     /// Only the pushes that `--every` keeps.
     pub fn thinned(&self) -> impl Iterator<Item = &Push> {
-        self.pushes
-            .iter()
-            .zip(&self.keeps)
-            .filter(|(_, keeps)| **keeps)
-            .map(|(push, _)| push)
+        self.pushes.iter().zip(&self.keeps).filter(|(_, keeps)| **keeps).map(|(push, _)| push)
     }
 }
 
@@ -52,21 +48,12 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
     if pushes.len() > MOST {
         return Err(too_long(pushes.len()));
     }
-    let kept = (0..pushes.len())
-        .map(|i| keeps(spec.every, pushes.len(), origin, i))
-        .collect();
-    Ok(RangePushes {
-        pushes,
-        origin,
-        at_start,
-        keeps: kept,
-    })
+    let kept = (0..pushes.len()).map(|i| keeps(spec.every, pushes.len(), origin, i)).collect();
+    Ok(RangePushes { pushes, origin, at_start, keeps: kept })
 }
 
 fn too_long(pushes: usize) -> Error {
-    Error::Usage(format!(
-        "the range has {pushes} pushes, and {MOST} are the most: narrow it"
-    ))
+    Error::Usage(format!("the range has {pushes} pushes, and {MOST} are the most: narrow it"))
 }
 
 fn reversed(from: &Push, rev: &Push) -> Error {
@@ -113,11 +100,8 @@ async fn in_pushlog(ci: &Ci, pushlog: &Pushlog, spec: &RangeSpec) -> Result<Foun
         }
         Reach::Since(since) => {
             let page = pushlog.since(since).await?;
-            let mut pushes: Vec<Push> = page
-                .pushes
-                .into_iter()
-                .filter(|push| push.id.number() <= id)
-                .collect();
+            let mut pushes: Vec<Push> =
+                page.pushes.into_iter().filter(|push| push.id.number() <= id).collect();
             pushes.reverse();
             if pushes.is_empty() {
                 return Err(empty(ci, &rev));

@@ -87,12 +87,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     let until = asking.created.plus(2 * SETTLE_SECONDS);
     let mut unread = false;
     // The oldest fire that fits is ours, if anybody's.
-    for fire in record
-        .fires
-        .iter()
-        .rev()
-        .filter(|fire| fire.at >= since && fire.at <= until)
-    {
+    for fire in record.fires.iter().rev().filter(|fire| fire.at >= since && fire.at <= until) {
         let Some(task) = fire.task else { continue };
         if ledger.knows_task(task)? {
             continue;
@@ -111,9 +106,5 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
             Err(_) => unread = true,
         }
     }
-    if record.complete && !unread {
-        Ok(Search::ProvenAbsent)
-    } else {
-        Ok(Search::CannotTell)
-    }
+    if record.complete && !unread { Ok(Search::ProvenAbsent) } else { Ok(Search::CannotTell) }
 }

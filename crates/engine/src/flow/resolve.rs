@@ -73,9 +73,7 @@ async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
             let newest = ci.treeherder.newest_pushes(1000).await.map_err(reading)?;
             let found = newest.into_iter().find(|push| push.id.0 == id);
             let hint = " among the newest 1000 that Treeherder has";
-            found
-                .map(|push| push.push)
-                .ok_or_else(|| missing(hint.to_owned()))
+            found.map(|push| push.push).ok_or_else(|| missing(hint.to_owned()))
         }
     }
 }
@@ -139,18 +137,12 @@ async fn search(ci: &Ci, pushlog: &Pushlog, hash: &str) -> Result<Push, Error> {
     let (page, tip) = pushlog.push_of("tip").await?;
     ci.observe(&tip, page.last_push_id)?;
     let newest = page.last_push_id;
-    let known = ci
-        .pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest)
-        .await?;
+    let known = ci.pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest).await?;
     if let Some(push) = pick(ci, hash, &known)? {
         return Ok(push.clone());
     }
     let elsewhere = join_all(ci.others.iter().map(|(name, other)| async move {
-        other
-            .push_of(hash)
-            .await
-            .ok()
-            .map(|(_, push)| format!("push {} of {name}", push.id))
+        other.push_of(hash).await.ok().map(|(_, push)| format!("push {} of {name}", push.id))
     }));
     let found: Vec<String> = elsewhere.await.into_iter().flatten().collect();
     let text = format!("{} has no revision {hash}", ci.repo);
@@ -170,9 +162,7 @@ fn pick<'a>(ci: &Ci, hash: &str, known: &'a [Push]) -> Result<Option<&'a Push>, 
         push.revision.hash().starts_with(hash)
             || push.changesets.iter().any(|c| {
                 c.revision.hash().starts_with(hash)
-                    || c.git
-                        .as_ref()
-                        .is_some_and(|git| git.hash().starts_with(hash))
+                    || c.git.as_ref().is_some_and(|git| git.hash().starts_with(hash))
             })
     };
     let found: Vec<&Push> = known.iter().filter(fits).collect();
@@ -190,11 +180,7 @@ fn pick<'a>(ci: &Ci, hash: &str, known: &'a [Push]) -> Result<Option<&'a Push>, 
                 many.len(),
                 ci.repo,
                 list.join("\n"),
-                if many.len() > 10 {
-                    "\n  … and more"
-                } else {
-                    ""
-                }
+                if many.len() > 10 { "\n  … and more" } else { "" }
             )))
         }
     }

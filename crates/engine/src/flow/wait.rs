@@ -123,74 +123,73 @@ async fn look(
     let failed = || Error::service("cannot read the states of what was asked for");
     let statuses = ci.taskcluster.statuses(&wanted).await.map_err(failed())?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
-        let before = (
-            outcome.action_state.clone(),
-            outcome.runs.clone(),
-            outcome.done,
-        );
-        if !created.contains_key(&outcome.action) {
-            let Some(status) = statuses.get(&outcome.action) else {
-                continue;
-            };
-            outcome.action_state = status.state.clone();
-            if status.state.is_good() {
-                let tasks = ci
-                    .taskcluster
-                    .created_by(outcome.action, outcome.job.as_str())
-                    .await
-                    .map_err(failed())?;
-                outcome.done = tasks.is_empty();
-                created.insert(outcome.action, tasks);
-            } else if status.state.is_final() {
-                outcome.done = true;
-            }
-        } else if let Some(tasks) = created.get(&outcome.action) {
-            let found: Vec<&TaskStatus> = tasks.iter().filter_map(|t| statuses.get(t)).collect();
-            outcome.runs = found
-                .iter()
-                .flat_map(|status| status.runs.clone())
-                .collect();
-            let mut ended = found.len() == tasks.len();
-            for status in &found {
-                if status.state == State::Unscheduled {
-                    outcome.blocked_by = blocked_by(ci, status.task).await?;
-                    ended &= outcome.blocked_by.is_some();
-                } else {
-                    ended &= status.state.is_final();
+        let before = (outcome.action_state.clone(), outcome.runs.clone(), outcome.done);
+        match created.get(&outcome.action) {
+            None => {
+                let Some(status) = statuses.get(&outcome.action) else { continue };
+                if let Some(tasks) = look_at_action(ci, outcome, status).await? {
+                    created.insert(outcome.action, tasks);
                 }
             }
-            outcome.done = ended;
+            Some(tasks) => look_at_tasks(ci, outcome, tasks, &statuses).await?,
         }
-        if before
-            != (
-                outcome.action_state.clone(),
-                outcome.runs.clone(),
-                outcome.done,
-            )
-        {
+        if before != (outcome.action_state.clone(), outcome.runs.clone(), outcome.done) {
             on_change(outcome);
         }
     }
     Ok(())
 }
 
+/// Looks at an action task; gives what it created once it has ended well.
+async fn look_at_action(
+    ci: &Ci,
+    outcome: &mut Outcome,
+    status: &TaskStatus,
+) -> Result<Option<Vec<TaskId>>, Error> {
+    outcome.action_state = status.state.clone();
+    if !status.state.is_good() {
+        outcome.done = status.state.is_final();
+        return Ok(None);
+    }
+    let what = format!("cannot read what the action task {} created", outcome.action);
+    let tasks = ci.taskcluster.created_by(outcome.action, outcome.job.as_str()).await;
+    let tasks = tasks.map_err(Error::service(what))?;
+    outcome.done = tasks.is_empty();
+    Ok(Some(tasks))
+}
+
+/// Looks at the tasks that an action created.
+async fn look_at_tasks(
+    ci: &Ci,
+    outcome: &mut Outcome,
+    tasks: &[TaskId],
+    statuses: &HashMap<TaskId, TaskStatus>,
+) -> Result<(), Error> {
+    let found: Vec<&TaskStatus> = tasks.iter().filter_map(|task| statuses.get(task)).collect();
+    outcome.runs = found.iter().flat_map(|status| status.runs.clone()).collect();
+    let mut ended = found.len() == tasks.len();
+    for status in found {
+        if status.state == State::Unscheduled {
+            outcome.blocked_by = blocked_by(ci, status.task).await?;
+            ended &= outcome.blocked_by.is_some();
+        } else {
+            ended &= status.state.is_final();
+        }
+    }
+    outcome.done = ended;
+    Ok(())
+}
+
 /// The dependency that keeps a task from ever being scheduled, in words.
 async fn blocked_by(ci: &Ci, task: TaskId) -> Result<Option<String>, Error> {
     let definition = definition(ci, task).await?;
-    let ids: Vec<TaskId> = definition
-        .dependencies
-        .iter()
-        .filter_map(|id| id.parse().ok())
-        .collect();
+    let ids: Vec<TaskId> =
+        definition.dependencies.iter().filter_map(|id| id.parse().ok()).collect();
     if ids.is_empty() {
         return Ok(None);
     }
     let what = "cannot read the states of a task's dependencies";
-    let statuses = ci
-        .taskcluster
-        .statuses(&ids)
-        .await
-        .map_err(Error::service(what))?;
+    let statuses = ci.taskcluster.statuses(&ids).await.map_err(Error::service(what))?;
     let broken = ids
         .iter()
         .filter_map(|id| statuses.get(id))
@@ -199,11 +198,7 @@ async fn blocked_by(ci: &Ci, task: TaskId) -> Result<Option<String>, Error> {
         None => Ok(None),
         Some(status) => {
             let label = self::definition(ci, status.task).await?.label;
-            Ok(Some(format!(
-                "{label} {} ({})",
-                status.state.word(),
-                status.task
-            )))
+            Ok(Some(format!("{label} {} ({})", status.state.word(), status.task)))
         }
     }
 }

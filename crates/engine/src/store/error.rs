@@ -48,14 +48,9 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::StorageFull {
-            return Self::Full {
-                path: path.to_owned(),
-            };
+            return Self::Full { path: path.to_owned() };
         }
-        Self::Other {
-            path: path.to_owned(),
-            message: error.to_string(),
-        }
+        Self::Other { path: path.to_owned(), message: error.to_string() }
     }
 
     pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + use<> {
@@ -67,10 +62,7 @@ impl StoreError {
             Some(ErrorCode::DiskFull) => Self::Full { path: path.clone() },
             // A full disk shows as a failed write where SQLite maps its files.
             Some(ErrorCode::SystemIoFailure) if is_full(&path) => Self::Full { path: path.clone() },
-            _ => Self::Other {
-                path: path.clone(),
-                message: error.to_string(),
-            },
+            _ => Self::Other { path: path.clone(), message: error.to_string() },
         }
     }
 }

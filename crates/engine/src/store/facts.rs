@@ -71,22 +71,14 @@ impl Facts {
     /// [`StoreError`].
     pub fn open(folder: &Path, server: impl Into<String>) -> Result<Self, StoreError> {
         let (path, connection) = open(folder, "facts.db", Duration::from_millis(500), &MIGRATIONS)?;
-        let facts = Self {
-            connection,
-            path,
-            server: server.into(),
-            hits: 0.into(),
-        };
+        let facts = Self { connection, path, server: server.into(), hits: 0.into() };
         let failed = StoreError::sqlite(&facts.path);
         let count: i64 = facts
             .connection
             .query_row("SELECT count(*) FROM facts", [], |row| row.get(0))
             .map_err(&failed)?;
         if count > MOST {
-            facts
-                .connection
-                .execute("DELETE FROM facts", [])
-                .map_err(&failed)?;
+            facts.connection.execute("DELETE FROM facts", []).map_err(&failed)?;
         }
         Ok(facts)
     }
@@ -98,9 +90,7 @@ impl Facts {
             .connection
             .prepare_cached("SELECT value FROM facts WHERE server = ? AND kind = ? AND key = ?")
             .and_then(|mut query| {
-                query
-                    .query_row(params![self.server, kind.name(), key], |row| row.get(0))
-                    .optional()
+                query.query_row(params![self.server, kind.name(), key], |row| row.get(0)).optional()
             })
             .ok()
             .flatten();
@@ -157,10 +147,7 @@ mod tests {
         let one = Facts::open(folder.path(), "one").unwrap();
         let two = Facts::open(folder.path(), "two").unwrap();
         one.put(FactKind::Label, [("k".to_owned(), "v")]);
-        assert_eq!(
-            one.get::<String>(FactKind::Label, "k").as_deref(),
-            Some("v")
-        );
+        assert_eq!(one.get::<String>(FactKind::Label, "k").as_deref(), Some("v"));
         assert_eq!(two.get::<String>(FactKind::Label, "k"), None);
         assert_eq!(one.get::<String>(FactKind::Task, "k"), None);
         assert_eq!(one.take_hits(), 1);
@@ -174,10 +161,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let _facts = Facts::open(folder.path(), "one").unwrap();
-        let mode = std::fs::metadata(folder.path().join("facts.db"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(folder.path().join("facts.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

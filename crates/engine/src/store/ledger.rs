@@ -276,9 +276,7 @@ impl Ledger {
              FROM askings WHERE {condition}"
         );
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
-        let rows = query
-            .query_map(values, |row| Ok(asking(row)))
-            .map_err(&failed)?;
+        let rows = query.query_map(values, |row| Ok(asking(row))).map_err(&failed)?;
         let mut askings = Vec::new();
         for row in rows {
             let read = row.and_then(|inner| inner).map_err(&failed)?;
@@ -337,19 +335,12 @@ fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
     };
-    let vcs = if row.get::<_, String>(5)? == "git" {
-        Vcs::Git
-    } else {
-        Vcs::Hg
-    };
+    let vcs = if row.get::<_, String>(5)? == "git" { Vcs::Git } else { Vcs::Hg };
     let detail: String = row.get(18)?;
     let state = match row.get::<_, String>(16)?.as_str() {
         "recorded" => AskState::Recorded,
         "sent" => AskState::Sent {
-            task: row
-                .get::<_, String>(17)?
-                .parse()
-                .map_err(|e| bad(17, format!("{e}")))?,
+            task: row.get::<_, String>(17)?.parse().map_err(|e| bad(17, format!("{e}")))?,
         },
         "not-sent" => AskState::NotSent { detail },
         _ => AskState::Uncertain { detail },
@@ -406,15 +397,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         let first = asking("p1", 100);
-        assert_eq!(
-            ledger.record(std::slice::from_ref(&first), At(90)).unwrap(),
-            [Recorded::New]
-        );
+        assert_eq!(ledger.record(std::slice::from_ref(&first), At(90)).unwrap(), [Recorded::New]);
         let repo = RepoName::new("autoland");
-        assert_eq!(
-            ledger.open_askings("http://tc", &repo).unwrap(),
-            [first.clone()]
-        );
+        assert_eq!(ledger.open_askings("http://tc", &repo).unwrap(), [first.clone()]);
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { task }).unwrap();
         assert!(ledger.open_askings("http://tc", &repo).unwrap().is_empty());
@@ -450,10 +435,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         ledger.record(&[asking("p", 1)], At(0)).unwrap();
-        ledger
-            .connection
-            .pragma_update(None, "max_page_count", 1)
-            .unwrap();
+        ledger.connection.pragma_update(None, "max_page_count", 1).unwrap();
         let many: Vec<Asking> = (0..500).map(|i| asking("q", 1000 + i)).collect();
         let error = ledger.record(&many, At(500)).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
@@ -464,14 +446,8 @@ mod tests {
     fn a_newer_ledger_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
-        ledger
-            .connection
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
+        ledger.connection.pragma_update(None, "user_version", 99).unwrap();
         drop(ledger);
-        assert!(matches!(
-            Ledger::open(folder.path()),
-            Err(StoreError::Newer { found: 99, .. })
-        ));
+        assert!(matches!(Ledger::open(folder.path()), Err(StoreError::Newer { found: 99, .. })));
     }
 }

@@ -28,18 +28,12 @@ impl Place {
             message: error.to_string(),
         })?;
         let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-        Ok(Self {
-            state: state.join("mozci"),
-            cache: base.cache_dir().join("mozci"),
-        })
+        Ok(Self { state: state.join("mozci"), cache: base.cache_dir().join("mozci") })
     }
 
     /// Both in one folder, as the demo has it.
     pub fn at(folder: &Path) -> Self {
-        Self {
-            state: folder.to_owned(),
-            cache: folder.to_owned(),
-        }
+        Self { state: folder.to_owned(), cache: folder.to_owned() }
     }
 }
 
@@ -56,40 +50,25 @@ pub(super) fn open(
     let failed = StoreError::sqlite(&path);
     let mut connection = Connection::open(&path).map_err(&failed)?;
     connection.busy_timeout(busy).map_err(&failed)?;
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .map_err(&failed)?;
-    connection
-        .pragma_update(None, "synchronous", "FULL")
-        .map_err(&failed)?;
-    let version: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(&failed)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(&failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(&failed)?;
+    let version: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(&failed)?;
     let known = migrations.len() as i64;
     if version > known {
-        return Err(StoreError::Newer {
-            path,
-            found: version,
-            known,
-        });
+        return Err(StoreError::Newer { path, found: version, known });
     }
     if version < known {
         let transaction = connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(&failed)?;
         // Another process may have done it while this one waited.
-        let version: i64 = transaction
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(&failed)?;
-        for migration in migrations
-            .iter()
-            .skip(usize::try_from(version).unwrap_or(0))
-        {
+        let version: i64 =
+            transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(&failed)?;
+        for migration in migrations.iter().skip(usize::try_from(version).unwrap_or(0)) {
             transaction.execute_batch(migration).map_err(&failed)?;
         }
-        transaction
-            .pragma_update(None, "user_version", known)
-            .map_err(&failed)?;
+        transaction.pragma_update(None, "user_version", known).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
     }
     Ok((path, connection))
@@ -105,8 +84,5 @@ fn private(path: &Path) -> Result<(), StoreError> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options
-        .open(path)
-        .map(drop)
-        .map_err(|error| StoreError::io(path, &error))
+    options.open(path).map(drop).map_err(|error| StoreError::io(path, &error))
 }

@@ -51,30 +51,12 @@ pub(super) fn actions(world: &World, push: u32) -> Value {
     let decisions = json!([{"kind": "decision-task"}, {"kind": "action-callback"}]);
     let list = [
         ("retrigger", "Retrigger", "rt", decisions, json!(null)),
-        (
-            "retrigger",
-            "Retrigger",
-            "rt",
-            json!([{"retrigger": "true"}]),
-            again,
-        ),
+        ("retrigger", "Retrigger", "rt", json!([{"retrigger": "true"}]), again),
         ("retrigger-multiple", "Retrigger", "rt", json!([]), many),
         ("add-new-jobs", "Add new jobs", "add-new", json!([]), jobs),
         ("backfill", "Backfill", "Bk", json!([{}]), backfill),
-        (
-            "backfill-task",
-            "Backfill task",
-            "Bk",
-            json!([]),
-            backfill_task,
-        ),
-        (
-            "confirm-failures",
-            "Confirm failures",
-            "cf",
-            json!([{"kind": "test"}]),
-            nothing.clone(),
-        ),
+        ("backfill-task", "Backfill task", "Bk", json!([]), backfill_task),
+        ("confirm-failures", "Confirm failures", "cf", json!([{"kind": "test"}]), nothing.clone()),
         ("cancel", "Cancel Task", "cx", json!([{}]), nothing.clone()),
         ("cancel-all", "Cancel All", "cAll", json!([]), nothing),
     ];

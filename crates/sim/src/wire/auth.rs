@@ -9,15 +9,11 @@ use super::reply::{Reply, Request, body_json};
 use super::taskcluster::Call;
 
 /// A client that may do everything a sheriff may.
-pub(crate) const SHERIFF: (&str, &str) = (
-    "sim/sheriff",
-    "sim0sheriff0token0of0a0simulated0ci0000000000",
-);
+pub(crate) const SHERIFF: (&str, &str) =
+    ("sim/sheriff", "sim0sheriff0token0of0a0simulated0ci0000000000");
 /// A client without scopes.
-pub(crate) const READER: (&str, &str) = (
-    "sim/reader",
-    "sim0reader0token0of0a0simulated0ci00000000000",
-);
+pub(crate) const READER: (&str, &str) =
+    ("sim/reader", "sim0reader0token0of0a0simulated0ci00000000000");
 
 /// Who makes a call.
 #[derive(Debug)]
@@ -30,14 +26,8 @@ pub(super) struct Caller {
 /// Checks a request's Hawk header; a reason where it does not hold.
 pub(super) fn caller(request: &Request<'_>) -> Result<Caller, String> {
     let Some(header) = request.authorization else {
-        let scopes = vec![
-            "auth:expand-scopes".to_owned(),
-            "auth:current-scopes".to_owned(),
-        ];
-        return Ok(Caller {
-            client: None,
-            scopes,
-        });
+        let scopes = vec!["auth:expand-scopes".to_owned(), "auth:current-scopes".to_owned()];
+        return Ok(Caller { client: None, scopes });
     };
     let header = header.strip_prefix("Hawk ").ok_or("Bad header format")?;
     let header: Header = header.parse().map_err(|_| "Bad header format".to_owned())?;
@@ -53,10 +43,7 @@ pub(super) fn caller(request: &Request<'_>) -> Result<Caller, String> {
         .then(|| PayloadHasher::hash("application/json", SHA256, request.body))
         .transpose()
         .map_err(|e| e.to_string())?;
-    let (host, port) = (
-        url.host_str().unwrap_or(""),
-        url.port_or_known_default().unwrap_or(80),
-    );
+    let (host, port) = (url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(80));
     let path = match request.raw_query {
         "" => request.path.to_owned(),
         query => format!("{}?{query}", request.path),
@@ -66,9 +53,7 @@ pub(super) fn caller(request: &Request<'_>) -> Result<Caller, String> {
         signed = signed.hash(hash.as_deref());
     }
     // The library's own validation makes a MAC over the request and compares.
-    let valid = signed
-        .request()
-        .validate_header(&header, &key, Duration::from_secs(900));
+    let valid = signed.request().validate_header(&header, &key, Duration::from_secs(900));
     if !valid {
         return Err("Bad mac".to_owned());
     }
@@ -80,25 +65,15 @@ pub(super) fn caller(request: &Request<'_>) -> Result<Caller, String> {
             "queue:*".to_owned(),
         ]
     } else {
-        vec![
-            "auth:expand-scopes".to_owned(),
-            "hooks:list-last-fires:*".to_owned(),
-        ]
+        vec!["auth:expand-scopes".to_owned(), "hooks:list-last-fires:*".to_owned()]
     };
-    Ok(Caller {
-        client: Some(client.to_owned()),
-        scopes,
-    })
+    Ok(Caller { client: Some(client.to_owned()), scopes })
 }
 
 fn check_time(header: &Header) -> Result<(), String> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let sent = header
-        .ts
-        .and_then(|ts| ts.duration_since(UNIX_EPOCH).ok())
-        .ok_or("Missing attributes")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let sent =
+        header.ts.and_then(|ts| ts.duration_since(UNIX_EPOCH).ok()).ok_or("Missing attributes")?;
     if now.abs_diff(sent) > Duration::from_secs(900) {
         Err("Stale timestamp".into())
     } else {
@@ -117,10 +92,7 @@ pub(super) fn satisfies(scopes: &[String], needed: &str) -> bool {
 /// What the roles of the simulated deployment add to a set of scopes.
 pub(super) fn expand(scopes: &[String]) -> Vec<String> {
     let mut all = scopes.to_vec();
-    if satisfies(
-        scopes,
-        "assume:repo:hg.mozilla.org/integration/autoland:branch:default",
-    ) {
+    if satisfies(scopes, "assume:repo:hg.mozilla.org/integration/autoland:branch:default") {
         all.push("in-tree:hook-action:project-gecko/in-tree-action-3-*".to_owned());
         all.push("queue:create-task:low:gecko-t/*".to_owned());
     }
@@ -136,13 +108,7 @@ pub(super) fn auth(call: &Call<'_>, path: &[&str]) -> Reply {
             Ok(caller) => call.ok(&json!({"scopes": expand(&caller.scopes)})),
             Err(reason) => {
                 let message = format!("Unauthorized: {reason}");
-                call.error(
-                    401,
-                    "AuthenticationFailed",
-                    "currentScopes",
-                    &message,
-                    json!({}),
-                )
+                call.error(401, "AuthenticationFailed", "currentScopes", &message, json!({}))
             }
         },
         ("POST" | "GET", ["scopes", "expand"]) => {
@@ -155,11 +121,8 @@ pub(super) fn auth(call: &Call<'_>, path: &[&str]) -> Reply {
                 let message = "data must have required property 'scopes'";
                 return call.error(400, "InputValidationError", "expandScopes", message, params);
             };
-            let scopes: Vec<String> = scopes
-                .iter()
-                .filter_map(Value::as_str)
-                .map(String::from)
-                .collect();
+            let scopes: Vec<String> =
+                scopes.iter().filter_map(Value::as_str).map(String::from).collect();
             call.ok(&json!({"scopes": expand(&scopes)}))
         }
         _ => call.no_such_method(),

@@ -41,10 +41,7 @@ pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
         let mut entry = Map::new();
         entry.insert("runId".into(), json!(n));
         entry.insert("state".into(), json!(state.word()));
-        entry.insert(
-            "reasonCreated".into(),
-            json!(if n == 0 { "scheduled" } else { "retry" }),
-        );
+        entry.insert("reasonCreated".into(), json!(if n == 0 { "scheduled" } else { "retry" }));
         if let TaskState::Resolved(outcome) = state {
             let reason = match outcome {
                 Outcome::Completed => "completed",
@@ -95,9 +92,7 @@ pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
 
 /// The group of a task: its push's decision task.
 pub(super) fn group(world: &World, task: TaskRef) -> String {
-    TaskRef::Decision { push: task.push() }
-        .id(world.seed())
-        .to_string()
+    TaskRef::Decision { push: task.push() }.id(world.seed()).to_string()
 }
 
 /// `queue.task`
@@ -123,10 +118,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             scopes.push("assume:repo:hg.mozilla.org/integration/autoland:branch:default");
             let index = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.decision");
             routes.push(index);
-            routes.push(format!(
-                "index.gecko.v2.autoland.pushlog-id.{}.decision",
-                push.id
-            ));
+            routes.push(format!("index.gecko.v2.autoland.pushlog-id.{}.decision", push.id));
             tags = json!({"kind": "decision-task"});
             extra = json!({
                 "index": {"rank": push.date},
@@ -144,22 +136,13 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             description = format!("Action triggered by clientID `{client}`");
             command = json!(["./mach", "taskgraph", "action-callback"]);
             env.insert("ACTION_INPUT".into(), json!(context["input"].to_string()));
-            env.insert(
-                "ACTION_TASK_ID".into(),
-                json!(context["taskId"].to_string()),
-            );
-            env.insert(
-                "ACTION_TASK_GROUP_ID".into(),
-                context["taskGroupId"].clone(),
-            );
+            env.insert("ACTION_TASK_ID".into(), json!(context["taskId"].to_string()));
+            env.insert("ACTION_TASK_GROUP_ID".into(), context["taskGroupId"].clone());
             env.insert("ACTION_CALLBACK".into(), json!(action_name));
             let own = task.id(world.seed());
             let base = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.actions");
             routes.push(format!("{base}.{own}"));
-            routes.push(format!(
-                "index.gecko.v2.autoland.pushlog-id.{}.actions.{own}",
-                push.id
-            ));
+            routes.push(format!("index.gecko.v2.autoland.pushlog-id.{}.actions.{own}", push.id));
             tags = json!({"kind": "action-callback", "action": action_name});
             let mut shown = treeherder(symbol, "AC", "gecko-decision", None, "other");
             shown["groupName"] = json!("Action task");
@@ -269,22 +252,12 @@ fn treeherder(
 }
 
 fn action_fields(action: &ActionTask) -> (&str, &str, &str, Value, &str) {
-    let field = |name: &str| {
-        action.payload["decision"]["action"][name]
-            .as_str()
-            .unwrap_or("")
-    };
+    let field = |name: &str| action.payload["decision"]["action"][name].as_str().unwrap_or("");
     let user = &action.payload["user"];
     let context = json!({
         "input": user["input"],
         "taskId": user["taskId"],
         "taskGroupId": user["taskGroupId"],
     });
-    (
-        field("name"),
-        field("title"),
-        field("symbol"),
-        context,
-        action.client.as_str(),
-    )
+    (field("name"), field("title"), field("symbol"), context, action.client.as_str())
 }

@@ -65,18 +65,14 @@ pub(super) fn names(task: TaskRef, dynamic: &Dynamic) -> Vec<(String, &'static s
         .chain([("public/parameters.yml".to_owned(), "application/yaml")])
         .collect(),
         TaskRef::Action { push, n } => {
-            let made = dynamic
-                .actions_of(push)
-                .nth(usize::from(n))
-                .map_or(0, |(_, a)| a.made.len());
+            let made =
+                dynamic.actions_of(push).nth(usize::from(n)).map_or(0, |(_, a)| a.made.len());
             // One file where it was done once, one a time otherwise.
             let files = |stem: &str| -> Vec<String> {
                 match made {
                     0 => vec![],
                     1 => vec![format!("public/{stem}.json")],
-                    times => (0..times)
-                        .map(|time| format!("public/{stem}-{time}.json"))
-                        .collect(),
+                    times => (0..times).map(|time| format!("public/{stem}-{time}.json")).collect(),
                 }
             };
             let all = files("label-to-taskid").into_iter().chain(files("to-run"));
@@ -84,10 +80,7 @@ pub(super) fn names(task: TaskRef, dynamic: &Dynamic) -> Vec<(String, &'static s
         }
         TaskRef::Job { .. } => Vec::new(),
     };
-    names.push((
-        "public/logs/live_backing.log".to_owned(),
-        "text/plain; charset=utf-8",
-    ));
+    names.push(("public/logs/live_backing.log".to_owned(), "text/plain; charset=utf-8"));
     names.sort();
     names
 }
@@ -99,10 +92,7 @@ pub(super) fn content(
     name: &str,
     dynamic: &Dynamic,
 ) -> Option<(&'static str, Vec<u8>)> {
-    let kind = names(task, dynamic)
-        .into_iter()
-        .find(|(known, _)| known == name)?
-        .1;
+    let kind = names(task, dynamic).into_iter().find(|(known, _)| known == name)?.1;
     let file = name.strip_prefix("public/")?;
     let value = match (task, file) {
         (_, "logs/live_backing.log") => {
@@ -119,9 +109,9 @@ pub(super) fn content(
         (TaskRef::Decision { push }, "task-graph.json") => {
             graph(world, push, scheduled(world, push))
         }
-        (TaskRef::Decision { push }, "target-tasks.json") => scheduled(world, push)
-            .map(|job| json!(world.catalog.jobs[job].label))
-            .collect(),
+        (TaskRef::Decision { push }, "target-tasks.json") => {
+            scheduled(world, push).map(|job| json!(world.catalog.jobs[job].label)).collect()
+        }
         (TaskRef::Decision { push }, "label-to-taskid.json") => scheduled(world, push)
             .map(|job| {
                 let id = TaskRef::Job { push, job, n: 0 }.id(world.seed());

@@ -58,16 +58,10 @@ fn internal_error() -> Reply {
 pub(super) fn find(repo: &RepoHistory, rev: &str) -> Result<u32, Reply> {
     let unknown = || error(404, format!("unknown revision '{rev}'"));
     if rev == "tip" {
-        return (repo.pushes.len() as u32)
-            .checked_sub(1)
-            .ok_or_else(unknown);
+        return (repo.pushes.len() as u32).checked_sub(1).ok_or_else(unknown);
     }
     // Mercurial takes a short number for a local revision number before it tries it as a hash.
-    if rev.len() < 6
-        && rev
-            .parse::<u32>()
-            .is_ok_and(|n| (n as usize) < repo.pushes.len())
-    {
+    if rev.len() < 6 && rev.parse::<u32>().is_ok_and(|n| (n as usize) < repo.pushes.len()) {
         return Ok(rev.parse().unwrap_or(0));
     }
     if rev.is_empty() || !rev.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -143,15 +137,9 @@ fn select<'a>(
     let bounded = after_date.is_some() || after_id.is_some();
     if !bounded && users.is_empty() && changesets.is_empty() {
         // Without a lower bound an upper one is ignored, whatever it says.
-        let pages = page
-            .and_then(|page| page.parse::<usize>().ok())
-            .unwrap_or(1)
-            .max(1);
+        let pages = page.and_then(|page| page.parse::<usize>().ok()).unwrap_or(1).max(1);
         let end = repo.pushes.len().saturating_sub((pages - 1) * 10);
-        return Ok((
-            version,
-            repo.pushes[end.saturating_sub(10)..end].iter().collect(),
-        ));
+        return Ok((version, repo.pushes[end.saturating_sub(10)..end].iter().collect()));
     }
     let before_date = date_of("enddate");
     let last_id = match push_of("tochange")? {
@@ -166,15 +154,7 @@ fn select<'a>(
             && (users.is_empty() || users.contains(&push.user.as_str()))
             && (changesets.is_empty() || changesets.contains(&(*i as u32)))
     };
-    Ok((
-        version,
-        repo.pushes
-            .iter()
-            .enumerate()
-            .filter(within)
-            .map(|(_, push)| push)
-            .collect(),
-    ))
+    Ok((version, repo.pushes.iter().enumerate().filter(within).map(|(_, push)| push).collect()))
 }
 
 /// Only this one form of a date filters.
@@ -185,11 +165,7 @@ fn date(text: &str) -> Option<i64> {
 }
 
 fn entry(push: &SimPush, full: bool, tips: bool) -> Value {
-    let shown = if tips {
-        &push.commits[push.commits.len() - 1..]
-    } else {
-        &push.commits[..]
-    };
+    let shown = if tips { &push.commits[push.commits.len() - 1..] } else { &push.commits[..] };
     if !full {
         return json!({
             "changesets": shown.iter().map(|c| &c.node).collect::<Vec<_>>(),

@@ -8,23 +8,16 @@ use crate::world::{Commit, RepoHistory, SimPush};
 
 fn commit_of<'a>(repo: &'a RepoHistory, push: u32, rev: &str) -> (&'a SimPush, &'a Commit) {
     let push = &repo.pushes[push as usize];
-    let commit = push
-        .commits
-        .iter()
-        .find(|commit| commit.node.starts_with(rev));
-    (
-        push,
-        commit.unwrap_or(&push.commits[push.commits.len() - 1]),
-    )
+    let commit = push.commits.iter().find(|commit| commit.node.starts_with(rev));
+    (push, commit.unwrap_or(&push.commits[push.commits.len() - 1]))
 }
 
 /// The revert of a push, where there is one.
 fn backed_out_by(repo: &RepoHistory, push: &SimPush) -> String {
-    let revert = repo.pushes.iter().find(|other| {
-        other
-            .backs_out
-            .is_some_and(|bad| repo.pushes[bad as usize].id == push.id)
-    });
+    let revert = repo
+        .pushes
+        .iter()
+        .find(|other| other.backs_out.is_some_and(|bad| repo.pushes[bad as usize].id == push.id));
     revert.map_or_else(String::new, |revert| revert.node().to_owned())
 }
 
@@ -35,15 +28,9 @@ pub(super) fn rev(repo: &RepoHistory, rev: &str) -> Reply {
         Err(reply) => return reply,
     };
     let (push, commit) = commit_of(repo, index, rev);
-    let files: Vec<Value> = commit
-        .files
-        .iter()
-        .map(|file| json!({"file": file, "status": "modified"}))
-        .collect();
-    let root = commit
-        .parents
-        .iter()
-        .all(|parent| parent.starts_with("0000000000"));
+    let files: Vec<Value> =
+        commit.files.iter().map(|file| json!({"file": file, "status": "modified"})).collect();
+    let root = commit.parents.iter().all(|parent| parent.starts_with("0000000000"));
     let mut answer = json!({
         "node": commit.node,
         "date": [push.date as f64, 0],
@@ -80,9 +67,7 @@ pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>) -> Reply {
     let (push, until) = commit_of(repo, index, rev);
     let mut changesets = Vec::new();
     for commit in &push.commits {
-        let backs_out = push
-            .backs_out
-            .map(|bad| repo.pushes[bad as usize].node().to_owned());
+        let backs_out = push.backs_out.map(|bad| repo.pushes[bad as usize].node().to_owned());
         let mut entry = json!({
             "author": commit.author,
             "backsoutnodes": backs_out.iter().map(|node| json!({"node": node})).collect::<Vec<_>>(),
@@ -143,10 +128,7 @@ pub(super) fn log(repo: &RepoHistory, rev: Option<&str>) -> Reply {
         None => {
             let newest = repo.pushes.iter().rev();
             let commits = newest.flat_map(|p| p.commits.iter().rev().map(move |c| (p, c)));
-            commits
-                .take(10)
-                .map(|(push, commit)| entry(push, commit))
-                .collect()
+            commits.take(10).map(|(push, commit)| entry(push, commit)).collect()
         }
     };
     match rev {

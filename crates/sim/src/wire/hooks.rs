@@ -33,13 +33,7 @@ fn trigger(call: &Call<'_>, group: &str, hook: &str) -> Reply {
         .map(|key| format!("data must have required property '{key}'"))
         .collect();
     if !missing.is_empty() {
-        return call.error(
-            400,
-            "InputError",
-            "triggerHook",
-            &missing.join("; "),
-            params,
-        );
+        return call.error(400, "InputError", "triggerHook", &missing.join("; "), params);
     }
     let of_group = payload["user"]["taskGroupId"]
         .as_str()
@@ -69,17 +63,10 @@ fn last_fires(call: &Call<'_>, group: &str, hook: &str) -> Reply {
         if action.hook_id != hook || group != HOOK_GROUP {
             continue;
         }
-        let n = dynamic.actions[..i]
-            .iter()
-            .filter(|other| other.push == action.push)
-            .count();
-        let task = TaskRef::Action {
-            push: action.push,
-            n: n as u8,
-        };
-        let state = world
-            .life(task, &dynamic)
-            .map_or(TaskState::Pending, |life| life.state_at(now));
+        let n = dynamic.actions[..i].iter().filter(|other| other.push == action.push).count();
+        let task = TaskRef::Action { push: action.push, n: n as u8 };
+        let state =
+            world.life(task, &dynamic).map_or(TaskState::Pending, |life| life.state_at(now));
         fires.push(json!({
             "hookGroupId": group,
             "hookId": hook,

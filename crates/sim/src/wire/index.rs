@@ -19,9 +19,7 @@ pub(super) fn index(call: &Call<'_>, path: &[&str]) -> Reply {
 
 fn completed(world: &World, task: TaskRef) -> bool {
     let dynamic = world.dynamic();
-    let state = world
-        .life(task, &dynamic)
-        .map(|life| life.state_at(world.clock.now()));
+    let state = world.life(task, &dynamic).map(|life| life.state_at(world.clock.now()));
     state == Some(TaskState::Resolved(Outcome::Completed))
 }
 
@@ -31,11 +29,7 @@ fn push_and_rest<'a>(world: &World, name: &'a str) -> Option<(u32, &'a str)> {
     let (kind, rest) = rest.split_once('.')?;
     let (value, rest) = rest.split_once('.')?;
     let push = match kind {
-        "revision" => world
-            .autoland
-            .pushes
-            .iter()
-            .position(|p| p.node() == value)? as u32,
+        "revision" => world.autoland.pushes.iter().position(|p| p.node() == value)? as u32,
         "pushlog-id" => world.autoland.by_id(value.parse().ok()?)?,
         _ => return None,
     };
@@ -73,14 +67,10 @@ fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
     let actions = match push_and_rest(world, &format!("{namespace}.")) {
         Some((push, "taskgraph.actions." | "actions.")) => {
             let dynamic = world.dynamic();
-            let all: Vec<TaskRef> = dynamic
-                .actions_of(push)
-                .map(|(n, _)| TaskRef::Action { push, n })
-                .collect();
+            let all: Vec<TaskRef> =
+                dynamic.actions_of(push).map(|(n, _)| TaskRef::Action { push, n }).collect();
             drop(dynamic);
-            all.into_iter()
-                .filter(|task| completed(world, *task))
-                .collect()
+            all.into_iter().filter(|task| completed(world, *task)).collect()
         }
         // An unknown namespace is no error.
         _ => Vec::new(),
@@ -92,14 +82,7 @@ fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
     };
     let tasks: Vec<Value> = shown
         .iter()
-        .map(|task| {
-            entry(
-                world,
-                &format!("{namespace}.{}", task.id(world.seed())),
-                *task,
-                0,
-            )
-        })
+        .map(|task| entry(world, &format!("{namespace}.{}", task.id(world.seed())), *task, 0))
         .collect();
     let mut answer = json!({"tasks": tasks});
     if let Some(token) = token {

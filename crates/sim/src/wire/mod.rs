@@ -22,3 +22,4 @@ pub(crate) use reply::{Reply, Request};
 pub(crate) use storage::storage;
 pub(crate) use taskcluster::taskcluster;
 pub(crate) use treeherder::treeherder;
+pub(crate) use treeherder_jobs::RowCache;

@@ -40,13 +40,7 @@ fn bad_id(call: &Call<'_>, id: &str, method: &str) -> Reply {
     let message = format!(
         "Invalid URL patterns:\nURL parameter 'taskId' given as '{id}' must match regular expression: '{PATTERN}'"
     );
-    call.error(
-        400,
-        "InvalidRequestArguments",
-        method,
-        &message,
-        json!({"taskId": id}),
-    )
+    call.error(400, "InvalidRequestArguments", method, &message, json!({"taskId": id}))
 }
 
 fn with_task(
@@ -89,10 +83,7 @@ fn statuses(call: &Call<'_>) -> Reply {
         .iter()
         .filter_map(|id| {
             let task = TaskRef::read(call.world.seed(), id.as_str()?.parse().ok()?)?;
-            let life = call
-                .world
-                .life(task, &dynamic)
-                .filter(|life| life.created <= now)?;
+            let life = call.world.life(task, &dynamic).filter(|life| life.created <= now)?;
             Some(json!({"taskId": id, "status": status(call.world, task, &life)}))
         })
         .collect();
@@ -210,11 +201,7 @@ fn visible_names(
 }
 
 fn artifact(call: &Call<'_>, id: &str, name: &[&str], redirects: bool) -> Reply {
-    let method = if redirects {
-        "getLatestArtifact"
-    } else {
-        "latestArtifact"
-    };
+    let method = if redirects { "getLatestArtifact" } else { "latestArtifact" };
     with_task(call, id, method, |task, life, dynamic| {
         let name = name.join("/");
         let params = json!({"taskId": id, "name": name});
@@ -222,10 +209,7 @@ fn artifact(call: &Call<'_>, id: &str, name: &[&str], redirects: bool) -> Reply 
         if runs == 0 {
             return call.not_found(method, "Task doesn't have any runs", params);
         }
-        if !visible_names(call, task, life, dynamic)
-            .iter()
-            .any(|(known, _)| *known == name)
-        {
+        if !visible_names(call, task, life, dynamic).iter().any(|(known, _)| *known == name) {
             return call.not_found(method, "Artifact not found", params);
         }
         let storage = &call.request.urls.storage;
@@ -248,10 +232,7 @@ fn mutation(call: &Call<'_>, id: &str, method: &str, scope: &str) -> Reply {
         return bad_id(call, id, method);
     }
     let params = json!({"taskId": id});
-    let task = id
-        .parse()
-        .ok()
-        .and_then(|id| TaskRef::read(call.world.seed(), id));
+    let task = id.parse().ok().and_then(|id| TaskRef::read(call.world.seed(), id));
     let place = task.map_or_else(String::new, |task| group(call.world, task));
     let needed = format!("{scope}gecko-level-3/{place}/{id}");
     match call.needs(&needed, method, &params) {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::treeherder_jobs::RowCache;
 use crate::server::Urls;
 
 /// What a service gets to see of a request.
@@ -17,24 +18,18 @@ pub(crate) struct Request<'a> {
     pub(crate) authorization: Option<&'a str>,
     pub(crate) body: &'a [u8],
     pub(crate) urls: &'a Urls,
+    pub(crate) rows: &'a RowCache,
 }
 
 impl Request<'_> {
     /// The last value of a query parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Every value of a query parameter.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.query
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The path's segments, decoded.
@@ -63,21 +58,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self { status, content_type, headers: Vec::new(), body: body.into() }
     }
 
     /// JSON as Treeherder and Mercurial send it.
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
-        Self::new(
-            status,
-            "application/json",
-            serde_json::to_vec(body).unwrap_or_default(),
-        )
+        Self::new(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {

@@ -7,13 +7,7 @@ use crate::world::{TaskRef, World};
 /// Answers a request to the artifact store: `/public-bucket/<task>/<run>/<name>`.
 pub(crate) fn storage(world: &World, request: &Request<'_>) -> Reply {
     let segments = request.segments();
-    let missing = || {
-        Reply::new(
-            404,
-            "application/xml",
-            "<Error><Code>NoSuchKey</Code></Error>",
-        )
-    };
+    let missing = || Reply::new(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>");
     let [bucket, task, _run, name @ ..] = segments.as_slice() else {
         return missing();
     };

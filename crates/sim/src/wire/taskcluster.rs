@@ -11,11 +11,7 @@ use crate::world::World;
 pub(crate) fn taskcluster(world: &World, request: &Request<'_>) -> Reply {
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let call = Call {
-        world,
-        request,
-        caller: auth::caller(request),
-    };
+    let call = Call { world, request, caller: auth::caller(request) };
     match path.as_slice() {
         ["api", "queue", "v1", rest @ ..] => queue::queue(&call, rest),
         ["api", "index", "v1", rest @ ..] => index::index(&call, rest),
@@ -81,13 +77,7 @@ impl Call<'_> {
     ) -> Result<&Caller, Reply> {
         let caller = self.caller.as_ref().map_err(|reason| {
             let message = format!("Unauthorized: {reason}");
-            self.error(
-                401,
-                "AuthenticationFailed",
-                method,
-                &message,
-                params.clone(),
-            )
+            self.error(401, "AuthenticationFailed", method, &message, params.clone())
         })?;
         if auth::satisfies(&caller.scopes, scope) {
             return Ok(caller);
@@ -110,21 +100,12 @@ pub(super) fn page<'a, T>(
     request: &Request<'_>,
     all: &'a [T],
 ) -> Result<(&'a [T], Option<String>), ()> {
-    let limit = request
-        .get("limit")
-        .and_then(|l| l.parse::<usize>().ok())
-        .unwrap_or(1000);
+    let limit = request.get("limit").and_then(|l| l.parse::<usize>().ok()).unwrap_or(1000);
     let from = match request.get("continuationToken") {
         None => 0,
-        Some(token) => token
-            .strip_prefix("sim")
-            .and_then(|n| n.parse::<usize>().ok())
-            .ok_or(())?,
+        Some(token) => token.strip_prefix("sim").and_then(|n| n.parse::<usize>().ok()).ok_or(())?,
     };
     let from = from.min(all.len());
     let until = (from + limit.clamp(1, 1000)).min(all.len());
-    Ok((
-        &all[from..until],
-        (until < all.len()).then(|| format!("sim{until}")),
-    ))
+    Ok((&all[from..until], (until < all.len()).then(|| format!("sim{until}"))))
 }

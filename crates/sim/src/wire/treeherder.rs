@@ -9,14 +9,9 @@ use crate::world::World;
 /// Answers a request to Treeherder.
 pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     let agent = request.user_agent;
-    if [
-        "python-requests/",
-        "Python-urllib/",
-        "Go-http-client/",
-        "libcurl/",
-    ]
-    .iter()
-    .any(|blocked| agent.starts_with(blocked))
+    if ["python-requests/", "Python-urllib/", "Go-http-client/", "libcurl/"]
+        .iter()
+        .any(|blocked| agent.starts_with(blocked))
     {
         let page = "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>403 Forbidden</title>\n</head>\n<body>\n  <h1>403 Forbidden</h1><p></p>\n</body>\n</html>\n";
         return Reply::new(403, "text/html; charset=utf-8", page);
@@ -98,10 +93,7 @@ fn classifications() -> Reply {
         "autoclassified intermittent",
         "intermittent needs bugid",
     ];
-    let all: Vec<_> = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| json!({"id": i + 1, "name": name}))
-        .collect();
+    let all: Vec<_> =
+        names.iter().enumerate().map(|(i, name)| json!({"id": i + 1, "name": name})).collect();
     Reply::json(200, &all)
 }

@@ -1,5 +1,8 @@
 //! Treeherder's jobs: a row a run, late, with its own words for results.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
@@ -30,7 +33,7 @@ const COLUMNS: [&str; 18] = [
 
 /// One row of `jobs/`.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     id: u64,
     group: &'static str,
     name: String,
@@ -80,10 +83,29 @@ fn naive(ms: i64) -> String {
 /// The rows of a push that Treeherder has seen by now.
 pub(super) fn rows_of_push(world: &World, push: u32, dynamic: &Dynamic) -> Vec<Row> {
     let tasks = world.tasks_of_push(push, dynamic);
-    tasks
-        .into_iter()
-        .flat_map(|task| rows_of_task(world, task, dynamic))
-        .collect()
+    tasks.into_iter().flat_map(|task| rows_of_task(world, task, dynamic)).collect()
+}
+
+/// The rows of pushes on which nothing goes on any more, so that a page of many costs no more than
+/// itself. What is asked for on a push takes it out again.
+#[derive(Debug, Default)]
+pub(crate) struct RowCache(Mutex<HashMap<u32, (usize, Arc<Vec<Row>>)>>);
+
+impl RowCache {
+    fn rows_of_push(&self, world: &World, push: u32, dynamic: &Dynamic) -> Arc<Vec<Row>> {
+        let asked = dynamic.actions_of(push).count();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rows)) = known.get(&push).filter(|(count, _)| *count == asked) {
+            return Arc::clone(rows);
+        }
+        let rows = Arc::new(rows_of_push(world, push, dynamic));
+        let age = world.clock.now() / 1000 - world.autoland.pushes[push as usize].date;
+        let settled = rows.iter().all(|row| matches!(row.state, "completed")) && age > 6 * 3600;
+        if settled && asked == 0 {
+            known.insert(push, (asked, Arc::clone(&rows)));
+        }
+        rows
+    }
 }
 
 /// How far behind Treeherder is with a task, in simulated milliseconds.
@@ -94,10 +116,7 @@ fn lag(world: &World, task: TaskRef) -> i64 {
 
 fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
     let seen = world.clock.now() - lag(world, task);
-    let Some(life) = world
-        .life(task, dynamic)
-        .filter(|life| life.created <= seen)
-    else {
+    let Some(life) = world.life(task, dynamic).filter(|life| life.created <= seen) else {
         return Vec::new();
     };
     let push = &world.autoland.pushes[task.push() as usize];
@@ -174,13 +193,7 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
         })
         .collect();
     if rows.is_empty() {
-        rows.push(row(
-            0,
-            life.state_at(seen),
-            life.created,
-            seen,
-            life.created,
-        ));
+        rows.push(row(0, life.state_at(seen), life.created, seen, life.created));
     }
     rows
 }
@@ -200,24 +213,14 @@ fn result(state: TaskState, kind: JobKind) -> &'static str {
 
 /// The pushes that a request names; every one where it names none.
 fn pushes_of(world: &World, request: &Request<'_>) -> Result<Vec<u32>, Reply> {
-    let find = |id: u64| {
-        world
-            .autoland
-            .pushes
-            .iter()
-            .position(|push| push.treeherder_id == id)
-    };
+    let find = |id: u64| world.autoland.pushes.iter().position(|push| push.treeherder_id == id);
     let invalid = |field: &str| {
         let text = "Select a valid choice. That choice is not one of the available choices.";
         Reply::json(400, &json!({field: [text]}))
     };
     let mut chosen: Vec<u32> = (0..world.config.pushes).collect();
     if let Some(id) = request.get("push_id") {
-        let known = id
-            .parse()
-            .ok()
-            .and_then(find)
-            .ok_or_else(|| invalid("push_id"))?;
+        let known = id.parse().ok().and_then(find).ok_or_else(|| invalid("push_id"))?;
         chosen = vec![known as u32];
     }
     if let Some(list) = request.get("push_id__in") {
@@ -241,21 +244,12 @@ pub(super) fn jobs(world: &World, request: &Request<'_>) -> Reply {
         Ok(pushes) => pushes,
         Err(reply) => return reply,
     };
-    let size = request
-        .get("count")
-        .and_then(|c| c.parse::<usize>().ok())
-        .unwrap_or(2000);
+    let size = request.get("count").and_then(|c| c.parse::<usize>().ok()).unwrap_or(2000);
     let size = size.clamp(1, 2000);
-    let page = request
-        .get("page")
-        .and_then(|p| p.parse::<usize>().ok())
-        .unwrap_or(1)
-        .max(1);
+    let page = request.get("page").and_then(|p| p.parse::<usize>().ok()).unwrap_or(1).max(1);
     let dynamic = world.dynamic();
     let task = request.get("task_id").and_then(|id| id.parse().ok());
-    let label = request
-        .get("job_type_name")
-        .map(|name| world.catalog.find(name));
+    let label = request.get("job_type_name").map(|name| world.catalog.find(name));
     let mut rows: Vec<Row> = Vec::new();
     for push in pushes {
         match (task, label) {
@@ -269,7 +263,10 @@ pub(super) fn jobs(world: &World, request: &Request<'_>) -> Reply {
                     rows.extend(rows_of_task(world, task, &dynamic));
                 }
             }
-            _ => rows.extend(rows_of_push(world, push, &dynamic)),
+            _ => {
+                let all = request.rows.rows_of_push(world, push, &dynamic);
+                rows.extend(all.iter().filter(|row| keeps(row, request)).cloned());
+            }
         }
     }
     rows.retain(|row| keeps(row, request));
@@ -310,32 +307,27 @@ fn page_link(request: &Request<'_>, page: usize) -> String {
         pairs.push(("page", page.to_string()));
     }
     pairs.sort();
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish();
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     format!("{}{}?{query}", request.urls.treeherder, request.path)
 }
 
 /// Filters that are known; every other parameter is ignored, `revision=` among them.
 fn keeps(row: &Row, request: &Request<'_>) -> bool {
-    request
-        .query
-        .iter()
-        .all(|(name, value)| match name.as_str() {
-            "job_type_name" => row.name == *value,
-            "job_group_symbol" => row.group == value,
-            "platform" => row.platform == value,
-            "task_id" => row.task == *value,
-            "retry_id" => row.run.to_string() == *value,
-            "result" => row.result == value,
-            "state" => row.state == value,
-            "id" => row.id.to_string() == *value,
-            "tier" => value == "1",
-            "tier__in" => value.split(',').any(|tier| tier == "1"),
-            "failure_classification_id" => value == "1",
-            "last_modified__gt" => naive(row.modified) > *value,
-            _ => true,
-        })
+    request.query.iter().all(|(name, value)| match name.as_str() {
+        "job_type_name" => row.name == *value,
+        "job_group_symbol" => row.group == value,
+        "platform" => row.platform == value,
+        "task_id" => row.task == *value,
+        "retry_id" => row.run.to_string() == *value,
+        "result" => row.result == value,
+        "state" => row.state == value,
+        "id" => row.id.to_string() == *value,
+        "tier" => value == "1",
+        "tier__in" => value.split(',').any(|tier| tier == "1"),
+        "failure_classification_id" => value == "1",
+        "last_modified__gt" => naive(row.modified) > *value,
+        _ => true,
+    })
 }
 
 fn full_row(row: &Row) -> Value {
@@ -387,47 +379,23 @@ fn full_row(row: &Row) -> Value {
 
 /// A job's guid: the UUID behind the task id, and the run.
 fn guid(task: &str, run: usize) -> String {
-    let bytes = task
-        .parse::<mozci_core::ids::TaskId>()
-        .map(|id| id.bytes())
-        .unwrap_or_default();
+    let bytes = task.parse::<mozci_core::ids::TaskId>().map(|id| id.bytes()).unwrap_or_default();
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    format!(
-        "{}-{}-{}-{}-{}/{run}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    format!("{}-{}-{}-{}-{}/{run}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 /// `project/<repo>/jobs/`, the one without an order.
 pub(super) fn project_jobs(world: &World, request: &Request<'_>) -> Reply {
-    let count = request
-        .get("count")
-        .and_then(|c| c.parse::<usize>().ok())
-        .unwrap_or(10);
+    let count = request.get("count").and_then(|c| c.parse::<usize>().ok()).unwrap_or(10);
     if count > 2000 {
-        return detail(
-            400,
-            "Specified count exceeds API MAX_JOBS_COUNT value: 2000",
-        );
+        return detail(400, "Specified count exceeds API MAX_JOBS_COUNT value: 2000");
     }
-    let offset = request
-        .get("offset")
-        .and_then(|o| o.parse::<usize>().ok())
-        .unwrap_or(0);
+    let offset = request.get("offset").and_then(|o| o.parse::<usize>().ok()).unwrap_or(0);
     let pushes = pushes_of(world, request).unwrap_or_default();
     let dynamic = world.dynamic();
-    let rows = pushes
-        .into_iter()
-        .flat_map(|push| rows_of_push(world, push, &dynamic));
-    let chosen: Vec<Row> = rows
-        .filter(|row| keeps(row, request))
-        .skip(offset)
-        .take(count)
-        .collect();
+    let rows = pushes.into_iter().flat_map(|push| rows_of_push(world, push, &dynamic));
+    let chosen: Vec<Row> =
+        rows.filter(|row| keeps(row, request)).skip(offset).take(count).collect();
     let full: Vec<Value> = chosen.iter().map(full_row).collect();
     let meta = json!({"count": count, "offset": offset, "repository": world.autoland.name});
     if request.get("return_type") == Some("list") {
@@ -453,9 +421,7 @@ fn find_row(world: &World, id: &str) -> Option<Row> {
     if push >= world.config.pushes {
         return None;
     }
-    rows_of_push(world, push, &world.dynamic())
-        .into_iter()
-        .find(|row| row.id == number)
+    rows_of_push(world, push, &world.dynamic()).into_iter().find(|row| row.id == number)
 }
 
 /// `project/<repo>/jobs/<id>/`

@@ -57,30 +57,16 @@ pub(super) fn list(world: &World, request: &Request<'_>) -> Reply {
                     return server_error();
                 };
                 let (date, from) = (tip.date, name == "fromchange");
-                chosen.retain(|push| {
-                    if from {
-                        push.date >= date
-                    } else {
-                        push.date <= date
-                    }
-                });
+                chosen.retain(|push| if from { push.date >= date } else { push.date <= date });
                 meta.insert(name.clone(), json!(value));
-                let key = if from {
-                    "push_timestamp__gte"
-                } else {
-                    "push_timestamp__lte"
-                };
+                let key = if from { "push_timestamp__gte" } else { "push_timestamp__lte" };
                 filters.insert(key.into(), json!(date));
                 continue;
             }
             "revision" => {
                 let short = value.len() < 40;
                 chosen.retain(|push| {
-                    if short {
-                        push.node()[..12] == **value
-                    } else {
-                        push.node() == value
-                    }
+                    if short { push.node()[..12] == **value } else { push.node() == value }
                 });
                 let length = if short { "short" } else { "long" };
                 meta.insert(name.clone(), json!(value));
@@ -93,11 +79,8 @@ pub(super) fn list(world: &World, request: &Request<'_>) -> Reply {
                 continue;
             }
             "author" => chosen.retain(|push| push.user == *value),
-            "id__in" => chosen.retain(|push| {
-                value
-                    .split(',')
-                    .any(|id| id == push.treeherder_id.to_string())
-            }),
+            "id__in" => chosen
+                .retain(|push| value.split(',').any(|id| id == push.treeherder_id.to_string())),
             _ => {
                 if let Some(operator) = name.strip_prefix("push_timestamp__") {
                     let Ok(date) = value.parse::<i64>() else {
@@ -135,12 +118,7 @@ fn compare(operator: &str, value: i64, bound: i64) -> bool {
 
 fn by_id(world: &World, id: &str) -> Option<u32> {
     let id: u64 = id.parse().ok()?;
-    world
-        .autoland
-        .pushes
-        .iter()
-        .position(|push| push.treeherder_id == id)
-        .map(|i| i as u32)
+    world.autoland.pushes.iter().position(|push| push.treeherder_id == id).map(|i| i as u32)
 }
 
 /// `project/<repo>/push/<id>/`

@@ -59,13 +59,7 @@ pub struct Suite {
 
 /// The suites, the same on every platform.
 pub const SUITES: [Suite; 5] = [
-    Suite {
-        name: "mochitest-plain",
-        family: "mochitest",
-        group: "M",
-        symbol: "",
-        minutes: 23,
-    },
+    Suite { name: "mochitest-plain", family: "mochitest", group: "M", symbol: "", minutes: 23 },
     Suite {
         name: "mochitest-browser-chrome",
         family: "mochitest",
@@ -73,13 +67,7 @@ pub const SUITES: [Suite; 5] = [
         symbol: "bc",
         minutes: 38,
     },
-    Suite {
-        name: "xpcshell",
-        family: "xpcshell",
-        group: "X",
-        symbol: "X",
-        minutes: 17,
-    },
+    Suite { name: "xpcshell", family: "xpcshell", group: "X", symbol: "X", minutes: 17 },
     Suite {
         name: "web-platform-tests",
         family: "web-platform-tests",
@@ -87,13 +75,7 @@ pub const SUITES: [Suite; 5] = [
         symbol: "wpt",
         minutes: 44,
     },
-    Suite {
-        name: "reftest",
-        family: "reftest",
-        group: "R",
-        symbol: "R",
-        minutes: 26,
-    },
+    Suite { name: "reftest", family: "reftest", group: "R", symbol: "R", minutes: 26 },
 ];
 
 const PLATFORMS: [(&str, &str, &str, &str); 5] = [
@@ -101,12 +83,7 @@ const PLATFORMS: [(&str, &str, &str, &str); 5] = [
     ("linux2404-64", "debug", "build-linux64/debug", "linux64"),
     ("windows11-64-24h2", "opt", "build-win64/opt", "win64"),
     ("windows11-64-24h2", "debug", "build-win64/debug", "win64"),
-    (
-        "macosx1500-aarch64",
-        "opt",
-        "build-macosx64/opt",
-        "macosx64",
-    ),
+    ("macosx1500-aarch64", "opt", "build-macosx64/opt", "macosx64"),
 ];
 
 /// Every job, builds first.
@@ -136,10 +113,9 @@ impl Catalog {
                 minutes: if *option == "debug" { 41 } else { 34 },
             })
             .collect();
-        for (label, symbol, minutes) in [
-            ("source-test-mozlint-eslint", "ES", 6),
-            ("source-test-mozlint-ruff", "ruff", 2),
-        ] {
+        for (label, symbol, minutes) in
+            [("source-test-mozlint-eslint", "ES", 6), ("source-test-mozlint-ruff", "ruff", 2)]
+        {
             jobs.push(Job {
                 label: label.to_owned(),
                 kind: JobKind::Source,
@@ -190,11 +166,7 @@ impl Catalog {
             "xpcshell" => format!("{area}/group-{manifest}/test/unit/xpcshell.toml"),
             name => format!(
                 "{area}/group-{manifest}/test/{}.toml",
-                if name == "mochitest-plain" {
-                    "mochitest"
-                } else {
-                    "browser"
-                }
+                if name == "mochitest-plain" { "mochitest" } else { "browser" }
             ),
         }
     }
@@ -203,12 +175,7 @@ impl Catalog {
     /// then about one manifest in six moves; a suite's first manifest never does.
     pub fn chunk_of(&self, seed: u64, suite: usize, manifest: u32, push: u32) -> u32 {
         let home = manifest % self.chunks + 1;
-        let deal = [
-            For::Chunk as u64,
-            suite as u64,
-            u64::from(manifest),
-            u64::from(push / 50),
-        ];
+        let deal = [For::Chunk as u64, suite as u64, u64::from(manifest), u64::from(push / 50)];
         if manifest == 0 || !hash(seed, &deal).is_multiple_of(6) {
             home
         } else {

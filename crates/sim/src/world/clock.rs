@@ -15,10 +15,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub fn starting_now(speed: f64) -> Self {
-        Self {
-            start: wall(),
-            speed,
-        }
+        Self { start: wall(), speed }
     }
 
     /// When the simulation started.
@@ -42,8 +39,6 @@ impl Clock {
 }
 
 fn wall() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -38,9 +38,7 @@ pub struct ActionTask {
 impl ActionTask {
     /// The name of the action.
     pub fn name(&self) -> &str {
-        self.payload["decision"]["action"]["cb_name"]
-            .as_str()
-            .unwrap_or("")
+        self.payload["decision"]["action"]["cb_name"].as_str().unwrap_or("")
     }
 
     /// What the user gave to it.

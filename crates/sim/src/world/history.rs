@@ -61,16 +61,9 @@ impl RepoHistory {
     /// A repository with these pushes.
     pub fn new(name: &str, path: &str, pushes: Vec<SimPush>) -> Self {
         let nodes = pushes.iter().enumerate().flat_map(|(i, push)| {
-            push.commits
-                .iter()
-                .map(move |commit| (commit.node.clone(), i as u32))
+            push.commits.iter().map(move |commit| (commit.node.clone(), i as u32))
         });
-        Self {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            nodes: nodes.collect(),
-            pushes,
-        }
+        Self { name: name.to_owned(), path: path.to_owned(), nodes: nodes.collect(), pushes }
     }
 
     /// The pushes with a commit whose node begins so, without doubles.
@@ -87,16 +80,12 @@ impl RepoHistory {
 
     /// The push with this number.
     pub fn by_id(&self, id: u64) -> Option<u32> {
-        self.pushes
-            .binary_search_by_key(&id, |push| push.id)
-            .ok()
-            .map(|i| i as u32)
+        self.pushes.binary_search_by_key(&id, |push| push.id).ok().map(|i| i as u32)
     }
 }
 
-const PEOPLE: [&str; 8] = [
-    "brook", "emil", "nika", "sfink", "kmills", "dmitri", "asuth", "jcristau",
-];
+const PEOPLE: [&str; 8] =
+    ["brook", "emil", "nika", "sfink", "kmills", "dmitri", "asuth", "jcristau"];
 
 /// Makes `count` pushes of autoland, the last of them about at `newest` (seconds), ten minutes
 /// apart on average. `backouts` says which pushes back out which.
@@ -116,11 +105,8 @@ pub(crate) fn autoland(
         let date = newest - i64::from(count - 1 - i) * 600 + jitter;
         let backs_out = backouts.get(&i).copied();
         let is_merge = backs_out.is_none() && i > 0 && i % 47 == 23;
-        let size = if backs_out.is_some() || is_merge {
-            1
-        } else {
-            between(seed, &draw(For::Size), 1, 4)
-        };
+        let size =
+            if backs_out.is_some() || is_merge { 1 } else { between(seed, &draw(For::Size), 1, 4) };
         let mut commits = Vec::new();
         for c in 0..size {
             let parts = [For::Commit as u64, u64::from(i), c as u64];
@@ -169,10 +155,8 @@ pub(crate) fn autoland(
 pub(crate) fn central(seed: u64, autoland: &RepoHistory) -> RepoHistory {
     let mut pushes = Vec::new();
     for (i, merged) in autoland.pushes.chunks_exact(25).enumerate() {
-        let mut commits: Vec<Commit> = merged
-            .iter()
-            .flat_map(|push| push.commits.iter().cloned())
-            .collect();
+        let mut commits: Vec<Commit> =
+            merged.iter().flat_map(|push| push.commits.iter().cloned()).collect();
         let last = &merged[24];
         commits.push(Commit {
             node: hex40(seed, &[For::Commit as u64, 2 << 40, i as u64]),

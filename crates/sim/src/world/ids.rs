@@ -74,11 +74,7 @@ impl TaskRef {
         let task = match (plain >> 8) as u16 & 0x1fff {
             DECISION => Self::Decision { push },
             ACTION => Self::Action { push, n },
-            job => Self::Job {
-                push,
-                job: usize::from(job),
-                n,
-            },
+            job => Self::Job { push, job: usize::from(job), n },
         };
         (task.id(seed) == id).then_some(task)
     }
@@ -99,16 +95,8 @@ mod tests {
         for task in [
             TaskRef::Decision { push: 0 },
             TaskRef::Action { push: 999, n: 3 },
-            TaskRef::Job {
-                push: 123_456,
-                job: 2007,
-                n: 0,
-            },
-            TaskRef::Job {
-                push: 5,
-                job: 0,
-                n: 200,
-            },
+            TaskRef::Job { push: 123_456, job: 2007, n: 0 },
+            TaskRef::Job { push: 5, job: 0, n: 200 },
         ] {
             let id = task.id(42);
             assert_eq!(TaskRef::read(42, id), Some(task));

@@ -4,10 +4,7 @@
 pub(crate) fn hash(seed: u64, parts: &[u64]) -> u64 {
     let mut state = mix(seed ^ 0x9e37_79b9_7f4a_7c15);
     for part in parts {
-        state = mix(state
-            ^ part
-                .wrapping_mul(0xbf58_476d_1ce4_e5b9)
-                .wrapping_add(0x632b_e59b));
+        state = mix(state ^ part.wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(0x632b_e59b));
     }
     state
 }

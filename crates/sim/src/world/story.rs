@@ -20,12 +20,7 @@ impl Story {
     pub fn new(catalog: &Catalog, pushes: u32) -> Option<Self> {
         let job = catalog.find("test-linux2404-64/opt-mochitest-plain-1")?;
         let build = catalog.jobs[job].build?;
-        (pushes >= 24).then(|| Self {
-            job,
-            build,
-            culprit: pushes - 7,
-            tip: pushes - 1,
-        })
+        (pushes >= 24).then(|| Self { job, build, culprit: pushes - 7, tip: pushes - 1 })
     }
 
     /// Whether the story says if the job is scheduled on a push: it is on the newest push and

@@ -160,10 +160,7 @@ impl World {
         match action.name() {
             "add-new-jobs" => {
                 let labels = input["tasks"].as_array()?;
-                labels
-                    .iter()
-                    .map(|label| Some((known(label)?, times)))
-                    .collect()
+                labels.iter().map(|label| Some((known(label)?, times))).collect()
             }
             "retrigger-multiple" => {
                 let requests = input["requests"].as_array()?;
@@ -251,10 +248,8 @@ impl World {
             payload["user"]["input"] = serde_json::json!({
                 "label": self.catalog.jobs[job].label, "times": times,
             });
-            payload["user"]["taskGroupId"] = TaskRef::Decision { push }
-                .id(self.seed())
-                .to_string()
-                .into();
+            payload["user"]["taskGroupId"] =
+                TaskRef::Decision { push }.id(self.seed()).to_string().into();
             let ends = action.ends();
             self.add_action(dynamic, push, &action.hook_id, payload, "backfill", ends);
         }
@@ -262,10 +257,7 @@ impl World {
 
     /// How a push's decision task ends; `None` where there is none.
     pub fn decision_outcome(&self, push: u32) -> Option<Outcome> {
-        let story = self
-            .story
-            .as_ref()
-            .and_then(|story| story.decision_failed(push));
+        let story = self.story.as_ref().and_then(|story| story.decision_failed(push));
         let draw = unit(self.seed(), &[For::Decision as u64, u64::from(push)]);
         match story {
             Some(true) => Some(Outcome::Failed),
@@ -282,18 +274,10 @@ impl World {
         if self.decision_outcome(push) != Some(Outcome::Completed) {
             return false;
         }
-        if let Some(says) = self
-            .story
-            .as_ref()
-            .and_then(|story| story.scheduled(job, push))
-        {
+        if let Some(says) = self.story.as_ref().and_then(|story| story.scheduled(job, push)) {
             return says;
         }
-        if self
-            .story
-            .as_ref()
-            .is_some_and(|s| s.build == job && s.covers(push))
-        {
+        if self.story.as_ref().is_some_and(|s| s.build == job && s.covers(push)) {
             return true;
         }
         let kind = self.catalog.jobs[job].kind;
@@ -315,15 +299,10 @@ impl World {
     pub fn outcomes(&self, push: u32, job: usize, n: u8) -> Vec<Outcome> {
         let seed = self.seed();
         let draw = |what: For, run: u64| {
-            unit(
-                seed,
-                &[what as u64, u64::from(push), job as u64, u64::from(n), run],
-            )
+            unit(seed, &[what as u64, u64::from(push), job as u64, u64::from(n), run])
         };
-        let in_story = self
-            .story
-            .as_ref()
-            .is_some_and(|s| (s.job == job || s.build == job) && s.covers(push));
+        let in_story =
+            self.story.as_ref().is_some_and(|s| (s.job == job || s.build == job) && s.covers(push));
         let mut outcomes = Vec::new();
         if !in_story && n == 0 && self.catalog.jobs[job].kind == JobKind::Test {
             if draw(For::Cancelled, 0) < 0.006 {
@@ -411,11 +390,7 @@ impl World {
         for job in 0..self.catalog.jobs.len() {
             tasks.extend(self.tasks_of_job(push, job, dynamic));
         }
-        tasks.extend(
-            dynamic
-                .actions_of(push)
-                .map(|(n, _)| TaskRef::Action { push, n }),
-        );
+        tasks.extend(dynamic.actions_of(push).map(|(n, _)| TaskRef::Action { push, n }));
         tasks
     }
 
@@ -428,27 +403,13 @@ impl World {
             TaskRef::Decision { push } => {
                 let created = self.autoland.pushes[push as usize].date * SECOND + 5 * SECOND;
                 let outcome = self.decision_outcome(push)?;
-                Some(one_run(
-                    created,
-                    created + 15 * SECOND,
-                    created + 150 * SECOND,
-                    outcome,
-                ))
+                Some(one_run(created, created + 15 * SECOND, created + 150 * SECOND, outcome))
             }
             TaskRef::Action { push, n } => {
                 let (_, action) = dynamic.actions_of(push).nth(usize::from(n))?;
-                let outcome = if action.sound {
-                    Outcome::Completed
-                } else {
-                    Outcome::Failed
-                };
+                let outcome = if action.sound { Outcome::Completed } else { Outcome::Failed };
                 let created = action.created;
-                Some(one_run(
-                    created,
-                    created + 10 * SECOND,
-                    action.ends(),
-                    outcome,
-                ))
+                Some(one_run(created, created + 10 * SECOND, action.ends(), outcome))
             }
             TaskRef::Job { push, job, n } => self.life_of_job(push, job, n, dynamic),
         }
@@ -461,13 +422,7 @@ impl World {
                 self.life(TaskRef::Decision { push }, dynamic)?.end()?.0 + 5 * SECOND
             }
             0 => return None,
-            n => {
-                dynamic
-                    .tasks
-                    .get(&(push, job))?
-                    .get(usize::from(n) - 1)?
-                    .created
-            }
+            n => dynamic.tasks.get(&(push, job))?.get(usize::from(n) - 1)?.created,
         };
         let deadline = created + 4 * DAY;
         let ready = match entry.build {
@@ -481,11 +436,7 @@ impl World {
             }
         };
         let Some(mut at) = ready else {
-            return Some(Life {
-                created,
-                runs: Vec::new(),
-                deadline,
-            });
+            return Some(Life { created, runs: Vec::new(), deadline });
         };
         let draw = [push as u64, job as u64, n as u64];
         let parts = |what: For| [what as u64, draw[0], draw[1], draw[2]];
@@ -500,19 +451,10 @@ impl World {
                 outcome if outcome.is_retried() => (Some(at + wait), at + wait + takes / 3),
                 _ => (Some(at + wait), at + wait + takes),
             };
-            runs.push(RunLife {
-                scheduled: at,
-                started,
-                resolved,
-                outcome,
-            });
+            runs.push(RunLife { scheduled: at, started, resolved, outcome });
             at = resolved;
         }
-        Some(Life {
-            created,
-            runs,
-            deadline,
-        })
+        Some(Life { created, runs, deadline })
     }
 
     /// Everything that was planted, with the outcomes of all that was scheduled.
@@ -523,11 +465,7 @@ impl World {
             let scheduled = (0..self.catalog.jobs.len())
                 .filter(|job| self.scheduled(index, *job))
                 .map(|job| {
-                    let words = self
-                        .outcomes(index, job, 0)
-                        .iter()
-                        .map(|o| o.word())
-                        .collect();
+                    let words = self.outcomes(index, job, 0).iter().map(|o| o.word()).collect();
                     (self.catalog.jobs[job].label.clone(), words)
                 })
                 .collect();
@@ -536,12 +474,8 @@ impl World {
                 id: push.id,
                 treeherder_id: push.treeherder_id,
                 revision: push.node().to_owned(),
-                decision: self
-                    .decision_outcome(index)
-                    .map_or("missing", Outcome::word),
-                decision_task: TaskRef::Decision { push: index }
-                    .id(self.seed())
-                    .to_string(),
+                decision: self.decision_outcome(index).map_or("missing", Outcome::word),
+                decision_task: TaskRef::Decision { push: index }.id(self.seed()).to_string(),
                 scheduled,
             }
         });
@@ -567,17 +501,8 @@ impl World {
 }
 
 fn one_run(created: i64, started: i64, resolved: i64, outcome: Outcome) -> Life {
-    let run = RunLife {
-        scheduled: created,
-        started: Some(started),
-        resolved,
-        outcome,
-    };
-    Life {
-        created,
-        runs: vec![run],
-        deadline: created + DAY,
-    }
+    let run = RunLife { scheduled: created, started: Some(started), resolved, outcome };
+    Life { created, runs: vec![run], deadline: created + DAY }
 }
 
 /// Plants regressions that are backed out, broken builds that are too, intermittents that stay,
@@ -602,21 +527,10 @@ fn plant(config: &WorldConfig, catalog: &Catalog, story: Option<&Story>) -> Vec<
             let manifest = 1 + hash(seed, &parts(3)) as u32 % (catalog.manifests() - 1);
             let option = [None, Some("debug"), Some("opt")][hash(seed, &parts(4)) as usize % 3];
             let kind = regression(suite, manifest, option);
-            planted.push(Planted {
-                kind,
-                first,
-                fixed: Some(fixed),
-            });
+            planted.push(Planted { kind, first, fixed: Some(fixed) });
             let place = hash(seed, &parts(5)) as usize % 5;
-            let kind = PlantedKind::BrokenBuild {
-                job: catalog.jobs[place].label.clone(),
-                place,
-            };
-            planted.push(Planted {
-                kind,
-                first: fixed + 1,
-                fixed: Some(fixed + 2),
-            });
+            let kind = PlantedKind::BrokenBuild { job: catalog.jobs[place].label.clone(), place };
+            planted.push(Planted { kind, first: fixed + 1, fixed: Some(fixed + 2) });
         }
     }
     for i in 0..catalog.manifests().div_ceil(3) {
@@ -642,11 +556,7 @@ fn plant(config: &WorldConfig, catalog: &Catalog, story: Option<&Story>) -> Vec<
     }
     if let Some(story) = story {
         let kind = regression(0, 0, Some("opt"));
-        planted.push(Planted {
-            kind,
-            first: story.culprit,
-            fixed: None,
-        });
+        planted.push(Planted { kind, first: story.culprit, fixed: None });
     }
     planted
 }
@@ -658,11 +568,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_world_and_another_another() {
         let truth = |seed| {
-            let config = WorldConfig {
-                seed,
-                pushes: 40,
-                ..WorldConfig::default()
-            };
+            let config = WorldConfig { seed, pushes: 40, ..WorldConfig::default() };
             serde_json::to_string(&World::new(config).truth()).unwrap()
         };
         assert_eq!(truth(7), truth(7));
@@ -672,21 +578,13 @@ mod tests {
     #[test]
     fn the_story_holds_on_any_seed() {
         for seed in 0..50 {
-            let world = World::new(WorldConfig {
-                seed,
-                pushes: 30,
-                ..WorldConfig::default()
-            });
+            let world = World::new(WorldConfig { seed, pushes: 30, ..WorldConfig::default() });
             let story = world.story.clone().unwrap();
             let outcome = |push| *world.outcomes(push, story.job, 1).last().unwrap();
             assert_eq!(outcome(story.tip), Outcome::Failed, "seed {seed}");
             assert_eq!(outcome(story.culprit), Outcome::Failed, "seed {seed}");
             for push in story.tip - 11..story.culprit {
-                assert_eq!(
-                    outcome(push),
-                    Outcome::Completed,
-                    "seed {seed}, push {push}"
-                );
+                assert_eq!(outcome(push), Outcome::Completed, "seed {seed}, push {push}");
             }
             assert!(world.scheduled(story.tip, story.job));
             assert!(!world.scheduled(story.culprit, story.job));
@@ -695,10 +593,7 @@ mod tests {
 
     #[test]
     fn an_action_creates_its_tasks_and_the_build_that_is_missing() {
-        let world = World::new(WorldConfig {
-            speed: 1e6,
-            ..WorldConfig::default()
-        });
+        let world = World::new(WorldConfig { speed: 1e6, ..WorldConfig::default() });
         let dynamic = world.dynamic();
         let (push, job) = (0..world.config.pushes)
             .flat_map(|push| (0..world.catalog.jobs.len()).map(move |job| (push, job)))

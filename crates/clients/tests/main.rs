@@ -1,0 +1,10 @@
+//! The clients against recorded answers of real servers, one test a status and a trap.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod actions;
+mod every_answer;
+mod http;
+mod pushlog;
+mod queue;
+mod serving;
+mod treeherder;
