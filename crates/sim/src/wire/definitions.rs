@@ -178,15 +178,32 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
                 env.insert("MOZHARNESS_TEST_PATHS".into(), json!(paths));
                 tags["test-type"] = json!(SUITES[suite].family);
                 tags["test-suite"] = json!(SUITES[suite].name);
+                tags["tests_grouped"] = json!("1");
+                let mut shown = treeherder(
+                    &entry.symbols.0,
+                    entry.symbols.1,
+                    entry.platform,
+                    Some(entry.option),
+                    "test",
+                );
+                shown["groupName"] = json!(SUITES[suite].name);
                 extra = json!({
                     "suite": SUITES[suite].name,
                     "chunks": {"current": chunk, "total": world.catalog.chunks},
                     "parent": group(world, task),
                     "treeherder-platform": format!("{}/{}", entry.platform, entry.option),
-                    "treeherder": treeherder(&entry.symbols.0, entry.symbols.1, entry.platform, Some(entry.option), "test"),
+                    "treeherder": shown,
+                    "index": {"rank": push.date},
+                    "test-setting": {
+                        "_hash": &node[..12],
+                        "build": {"type": entry.option},
+                        "runtime": {},
+                        "platform": {"arch": "64", "os": {"name": "linux", "version": "2404"}},
+                    },
                 });
             } else {
                 extra = json!({
+                    "index": {"rank": push.date},
                     "parent": group(world, task),
                     "treeherder-platform": format!("{}/{}", entry.platform, entry.option),
                     "treeherder": treeherder(&entry.symbols.0, entry.symbols.1, entry.platform, Some(entry.option), "build"),

@@ -18,7 +18,9 @@ pub(crate) fn hg(world: &World, request: &Request<'_>) -> Reply {
         return match command {
             "json-pushes" => with_etag(repo, request, pushes(repo, request, argument)),
             "json-rev" => hg_revision::rev(repo, argument.unwrap_or("tip")),
-            "json-automationrelevance" => hg_revision::relevance(repo, argument),
+            "json-automationrelevance" => {
+                hg_revision::relevance(repo, argument, request.get("backouts") == Some("1"))
+            }
             "json-log" => hg_revision::log(repo, request.get("rev")),
             "json-isancestor" => hg_revision::is_ancestor(repo, request),
             "json-repoinfo" => Reply::json(200, &json!({"group_owner": "root"})),

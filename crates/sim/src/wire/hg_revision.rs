@@ -31,7 +31,7 @@ pub(super) fn rev(repo: &RepoHistory, rev: &str) -> Reply {
     let files: Vec<Value> =
         commit.files.iter().map(|file| json!({"file": file, "status": "modified"})).collect();
     let root = commit.parents.iter().all(|parent| parent.starts_with("0000000000"));
-    let mut answer = json!({
+    let answer = json!({
         "node": commit.node,
         "date": [push.date as f64, 0],
         "desc": commit.message,
@@ -43,20 +43,19 @@ pub(super) fn rev(repo: &RepoHistory, rev: &str) -> Reply {
         "parents": if root { &[][..] } else { &commit.parents[..] },
         "children": [],
         "files": files,
+        "diff": [],
         "phase": "public",
         "pushid": push.id,
         "pushdate": [push.date, 0],
         "pushuser": push.user,
         "landingsystem": null,
+        "git_commit": commit.git,
     });
-    if let Some(git) = &commit.git {
-        answer["git_commit"] = json!(git);
-    }
     Reply::json(200, &answer)
 }
 
-/// `json-automationrelevance/<rev>`
-pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>) -> Reply {
+/// `json-automationrelevance/<rev>`, with `?backouts=1` naming what backed a changeset out.
+pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>, backouts: bool) -> Reply {
     let Some(rev) = rev else {
         return Reply::json(200, &json!({"error": "missing parameter 'node'"}));
     };
@@ -78,7 +77,6 @@ pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>) -> Reply {
             "files": commit.files,
             "node": commit.node,
             "parents": commit.parents,
-            "perfherderurl": format!("https://treeherder.example.com/perf.html#/compare?newProject={}&newRevision={}", repo.name, push.node()),
             "phase": "public",
             "pushdate": [push.date, 0],
             "pushhead": push.node(),
@@ -91,6 +89,14 @@ pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>) -> Reply {
         });
         if let Some(git) = &commit.git {
             entry["git_commit"] = json!(git);
+            entry["git_repo_url"] = json!("https://git.example.com/firefox");
+            entry["landingsystem"] = json!("lando");
+            entry["extra"]["git_commit"] = json!(git);
+            entry["extra"]["moz-landing-system"] = json!("lando");
+        }
+        let revert = backed_out_by(repo, push);
+        if backouts && !revert.is_empty() {
+            entry["backedoutby"] = json!(revert);
         }
         changesets.push(entry);
         if commit.node == until.node {
@@ -116,7 +122,6 @@ pub(super) fn log(repo: &RepoHistory, rev: Option<&str>) -> Reply {
             "parents": commit.parents,
             "pushid": push.id,
             "pushdate": [push.date, 0],
-            "pushuser": push.user,
         })
     };
     let entries: Vec<Value> = match rev {

@@ -128,13 +128,14 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
     };
     let dynamic = call.world.dynamic();
     let now = call.world.clock.now();
-    let tasks: Vec<(TaskRef, Life)> = call
+    let mut tasks: Vec<(TaskRef, Life)> = call
         .world
         .tasks_of_push(push, &dynamic)
         .into_iter()
         .filter_map(|task| call.world.life(task, &dynamic).map(|life| (task, life)))
         .filter(|(_, life)| life.created <= now)
         .collect();
+    tasks.sort_by_cached_key(|(task, _)| task.id(call.world.seed()).to_string());
     let Ok((shown, token)) = page(call.request, &tasks) else {
         let message = "Invalid continuation token";
         let params = json!({"taskGroupId": id});

@@ -69,7 +69,6 @@ fn repositories(world: &World, request: &Request<'_>) -> Reply {
             "name": repo.name,
             "dvcs_type": "hg",
             "url": format!("{}/{}", request.urls.hg, repo.path),
-            "branch": null,
             "codebase": "gecko",
             "description": "",
             "active_status": "active",
@@ -77,6 +76,7 @@ fn repositories(world: &World, request: &Request<'_>) -> Reply {
             "performance_alerts_enabled": false,
             "expire_performance_data": false,
             "is_try_repo": false,
+            "accepts_pull_requests": false,
             "tc_root_url": request.urls.taskcluster,
         }]),
     )

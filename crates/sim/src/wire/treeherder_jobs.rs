@@ -372,7 +372,6 @@ fn full_row(row: &Row) -> Value {
         "who": "simulated@mozilla.example",
         "task_id": row.task,
         "retry_id": row.run,
-        "duration": row.minutes,
         "platform_option": row.option,
     })
 }

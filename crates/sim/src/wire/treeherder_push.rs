@@ -124,6 +124,8 @@ fn by_id(world: &World, id: &str) -> Option<u32> {
 /// `project/<repo>/push/<id>/`
 pub(super) fn one(world: &World, id: &str) -> Reply {
     match by_id(world, id) {
+        // `health/` and whatever else it does not know is read as an id, and breaks it.
+        _ if id.parse::<u64>().is_err() => server_error(),
         Some(push) => Reply::json(200, &entry(&world.autoland.pushes[push as usize])),
         None => Reply::json(404, &json!(format!("No push with id: {id}"))),
     }

@@ -125,7 +125,10 @@ pub(crate) fn autoland(
             if is_merge {
                 parents.push(hex40(seed, &[For::Commit as u64, 1 << 40, u64::from(i)]));
             }
-            let git = unit(seed, &[For::Git as u64, u64::from(i), c as u64]) < 0.9;
+            // Merges and backouts are made in Mercurial and have no name in Git; nor has, now and
+            // then, a change whose mirroring lags.
+            let mirrored = unit(seed, &[For::Git as u64, u64::from(i), c as u64]) < 0.9;
+            let git = mirrored && !is_merge && backs_out.is_none();
             commits.push(Commit {
                 git: git.then(|| hex40(seed, &[For::Git as u64, 1, u64::from(i), c as u64])),
                 author: format!("{user} <{user}@mozilla.example>"),
