@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::app::Interrupt;
 use crate::context::Context;
+use crate::failure;
 use crate::show::{Out, show_left_out, show_outcome, show_plan_summary, show_result};
 
 /// How an act is carried out.
@@ -151,6 +152,11 @@ pub(crate) async fn carry_out(
     }
     interrupt.acting.store(false, Ordering::Relaxed);
     acted.status = status(&acted);
+    if acted.status == 4 {
+        failure::say(
+            "error: not everything was asked for: it is not allowed with these credentials; ask for the scope that is missing, or sign in as somebody who has it",
+        );
+    }
     if interrupt.stop.load(Ordering::Relaxed) {
         acted.status = 130;
     }

@@ -49,9 +49,9 @@ pub(crate) struct Global {
     /// End with status 1 where the answer is bad
     #[arg(long, global = true)]
     pub(crate) exit_status: bool,
-    /// Say more on stderr
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
+    /// Say each request on stderr
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,

@@ -43,6 +43,7 @@ impl Context {
             budgets: config.guards.budgets(),
             place: Place::usual()?,
             user_agent: USER_AGENT.to_owned(),
+            on_request: global.verbose.then_some(failure::say as fn(&str)),
         })?;
         Ok(Self {
             ci: open,
@@ -74,6 +75,7 @@ impl Context {
             budgets: config.guards.budgets(),
             place: Place::at(folder.path()),
             user_agent: USER_AGENT.to_owned(),
+            on_request: global.verbose.then_some(failure::say as fn(&str)),
         })?;
         Ok(Self {
             ci: open,

@@ -68,6 +68,8 @@ pub struct Opening<'a> {
     pub place: Place,
     /// Who asks.
     pub user_agent: String,
+    /// Who is told of each request.
+    pub on_request: Option<fn(&str)>,
 }
 
 impl Ci {
@@ -78,8 +80,9 @@ impl Ci {
     pub fn open(opening: Opening<'_>) -> Result<Self, Error> {
         let config = opening.config;
         let (repo, own) = config.repo(opening.repo)?;
-        let http = Http::new(HttpSettings::new(opening.user_agent))
-            .map_err(Error::service("cannot set up HTTP"))?;
+        let mut settings = HttpSettings::new(opening.user_agent);
+        settings.on_request = opening.on_request;
+        let http = Http::new(settings).map_err(Error::service("cannot set up HTTP"))?;
         let pushlog = |name: &str| -> Result<Option<Pushlog>, Error> {
             let Some(repo) = config.repos.get(name) else {
                 return Ok(None);

@@ -10,4 +10,4 @@ mod wire;
 pub mod world;
 
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
-pub use world::{Truth, World, WorldConfig};
+pub use world::{Tree, Truth, World, WorldConfig};

@@ -138,15 +138,17 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    if !shared.latency.is_zero() {
-        tokio::time::sleep(shared.latency).await;
-    }
+    let latency = shared.latency;
     let head_only = method == Method::HEAD;
     // Making a large answer is work; it must not hold up the other connections.
     let reply =
         tokio::task::spawn_blocking(move || respond(&shared, &method, &uri, &headers, &body));
     let reply =
         reply.await.unwrap_or_else(|_| Reply::new(500, "text/plain", "the simulator broke"));
+    // The way back takes its time: what was asked for has happened when its answer is lost.
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let mut response = Response::builder().status(reply.status);
     if !reply.content_type.is_empty() {
         response = response.header(header::CONTENT_TYPE, reply.content_type);
@@ -174,6 +176,7 @@ fn respond(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         user_agent: text(header::USER_AGENT).unwrap_or(""),
         accept: text(header::ACCEPT).unwrap_or(""),
         authorization: text(header::AUTHORIZATION),
+        host: text(header::HOST).unwrap_or(""),
         body,
         urls: &shared.urls,
         rows: &shared.rows,

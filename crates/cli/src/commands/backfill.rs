@@ -15,7 +15,7 @@ use crate::act::{ActArgs, Acted, add_outcomes, carry_out, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::range_args::{ReachArgs, named_repo};
-use crate::show::{Out, judgement, top};
+use crate::show::{Out, judgement, plural, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci backfill`.
@@ -187,7 +187,8 @@ fn show_end(out: &mut Out, answer: &Backfill, facts: &[PushFacts], at_start: boo
         }
         WalkEnd::LastGood { .. } => {}
         WalkEnd::BadForLonger => out.line(&format!(
-            "bad for longer than the range: no good push among {pushes}{begin}{anyway}"
+            "bad for longer than the range: no good one among {}{begin}{anyway}",
+            plural(pushes, "push")
         )),
         WalkEnd::NeverRan => {
             out.line(&format!(
@@ -195,7 +196,8 @@ fn show_end(out: &mut Out, answer: &Backfill, facts: &[PushFacts], at_start: boo
             ));
         }
         WalkEnd::NoEvidence => out.line(&format!(
-            "no run on the {pushes} pushes of the range says good or bad{begin}{anyway}"
+            "no run of the range ({}) says good or bad{begin}{anyway}",
+            plural(pushes, "push")
         )),
     }
 }

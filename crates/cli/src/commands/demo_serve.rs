@@ -70,6 +70,7 @@ pub(crate) async fn run(args: Args) -> Done {
             speed: args.speed,
             newest_minutes_ago: args.newest_minutes_ago,
             treeherder_lag: args.treeherder_lag,
+            ..WorldConfig::default()
         },
         port: args.port,
         latency: Duration::from_millis(args.latency_ms),

@@ -29,6 +29,8 @@ pub struct HttpSettings {
     pub per_host: usize,
     /// How often a request that only reads is sent again after a passing failure.
     pub retries: usize,
+    /// Who is told of each request: method, URL, status and time.
+    pub on_request: Option<fn(&str)>,
 }
 
 impl HttpSettings {
@@ -41,6 +43,7 @@ impl HttpSettings {
             // The Mercurial server's rule is ten at most.
             per_host: 8,
             retries: 2,
+            on_request: None,
         }
     }
 }
@@ -188,6 +191,10 @@ impl Http {
                 }
             };
             self.note_clock(&response);
+            if let Some(tell) = self.settings.on_request {
+                let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
+                tell(&format!("{method} {} {status} {took} ms", without_secrets(&url)));
+            }
             if response.status().is_redirection() {
                 self.meter.request(started, 0);
                 url = redirect(&response).map_err(|p| (failure(method, &url, p), None))?;
@@ -246,17 +253,21 @@ impl Http {
 
 fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
     let method = if *method == Method::POST { "POST" } else { "GET" };
-    let mut url = url.clone();
-    // Whatever somebody wrote into a URL, a password does not reach an error.
-    if url.password().is_some() || !url.username().is_empty() {
-        let _ = url.set_password(None);
-        let _ = url.set_username("");
-    }
-    let mut url = url.to_string();
+    let mut url = without_secrets(url).to_string();
     if url.len() > 300 {
         url = format!("{}…", url.chars().take(300).collect::<String>());
     }
     HttpError { problem, method, url }
+}
+
+/// Whatever somebody wrote into a URL, a password does not reach an error or a log.
+fn without_secrets(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.password().is_some() || !url.username().is_empty() {
+        let _ = url.set_password(None);
+        let _ = url.set_username("");
+    }
+    url
 }
 
 fn parse<T: DeserializeOwned>(

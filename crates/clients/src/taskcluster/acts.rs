@@ -241,7 +241,9 @@ pub fn satisfies(scopes: &[String], needed: &str) -> bool {
 fn parts(error: &anyhow::Error) -> (Option<&reqwest::Error>, String) {
     let http = error.chain().find_map(|cause| cause.downcast_ref::<reqwest::Error>());
     let words = error.to_string();
+    // What follows repeats the scopes, the method and the time.
     let words = words.split("\n---\n").next().unwrap_or(&words);
+    let words = words.split("\n\nThis request requires").next().unwrap_or(words).replace("```", "");
     let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
     (http, words.chars().take(600).collect())
 }

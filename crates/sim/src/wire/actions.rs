@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::definitions::{HOOK_GROUP, HOOK_ID};
-use crate::world::{SimPush, TaskRef, World};
+use crate::world::{SimPush, TaskRef, Tree, World};
 
 /// The file with the actions that a push's jobs can be asked for through.
 pub(super) fn actions(world: &World, push: u32) -> Value {
@@ -24,7 +24,13 @@ pub(super) fn actions(world: &World, push: u32) -> Value {
         json!({"requests": {"type": "array", "items": object(json!({"tasks": labels, "times": times(100)}), &["tasks"])}}),
         &[],
     );
-    let jobs = object(json!({"tasks": labels, "times": times(100)}), &["tasks"]);
+    let jobs = match world.config.tree {
+        Tree::WantsReason => object(
+            json!({"tasks": labels, "times": times(100), "reason": {"type": "string"}}),
+            &["tasks", "reason"],
+        ),
+        _ => object(json!({"tasks": labels, "times": times(100)}), &["tasks"]),
+    };
     let backfill = object(
         json!({
             "depth": {"type": "integer", "default": 19, "minimum": 1, "maximum": 25},
@@ -62,6 +68,9 @@ pub(super) fn actions(world: &World, push: u32) -> Value {
     ];
     let actions: Vec<Value> = list
         .into_iter()
+        .filter(|(name, ..)| {
+            *name != "add-new-jobs" || world.config.tree != Tree::WithoutAddNewJobs
+        })
         .map(|(name, title, symbol, context, schema)| {
             let mut action = json!({
                 "name": name,

@@ -38,7 +38,7 @@ pub(super) fn caller(request: &Request<'_>) -> Result<Caller, String> {
         .ok_or_else(|| format!("Unauthorized: no such client {id}"))?;
     let key = Key::new(token, SHA256).map_err(|e| e.to_string())?;
     check_time(&header)?;
-    let url = url::Url::parse(&request.urls.taskcluster).map_err(|e| e.to_string())?;
+    let url = url::Url::parse(&format!("http://{}", request.host)).map_err(|e| e.to_string())?;
     let hash = (!request.body.is_empty())
         .then(|| PayloadHasher::hash("application/json", SHA256, request.body))
         .transpose()

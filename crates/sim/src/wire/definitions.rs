@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::reply::iso;
 use crate::world::{
     ActionTask, Catalog, Dynamic, JobKind, Life, Outcome, SUITES, SimPush, TaskRef, TaskState,
-    World,
+    Tree, World,
 };
 
 pub(super) const DAY: i64 = 86_400_000;
@@ -115,7 +115,9 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             name = "Gecko Decision Task".to_owned();
             description = "The task that creates all of the other tasks in the task graph".into();
             command = json!(["./mach", "taskgraph", "decision"]);
-            scopes.push("assume:repo:hg.mozilla.org/integration/autoland:branch:default");
+            if world.config.tree != Tree::WithoutScopes {
+                scopes.push("assume:repo:hg.mozilla.org/integration/autoland:branch:default");
+            }
             let index = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.decision");
             routes.push(index);
             routes.push(format!("index.gecko.v2.autoland.pushlog-id.{}.decision", push.id));

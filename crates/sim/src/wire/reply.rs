@@ -16,6 +16,8 @@ pub(crate) struct Request<'a> {
     pub(crate) user_agent: &'a str,
     pub(crate) accept: &'a str,
     pub(crate) authorization: Option<&'a str>,
+    /// Host and port as the client named them, which it signs.
+    pub(crate) host: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) urls: &'a Urls,
     pub(crate) rows: &'a RowCache,

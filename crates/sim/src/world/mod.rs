@@ -6,8 +6,10 @@ mod dynamic;
 mod history;
 mod ids;
 mod life;
+mod planting;
 mod random;
 mod story;
+mod telling;
 mod truth;
 
 pub use catalog::{Catalog, Job, JobKind, SUITES, Suite};
@@ -18,6 +20,9 @@ pub use ids::TaskRef;
 pub use life::{Life, Outcome, RunLife, TaskState};
 pub use story::Story;
 pub use truth::{Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
-pub use world_impl::{World, WorldConfig};
+pub use world_impl::{Tree, World, WorldConfig};
 
 mod world_impl;
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mozci_core::ids::TaskId;
 use serde_json::Value;
 
-use super::catalog::{Catalog, JobKind, SUITES};
+use super::catalog::{Catalog, JobKind};
 use super::clock::Clock;
 use super::dynamic::{ActionTask, Dynamic};
 use super::history::{RepoHistory, autoland, central};
 use super::ids::TaskRef;
 use super::life::{Life, Outcome, RunLife};
-use super::random::{For, between, hash, unit};
+use super::planting::plant;
+use super::random::{For, between, unit};
 use super::story::Story;
-use super::truth::{Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
+use super::truth::{Planted, PlantedKind};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -37,6 +38,22 @@ pub struct WorldConfig {
     pub newest_minutes_ago: u32,
     /// How far Treeherder is behind, as a factor on its usual half minute to three minutes.
     pub treeherder_lag: f64,
+    /// How the pushes' trees differ from the usual.
+    pub tree: Tree,
+}
+
+/// The trees whose decision tasks offer the actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tree {
+    /// As of today.
+    #[default]
+    Usual,
+    /// One that does not offer to add jobs.
+    WithoutAddNewJobs,
+    /// One whose action to add jobs wants to be told why.
+    WantsReason,
+    /// One whose decision tasks may not use the hook that their actions name.
+    WithoutScopes,
 }
 
 impl Default for WorldConfig {
@@ -49,6 +66,7 @@ impl Default for WorldConfig {
             speed: 600.0,
             newest_minutes_ago: 100,
             treeherder_lag: 1.0,
+            tree: Tree::Usual,
         }
     }
 }
@@ -456,166 +474,9 @@ impl World {
         }
         Some(Life { created, runs, deadline })
     }
-
-    /// Everything that was planted, with the outcomes of all that was scheduled.
-    pub fn truth(&self) -> Truth {
-        let revision = |push: u32| self.autoland.pushes[push as usize].node().to_owned();
-        let pushes = self.autoland.pushes.iter().enumerate().map(|(i, push)| {
-            let index = i as u32;
-            let scheduled = (0..self.catalog.jobs.len())
-                .filter(|job| self.scheduled(index, *job))
-                .map(|job| {
-                    let words = self.outcomes(index, job, 0).iter().map(|o| o.word()).collect();
-                    (self.catalog.jobs[job].label.clone(), words)
-                })
-                .collect();
-            TruthPush {
-                index,
-                id: push.id,
-                treeherder_id: push.treeherder_id,
-                revision: push.node().to_owned(),
-                decision: self.decision_outcome(index).map_or("missing", Outcome::word),
-                decision_task: TaskRef::Decision { push: index }.id(self.seed()).to_string(),
-                scheduled,
-            }
-        });
-        let planted = self.planted.iter().map(|planted| TruthPlanted {
-            culprit: revision(planted.first),
-            fixed_by: planted.fixed.map(revision),
-            planted: planted.clone(),
-        });
-        let story = self.story.as_ref().map(|story| TruthStory {
-            job: self.catalog.jobs[story.job].label.clone(),
-            culprit: revision(story.culprit),
-            bad: revision(story.tip),
-            last_good_run: revision(story.tip - 11),
-        });
-        Truth {
-            seed: self.seed(),
-            repo: self.autoland.name.clone(),
-            pushes: pushes.collect(),
-            planted: planted.collect(),
-            story,
-        }
-    }
 }
 
 fn one_run(created: i64, started: i64, resolved: i64, outcome: Outcome) -> Life {
     let run = RunLife { scheduled: created, started: Some(started), resolved, outcome };
     Life { created, runs: vec![run], deadline: created + DAY }
-}
-
-/// Plants regressions that are backed out, broken builds that are too, intermittents that stay,
-/// and the story's regression.
-fn plant(config: &WorldConfig, catalog: &Catalog, story: Option<&Story>) -> Vec<Planted> {
-    let seed = config.seed;
-    let mut planted = Vec::new();
-    let last = story.map_or(config.pushes, |story| story.tip - 11);
-    let regression = |suite: usize, manifest: u32, option| PlantedKind::Regression {
-        suite: SUITES[suite].name,
-        manifest: Catalog::manifest_name(suite, manifest),
-        place: (suite, manifest),
-        option,
-    };
-    for block in 0..config.pushes / 20 {
-        let parts = |what: u64| [For::Plant as u64, u64::from(block), what];
-        let first = block * 20 + between(seed, &parts(0), 2, 9) as u32;
-        let fixed = first + between(seed, &parts(1), 3, 7) as u32;
-        if fixed + 3 < last {
-            let suite = hash(seed, &parts(2)) as usize % SUITES.len();
-            // The story's own manifest is left alone.
-            let manifest = 1 + hash(seed, &parts(3)) as u32 % (catalog.manifests() - 1);
-            let option = [None, Some("debug"), Some("opt")][hash(seed, &parts(4)) as usize % 3];
-            let kind = regression(suite, manifest, option);
-            planted.push(Planted { kind, first, fixed: Some(fixed) });
-            let place = hash(seed, &parts(5)) as usize % 5;
-            let kind = PlantedKind::BrokenBuild { job: catalog.jobs[place].label.clone(), place };
-            planted.push(Planted { kind, first: fixed + 1, fixed: Some(fixed + 2) });
-        }
-    }
-    for i in 0..catalog.manifests().div_ceil(3) {
-        let parts = |what: u64| [For::Plant as u64, 1 << 32, u64::from(i), what];
-        let suite = hash(seed, &parts(0)) as usize % SUITES.len();
-        let manifest = 1 + hash(seed, &parts(1)) as u32 % (catalog.manifests() - 1);
-        let rate = [0.01, 0.03, 0.08, 0.15, 0.3][hash(seed, &parts(2)) as usize % 5];
-        let first = hash(seed, &parts(3)) as u32 % config.pushes.max(1);
-        // An intermittent in the story's own job would blur it.
-        if story.is_some() && suite == 0 && manifest.is_multiple_of(catalog.chunks) {
-            continue;
-        }
-        planted.push(Planted {
-            kind: PlantedKind::Intermittent {
-                suite: SUITES[suite].name,
-                manifest: Catalog::manifest_name(suite, manifest),
-                place: (suite, manifest),
-                rate,
-            },
-            first,
-            fixed: None,
-        });
-    }
-    if let Some(story) = story {
-        let kind = regression(0, 0, Some("opt"));
-        planted.push(Planted { kind, first: story.culprit, fixed: None });
-    }
-    planted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_seed_gives_the_same_world_and_another_another() {
-        let truth = |seed| {
-            let config = WorldConfig { seed, pushes: 40, ..WorldConfig::default() };
-            serde_json::to_string(&World::new(config).truth()).unwrap()
-        };
-        assert_eq!(truth(7), truth(7));
-        assert_ne!(truth(7), truth(8));
-    }
-
-    #[test]
-    fn the_story_holds_on_any_seed() {
-        for seed in 0..50 {
-            let world = World::new(WorldConfig { seed, pushes: 30, ..WorldConfig::default() });
-            let story = world.story.clone().unwrap();
-            let outcome = |push| *world.outcomes(push, story.job, 1).last().unwrap();
-            assert_eq!(outcome(story.tip), Outcome::Failed, "seed {seed}");
-            assert_eq!(outcome(story.culprit), Outcome::Failed, "seed {seed}");
-            for push in story.tip - 11..story.culprit {
-                assert_eq!(outcome(push), Outcome::Completed, "seed {seed}, push {push}");
-            }
-            assert!(world.scheduled(story.tip, story.job));
-            assert!(!world.scheduled(story.culprit, story.job));
-        }
-    }
-
-    #[test]
-    fn an_action_creates_its_tasks_and_the_build_that_is_missing() {
-        let world = World::new(WorldConfig { speed: 1e6, ..WorldConfig::default() });
-        let dynamic = world.dynamic();
-        let (push, job) = (0..world.config.pushes)
-            .flat_map(|push| (0..world.catalog.jobs.len()).map(move |job| (push, job)))
-            .find(|(push, job)| {
-                let build = world.catalog.jobs[*job].build;
-                world.decision_outcome(*push) == Some(Outcome::Completed)
-                    && build.is_some_and(|build| !world.scheduled(*push, build))
-            })
-            .unwrap();
-        drop(dynamic);
-        let label = world.catalog.jobs[job].label.clone();
-        let payload = serde_json::json!({
-            "decision": {"action": {"cb_name": "add-new-jobs"}},
-            "user": {"input": {"tasks": [label], "times": 2}},
-        });
-        world.act(push, "hook", payload, "test");
-        while !world.dynamic().actions[0].applied {
-            std::thread::yield_now();
-        }
-        let dynamic = world.dynamic();
-        let build = world.catalog.jobs[job].build.unwrap();
-        assert_eq!(world.tasks_of_job(push, job, &dynamic).count(), 2);
-        assert_eq!(world.tasks_of_job(push, build, &dynamic).count(), 1);
-    }
 }

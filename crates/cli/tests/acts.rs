@@ -1,0 +1,281 @@
+//! The commands that ask for jobs.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use mozci_sim::{Tree, WorldConfig};
+
+use crate::world::{JOB, Said, Served, steady};
+
+fn snapshot(name: &str, text: &str) {
+    steady().bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn a_backfill_fills_the_holes_and_finds_the_edge() {
+    let served = Served::settled();
+    let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let json = said.json();
+    let truth = served.world().truth().story.unwrap();
+    assert_eq!(json["after"]["first_bad"]["revision"], truth.culprit.as_str());
+    assert_eq!(json["after"]["walk"]["end"], "last-good");
+    assert_eq!(json["results"].as_array().unwrap().len(), 7);
+    assert!(json["outcomes"].as_array().unwrap().iter().all(|o| o["done"] == true), "{json}");
+    assert_eq!((served.created(), served.askings("sent")), (7, 7));
+
+    // The same command again has nothing to ask for.
+    let again = served.run(&["backfill", JOB, "--rev", "tip", "--yes"]);
+    snapshot("backfill_again", &again.whole());
+    assert_eq!((served.created(), served.actions()), (7, 7));
+}
+
+#[test]
+fn what_is_asked_for_counts_before_any_source_shows_it() {
+    // Slow: what is asked for does not even begin while this runs.
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let first = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
+    assert_eq!(first.json()["results"].as_array().unwrap().len(), 7, "{first:?}");
+    let again = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
+    let json = again.json();
+    assert_eq!(json["plan"]["requests"].as_array().unwrap().len(), 0, "{again:?}");
+    let asked: u64 = json["walk"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["asked"].as_u64().unwrap())
+        .sum();
+    assert_eq!(asked, 7);
+    // Not even with a ledger of somebody else's, once Treeherder shows the actions.
+    assert_eq!(served.actions(), 7);
+}
+
+#[test]
+fn have_n_counts_what_is_there() {
+    let served = Served::settled();
+    let said = served.run(&[
+        "trigger",
+        JOB,
+        "--rev",
+        "tip",
+        "--back-revisions",
+        "3",
+        "--times",
+        "3",
+        "--yes",
+        "--wait",
+    ]);
+    assert_eq!(said.status, 0, "{said:?}");
+    // Two pushes had one, one had none, and one has no task graph.
+    assert_eq!(served.created(), 2 + 3 + 2, "{said:?}");
+    let again = served.run(&[
+        "trigger",
+        JOB,
+        "--rev",
+        "tip",
+        "--back-revisions",
+        "3",
+        "--times",
+        "3",
+        "--yes",
+    ]);
+    assert!(again.stdout.contains("nothing to ask for"), "{again:?}");
+    let wider = served.run(&[
+        "trigger",
+        JOB,
+        "--delta",
+        "1",
+        "--rev",
+        "1039",
+        "--times",
+        "4",
+        "--dry-run",
+        "--json",
+    ]);
+    let json = wider.json();
+    let times: Vec<u64> = json["plan"]["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["times"].as_u64().unwrap())
+        .collect();
+    assert_eq!(times, [1, 1], "{wider:?}");
+}
+
+#[test]
+fn a_missing_build_is_pulled_in_by_one_request() {
+    let world = WorldConfig {
+        pushes: 200,
+        newest_minutes_ago: 600,
+        speed: 20_000.0,
+        ..WorldConfig::default()
+    };
+    let served = Served::of(world);
+    let world = served.world();
+    let (push, job) = (0..180)
+        .flat_map(|push| (7..world.catalog.jobs.len()).map(move |job| (push, job)))
+        .find(|(push, job)| {
+            let build = world.catalog.jobs[*job].build.unwrap();
+            world.decision_outcome(*push).map(|o| o.word()) == Some("completed")
+                && !world.scheduled(*push, build)
+        })
+        .unwrap();
+    let label = world.catalog.jobs[job].label.clone();
+    let build = world.catalog.jobs[world.catalog.jobs[job].build.unwrap()].label.clone();
+    let node = world.autoland.pushes[push as usize].node().to_owned();
+    let said = served.run(&[
+        "trigger",
+        &label,
+        "--rev",
+        &node,
+        "--back-revisions",
+        "9",
+        "--dry-run",
+        "--json",
+    ]);
+    let json = said.json();
+    let request = &json["plan"]["requests"][0];
+    assert_eq!(request["builds"], build.as_str(), "{json}");
+    assert!(json["plan"]["estimate"]["builds"].as_u64().unwrap() >= 1);
+    let said = served.run(&["trigger", &label, "--rev", &node, "--yes", "--wait", "--json"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(served.actions(), 1);
+}
+
+#[test]
+fn builds_under_way_are_waited_for() {
+    // Found by looking: a world in which the newest push's build runs when it is asked about.
+    let world = WorldConfig { newest_minutes_ago: 12, speed: 3000.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let said = served.run(&[
+        "trigger",
+        "test-linux2404-64/opt-xpcshell-1",
+        "--rev",
+        "tip",
+        "--times",
+        "2",
+        "--yes",
+        "--wait",
+        "--json",
+    ]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let json = said.json();
+    assert_eq!(
+        json["outcomes"].as_array().unwrap().len(),
+        json["results"].as_array().unwrap().len()
+    );
+    let job = served.world().catalog.find("test-linux2404-64/opt-xpcshell-1").unwrap();
+    let dynamic = served.world().dynamic();
+    let tip = served.world().config.pushes - 1;
+    assert_eq!(served.world().tasks_of_job(tip, job, &dynamic).count(), 2, "{json}");
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_sent() {
+    let served = Served::settled();
+    let said = served.run(&["backfill", JOB, "--rev", "tip"]);
+    snapshot("nobody_to_ask", &said.whole());
+    assert_eq!(served.actions(), 0);
+}
+
+#[test]
+fn guards_refuse_and_say_what_would_pass() {
+    let served = Served::settled();
+    let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--times", "50"]);
+    snapshot("guard_push", &said.whole());
+    let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--times", "18"]);
+    snapshot("guard_plan", &said.whole());
+    let tight = format!("{}\n[guards]\nruns_per_day = 8\n", served.config());
+    served.write_config(&tight);
+    assert_eq!(served.run(&["backfill", JOB, "--rev", "tip", "--yes"]).status, 0);
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "3", "--yes"]);
+    assert_eq!(said.status, 6, "{said:?}");
+    assert!(said.stderr.contains("runs_per_day"), "{said:?}");
+    // A dry run shows the refusal with the plan.
+    let dry = served.run(&["trigger", JOB, "--rev", "tip", "--times", "3", "--dry-run"]);
+    assert!(dry.stdout.contains("a guard would refuse this"), "{dry:?}");
+    assert_eq!(served.actions(), 7);
+}
+
+#[test]
+fn what_the_actions_do_not_offer_is_left_out_with_its_reason() {
+    for (tree, reason) in [
+        (Tree::WithoutAddNewJobs, "offers no \"add-new-jobs\""),
+        (Tree::WantsReason, "\"reason\" is a required property"),
+        (Tree::WithoutScopes, "does not have the scope in-tree:hook-action:"),
+    ] {
+        let world = WorldConfig { tree, newest_minutes_ago: 600, ..WorldConfig::default() };
+        let served = Served::of(world);
+        let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
+        let json = said.json();
+        let left_out = json["plan"]["left_out"].as_array().unwrap();
+        let found = left_out.iter().filter(|l| l["why"]["reason"] == "no-action").count();
+        assert_eq!(found, 7, "{tree:?}: {said:?}");
+        assert!(said.stdout.contains(&reason.replace('"', "\\\"")), "{tree:?}: {said:?}");
+        assert_eq!(served.actions(), 0);
+    }
+}
+
+#[test]
+fn an_interrupted_wait_leaves_the_ledger_true() {
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let mut child = served
+        .command(&["backfill", JOB, "--rev", "tip", "--yes", "--wait"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It says so when it begins to wait.
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting until everything has ended") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it waited");
+    }
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{:?}", Said::new(&output));
+    assert_eq!((served.askings("sent"), served.actions()), (7, 7));
+    let again = served.run(&["backfill", JOB, "--rev", "tip", "--yes"]);
+    assert_eq!((again.status, served.actions()), (0, 7), "{again:?}");
+}
+
+#[test]
+fn two_commands_at_once_ask_once() {
+    let served = Served::settled();
+    let start = || {
+        served
+            .command(&["trigger", JOB, "--rev", "1036", "--yes", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..4).map(|_| start()).collect();
+    for child in children {
+        let said = Said::new(&child.wait_with_output().unwrap());
+        assert_eq!(said.status, 0, "{said:?}");
+    }
+    assert_eq!(served.actions(), 1);
+}
+
+#[test]
+fn the_story_of_the_demo_is_told_and_true() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mozci"))
+        .args(["-q", "demo"])
+        .output()
+        .unwrap();
+    let said = Said::new(&output);
+    assert_eq!(said.status, 0, "{said:?}");
+    let line = |word: &str| {
+        let line = said.stdout.lines().find(|line| line.starts_with(word));
+        line.unwrap_or_else(|| panic!("no {word}: {said:?}")).to_owned()
+    };
+    let found = line("first bad");
+    let planted = line("planted");
+    let revision = planted.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+    assert!(found.ends_with(revision), "{found} / {planted}");
+}

@@ -1,0 +1,125 @@
+//! The house: what a room does not know, checked.
+
+use std::path::{Path, PathBuf};
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust file below a folder of `crates/`.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![crates().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn core_does_no_io_and_reads_no_clock() {
+    let forbidden = [
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::env",
+        "std::process",
+        "std::time",
+        "async fn",
+        ".await",
+        "serde_json",
+        "tokio",
+        "reqwest",
+    ];
+    for (path, text) in sources("core/src") {
+        for word in forbidden {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+    }
+    let manifest = std::fs::read_to_string(crates().join("core/Cargo.toml")).unwrap();
+    for crate_ in ["tokio", "reqwest", "serde_json", "chrono", "rusqlite", "mozci-clients"] {
+        assert!(!manifest.contains(crate_), "core depends on {crate_}");
+    }
+}
+
+#[test]
+fn rooms_only_know_the_rooms_below() {
+    for (room, above) in [
+        ("core", &["clients", "engine", "sim"][..]),
+        ("clients", &["engine", "sim"]),
+        ("engine", &[]),
+        ("sim", &["clients", "engine"]),
+    ] {
+        let manifest = std::fs::read_to_string(crates().join(room).join("Cargo.toml")).unwrap();
+        let own = manifest.split("[dev-dependencies]").next().unwrap();
+        for other in above {
+            assert!(!own.contains(&format!("mozci-{other}")), "{room} depends on {other}");
+        }
+    }
+}
+
+#[test]
+fn a_services_shapes_do_not_leave_their_folder() {
+    for (path, text) in sources("clients/src") {
+        if path.file_name().is_some_and(|name| name == "wire.rs") {
+            assert!(
+                !text.lines().any(
+                    |line| line.trim_start().starts_with("pub ") || line.contains("pub(crate)")
+                ),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_host_stands_in_code() {
+    for folder in ["core/src", "clients/src", "engine/src", "cli/src"] {
+        for (path, text) in sources(folder) {
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for domain in ["mozilla.org", "mozilla.com", "services.", ".net/"] {
+                    assert!(!line.contains(domain), "{}: {line}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn files_stay_small_and_mod_rs_without_logic() {
+    for folder in ["core", "clients", "engine", "sim", "cli"] {
+        for (path, text) in sources(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= 500, "{} has {lines} lines", path.display());
+            if path.file_name().is_some_and(|name| name == "main.rs")
+                && folder == "cli"
+                && path.ends_with("src/main.rs")
+            {
+                assert!(lines <= 20, "{} has {lines} lines", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_test_file_is_run() {
+    for folder in ["cli/tests", "clients/tests", "sim/tests"] {
+        let main = std::fs::read_to_string(crates().join(folder).join("main.rs")).unwrap();
+        for (path, _) in sources(folder) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let known = name == "main" || main.contains(&format!("mod {name};"));
+            assert!(known, "{} is in no binary", path.display());
+        }
+    }
+}
