@@ -14,7 +14,8 @@ tasks = set()
 for push in treeherder.get_pushes("autoland", count=100):
     runs = []
     for row in treeherder.get_jobs("autoland", push_id=push["id"], job_type_name=job, count=100):
-        runs.append({"task": row["task_id"], "run": row["retry_id"], "result": row["result"]})
+        word = row["result"] if row["state"] == "completed" else row["state"]
+        runs.append({"task": row["task_id"], "run": row["retry_id"], "result": word})
         tasks.add(row["task_id"])
     pushes[push["revision"]] = {"author": push["author"], "runs": runs}
 
@@ -22,7 +23,7 @@ queue = taskcluster.Queue({"rootUrl": root_url})
 states = {}
 for task in tasks:
     status = queue.status(task)["status"]
-    states[task] = [run["state"] for run in status["runs"]]
+    states[task] = [run["state"] for run in status["runs"]] or [status["state"]]
     definition = queue.task(task)
     assert definition["metadata"]["name"] == job, definition["metadata"]
 
@@ -30,8 +31,11 @@ index = taskcluster.Index({"rootUrl": root_url})
 newest = next(iter(pushes))
 found = index.findTask(f"gecko.v2.autoland.revision.{newest}.taskgraph.decision")
 group = queue.listTaskGroup(found["taskId"])
-assert any(entry["task"]["metadata"]["name"] == job for entry in group["tasks"])
-names = {entry["name"] for entry in queue.listLatestArtifacts(found["taskId"])["artifacts"]}
-assert "public/actions.json" in names, names
+group_has_job = any(entry["task"]["metadata"]["name"] == job for entry in group["tasks"])
+names = sorted(entry["name"] for entry in queue.listLatestArtifacts(found["taskId"])["artifacts"])
 
-print(json.dumps({"pushes": pushes, "queue": states, "decision_label_map_has_job": True}))
+print(
+    json.dumps(
+        {"pushes": pushes, "queue": states, "group_has_job": group_has_job, "artifacts": names}
+    )
+)

@@ -138,20 +138,23 @@ fn act() -> Rendered {
 
 #[tokio::test]
 async fn a_trigger_is_sent_once_whatever_comes_back() {
-    let forbidden = |error: &ActError| matches!(error, ActError::Forbidden(_));
-    let refused = |error: &ActError| matches!(error, ActError::Refused(_));
-    let cases: [(&str, &dyn Fn(&ActError) -> bool); 6] = [
-        ("403-triggerHook-caller", &forbidden),
-        ("403-triggerHook-role", &forbidden),
-        ("401-bad-token", &forbidden),
-        ("401-unknown-client", &forbidden),
-        ("400-triggerHook-schema", &refused),
-        ("404-triggerHook", &refused),
+    let cases = [
+        ("403-triggerHook-caller", true),
+        ("403-triggerHook-role", true),
+        ("401-bad-token", true),
+        ("401-unknown-client", true),
+        ("400-triggerHook-schema", false),
+        ("404-triggerHook", false),
     ];
-    for (name, fits) in cases {
+    for (name, forbidden) in cases {
         let (server, client) = taskcluster(vec![recorded("taskcluster/errors", name)]).await;
         let error = client.trigger_hook(&act()).await.unwrap_err();
-        assert!(fits(&error), "{name}: {error:?}");
+        let fits = match error {
+            ActError::Forbidden(_) => forbidden,
+            ActError::Refused(_) => !forbidden,
+            _ => false,
+        };
+        assert!(fits, "{name}: {error:?}");
         assert!(!format!("{error:?}").contains("s3cret"));
         assert_eq!(server.asked.lock().unwrap().len(), 1, "{name}");
     }

@@ -192,7 +192,8 @@ fn show_end(out: &mut Out, answer: &Backfill, facts: &[PushFacts], at_start: boo
         )),
         WalkEnd::NeverRan => {
             out.line(&format!(
-                "never ran on any of the {pushes} pushes of the range{begin}{anyway}"
+                "never ran on any push of the range ({}){begin}{anyway}",
+                plural(pushes, "push")
             ));
         }
         WalkEnd::NoEvidence => out.line(&format!(

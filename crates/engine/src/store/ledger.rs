@@ -399,7 +399,7 @@ mod tests {
         let first = asking("p1", 100);
         assert_eq!(ledger.record(std::slice::from_ref(&first), At(90)).unwrap(), [Recorded::New]);
         let repo = RepoName::new("autoland");
-        assert_eq!(ledger.open_askings("http://tc", &repo).unwrap(), [first.clone()]);
+        assert_eq!(ledger.open_askings("http://tc", &repo).unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { task }).unwrap();
         assert!(ledger.open_askings("http://tc", &repo).unwrap().is_empty());

@@ -89,20 +89,20 @@ pub(super) fn rows_of_push(world: &World, push: u32, dynamic: &Dynamic) -> Vec<R
 /// The rows of pushes on which nothing goes on any more, so that a page of many costs no more than
 /// itself. What is asked for on a push takes it out again.
 #[derive(Debug, Default)]
-pub(crate) struct RowCache(Mutex<HashMap<u32, (usize, Arc<Vec<Row>>)>>);
+pub(crate) struct RowCache(Mutex<HashMap<u32, Arc<Vec<Row>>>>);
 
 impl RowCache {
     fn rows_of_push(&self, world: &World, push: u32, dynamic: &Dynamic) -> Arc<Vec<Row>> {
-        let asked = dynamic.actions_of(push).count();
+        let asked = dynamic.actions_of(push).next().is_some();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, rows)) = known.get(&push).filter(|(count, _)| *count == asked) {
+        if let Some(rows) = known.get(&push).filter(|_| !asked) {
             return Arc::clone(rows);
         }
         let rows = Arc::new(rows_of_push(world, push, dynamic));
         let age = world.clock.now() / 1000 - world.autoland.pushes[push as usize].date;
-        let settled = rows.iter().all(|row| matches!(row.state, "completed")) && age > 6 * 3600;
-        if settled && asked == 0 {
-            known.insert(push, (asked, Arc::clone(&rows)));
+        let settled = age > 6 * 3600 && rows.iter().all(|row| row.state == "completed");
+        if settled && !asked {
+            known.insert(push, Arc::clone(&rows));
         }
         rows
     }
