@@ -5,14 +5,14 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 
 use mozci_core::facts::Build;
-use mozci_core::guard;
+use mozci_core::guard::{self, Refusal};
 use mozci_core::plan::{LeftOut, Plan, have_n};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
-use mozci_engine::Error;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{AskResult, Awaited, JobHistory, Outcome, ask, prepare, read_job, wait};
 use mozci_engine::store::{AskState, Asking, Ledger};
+use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
 use crate::app::Interrupt;
@@ -43,8 +43,8 @@ pub(crate) struct Acted {
     pub(crate) left_out: Vec<LeftOut>,
     pub(crate) results: Vec<AskResult>,
     pub(crate) outcomes: Vec<Outcome>,
-    /// Whether the user said no.
-    pub(crate) declined: bool,
+    /// Why a guard said no.
+    pub(crate) refused: Option<Refusal>,
     pub(crate) status: u8,
 }
 
@@ -60,6 +60,9 @@ impl Acted {
         object.insert("plan".into(), shown);
         object.insert("results".into(), json!(self.results));
         object.insert("outcomes".into(), json!(self.outcomes));
+        if let Some(refusal) = &self.refused {
+            object.insert("refused".into(), json!(refusal));
+        }
     }
 }
 
@@ -126,18 +129,21 @@ pub(crate) async fn carry_out(
     }
     let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
     if let Err(refusal) = guard::check(plan, &ci.budgets, used, newest) {
-        if !args.dry_run {
-            return Err(Error::Guard(refusal));
+        match args.dry_run {
+            true => out.line(&format!("a guard would refuse this: {refusal}")),
+            false => drop(failure::report(&Error::Guard(refusal.clone()))),
         }
-        out.line(&format!("a guard would refuse this: {refusal}"));
-        acted.status = 6;
+        acted.status = failure::status(Kind::Guard);
+        acted.refused = Some(refusal);
+        if !args.dry_run {
+            return Ok(acted);
+        }
     }
     if args.dry_run {
         out.line("dry run: nothing was sent");
         return Ok(acted);
     }
     if !args.yes && !confirmed(out, plan)? {
-        acted.declined = true;
         out.line("nothing was sent");
         return Ok(acted);
     }

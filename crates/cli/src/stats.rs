@@ -48,7 +48,7 @@ impl Stats {
             http_retries: usage.retries,
             cache_hits: usage.cache_hits,
             longest_chain: usage.longest_chain,
-            peak_rss_kib: own.map_or(0, |own| u64::try_from(own.max_rss()).unwrap_or(0)),
+            peak_rss_kib: peak_memory().or_else(|| u64::try_from(own?.max_rss()).ok()).unwrap_or(0),
         }
     }
 
@@ -69,4 +69,12 @@ impl Stats {
             failure::say(&line);
         }
     }
+}
+
+/// The most memory that this program ever held, in KiB. Linux's resource usage also counts what the
+/// process held that started it, before it became this one; the file does not.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }

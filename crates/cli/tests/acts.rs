@@ -195,6 +195,8 @@ fn guards_refuse_and_say_what_would_pass() {
     // A dry run shows the refusal with the plan.
     let dry = served.run(&["trigger", JOB, "--rev", "tip", "--times", "3", "--dry-run"]);
     assert!(dry.stdout.contains("a guard would refuse this"), "{dry:?}");
+    let json = served.run(&["trigger", JOB, "--rev", "tip", "--times", "3", "--yes", "--json"]);
+    assert_eq!((json.status, &json.json()["refused"]["guard"]), (6, &"day-budget".into()));
     assert_eq!(served.actions(), 7);
 }
 
