@@ -52,6 +52,47 @@ fn what_is_asked_for_counts_before_any_source_shows_it() {
 }
 
 #[test]
+fn a_backfill_of_somebody_elses_counts_in_both_its_stages() {
+    // At first slow, so that it is pending; then fast, so that it has run.
+    for (speed, waits) in [(1.0, false), (20_000.0, true)] {
+        let world = WorldConfig {
+            newest_minutes_ago: 600,
+            speed,
+            treeherder_lag: 0.0,
+            ..WorldConfig::default()
+        };
+        let served = Served::of(world);
+        let world = served.world();
+        let (tip, job) = (world.config.pushes - 1, world.catalog.find(JOB).unwrap());
+        let id = |task: mozci_sim::world::TaskRef| task.id(world.seed()).to_string();
+        let payload = serde_json::json!({
+            "decision": {"action": {"name": "backfill", "cb_name": "backfill", "title": "Backfill", "symbol": "Bk"}},
+            "user": {
+                "input": {"depth": 5, "times": 1},
+                "taskId": id(mozci_sim::world::TaskRef::Job { push: tip, job, n: 0 }),
+                "taskGroupId": id(mozci_sim::world::TaskRef::Decision { push: tip }),
+            },
+        });
+        world.act(tip, "in-tree-action-3-generic/5f1e9a7c20", payload, "somebody");
+        if waits {
+            while world.dynamic().actions.iter().any(|action| !action.applied) {
+                std::thread::yield_now();
+            }
+        }
+        let json = served.run(&["backfill", JOB, "--rev", "tip", "--dry-run", "--json"]).json();
+        let asked: Vec<u64> = json["plan"]["requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|request| request["push"]["id"].as_u64().unwrap())
+            .collect();
+        // It goes five pushes back from 1040: 1039 to 1035 are its own. Once it has run, 1034 and
+        // 1035 are bad, and what lies below is still to be asked for.
+        assert_eq!(asked, [1034, 1033, 1031, 1030], "{waits}: {json:#}");
+    }
+}
+
+#[test]
 fn have_n_counts_what_is_there() {
     let served = Served::settled();
     let said = served.run(&[

@@ -71,17 +71,17 @@ pub(crate) async fn read(
         .try_collect::<Vec<_>>()
         .await?;
     let mut created: Vec<(usize, TaskId)> = Vec::new();
+    let mut backfills = Vec::new();
     for (push, asks) in counted.into_iter().flatten() {
         match asks {
             Still::Runs(runs) => *asked.runs.entry(push).or_default() += runs,
-            Still::Backfill { depth, times } => {
-                for older in push + 1..(push + 1 + depth as usize).min(pushes.len()) {
-                    *asked.runs.entry(older).or_default() += times;
-                }
-            }
+            Still::Backfill(backfill) => backfills.push((push, backfill)),
             Still::Created(tasks) => created.extend(tasks.into_iter().map(|task| (push, task))),
         }
     }
+    let mut shown: Vec<usize> = created.iter().map(|(push, _)| *push).collect();
+    shown.extend(place_of.values());
+    count_backfills(&mut asked, &backfills, &shown, pushes.len());
     let hidden: Vec<(usize, TaskId)> =
         created.into_iter().filter(|(_, task)| !place_of.contains_key(task)).collect();
     let hidden_ids: Vec<TaskId> = hidden.iter().map(|(_, task)| *task).collect();
@@ -156,9 +156,37 @@ fn from_ledger(
     Ok(())
 }
 
+/// Counts what other people's backfills ask for on the pushes below their own.
+///
+/// Their second stage, an action on each of those pushes, may be counted or have created its runs
+/// already: what is asked for or shown there is not counted twice.
+fn count_backfills(
+    asked: &mut Asked,
+    backfills: &[(usize, Backfill)],
+    shown: &[usize],
+    pushes: usize,
+) {
+    for (push, backfill) in backfills {
+        for older in push + 1..(push + 1 + backfill.depth as usize).min(pushes) {
+            let runs = asked.runs.entry(older).or_default();
+            if !backfill.ended || !shown.contains(&older) {
+                *runs = (*runs).max(backfill.times);
+            }
+        }
+    }
+}
+
+/// A backfill of somebody's, whose own push is known beside it.
+struct Backfill {
+    depth: u32,
+    times: u32,
+    /// Whether its first stage has ended, so that the second one shows or is about to.
+    ended: bool,
+}
+
 enum Still {
     Runs(u32),
-    Backfill { depth: u32, times: u32 },
+    Backfill(Backfill),
     Created(Vec<TaskId>),
 }
 
@@ -190,8 +218,9 @@ async fn judge(
             let created = ci.taskcluster.created_by(action.task, job.as_str()).await;
             Still::Created(created.map_err(Error::service(what))?)
         }
-        // Its second stage, an action on each push, may not be shown yet.
-        (Asks::Backfill { depth, times }, _) => Still::Backfill { depth, times },
+        (Asks::Backfill { depth, times }, ended) => {
+            Still::Backfill(Backfill { depth, times, ended })
+        }
     };
     Ok(Some((action.push, still)))
 }
