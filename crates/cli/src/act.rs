@@ -217,6 +217,7 @@ async fn send(
     history: &JobHistory,
     interrupt: &Interrupt,
 ) -> Result<Acted, Error> {
+    context.progress("reading the pushes' actions");
     let prepared = prepare(&context.ci, plan).await?;
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);

@@ -97,6 +97,13 @@ impl Context {
         }
     }
 
+    /// Says on a terminal's stderr what is being done, until the next line takes its place.
+    pub(crate) fn progress(&self, text: &str) {
+        if !self.global.quiet {
+            failure::progress(text);
+        }
+    }
+
     /// Talk on stderr, unless it is to be quiet.
     pub(crate) fn talk(&self, line: &str) {
         if !self.global.quiet {

@@ -1,6 +1,7 @@
 //! Errors for people, and the exit statuses.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mozci_engine::{Error, Kind};
 
@@ -45,5 +46,27 @@ pub(crate) fn status(kind: Kind) -> u8 {
 
 /// A line on stderr. That stderr is closed is no reason to stop.
 pub(crate) fn say(line: &str) {
+    clear_progress();
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Whether a line of progress stands on the terminal.
+static SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// A passing line on a terminal's stderr; off a terminal nothing.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        clear_progress();
+        let _ = write!(stderr, "{text} …").and_then(|()| stderr.flush());
+        SHOWN.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Takes the passing line away.
+pub(crate) fn clear_progress() {
+    if SHOWN.swap(false, Ordering::Relaxed) {
+        let mut stderr = std::io::stderr();
+        let _ = write!(stderr, "\r\u{1b}[K").and_then(|()| stderr.flush());
+    }
 }

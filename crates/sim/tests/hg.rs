@@ -7,27 +7,18 @@ use serde_json::Value;
 use crate::replay::{compare, folder, get, sim};
 
 /// What is not simulated, since nothing in mozci asks for it yet: said here, not hidden.
-const NOT_SIMULATED: [&str; 20] = [
-    "index",
+const NOT_SIMULATED: [&str; 9] = [
+    // The history of a try server, with its drafts and amended pushes.
     "json-automationrelevance-try",
     "json-automationrelevance-try-hidden",
-    "json-filelog",
-    "json-headdivergence",
-    "json-info",
-    "json-log-file",
-    "json-log-from",
-    "json-log-revset-pushhead",
-    "json-log-revset-pushid",
-    "json-log-revset-range",
-    "json-pushchangedfiles",
     "json-pushes-try-tipsonly-obsolete",
     "json-pushes-try-v2-full",
     "json-pushes-try-v2-obsolete",
     "json-rev-hidden",
-    "json-summary",
-    "nopushlog-automationrelevance",
-    "nopushlog-json-rev",
+    // Questions about files' contents.
+    "json-headdivergence",
     "raw-file",
+    "atom-pushlog",
 ];
 
 /// These are of a repository whose changesets came without a push, which is not simulated either.
@@ -78,6 +69,8 @@ async fn each_kind_of_request_is_answered_as_it_was_recorded() {
         if name.contains("backout-cset") || name == "json-rev-backout" {
             request = request.replace(parts[2].0, backout.node());
         }
+        request = request.replace("dom/foo.cpp", &pushes[wide].commits[0].files[0]);
+        request = request.replace("pushid(3)", &format!("pushid({})", pushes[wide].id));
         for (theirs, ours) in parts {
             request = request.replace(theirs, ours).replace(&theirs[..12], &ours[..12]);
         }

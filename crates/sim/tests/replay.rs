@@ -90,7 +90,8 @@ pub(crate) fn differences(recorded: &Value, simulated: &Value, path: &str) -> Ve
 fn is_id(key: &str) -> bool {
     let digits = key.bytes().all(|b| b.is_ascii_digit());
     let label = key.contains('/');
-    digits || label || key.len() == 22 || key.len() == 40
+    let hash = [12, 40].contains(&key.len()) && key.bytes().all(|b| b.is_ascii_hexdigit());
+    digits || label || hash || key.len() == 22
 }
 
 fn kind(value: &Value) -> &'static str {

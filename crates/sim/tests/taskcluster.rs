@@ -123,6 +123,22 @@ async fn each_kind_of_request_is_answered_as_it_was_recorded() {
                 node(undecided)
             ),
         ),
+        ("queue/listDependentTasks", format!("queue/v1/task/{build}/dependents?limit=1")),
+        (
+            "index/listNamespaces",
+            "index/v1/namespaces/gecko.v2.autoland.revision?limit=3".to_owned(),
+        ),
+        (
+            "index/listTasks-actions",
+            format!(
+                "index/v1/tasks/gecko.v2.autoland.revision.{}.taskgraph.actions",
+                node(decided)
+            ),
+        ),
+        (
+            "hooks/action-label-to-taskid",
+            format!("queue/v1/task/{action}/artifact-content/public/label-to-taskid.json"),
+        ),
         ("index/listTasks-empty", "index/v1/tasks/gecko.v2.nothing.here".to_owned()),
         ("errors/404-status", format!("queue/v1/task/{unknown}/status")),
         ("errors/404-task", format!("queue/v1/task/{unknown}")),
@@ -132,6 +148,11 @@ async fn each_kind_of_request_is_answered_as_it_was_recorded() {
     for (name, path) in &requests {
         let (status, mut body) = recorded(name);
         let mut found = get(&format!("{}/api/{path}", sim.urls.taskcluster), None, "*/*").await;
+        if *name == "hooks/action-label-to-taskid" {
+            // The content is where the answer says.
+            let place: Value = serde_json::from_str(&found.body).unwrap();
+            found = get(place["url"].as_str().unwrap(), None, "*/*").await;
+        }
         if *name == "queue/listTaskGroup-first" {
             // Any kind of task may come first; the recorded one was a test.
             let tests = |page: &mut Value| {
@@ -154,12 +175,73 @@ async fn each_kind_of_request_is_answered_as_it_was_recorded() {
     let found = post(&sim, &path, "").await;
     let (status, body) = recorded("errors/403-anonymous");
     compare("errors/403-anonymous", status, "application/json", &body, &found, &mut problems);
+    let hook = "/api/hooks/v1/hooks/project-gecko/in-tree-action-3-generic%2F5f1e9a7c20";
+    let gone = "/api/hooks/v1/hooks/project-gecko/in-tree-action-3-generic%2Fgone";
+    let payload = serde_json::json!({
+        "decision": {"action": {"name": "cancel", "cb_name": "cancel", "title": "Cancel", "symbol": "cx"}},
+        "user": {"input": {}, "taskId": null, "taskGroupId": decision},
+    });
+    let payload = payload.to_string();
+    let create = "/api/queue/v1/task/b7Dg7Jw_RsWEU6dewKOL_A";
+    let sheriff = mozci_sim::SimCredentials::sheriff();
+    let reader = mozci_sim::SimCredentials::reader();
+    let nobody = ("nobody", "token");
+    let sheriff = (sheriff.client_id, sheriff.access_token);
+    let reader = (reader.client_id, reader.access_token);
+    let wrong = (sheriff.0, "wrong-token");
+    for (name, client, path, body) in [
+        ("hooks/triggerHook-response", sheriff, format!("{hook}/trigger"), payload.as_str()),
+        ("errors/400-triggerHook-schema", sheriff, format!("{hook}/trigger"), "{\"nope\": 1}"),
+        ("errors/403-triggerHook-caller", reader, format!("{hook}/trigger"), payload.as_str()),
+        ("errors/404-triggerHook", sheriff, format!("{gone}/trigger"), payload.as_str()),
+        ("errors/401-unknown-client", nobody, create.to_owned(), "{}"),
+        ("errors/401-bad-token", wrong, create.to_owned(), "{}"),
+        ("errors/403-scopes", reader, create.to_owned(), "{}"),
+        ("hooks/listLastFires", sheriff, format!("{hook}/last-fires"), ""),
+    ] {
+        let found = signed(&sim, client, &path, body).await;
+        let (status, body) = recorded(name);
+        compare(name, status, "application/json", &body, &found, &mut problems);
+    }
     problems.retain(|problem| !KNOWN.iter().any(|known| problem.contains(known)));
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// Commands and environments differ from task to task; an action's input is the user's.
-const KNOWN: [&str; 2] = [".payload.", ".extra.action.context.input."];
+/// Commands and environments differ from task to task; an action's input is the user's; there was
+/// more than a page of fires and actions when they were recorded, and more than one of dependents.
+const KNOWN: [&str; 5] = [
+    ".payload.",
+    ".extra.action.context.input.",
+    "listLastFires: .continuationToken",
+    "listTasks-actions: .continuationToken",
+    ".requestInfo.payload",
+];
+
+/// Sends what is signed as a client signs it: `GET` without a body, `PUT` for a task, `POST` else.
+async fn signed(sim: &Sim, (id, token): (&str, &str), path: &str, body: &str) -> Answer {
+    let url: url::Url = format!("{}{path}", sim.urls.taskcluster).parse().unwrap();
+    let method = match body {
+        "" => "GET",
+        _ if path.contains("/task/") => "PUT",
+        _ => "POST",
+    };
+    let key = hawk::Key::new(token, hawk::SHA256).unwrap();
+    let credentials = hawk::Credentials { id: id.to_owned(), key };
+    let hash =
+        hawk::PayloadHasher::hash("application/json", hawk::SHA256, body.as_bytes()).unwrap();
+    let mut request = hawk::RequestBuilder::from_url(method, &url).unwrap();
+    if !body.is_empty() {
+        request = request.hash(&hash[..]);
+    }
+    let header = request.request().make_header(&credentials).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = client
+        .request(method.parse().unwrap(), url)
+        .header("authorization", format!("Hawk {header}"))
+        .header("content-type", "application/json")
+        .body(body.to_owned());
+    answer(sent.send().await.unwrap()).await
+}
 
 #[tokio::test]
 async fn artifacts_of_a_decision_task_have_the_recorded_shapes() {

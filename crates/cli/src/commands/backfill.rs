@@ -71,7 +71,9 @@ pub(crate) async fn run(
     check(context, &args.act)?;
     let mut ledger = open_ledger(context, &args.act).await?;
     let job = JobName::new(&args.job);
+    context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
+    context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
     let mut history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let question = Question {
         job: job.clone(),

@@ -34,6 +34,7 @@ pub(crate) struct Args {
 
 /// The state of every job on every push of a range. Without a range the newest eight pushes.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(7))).await?;
     let filter = JobsFilter {
         jobs: args.jobs.iter().map(JobName::new).collect(),
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     };
     // Pushes that --every passes over are neither asked about nor shown.
     let pushes: Vec<Push> = range.thinned().cloned().collect();
+    context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
     let bad = (0..matrix.jobs.len() as u32)
         .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, Judgement::Bad { .. })));

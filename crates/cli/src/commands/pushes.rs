@@ -20,6 +20,7 @@ pub(crate) struct Args {
 
 /// The pushes of a range, newest first. Without a range the newest ten.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(9))).await?;
     let pushes: Vec<_> = range.thinned().collect();
     let now = context.ci.now();

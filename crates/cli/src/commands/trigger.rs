@@ -10,7 +10,7 @@ use crate::act::{ActArgs, carry_out, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::range_args::RangeArgs;
-use crate::show::{Out, judgement, show_left_out, top};
+use crate::show::{Out, judgement, plural, show_left_out, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci trigger`.
@@ -36,7 +36,9 @@ pub(crate) async fn run(
     check(context, &args.act)?;
     let mut ledger = open_ledger(context, &args.act).await?;
     let job = JobName::new(&args.job);
+    context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
     let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
     let plan = have_n(kept, &job, args.act.times, &history.past());

@@ -6,6 +6,7 @@ use mozci_engine::Error;
 use serde::Serialize;
 
 use crate::app::Global;
+use crate::failure::clear_progress;
 
 /// Where the answer goes.
 pub(crate) struct Out {
@@ -27,12 +28,14 @@ impl Out {
     /// A line of text; nothing where JSON is asked for. A reader that has gone away is no error.
     pub(crate) fn line(&mut self, line: &str) {
         if !self.json {
+            clear_progress();
             let _ = writeln!(self.stream, "{}", line.trim_end());
         }
     }
 
     /// The one JSON object, written as it is made.
     pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        clear_progress();
         let mut writer = BufWriter::new(std::io::stdout().lock());
         match serde_json::to_writer_pretty(&mut writer, value) {
             Ok(()) => {}

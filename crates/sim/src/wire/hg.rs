@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::hg_revision;
 use super::reply::{Reply, Request};
+use super::{hg_log, hg_revision};
 use crate::world::{RepoHistory, SimPush, World};
 
 /// Answers a request to the Mercurial server.
 pub(crate) fn hg(world: &World, request: &Request<'_>) -> Reply {
     let path = request.path.trim_matches('/');
+    if path.is_empty() && request.get("style") == Some("json") {
+        return index(world);
+    }
     for repo in [&world.autoland, &world.central] {
         let Some(rest) = path.strip_prefix(repo.path.as_str()) else {
             continue;
@@ -21,7 +24,19 @@ pub(crate) fn hg(world: &World, request: &Request<'_>) -> Reply {
             "json-automationrelevance" => {
                 hg_revision::relevance(repo, argument, request.get("backouts") == Some("1"))
             }
-            "json-log" => hg_revision::log(repo, request.get("rev")),
+            "json-log" => match (request.get("rev"), argument.map(|a| a.split_once('/'))) {
+                (Some(revset), _) => hg_log::by_revset(repo, revset),
+                (None, None) => hg_log::from(repo, "tip"),
+                (None, Some(None)) => hg_log::from(repo, argument.unwrap_or("tip")),
+                (None, Some(Some((_, file)))) => hg_log::of_file(repo, file),
+            },
+            "json-filelog" => match argument.and_then(|a| a.split_once('/')) {
+                Some((_, file)) => hg_log::of_file(repo, file),
+                None => not_found_page(),
+            },
+            "json-pushchangedfiles" => hg_log::changed_files(repo, argument.unwrap_or("tip")),
+            "json-info" => hg_log::info(repo, request),
+            "json-summary" => hg_log::summary(repo),
             "json-isancestor" => hg_revision::is_ancestor(repo, request),
             "json-repoinfo" => Reply::json(200, &json!({"group_owner": "root"})),
             "json-branches" => hg_revision::branches(repo),
@@ -29,6 +44,23 @@ pub(crate) fn hg(world: &World, request: &Request<'_>) -> Reply {
         };
     }
     not_found_page()
+}
+
+/// The list of repositories.
+fn index(world: &World) -> Reply {
+    let entries: Vec<Value> = [&world.autoland, &world.central]
+        .iter()
+        .map(|repo| {
+            json!({
+                "name": repo.path,
+                "description": "unknown",
+                "contact": "unknown",
+                "lastchange": [repo.pushes.last().map_or(0, |push| push.date), 0],
+                "labels": [],
+            })
+        })
+        .collect();
+    Reply::json(200, &json!({"entries": entries}))
 }
 
 fn not_found_page() -> Reply {

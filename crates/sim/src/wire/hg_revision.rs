@@ -106,46 +106,6 @@ pub(super) fn relevance(repo: &RepoHistory, rev: Option<&str>, backouts: bool) -
     Reply::json(200, &json!({"changesets": changesets, "visible": true}))
 }
 
-/// `json-log?rev=<one revision>`; an unknown one is 200 with no entries.
-pub(super) fn log(repo: &RepoHistory, rev: Option<&str>) -> Reply {
-    let tip = repo.pushes.last().map_or("", SimPush::node);
-    let entry = |push: &SimPush, commit: &Commit| {
-        json!({
-            "node": commit.node,
-            "date": [push.date as f64, 0],
-            "desc": commit.message,
-            "branch": "default",
-            "bookmarks": [],
-            "tags": [],
-            "user": commit.author,
-            "phase": "public",
-            "parents": commit.parents,
-            "pushid": push.id,
-            "pushdate": [push.date, 0],
-        })
-    };
-    let entries: Vec<Value> = match rev {
-        Some(rev) => find(repo, rev)
-            .map(|index| commit_of(repo, index, rev))
-            .map(|(push, commit)| entry(push, commit))
-            .into_iter()
-            .collect(),
-        None => {
-            let newest = repo.pushes.iter().rev();
-            let commits = newest.flat_map(|p| p.commits.iter().rev().map(move |c| (p, c)));
-            commits.take(10).map(|(push, commit)| entry(push, commit)).collect()
-        }
-    };
-    match rev {
-        Some(rev) => Reply::json(200, &json!({"node": tip, "query": rev, "entries": entries})),
-        None => {
-            let count: usize = repo.pushes.iter().map(|push| push.commits.len()).sum();
-            let answer = json!({"node": tip, "changeset_count": count, "changesets": entries});
-            Reply::json(200, &answer)
-        }
-    }
-}
-
 /// `json-isancestor?head=&node=`; pushes follow each other in one line.
 pub(super) fn is_ancestor(repo: &RepoHistory, request: &Request<'_>) -> Reply {
     let find_node = |name: &str| {

@@ -13,6 +13,7 @@ pub(super) fn index(call: &Call<'_>, path: &[&str]) -> Reply {
         ("GET", ["ping"]) => call.ok(&json!({"alive": true, "uptime": 1})),
         ("GET", ["task", name]) => find_task(call, name),
         ("GET" | "POST", ["tasks", namespace]) => list_tasks(call, namespace),
+        ("GET" | "POST", ["namespaces", namespace]) => list_namespaces(call, namespace),
         _ => call.no_such_method(),
     }
 }
@@ -85,6 +86,37 @@ fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
         .map(|task| entry(world, &format!("{namespace}.{}", task.id(world.seed())), *task, 0))
         .collect();
     let mut answer = json!({"tasks": tasks});
+    if let Some(token) = token {
+        answer["continuationToken"] = json!(token);
+    }
+    call.ok(&answer)
+}
+
+/// The namespaces below `gecko.v2.autoland.revision`: one a push with a decision task that is done.
+fn list_namespaces(call: &Call<'_>, namespace: &str) -> Reply {
+    let world = call.world;
+    let decided = |push: &u32| completed(world, TaskRef::Decision { push: *push });
+    let mut nodes: Vec<&str> = match namespace {
+        "gecko.v2.autoland.revision" => (0..world.config.pushes)
+            .filter(decided)
+            .map(|push| world.autoland.pushes[push as usize].node())
+            .collect(),
+        _ => Vec::new(),
+    };
+    nodes.sort_unstable();
+    let Ok((shown, token)) = page(call.request, &nodes) else {
+        let message = "Invalid continuation token";
+        let params = json!({"namespace": namespace});
+        return call.error(400, "InputError", "listNamespaces", message, params);
+    };
+    let expires = iso(world.clock.start() + 365 * DAY);
+    let namespaces: Vec<Value> = shown
+        .iter()
+        .map(|node| {
+            json!({"namespace": format!("{namespace}.{node}"), "name": node, "expires": expires})
+        })
+        .collect();
+    let mut answer = json!({"namespaces": namespaces});
     if let Some(token) = token {
         answer["continuationToken"] = json!(token);
     }

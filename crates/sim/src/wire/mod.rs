@@ -5,6 +5,7 @@ mod auth;
 mod definitions;
 mod graph;
 mod hg;
+mod hg_log;
 mod hg_revision;
 mod hooks;
 mod index;
@@ -13,6 +14,7 @@ mod reply;
 mod storage;
 mod taskcluster;
 mod treeherder;
+mod treeherder_about;
 mod treeherder_jobs;
 mod treeherder_push;
 

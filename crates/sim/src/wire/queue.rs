@@ -22,6 +22,7 @@ pub(super) fn queue(call: &Call<'_>, path: &[&str]) -> Reply {
             call.ok(&json!({"status": status(call.world, task, life)}))
         }),
         ("POST", ["tasks", "status"]) => statuses(call),
+        ("GET", ["task", id, "dependents"]) => dependents(call, id),
         ("GET", ["task-group", id]) => task_group(call, id),
         ("GET", ["task-group", id, "list"]) => list_group(call, id),
         ("GET", ["task", id, "artifacts"]) => list_artifacts(call, id, "listLatestArtifacts"),
@@ -155,6 +156,43 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
         answer["continuationToken"] = json!(token);
     }
     call.ok(&answer)
+}
+
+/// `queue.listDependentTasks`: the tests that hang on a build.
+fn dependents(call: &Call<'_>, id: &str) -> Reply {
+    with_task(call, id, "listDependentTasks", |task, _, dynamic| {
+        let now = call.world.clock.now();
+        let waits = |other: &(TaskRef, Life)| {
+            let definition = definition(call.world, other.0, &other.1, dynamic);
+            definition["dependencies"].as_array().is_some_and(|d| d.iter().any(|d| d == id))
+        };
+        let tasks: Vec<(TaskRef, Life)> = call
+            .world
+            .tasks_of_push(task.push(), dynamic)
+            .into_iter()
+            .filter_map(|task| call.world.life(task, dynamic).map(|life| (task, life)))
+            .filter(|other| other.1.created <= now && waits(other))
+            .collect();
+        let Ok((shown, token)) = page(call.request, &tasks) else {
+            let message = "Invalid continuation token";
+            let params = json!({"taskId": id});
+            return call.error(400, "InputError", "listDependentTasks", message, params);
+        };
+        let entries: Vec<Value> = shown
+            .iter()
+            .map(|(task, life)| {
+                json!({
+                    "status": status(call.world, *task, life),
+                    "task": definition(call.world, *task, life, dynamic),
+                })
+            })
+            .collect();
+        let mut answer = json!({"taskId": id, "tasks": entries});
+        if let Some(token) = token {
+            answer["continuationToken"] = json!(token);
+        }
+        call.ok(&answer)
+    })
 }
 
 fn list_artifacts(call: &Call<'_>, id: &str, method: &str) -> Reply {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::reply::{Reply, Request};
-use super::{treeherder_jobs, treeherder_push};
+use super::{treeherder_about as about, treeherder_jobs, treeherder_push};
 use crate::world::World;
 
 /// Answers a request to Treeherder.
@@ -26,8 +26,13 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     // The trailing slash is mandatory: without it there is only the error page.
     match path.as_slice() {
         ["api", "jobs", ""] => treeherder_jobs::jobs(world, request),
-        ["api", "repository", ""] => repositories(world, request),
-        ["api", "failureclassification", ""] => classifications(),
+        ["api", "repository", ""] => about::repositories(world, request),
+        ["api", "failureclassification", ""] => about::classifications(),
+        ["api", "machineplatforms", ""] => about::platforms(world),
+        ["api", "optioncollectionhash", ""] => about::options(),
+        ["api", "taskclustermetadata", ""] => about::metadata(world, request),
+        ["api", "failures", ""] => about::failures(world, request, false),
+        ["api", "failuresbybug", ""] => about::failures(world, request, true),
         ["api", "project", project, rest @ ..] if rest.last() == Some(&"") => {
             if *project != world.autoland.name {
                 return detail(404, &format!("No project with name {project}"));
@@ -40,7 +45,8 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
                 ["jobs"] => treeherder_jobs::project_jobs(world, request),
                 ["jobs", id] => treeherder_jobs::one(world, id),
                 ["job-log-url"] => treeherder_jobs::log_urls(world, request),
-                ["note", "push_notes"] => Reply::json(200, &json!([])),
+                ["note"] => about::notes(request),
+                ["note", "push_notes"] | ["bug-job-map"] => Reply::json(200, &json!([])),
                 _ => server_error(),
             }
         }
@@ -57,43 +63,4 @@ pub(super) fn detail(status: u16, text: &str) -> Reply {
 pub(super) fn server_error() -> Reply {
     let page = "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>Server Error (500)</title>\n</head>\n<body>\n  <h1>Server Error (500)</h1><p></p>\n</body>\n</html>\n";
     Reply::new(500, "text/html; charset=utf-8", page)
-}
-
-fn repositories(world: &World, request: &Request<'_>) -> Reply {
-    let repo = &world.autoland;
-    Reply::json(
-        200,
-        &json!([{
-            "id": 77,
-            "repository_group": {"name": "development", "description": "Simulated"},
-            "name": repo.name,
-            "dvcs_type": "hg",
-            "url": format!("{}/{}", request.urls.hg, repo.path),
-            "codebase": "gecko",
-            "description": "",
-            "active_status": "active",
-            "life_cycle_order": null,
-            "performance_alerts_enabled": false,
-            "expire_performance_data": false,
-            "is_try_repo": false,
-            "accepts_pull_requests": false,
-            "tc_root_url": request.urls.taskcluster,
-        }]),
-    )
-}
-
-fn classifications() -> Reply {
-    let names = [
-        "not classified",
-        "fixed by commit",
-        "expected fail",
-        "intermittent",
-        "infra",
-        "new failure not classified",
-        "autoclassified intermittent",
-        "intermittent needs bugid",
-    ];
-    let all: Vec<_> =
-        names.iter().enumerate().map(|(i, name)| json!({"id": i + 1, "name": name})).collect();
-    Reply::json(200, &all)
 }

@@ -423,6 +423,11 @@ fn find_row(world: &World, id: &str) -> Option<Row> {
     rows_of_push(world, push, &world.dynamic()).into_iter().find(|row| row.id == number)
 }
 
+/// The task and the run behind a row's number.
+pub(super) fn task_of_job(world: &World, id: &str) -> Option<(String, usize)> {
+    find_row(world, id).map(|row| (row.task, row.run))
+}
+
 /// `project/<repo>/jobs/<id>/`
 pub(super) fn one(world: &World, id: &str) -> Reply {
     match find_row(world, id) {
