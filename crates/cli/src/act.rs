@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use mozci_core::facts::Build;
 use mozci_core::guard::{self, Refusal};
@@ -10,7 +11,9 @@ use mozci_core::plan::{LeftOut, Plan, have_n};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_engine::config::credentials_missing;
-use mozci_engine::flow::{AskResult, Awaited, JobHistory, Outcome, ask, prepare, read_job, wait};
+use mozci_engine::flow::{
+    AskResult, Awaited, JobHistory, LIMIT, Outcome, ask, prepare, read_job, wait,
+};
 use mozci_engine::store::{AskState, Asking, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
@@ -240,17 +243,10 @@ async fn follow(
     interrupt: &Interrupt,
     acted: &mut Acted,
 ) -> Result<(), Error> {
-    let first = awaited(&acted.results);
-    if !first.is_empty() {
+    if !acted.results.is_empty() {
         context.talk("waiting until everything has ended; Ctrl-C leaves it running there");
     }
-    let mut on_change = |outcome: &Outcome| {
-        if outcome.done {
-            show_outcome(out, outcome);
-        }
-    };
-    let outcomes = wait(&context.ci, &first, &interrupt.stop, &mut on_change).await?;
-    acted.outcomes.extend(outcomes);
+    acted.outcomes = watch(context, out, &acted.results, interrupt).await?;
     let mut pending: Vec<Push> = plan
         .waits_for
         .iter()
@@ -259,7 +255,11 @@ async fn follow(
             Some(facts.push.clone())
         })
         .collect();
-    while !pending.is_empty() && !interrupt.stop.load(Ordering::Relaxed) {
+    let started = Instant::now();
+    while !pending.is_empty()
+        && !interrupt.stop.load(Ordering::Relaxed)
+        && started.elapsed() < LIMIT
+    {
         let now = read_job(&context.ci, Some(ledger), &pending, &plan.job).await?;
         let ready = now.facts.iter().filter(|f| !matches!(f.build, Build::UnderWay(_)));
         let next = have_n(ready.map(|facts| (facts, true)), &plan.job, plan.times, &now.past());
@@ -271,20 +271,28 @@ async fn follow(
         if !next.requests.is_empty() {
             let mut round = send(context, out, ledger, &next, &now, interrupt).await?;
             acted.left_out.append(&mut round.left_out);
-            let sent = awaited(&round.results);
+            acted.outcomes.extend(watch(context, out, &round.results, interrupt).await?);
             acted.results.append(&mut round.results);
-            let mut on_change = |outcome: &Outcome| {
-                if outcome.done {
-                    show_outcome(out, outcome);
-                }
-            };
-            let outcomes = wait(&context.ci, &sent, &interrupt.stop, &mut on_change).await?;
-            acted.outcomes.extend(outcomes);
         } else if !pending.is_empty() {
             tokio::time::sleep(context.ci.poll).await;
         }
     }
     Ok(())
+}
+
+/// Follows what was sent to its end, showing each thing that has ended.
+async fn watch(
+    context: &Context,
+    out: &mut Out,
+    results: &[AskResult],
+    interrupt: &Interrupt,
+) -> Result<Vec<Outcome>, Error> {
+    let mut on_change = |outcome: &Outcome| {
+        if outcome.done {
+            show_outcome(out, outcome);
+        }
+    };
+    wait(&context.ci, &awaited(results), &interrupt.stop, &mut on_change).await
 }
 
 fn awaited(results: &[AskResult]) -> Vec<Awaited> {

@@ -85,7 +85,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
     if let (Some(missing), Some(push)) =
         (filter.jobs.iter().find(|job| !names.contains_key(job)), pushes.first())
     {
-        let seen = known_names(ci, push, &ids).await?;
+        let seen = known_names(ci, &ids).await?;
         let there = seen.iter().any(|name| name == missing);
         if !there {
             let labels = seen.iter().map(JobName::as_str);
@@ -129,10 +129,8 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
 /// The names of the jobs that ran on a push, for a name that was not found.
 async fn known_names(
     ci: &Ci,
-    push: &Push,
     ids: &HashMap<TreeherderPushId, usize>,
 ) -> Result<Vec<JobName>, Error> {
-    let _ = push;
     let newest = ids.iter().min_by_key(|(_, place)| **place).map(|(id, _)| *id);
     let Some(id) = newest else {
         return Ok(Vec::new());

@@ -48,7 +48,7 @@ pub struct Outcome {
 }
 
 /// The longest that anything is waited for.
-const LIMIT: Duration = Duration::from_secs(24 * 3600);
+pub const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Consecutive failures to read after which waiting is given up.
 const FAILURES: u32 = 5;

@@ -124,7 +124,7 @@ fn payload(
             "repository": {
                 "level": "3",
                 "project": world.autoland.name,
-                "url": format!("https://hg.mozilla.org/{}", world.autoland.path),
+                "url": format!("https://hg.example.org/{}", world.autoland.path),
             },
         },
         "user": {

@@ -101,7 +101,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
     let (provisioner, worker) = pool(world, task);
     let shown = |at: i64| iso(world.clock.shown(at));
     let node = push.node();
-    let repo_url = format!("https://hg.mozilla.org/{}", world.autoland.path);
+    let repo_url = format!("https://hg.example.org/{}", world.autoland.path);
     let mut dependencies = Vec::new();
     let mut scopes: Vec<&str> = Vec::new();
     let mut routes = vec![format!("tc-treeherder.v2.autoland.{node}")];
