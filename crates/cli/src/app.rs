@@ -30,6 +30,7 @@ refused part of it; 4 not allowed; 5 not found; 6 a guard refused; 130 interrupt
 
 /// Options that every command takes.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The config file [default: $XDG_CONFIG_HOME/mozci/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -96,9 +97,15 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let stats = Stats::new(started);
+    let json = cli.global.json;
     let status = match runtime.block_on(interruptible(cli, &stats)) {
         Ok(status) => status,
-        Err(error) => failure::report(&error),
+        Err(error) => {
+            if json {
+                failure::write_json(&error);
+            }
+            failure::report(&error)
+        }
     };
     // Whatever is still open (a simulated server, a connection) ends with the program.
     runtime.shutdown_background();
@@ -148,5 +155,6 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     if done.is_err() || !global.json {
         stats.say(&context);
     }
-    done
+    let written = out.finish();
+    done.and_then(|status| written.map(|()| status))
 }

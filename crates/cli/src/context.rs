@@ -97,6 +97,23 @@ impl Context {
         }
     }
 
+    /// How a command has to begin to be asked of the same CI and repository.
+    pub(crate) fn program(&self) -> String {
+        let mut line = "mozci".to_owned();
+        let config = self.global.config.as_ref().map(|path| path.display().to_string());
+        let given = [
+            ("config", config),
+            ("ci", self.global.ci.clone()),
+            ("repo", self.global.repo.clone()),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                line.push_str(&format!(" --{name} {value}"));
+            }
+        }
+        line
+    }
+
     /// Says on a terminal's stderr what is being done, until the next line takes its place.
     pub(crate) fn progress(&self, text: &str) {
         if !self.global.quiet {
@@ -112,8 +129,11 @@ impl Context {
     }
 }
 
-/// The repository that a link's name means: by its own name, or by Treeherder's.
+/// The repository that a link's name means: by its own name, else by Treeherder's.
 fn repo_of(ci: &CiConfig, named: &str) -> Option<String> {
+    if ci.repos.contains_key(named) {
+        return Some(named.to_owned());
+    }
     let by_project = ci
         .repos
         .iter()

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mozci_engine::{Error, Kind};
 
+use crate::show::VERSION;
+
 /// Prints an error with what caused it, and gives its exit status.
 pub(crate) fn report(error: &Error) -> u8 {
     let mut text = error.to_string();
@@ -18,6 +20,15 @@ pub(crate) fn report(error: &Error) -> u8 {
     }
     say(&format!("error: {text}"));
     status(error.kind())
+}
+
+/// Writes an error as the one JSON object that a program waits for.
+pub(crate) fn write_json(error: &Error) {
+    let object = serde_json::json!({
+        "version": VERSION,
+        "error": {"status": status(error.kind()), "message": error.to_string()},
+    });
+    let _ = writeln!(std::io::stdout(), "{object:#}");
 }
 
 fn hint(error: &Error) -> Option<&'static str> {

@@ -21,6 +21,7 @@ pub(crate) struct RangeArgs {
 
 /// How far around the revision.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Range")]
 pub(crate) struct ReachArgs {
     /// Back to this push, which is included
     #[arg(long, value_name = "REV")]
@@ -35,7 +36,7 @@ pub(crate) struct ReachArgs {
     #[arg(long, value_name = "DATE", value_parser = date)]
     since: Option<At>,
     /// Only every so many pushes, counted from REV; both ends are kept
-    #[arg(long, alias = "skips", value_name = "K", default_value = "1")]
+    #[arg(long, alias = "skips", value_name = "K", default_value = "1", value_parser = every)]
     pub(crate) every: NonZeroU32,
 }
 
@@ -84,6 +85,10 @@ pub(crate) fn named_repo(rev: &RevisionSpec) -> Option<String> {
         RevisionSpec::InRepo { repo, .. } => Some(repo.clone()),
         _ => None,
     }
+}
+
+fn every(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number of pushes: give 1 or more"))
 }
 
 fn date(text: &str) -> Result<At, String> {

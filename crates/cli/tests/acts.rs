@@ -322,3 +322,98 @@ fn the_story_of_the_demo_is_told_and_true() {
     let revision = planted.split_whitespace().nth(1).unwrap().trim_end_matches(':');
     assert!(found.ends_with(revision), "{found} / {planted}");
 }
+
+#[test]
+fn wait_follows_what_was_under_way_already() {
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 2000.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let first = served.run(&["backfill", JOB, "--rev", "tip", "--yes"]);
+    assert_eq!((first.status, served.actions()), (0, 7), "{first:?}");
+    let then = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"]);
+    let json = then.json();
+    assert_eq!((then.status, served.actions()), (0, 7), "{then:?}");
+    let truth = served.world().truth().story.unwrap();
+    assert_eq!(json["after"]["first_bad"]["revision"], truth.culprit.as_str(), "{json:#}");
+    assert_eq!(json["results"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn another_name_for_the_same_repository_asks_for_nothing_twice() {
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let push = ["trigger", JOB, "--rev", "1036", "--yes"];
+    assert_eq!((served.run(&push).status, served.actions()), (0, 1));
+    let node = served.world().autoland.pushes[55].node().to_owned();
+    let said = served.run(&["--repo", "bare", "trigger", JOB, "--rev", &node, "--yes"]);
+    assert_eq!((said.status, served.actions()), (0, 1), "{said:?}");
+    // A link leads to the repository of that very name.
+    let link = format!("{}/jobs?repo=autoland&revision={node}", served.sim.urls.treeherder);
+    let said = served.run(&["trigger", JOB, "--rev", &link, "--dry-run", "--json"]);
+    assert_eq!(said.json()["repo"], "autoland");
+    let elsewhere =
+        "https://treeherder.example.org/jobs?repo=autoland&revision=".to_owned() + &node;
+    let said = served.run(&["trigger", JOB, "--rev", &elsewhere, "--dry-run"]);
+    assert!(said.status == 2 && said.stderr.contains("no server of the CI"), "{said:?}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let served = Served::settled();
+    for json in [&[][..], &["--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = served.command(&["pushes"]);
+        let output = command.args(json).stdout(full).output().unwrap();
+        let said = Said::new(&output);
+        assert!(said.status == 3 && said.stderr.contains("could not be written"), "{said:?}");
+    }
+    let error = served.run(&["--json", "pushes", "--rev", "77"]);
+    assert_eq!(error.json()["error"]["status"], 5, "{error:?}");
+}
+
+#[test]
+fn the_question_is_asked_on_a_terminal_and_ctrl_c_ends_it() {
+    // Python has a pseudo-terminal at hand; it types what its third argument says.
+    let script = "
+import os, pty, signal, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:2] + sys.argv[3:])
+seen = b''
+while b'[y/N/details]' not in seen:
+    seen += os.read(fd, 4096)
+os.write(fd, sys.argv[2].encode().decode('unicode_escape').encode())
+try:
+    while True:
+        chunk = os.read(fd, 4096)
+        if not chunk:
+            break
+        seen += chunk
+except OSError:
+    pass
+_, status = os.waitpid(pid, 0)
+print(seen.decode(errors='replace'))
+sys.exit(os.waitstatus_to_exitcode(status))
+";
+    let served = Served::settled();
+    let run = |typed: &str| {
+        let mut inner = served.command(&["trigger", JOB, "--rev", "1036"]);
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_mozci"), typed]);
+        command.args(inner.get_args());
+        for (key, value) in inner.get_envs() {
+            if let Some(value) = value {
+                command.env(key, value);
+            }
+        }
+        inner.stdin(Stdio::null());
+        Said::new(&command.output().unwrap())
+    };
+    let interrupted = run("\\x03");
+    assert_eq!((interrupted.status, served.actions()), (130, 0), "{interrupted:?}");
+    let declined = run("n\\n");
+    assert!(declined.status == 0 && declined.stdout.contains("nothing was sent"), "{declined:?}");
+    assert_eq!(served.askings("not-sent") + served.askings("recorded"), 0);
+    let details = run("details\\ny\\n");
+    assert!(details.stdout.contains("decision task"), "{details:?}");
+    assert_eq!((details.status, served.actions()), (0, 1), "{details:?}");
+}

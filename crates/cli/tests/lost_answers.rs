@@ -49,7 +49,10 @@ fn what_cannot_be_told_is_uncertain_counts_and_is_asked_again_only_once_its_abse
     // Whatever comes of it, it is not asked for again while nobody can tell.
     losses.triggers.store(false, Ordering::SeqCst);
     let again = served.run(&ACT);
-    assert_eq!((again.status, served.actions()), (0, 0), "{again:?}");
+    assert_eq!((again.status, served.actions()), (3, 0), "{again:?}");
+    assert!(again.stderr.contains("in doubt"), "{again:?}");
+    let look = served.run(&["trigger", JOB, "--rev", "1036", "--dry-run"]);
+    assert!(look.stdout.contains("1 in doubt"), "{look:?}");
     an_hour_passes(&served);
     let again = served.run(&ACT);
     assert!(again.stderr.contains("stays UNCERTAIN"), "{again:?}");
@@ -106,7 +109,7 @@ fn killed_between_recorded_and_marked() {
 
         let again = served.run(&act);
         let before = if loses_trigger { 1 } else { actions };
-        assert_eq!((again.status, served.actions()), (0, before), "{again:?}");
+        assert_eq!((again.status, served.actions()), (3, before), "{again:?}");
         an_hour_passes(&served);
         losses.answers.store(false, Ordering::SeqCst);
         losses.triggers.store(false, Ordering::SeqCst);

@@ -58,6 +58,20 @@ pub struct Step {
     pub have: u32,
     /// Runs that were asked for and that no source shows yet.
     pub asked: u32,
+    /// Of these, the ones of which nobody can tell whether they were sent.
+    pub doubtful: u32,
+}
+
+impl From<&PushFacts> for Step {
+    fn from(facts: &PushFacts) -> Self {
+        Self {
+            push: PushRef::from(&facts.push),
+            judgement: facts.judgement(),
+            have: crate::have::have(facts) - facts.asked,
+            asked: facts.asked,
+            doubtful: facts.doubtful,
+        }
+    }
 }
 
 /// A backfill's answer.
@@ -91,15 +105,7 @@ pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -
     let asked_about = holes.iter().enumerate().filter(|_| fills);
     let kept = asked_about.map(|(i, f)| (f, keeps(question.every, walked.len(), 0, i)));
     let plan = have_n(kept, &question.job, question.times, past);
-    let steps = walked
-        .iter()
-        .map(|f| Step {
-            push: PushRef::from(&f.push),
-            judgement: f.judgement(),
-            have: crate::have::have(f) - f.asked,
-            asked: f.asked,
-        })
-        .collect();
+    let steps = walked.iter().map(Step::from).collect();
     Backfill { end, steps, plan }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::ids::{JobName, TaskId};
 use crate::judge::Judgement;
 use crate::push::Push;
-use crate::run::Run;
+use crate::run::{Run, State};
 
 /// Everything a decision needs to know of one push.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct PushFacts {
     pub runs: Vec<Run>,
     /// Runs asked for by actions that have not created them yet, so that no source shows them.
     pub asked: u32,
+    /// Of these, the ones of which nobody can tell whether they were sent.
+    pub doubtful: u32,
     /// The build that the job hangs on.
     pub build: Build,
     /// The task that made the push's task graph.
@@ -26,6 +28,17 @@ impl PushFacts {
     /// What the job's runs say of the push.
     pub fn judgement(&self) -> Judgement {
         Judgement::of(&self.runs)
+    }
+
+    /// Whether something is under way on the push that will still say something: a run, or an
+    /// asking that is known to have been sent. A job whose build failed is waiting for nothing.
+    pub fn is_under_way(&self) -> bool {
+        let stuck = matches!(self.build, Build::Failed(_) | Build::Dead(_));
+        let waits = |run: &Run| match run.state {
+            State::Unscheduled => !stuck,
+            _ => run.state.is_waiting(),
+        };
+        self.asked > self.doubtful || self.runs.iter().any(waits)
     }
 }
 
@@ -86,7 +99,7 @@ pub enum Decision {
 pub(crate) mod test_support {
     use super::*;
     use crate::ids::{PushId, PushlogId, Revision, Vcs};
-    use crate::run::{RunKey, State};
+    use crate::run::RunKey;
     use crate::time::{At, Minutes};
 
     pub(crate) fn runs(states: &[State]) -> Vec<Run> {
@@ -115,6 +128,7 @@ pub(crate) mod test_support {
             },
             runs: runs(states),
             asked: 0,
+            doubtful: 0,
             build: Build::Ready(JobName::new("build")),
             decision: Decision::Done(TaskId::from_bytes([id as u8; 16])),
         }

@@ -69,7 +69,7 @@ impl fmt::Display for Refusal {
             ),
             Self::PushBudget { runs, limit } => write!(
                 f,
-                "{runs} runs on one push, where {limit} are allowed; lower --times, or raise `runs_per_push` under [guards] in the config"
+                "--times {runs} is more than the {limit} runs that one push may have; lower it, or raise `runs_per_push` under [guards] in the config"
             ),
             Self::DayBudget { used, runs, limit } => write!(
                 f,

@@ -17,9 +17,16 @@ pub enum RevisionSpec {
     /// A changeset of either system, whole or shortened, in lower case.
     Hash(String),
     /// A task; its push is the one that it ran for.
-    Task(TaskId),
-    /// A revision of a repository that was named along with it, as Treeherder's links do.
+    Task {
+        /// The task.
+        task: TaskId,
+        /// The host and port of the link that named it, if it was one.
+        host: Option<String>,
+    },
+    /// A revision of a repository that was named along with it, as links do.
     InRepo {
+        /// The link's host and port.
+        host: String,
         /// The repository's name in the link.
         repo: String,
         /// The revision, whole or shortened.
@@ -64,7 +71,7 @@ impl FromStr for RevisionSpec {
         if let Some(hash) = hash_of(text) {
             return Ok(Self::Hash(hash));
         }
-        text.parse().map(Self::Task).map_err(|_| error())
+        text.parse().map(|task| Self::Task { task, host: None }).map_err(|_| error())
     }
 }
 
@@ -74,8 +81,8 @@ impl fmt::Display for RevisionSpec {
             Self::Tip => f.write_str("tip"),
             Self::Id(id) => write!(f, "push {id}"),
             Self::Hash(hash) => f.write_str(hash),
-            Self::Task(task) => write!(f, "task {task}"),
-            Self::InRepo { repo, hash } => write!(f, "{hash} of {repo}"),
+            Self::Task { task, .. } => write!(f, "task {task}"),
+            Self::InRepo { repo, hash, .. } => write!(f, "{hash} of {repo}"),
         }
     }
 }
@@ -93,14 +100,17 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
         Some(fragment) => url.join(fragment).map_err(|_| error())?,
         None => url,
     };
+    let host = host_of(&url).ok_or_else(error)?;
     let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
     match segments.as_slice() {
         ["tasks", "groups", id, ..] | ["tasks", id, ..] => {
-            return id.parse().map(RevisionSpec::Task).map_err(|_| error());
+            let task = id.parse().map_err(|_| error())?;
+            return Ok(RevisionSpec::Task { task, host: Some(host) });
         }
         [repo @ .., "rev", hash] if !repo.is_empty() => {
             let hash = hash_of(hash).ok_or_else(error)?;
-            return Ok(RevisionSpec::InRepo { repo: repo[repo.len() - 1].to_owned(), hash });
+            let repo = repo[repo.len() - 1].to_owned();
+            return Ok(RevisionSpec::InRepo { host, repo, hash });
         }
         _ => {}
     }
@@ -109,11 +119,20 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     };
     let revision = value("revision").or_else(|| value("tochange")).and_then(|r| hash_of(&r));
     if let (Some(repo), Some(hash)) = (value("repo"), revision) {
-        return Ok(RevisionSpec::InRepo { repo, hash });
+        return Ok(RevisionSpec::InRepo { host, repo, hash });
     }
     let task = value("selectedTaskRun").or_else(|| value("selectedJob"));
     let task = task.as_deref().and_then(|t| t.split('.').next()).and_then(|t| t.parse().ok());
-    task.map(RevisionSpec::Task).ok_or_else(error)
+    task.map(|task| RevisionSpec::Task { task, host: Some(host) }).ok_or_else(error)
+}
+
+/// A URL's host with its port, by which two servers on one machine are told apart.
+pub fn host_of(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -123,8 +142,11 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let hash = "de9b0e960ced72f6416b8526b9c99d4feaf363ce";
-        let task = RevisionSpec::Task("ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap());
-        let in_repo = RevisionSpec::InRepo { repo: "autoland".into(), hash: hash.into() };
+        let task = |host: Option<&str>| RevisionSpec::Task {
+            task: "ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap(),
+            host: host.map(String::from),
+        };
+        let tc = task(Some("tc.example.com:443"));
         let cases = [
             ("tip", RevisionSpec::Tip),
             ("1016", RevisionSpec::Id(1016)),
@@ -132,23 +154,28 @@ mod tests {
             ("123456789012", RevisionSpec::Hash("123456789012".into())),
             ("DE9B0E960CED", RevisionSpec::Hash("de9b0e960ced".into())),
             (hash, RevisionSpec::Hash(hash.into())),
-            ("ElYTlGDVRui7j4JtKcd8-Q", task.clone()),
-            ("https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0", task.clone()),
-            ("https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q", task.clone()),
+            ("ElYTlGDVRui7j4JtKcd8-Q", task(None)),
+            ("https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0", tc.clone()),
+            ("https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q", tc),
             (
-                "https://th.example.com/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
-                task,
+                "http://th.example.com:81/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
+                task(Some("th.example.com:81")),
             ),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
-        for url in [
-            format!("https://th.example.com/jobs?repo=autoland&revision={hash}"),
-            format!("https://th.example.com/#/jobs?repo=autoland&revision={hash}"),
-            format!("https://hg.example.com/integration/autoland/rev/{hash}"),
+        for (host, rest) in [
+            ("th.example.com", format!("jobs?repo=autoland&revision={hash}")),
+            ("th.example.com", format!("#/jobs?repo=autoland&revision={hash}")),
+            ("hg.example.com", format!("integration/autoland/rev/{hash}")),
         ] {
-            assert_eq!(url.parse(), Ok(in_repo.clone()), "{url}");
+            let expected = RevisionSpec::InRepo {
+                host: format!("{host}:443"),
+                repo: "autoland".into(),
+                hash: hash.into(),
+            };
+            assert_eq!(format!("https://{host}/{rest}").parse(), Ok(expected), "{rest}");
         }
     }
 

@@ -9,6 +9,7 @@ use mozci_clients::taskcluster::{Taskcluster, TaskclusterCredentials};
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::RepoName;
+use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use url::Url;
 
@@ -48,6 +49,7 @@ pub struct Ci {
     pub index: String,
     pub(crate) others: Vec<(String, Pushlog)>,
     pub(crate) project: String,
+    hosts: Vec<String>,
     http: Http,
     facts: Option<Facts>,
     notes: RefCell<Vec<String>>,
@@ -108,6 +110,11 @@ impl Ci {
         let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
         let treeherder_url = parse(&config.treeherder_url, "treeherder_url")?;
         let root = parse(&config.root_url, "root_url")?;
+        let mut hosts: Vec<String> =
+            [&treeherder_url, &root].into_iter().filter_map(host_of).collect();
+        for url in config.repos.values().filter_map(|repo| repo.url.as_deref()) {
+            hosts.extend(host_of(&parse(url, "url")?));
+        }
         let mut notes = Vec::new();
         let server = format!("{} {} {repo}", config.root_url, own.url.as_deref().unwrap_or(""));
         let facts = match Facts::open(&opening.place.cache, server) {
@@ -130,6 +137,7 @@ impl Ci {
             pushes,
             others,
             project,
+            hosts,
             http,
             facts,
             notes: RefCell::new(notes),
@@ -140,6 +148,11 @@ impl Ci {
     pub fn usage(&self) -> mozci_clients::http::Usage {
         self.count_hits();
         self.http.meter().usage()
+    }
+
+    /// Whether a link's host is one of this CI's servers.
+    pub(crate) fn has_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|known| known == host)
     }
 
     /// The servers' present, as far as they told it.

@@ -1,21 +1,20 @@
 //! `mozci backfill`
 
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
-use mozci_core::facts::PushFacts;
 use mozci_core::ids::JobName;
 use mozci_core::judge::Judgement;
-use mozci_core::push::PushRef;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::{read_job, read_range};
 use serde_json::{Value, json};
 
-use crate::act::{ActArgs, Acted, add_outcomes, carry_out, check, open_ledger};
+use crate::act::{Act, ActArgs, Acted, carry_out, check};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
+use crate::doubts::open_ledger;
 use crate::range_args::{ReachArgs, named_repo};
-use crate::show::{Out, judgement, plural, top};
+use crate::show::{Out, edge, plural, show_edge, show_steps, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci backfill`.
@@ -69,12 +68,12 @@ pub(crate) async fn run(
 ) -> Done {
     let spec = args.range()?;
     check(context, &args.act)?;
-    let mut ledger = open_ledger(context, &args.act).await?;
+    let mut ledger = open_ledger(context).await?;
     let job = JobName::new(&args.job);
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let mut history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let question = Question {
         job: job.clone(),
         times: args.act.times,
@@ -82,19 +81,19 @@ pub(crate) async fn run(
         anyway: args.anyway,
     };
     let answer = backfill::backfill(&history.facts, &question, &history.past());
-    show_walk(out, &answer);
-    show_end(out, &answer, &history.facts, range.at_start);
-    let acted =
-        carry_out(context, out, &mut ledger, &args.act, &answer.plan, &history, interrupt).await?;
-    let after = (!acted.outcomes.is_empty()).then(|| {
-        add_outcomes(&mut history, &acted.outcomes);
-        backfill::backfill(&history.facts, &question, &history.past())
-    });
+    show_steps(out, &answer.steps, &answer.plan);
+    show_end(out, &args, &answer, range.at_start);
+    let act = Act { context, args: &args.act, plan: &answer.plan, history: &history, interrupt };
+    let acted = carry_out(&act, out, &mut ledger).await?;
+    let after = acted
+        .after
+        .as_ref()
+        .map(|after| backfill::backfill(&after.facts, &question, &after.past()));
     if let Some(after) = &after {
         out.line("");
-        show_walk(out, after);
-        show_found(out, after);
+        show_steps(out, &after.steps, &after.plan);
     }
+    show_edge(out, after.as_ref().unwrap_or(&answer));
     if out.json {
         let object = object(context, &job, &answer, after.as_ref(), &acted, stats)?;
         out.object(&object)?;
@@ -131,104 +130,32 @@ fn object(
     Ok(Value::Object(object))
 }
 
-/// One line a push: how it is judged, and what the plan does with it.
-fn show_walk(out: &mut Out, answer: &Backfill) {
-    for step in &answer.steps {
-        let word = match step.judgement {
-            Judgement::Good { .. } => "good",
-            Judgement::Bad { .. } => "bad",
-            Judgement::Mixed { .. } => "mixed",
-            _ => "",
-        };
-        let asked = match step.asked {
-            0 => String::new(),
-            count => format!(", {count} asked for"),
-        };
-        let state = format!("{}{asked}", judgement(step.judgement));
-        let line = format!(
-            "{word:<6}{:>7}  {}  {state:<24} {}",
-            step.push.id,
-            step.push.revision.short(),
-            fate(answer, &step.push)
-        );
-        out.line(&line);
-    }
-}
-
-fn fate(answer: &Backfill, push: &PushRef) -> String {
-    let plan = &answer.plan;
-    if let Some(request) = plan.requests.iter().find(|request| request.push == *push) {
-        let build = match &request.builds {
-            Some(build) => format!(" (and {build}, which is missing)"),
-            None => String::new(),
-        };
-        return format!("→ ask for {}{build}", request.times);
-    }
-    if let Some(left_out) = plan.left_out.iter().find(|left_out| left_out.push == *push) {
-        return format!("left out: {}", left_out.why);
-    }
-    match plan.waits_for.iter().find(|waiting| waiting.push == *push) {
-        Some(waiting) => format!("waits for {}", waiting.build),
-        None => String::new(),
-    }
-}
-
-fn show_end(out: &mut Out, answer: &Backfill, facts: &[PushFacts], at_start: bool) {
-    let pushes = facts.len();
+/// Says where the walk ended, where that is not at a good push before the bad one.
+fn show_end(out: &mut Out, args: &Args, answer: &Backfill, at_start: bool) {
+    let pushes = plural(answer.steps.len(), "push");
     let begin = if at_start { ", where the repository begins" } else { "" };
-    let anyway = match answer.plan.requests.is_empty() && answer.plan.waits_for.is_empty() {
-        true => "; nothing is asked for: look further back (--max-revisions), or give --anyway",
-        false => "",
+    let further = match args.reach.is_given() {
+        true => "go further back",
+        false => "raise --max-revisions",
     };
-    match &answer.end {
+    let anyway = match args.anyway {
+        true => String::new(),
+        false => format!("; nothing is asked for: {further}, or give --anyway"),
+    };
+    let end = match &answer.end {
+        WalkEnd::LastGood { .. } => return,
         WalkEnd::GoodAtStart => {
-            out.line("it passed there and never failed: nothing to fill");
+            "it passed on that push itself: nothing to look for; give one on which it failed".into()
         }
-        WalkEnd::LastGood { .. } if answer.plan.requests.is_empty() => {
-            out.line("no holes that could be filled");
+        WalkEnd::BadForLonger => {
+            format!("bad for longer than the range: no good one among {pushes}{begin}{anyway}")
         }
-        WalkEnd::LastGood { .. } => {}
-        WalkEnd::BadForLonger => out.line(&format!(
-            "bad for longer than the range: no good one among {}{begin}{anyway}",
-            plural(pushes, "push")
-        )),
         WalkEnd::NeverRan => {
-            out.line(&format!(
-                "never ran on any push of the range ({}){begin}{anyway}",
-                plural(pushes, "push")
-            ));
+            format!("never ran on any push of the range ({pushes}){begin}{anyway}")
         }
-        WalkEnd::NoEvidence => out.line(&format!(
-            "no run of the range ({}) says good or bad{begin}{anyway}",
-            plural(pushes, "push")
-        )),
-    }
-}
-
-/// The newest good push and the oldest bad one after it, as far as the walk tells.
-fn edge(after: &Backfill) -> (Option<&PushRef>, Option<&PushRef>) {
-    let good = match &after.end {
-        WalkEnd::LastGood { push } => Some(push),
-        _ => None,
-    };
-    let bad = after.steps.iter().rev().find(|s| matches!(s.judgement, Judgement::Bad { .. }));
-    (good, bad.map(|step| &step.push))
-}
-
-fn show_found(out: &mut Out, after: &Backfill) {
-    let (Some(good), Some(bad)) = edge(after) else {
-        out.line("no last good and first bad push stand side by side yet");
-        return;
-    };
-    let between =
-        after.steps.iter().filter(|step| step.push.id > good.id && step.push.id < bad.id).count();
-    out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
-    out.line(&format!("first bad  {}  {}", bad.id, bad.revision.short()));
-    out.line(&match between {
-        0 => "nothing lies between them: the first bad push broke it, as far as these runs tell"
-            .to_owned(),
-        count => {
-            format!("{count} between them could not tell: it is one of these or the first bad push")
+        WalkEnd::NoEvidence => {
+            format!("no run of the range ({pushes}) says good or bad{begin}{anyway}")
         }
-    });
+    };
+    out.line(&end);
 }

@@ -5,6 +5,7 @@ use mozci_core::judge::Judgement;
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
+use mozci_core::time::At;
 use mozci_engine::flow::{JobsFilter, Matrix, RangePushes, read_matrix, read_range};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::app::Done;
 use crate::context::Context;
 use crate::range_args::RangeArgs;
-use crate::show::{Out, plural, push_json, show_matrix, top};
+use crate::show::{Out, age, plural, push_json, show_matrix, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci jobs`.
@@ -68,10 +69,9 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
 
 fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], matrix: &Matrix) {
     let behind = match matrix.behind {
-        Some(seconds) if seconds < 3600 => {
-            format!(" · Treeherder's newest word is {seconds} s old")
+        Some(seconds) => {
+            format!(" · Treeherder's newest word is {} old", age(At(seconds), At(0)))
         }
-        Some(seconds) => format!(" · Treeherder's newest word is {} h old", seconds / 3600),
         None => String::new(),
     };
     let passed_over = range.pushes.len() - pushes.len();
@@ -103,8 +103,9 @@ fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], 
         .collect();
     for (job, push) in bad.iter().take(3) {
         out.line(&format!(
-            " bad at {}: `mozci backfill {job} --rev {}`",
+            " bad at {}: `{} backfill {job} --rev {}`",
             push.id,
+            context.program(),
             push.revision.short()
         ));
     }

@@ -1,16 +1,18 @@
 //! `mozci trigger`
 
+use mozci_core::backfill::Step;
 use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
 use mozci_core::range::Reach;
-use mozci_engine::flow::{read_job, read_range};
+use mozci_engine::flow::{JobHistory, read_job, read_range};
 use serde_json::Value;
 
-use crate::act::{ActArgs, carry_out, check, open_ledger};
+use crate::act::{Act, ActArgs, carry_out, check};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
+use crate::doubts::open_ledger;
 use crate::range_args::RangeArgs;
-use crate::show::{Out, judgement, plural, show_left_out, top};
+use crate::show::{Out, plural, show_steps, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci trigger`.
@@ -34,7 +36,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     check(context, &args.act)?;
-    let mut ledger = open_ledger(context, &args.act).await?;
+    let mut ledger = open_ledger(context).await?;
     let job = JobName::new(&args.job);
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
@@ -42,21 +44,16 @@ pub(crate) async fn run(
     let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
     let plan = have_n(kept, &job, args.act.times, &history.past());
-    for facts in &history.facts {
-        let request = plan.requests.iter().find(|request| request.push.id == facts.push.id);
-        let action = request.map_or(String::new(), |r| format!("→ ask for {}", r.times));
-        out.line(&format!(
-            "  {:>7}  {}  {:<22} {action}",
-            facts.push.id,
-            facts.push.revision.short(),
-            judgement(facts.judgement()),
-        ));
+    let steps =
+        |history: &JobHistory| -> Vec<Step> { history.facts.iter().map(Step::from).collect() };
+    show_steps(out, &steps(&history), &plan);
+    let act = Act { context, args: &args.act, plan: &plan, history: &history, interrupt };
+    let acted = carry_out(&act, out, &mut ledger).await?;
+    if let Some(after) = &acted.after {
+        out.line("");
+        let none = have_n([], &job, args.act.times, &after.past());
+        show_steps(out, &steps(after), &none);
     }
-    show_left_out(out, &plan.left_out);
-    if plan.requests.is_empty() && plan.waits_for.is_empty() {
-        out.line("nothing to ask for");
-    }
-    let acted = carry_out(context, out, &mut ledger, &args.act, &plan, &history, interrupt).await?;
     if out.json {
         let mut object = top("trigger", context);
         object.insert("job".into(), job.as_str().into());

@@ -4,10 +4,12 @@ mod json;
 mod matrix;
 mod out;
 mod plan;
+mod walk;
 mod words;
 
-pub(crate) use json::{push_json, top};
+pub(crate) use json::{VERSION, push_json, top};
 pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;
 pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result};
-pub(crate) use words::{age, judgement, plural};
+pub(crate) use walk::{edge, show_edge, show_steps};
+pub(crate) use words::{age, plural};

@@ -15,6 +15,7 @@ pub(crate) struct Out {
     pub(crate) width: usize,
     /// Whether the answer is one JSON object.
     pub(crate) json: bool,
+    failed: Option<std::io::Error>,
 }
 
 impl Out {
@@ -22,14 +23,39 @@ impl Out {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
         let width = terminal.map_or(120, |(terminal_size::Width(columns), _)| usize::from(columns));
-        Self { stream: anstream::AutoStream::auto(stdout), width: width.max(60), json: global.json }
+        Self {
+            stream: anstream::AutoStream::auto(stdout),
+            width: width.max(60),
+            json: global.json,
+            failed: None,
+        }
     }
 
-    /// A line of text; nothing where JSON is asked for. A reader that has gone away is no error.
+    /// A line of text; nothing where JSON is asked for.
     pub(crate) fn line(&mut self, line: &str) {
         if !self.json {
             clear_progress();
-            let _ = writeln!(self.stream, "{}", line.trim_end());
+            let written = writeln!(self.stream, "{}", line.trim_end());
+            self.note(written);
+        }
+    }
+
+    /// Whether the answer could be written. A reader that has gone away (`| head`) is no failure.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        let flushed = self.stream.flush();
+        self.note(flushed);
+        match self.failed {
+            None => Ok(()),
+            Some(error) => Err(Error::Odd(format!("the answer could not be written: {error}"))),
+        }
+    }
+
+    fn note(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+            && self.failed.is_none()
+        {
+            self.failed = Some(error);
         }
     }
 
@@ -39,10 +65,14 @@ impl Out {
         let mut writer = BufWriter::new(std::io::stdout().lock());
         match serde_json::to_writer_pretty(&mut writer, value) {
             Ok(()) => {}
-            Err(error) if error.is_io() => return Ok(()),
+            Err(error) if error.is_io() => {
+                self.note(Err(error.into()));
+                return Ok(());
+            }
             Err(error) => return Err(Error::Odd(error.to_string())),
         }
-        let _ = writeln!(writer).and_then(|()| writer.flush());
+        let written = writeln!(writer).and_then(|()| writer.flush());
+        self.note(written);
         Ok(())
     }
 }

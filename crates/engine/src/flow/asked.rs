@@ -20,6 +20,8 @@ use crate::store::{AskState, Ledger};
 pub(crate) struct Asked {
     /// Runs asked for on a push, by its place, that are not there yet.
     pub(crate) runs: HashMap<usize, u32>,
+    /// Of these, the ones of which nobody can tell whether they were sent.
+    pub(crate) doubtful: HashMap<usize, u32>,
     /// Runs that Taskcluster knows better, or that Treeherder does not show yet.
     pub(crate) sightings: Vec<(usize, Run)>,
 }
@@ -137,7 +139,7 @@ fn from_ledger(
 ) -> Result<(), Error> {
     let Some(ledger) = ledger else { return Ok(()) };
     let since = ci.now().plus(-LEDGER_SECONDS);
-    for asking in ledger.askings_of(&ci.root_url, &ci.repo, job, since)? {
+    for asking in ledger.askings_of(&ci.root_url, job, since)? {
         let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
             continue;
         };
@@ -149,6 +151,7 @@ fn from_ledger(
             }
             AskState::Recorded | AskState::Uncertain { .. } => {
                 *asked.runs.entry(push).or_default() += asking.times;
+                *asked.doubtful.entry(push).or_default() += asking.times;
             }
             AskState::NotSent { .. } => {}
         }

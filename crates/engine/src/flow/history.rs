@@ -180,7 +180,7 @@ pub async fn read_job(
     if let BuildOf::Job(name) = &build {
         put(&mut build_runs, &ids, &build_rows.rows, name);
     }
-    let Asked { runs: asked_runs, sightings } = asked;
+    let Asked { runs: asked_runs, doubtful, sightings } = asked;
     for (push, run) in sightings {
         runs[push].add(Source::Queue, run);
     }
@@ -195,6 +195,7 @@ pub async fn read_job(
             push: push.clone(),
             runs: runs.into_runs(),
             asked: asked_runs.get(&i).copied().unwrap_or(0),
+            doubtful: doubtful.get(&i).copied().unwrap_or(0),
             build: match &build {
                 BuildOf::Job(name) => Build::from_runs(name, built),
                 BuildOf::Nothing => Build::NotNeeded,
@@ -335,10 +336,9 @@ pub(crate) fn unknown_job<'a>(
         names => format!("\n  did you mean  {}", names.join("\n                ")),
     };
     format!(
-        "no job is called {job:?} on {} at {}{hint}\n  `mozci jobs --repo {} --rev {} --include TEXT` lists them",
+        "no job is called {job:?} on {} at {}{hint}\n  the command `jobs --rev {} --include TEXT` lists them",
         ci.repo,
         push.revision.short(),
-        ci.repo,
         push.revision.short()
     )
 }

@@ -19,4 +19,4 @@ pub use prepare::{Prepared, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
-pub use wait::{Awaited, LIMIT, Outcome, wait};
+pub use wait::{Awaited, LIMIT, Outcome, pause, wait};

@@ -18,13 +18,13 @@ pub const SETTLE_SECONDS: i64 = 60;
 /// How far a fire's time may lie before the asking's, for clocks that differ.
 const SKEW_SECONDS: i64 = 60;
 
-/// Looks at every open asking of the repository and marks what can be told now.
+/// Looks at every open asking of the CI and marks what can be told now.
 ///
 /// # Errors
 /// [`Error::Store`]. What cannot be read leaves an asking as it is.
 pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut changed = Vec::new();
-    for mut asking in ledger.open_askings(&ci.root_url, &ci.repo)? {
+    for mut asking in ledger.open_askings(&ci.root_url)? {
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
         let state = match search(ci, ledger, &asking).await {
             Ok(Search::Found(task)) => AskState::Sent { task },
@@ -32,12 +32,10 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
                 let detail = "it never arrived: the hook's record does not have it".to_owned();
                 AskState::NotSent { detail }
             }
-            Ok(Search::ProvenAbsent) if asking.state == AskState::Recorded => continue,
-            Ok(Search::ProvenAbsent) => continue,
             Ok(Search::CannotTell) if settled => AskState::Uncertain {
                 detail: "the hook's record does not reach back to it".to_owned(),
             },
-            Ok(Search::CannotTell) => continue,
+            Ok(Search::ProvenAbsent | Search::CannotTell) => continue,
             Err(error) if settled => AskState::Uncertain {
                 detail: format!("the hook's record cannot be read: {}", with_source(&error)),
             },
@@ -89,7 +87,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     // The oldest fire that fits is ours, if anybody's.
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since && fire.at <= until) {
         let Some(task) = fire.task else { continue };
-        if ledger.knows_task(task)? {
+        if ledger.knows_task(&ci.root_url, task)? {
             continue;
         }
         match definition(ci, task).await {

@@ -18,12 +18,23 @@ const SEARCHED: u64 = 1000;
 /// [`Error::NotFound`] with what is known: where else the revision is, which pushes a short hash
 /// fits.
 pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
+    let host = match spec {
+        RevisionSpec::Task { host, .. } => host.as_deref(),
+        RevisionSpec::InRepo { host, .. } => Some(host.as_str()),
+        _ => None,
+    };
+    if let Some(host) = host.filter(|host| !ci.has_host(host)) {
+        return Err(Error::Usage(format!(
+            "the link leads to {host}, which is no server of the CI at {}: name the CI with --ci, or give the bare revision or task id",
+            ci.root_url
+        )));
+    }
     match spec {
-        RevisionSpec::Task(task) => {
+        RevisionSpec::Task { task, .. } => {
             let hash = revision_of_task(ci, *task).await?;
             by_hash(ci, &hash).await
         }
-        RevisionSpec::InRepo { repo, hash } => {
+        RevisionSpec::InRepo { repo, hash, .. } => {
             if *repo != ci.project && *repo != ci.repo.as_str() {
                 return Err(Error::Usage(format!(
                     "the link is to {repo}, and {} was asked about: give `--repo {repo}`",

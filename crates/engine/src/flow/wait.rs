@@ -99,7 +99,7 @@ pub async fn wait(
 }
 
 /// Sleeps, but not past a stop.
-pub(crate) async fn pause(time: Duration, stop: &AtomicBool) {
+pub async fn pause(time: Duration, stop: &AtomicBool) {
     let until = Instant::now() + time;
     while Instant::now() < until && !stop.load(Ordering::Relaxed) {
         let left = until.saturating_duration_since(Instant::now());

@@ -34,7 +34,7 @@ CREATE TABLE askings (
     task          TEXT,
     detail        TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX askings_of_job ON askings (ci, repo, job, created);
+CREATE INDEX askings_of_job ON askings (ci, job, created);
 CREATE INDEX askings_by_day ON askings (created);
 "];
 
@@ -167,11 +167,10 @@ impl Ledger {
         for asking in askings {
             let others: i64 = transaction
                 .query_row(
-                    "SELECT count(*) FROM askings WHERE ci = ? AND repo = ? AND job = ?
+                    "SELECT count(*) FROM askings WHERE ci = ? AND job = ?
                      AND created >= ? AND revision = ? AND plan <> ? AND state <> 'not-sent'",
                     params![
                         asking.ci,
-                        asking.repo.as_str(),
                         asking.job.as_str(),
                         read.0,
                         asking.revision.hash(),
@@ -206,31 +205,31 @@ impl Ledger {
             .map_err(StoreError::sqlite(&self.path))
     }
 
-    /// The askings of a repository of which nobody can tell yet whether they were sent.
+    /// The askings of a CI of which nobody can tell yet whether they were sent.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn open_askings(&self, ci: &str, repo: &RepoName) -> Result<Vec<Asking>, StoreError> {
+    pub fn open_askings(&self, ci: &str) -> Result<Vec<Asking>, StoreError> {
         self.select(
-            "ci = ?1 AND repo = ?2 AND state IN ('recorded', 'uncertain') ORDER BY created, rowid",
-            params![ci, repo.as_str()],
+            "ci = ?1 AND state IN ('recorded', 'uncertain') ORDER BY created, rowid",
+            params![ci],
         )
     }
 
-    /// The askings for a job since an instant, however they ended.
+    /// The askings for a job of a CI since an instant, however they ended, whatever name the
+    /// configuration had for the repository.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn askings_of(
         &self,
         ci: &str,
-        repo: &RepoName,
         job: &JobName,
         since: At,
     ) -> Result<Vec<Asking>, StoreError> {
         self.select(
-            "ci = ?1 AND repo = ?2 AND job = ?3 AND created >= ?4 ORDER BY created, rowid",
-            params![ci, repo.as_str(), job.as_str(), since.0],
+            "ci = ?1 AND job = ?2 AND created >= ?3 ORDER BY created, rowid",
+            params![ci, job.as_str(), since.0],
         )
     }
 
@@ -238,26 +237,27 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn knows_task(&self, task: TaskId) -> Result<bool, StoreError> {
+    pub fn knows_task(&self, ci: &str, task: TaskId) -> Result<bool, StoreError> {
         self.connection
             .query_row(
-                "SELECT count(*) FROM askings WHERE task = ?",
-                params![task.to_string()],
+                "SELECT count(*) FROM askings WHERE ci = ? AND task = ?",
+                params![ci, task.to_string()],
                 |row| row.get::<_, i64>(0),
             )
             .map(|count| count > 0)
             .map_err(StoreError::sqlite(&self.path))
     }
 
-    /// Runs asked for since an instant, those included of which nobody can tell.
+    /// Runs asked for of a CI since an instant, those included of which nobody can tell.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn runs_since(&self, since: At) -> Result<u32, StoreError> {
+    pub fn runs_since(&self, ci: &str, since: At) -> Result<u32, StoreError> {
         self.connection
             .query_row(
-                "SELECT coalesce(sum(times), 0) FROM askings WHERE created >= ? AND state <> 'not-sent'",
-                params![since.0],
+                "SELECT coalesce(sum(times), 0) FROM askings
+                 WHERE ci = ? AND created >= ? AND state <> 'not-sent'",
+                params![ci, since.0],
                 |row| row.get::<_, i64>(0),
             )
             .map(|sum| u32::try_from(sum).unwrap_or(u32::MAX))
@@ -398,14 +398,13 @@ mod tests {
         let mut ledger = Ledger::open(folder.path()).unwrap();
         let first = asking("p1", 100);
         assert_eq!(ledger.record(std::slice::from_ref(&first), At(90)).unwrap(), [Recorded::New]);
-        let repo = RepoName::new("autoland");
-        assert_eq!(ledger.open_askings("http://tc", &repo).unwrap(), std::slice::from_ref(&first));
+        assert_eq!(ledger.open_askings("http://tc").unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { task }).unwrap();
-        assert!(ledger.open_askings("http://tc", &repo).unwrap().is_empty());
-        assert!(ledger.knows_task(task).unwrap());
-        assert_eq!(ledger.runs_since(At(100)).unwrap(), 2);
-        assert_eq!(ledger.runs_since(At(101)).unwrap(), 0);
+        assert!(ledger.open_askings("http://tc").unwrap().is_empty());
+        assert!(ledger.knows_task("http://tc", task).unwrap());
+        assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 2);
+        assert_eq!(ledger.runs_since("http://tc", At(101)).unwrap(), 0);
     }
 
     #[test]
@@ -439,7 +438,7 @@ mod tests {
         let many: Vec<Asking> = (0..500).map(|i| asking("q", 1000 + i)).collect();
         let error = ledger.record(&many, At(500)).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
-        assert_eq!(ledger.runs_since(At(0)).unwrap(), 2);
+        assert_eq!(ledger.runs_since("http://tc", At(0)).unwrap(), 2);
     }
 
     #[test]

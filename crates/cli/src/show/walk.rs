@@ -1,0 +1,82 @@
+//! Pushes of a plan, a line each, and the edge between good and bad.
+
+use mozci_core::backfill::{Backfill, Step, WalkEnd};
+use mozci_core::judge::Judgement;
+use mozci_core::plan::Plan;
+use mozci_core::push::PushRef;
+
+use super::out::Out;
+use super::words::{judgement, plural};
+
+/// One line a push: how it is judged, and what the plan does with it.
+pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
+    for step in steps {
+        let word = match step.judgement {
+            Judgement::Good { .. } => "good",
+            Judgement::Bad { .. } => "bad",
+            Judgement::Mixed { .. } => "mixed",
+            _ => "",
+        };
+        let asked = match (step.asked - step.doubtful, step.doubtful) {
+            (0, 0) => String::new(),
+            (sent, 0) => format!(", {sent} asked for"),
+            (0, doubtful) => format!(", {doubtful} in doubt"),
+            (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
+        };
+        let state = format!("{}{asked}", judgement(step.judgement));
+        out.line(&format!(
+            "{word:<6}{:>7}  {}  {state:<24} {}",
+            step.push.id,
+            step.push.revision.short(),
+            fate(plan, &step.push)
+        ));
+    }
+}
+
+fn fate(plan: &Plan, push: &PushRef) -> String {
+    if let Some(request) = plan.requests.iter().find(|request| request.push == *push) {
+        let build = match &request.builds {
+            Some(build) => format!(" (and {build}, which is missing)"),
+            None => String::new(),
+        };
+        return format!("→ ask for {}{build}", request.times);
+    }
+    if let Some(left_out) = plan.left_out.iter().find(|left_out| left_out.push == *push) {
+        return format!("left out: {}", left_out.why);
+    }
+    match plan.waits_for.iter().find(|waiting| waiting.push == *push) {
+        Some(waiting) => format!("waits for {}", waiting.build),
+        None => String::new(),
+    }
+}
+
+/// The newest good push and the oldest bad one after it, as far as a walk tells.
+pub(crate) fn edge(walk: &Backfill) -> (Option<&PushRef>, Option<&PushRef>) {
+    let good = match &walk.end {
+        WalkEnd::LastGood { push } => Some(push),
+        _ => None,
+    };
+    let bad = walk.steps.iter().rev().find(|s| matches!(s.judgement, Judgement::Bad { .. }));
+    (good, bad.map(|step| &step.push))
+}
+
+/// Shows the edge, where the walk has one.
+pub(crate) fn show_edge(out: &mut Out, walk: &Backfill) {
+    let (Some(good), Some(bad)) = edge(walk) else { return };
+    let place = |push: &PushRef| walk.steps.iter().position(|step| step.push == *push);
+    let between = match (place(bad), place(good)) {
+        (Some(bad), Some(good)) => good.saturating_sub(bad + 1),
+        _ => 0,
+    };
+    out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
+    out.line(&format!("first bad  {}  {}", bad.id, bad.revision.short()));
+    out.line(&match between {
+        0 => "nothing lies between them: the first bad push broke it, as far as these runs tell"
+            .to_owned(),
+        count => format!(
+            "{} between them {} not told: it is one of these or the first bad push",
+            plural(count, "push"),
+            if count == 1 { "has" } else { "have" },
+        ),
+    });
+}
