@@ -15,7 +15,8 @@ pub(crate) async fn open_ledger(context: &Context) -> Result<Ledger, Error> {
     let ledger = Ledger::open(&context.ci.place.state)?;
     say_doubts(context, reconcile(&context.ci, &ledger).await?);
     let now = context.ci.now();
-    let open = ledger.open_askings(&context.ci.root_url)?;
+    let mut open = ledger.open_askings(&context.ci.root_url)?;
+    open.retain(|asking| !asking.is_in_hand());
     let young: Vec<&Asking> =
         open.iter().filter(|asking| now.since(asking.created) <= SETTLE_SECONDS).collect();
     if let Some(newest) = young.iter().map(|asking| asking.created).max() {

@@ -120,6 +120,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         why: request.why.to_string(),
         created: ci.now(),
         state: AskState::Recorded,
+        pid: std::process::id(),
     }
 }
 

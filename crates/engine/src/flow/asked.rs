@@ -151,7 +151,9 @@ fn from_ledger(
             }
             AskState::Recorded | AskState::Uncertain { .. } => {
                 *asked.runs.entry(push).or_default() += asking.times;
-                *asked.doubtful.entry(push).or_default() += asking.times;
+                if !asking.is_in_hand() {
+                    *asked.doubtful.entry(push).or_default() += asking.times;
+                }
             }
             AskState::NotSent { .. } => {}
         }

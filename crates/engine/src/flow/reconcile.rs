@@ -25,6 +25,10 @@ const SKEW_SECONDS: i64 = 60;
 pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut changed = Vec::new();
     for mut asking in ledger.open_askings(&ci.root_url)? {
+        // A command that is at work marks its own askings.
+        if asking.is_in_hand() {
+            continue;
+        }
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
         let state = match search(ci, ledger, &asking).await {
             Ok(Search::Found(task)) => AskState::Sent { task },

@@ -32,7 +32,8 @@ CREATE TABLE askings (
     created       INTEGER NOT NULL,
     state         TEXT NOT NULL CHECK (state IN ('recorded', 'sent', 'not-sent', 'uncertain')),
     task          TEXT,
-    detail        TEXT NOT NULL DEFAULT ''
+    detail        TEXT NOT NULL DEFAULT '',
+    pid           INTEGER NOT NULL
 );
 CREATE INDEX askings_of_job ON askings (ci, job, created);
 CREATE INDEX askings_by_day ON askings (created);
@@ -119,6 +120,17 @@ pub struct Asking {
     pub created: At,
     /// How it ended.
     pub state: AskState,
+    /// The process that wrote it down.
+    pub pid: u32,
+}
+
+impl Asking {
+    /// Whether the process that wrote it down is still there to mark how it ends. Where processes
+    /// cannot be looked up nobody is believed to be.
+    pub fn is_in_hand(&self) -> bool {
+        let process = Path::new("/proc").join(self.pid.to_string());
+        self.state == AskState::Recorded && process.exists()
+    }
 }
 
 /// What became of an attempt to write askings down.
@@ -272,7 +284,7 @@ impl Ledger {
         let failed = StoreError::sqlite(&self.path);
         let sql = format!(
             "SELECT id, plan, ci, repo, push, vcs, revision, job, times, task_group, action,
-                    hook_group, hook, body, why, created, state, task, detail
+                    hook_group, hook, body, why, created, state, task, detail, pid
              FROM askings WHERE {condition}"
         );
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
@@ -303,7 +315,7 @@ fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Erro
     };
     connection
         .execute(
-            "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             params![
                 asking.id.as_str(),
                 asking.plan,
@@ -324,6 +336,7 @@ fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Erro
                 state,
                 task,
                 detail,
+                asking.pid,
             ],
         )
         .map(drop)
@@ -364,6 +377,7 @@ fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         why: row.get(14)?,
         created: At(row.get(15)?),
         state,
+        pid: row.get(19)?,
     })
 }
 
@@ -389,6 +403,7 @@ mod tests {
             why: "not run".into(),
             created: At(created),
             state: AskState::Recorded,
+            pid: std::process::id(),
         }
     }
 
