@@ -115,6 +115,29 @@ async fn a_body_beyond_belief_is_refused() {
 }
 
 #[tokio::test]
+async fn a_large_answer_is_parsed_while_it_comes() {
+    #[derive(serde::Deserialize)]
+    struct Wanted {
+        wanted: u32,
+    }
+    // Larger than what is held at most, which does not matter here.
+    let large = format!("{{\"left out\": \"{}\", \"wanted\": 7}}", "x".repeat(6 << 20));
+    let away = Answer::json(303, "{}").header("location", "/there");
+    let server = serve(vec![away, Answer::json(200, &large)]).await;
+    let client = http(0);
+    let found: Wanted = client.get_streamed(server.url.clone(), 16 << 20).await.unwrap();
+    assert_eq!(found.wanted, 7);
+    let usage = client.meter().usage();
+    assert_eq!((usage.requests, usage.bytes), (2, large.len() as u64));
+    let server = serve(vec![Answer::json(200, &large)]).await;
+    let error = http(0).get_streamed::<Value>(server.url.clone(), 1 << 20).await.unwrap_err();
+    assert!(matches!(error.problem, Problem::TooLarge { .. }), "{error}");
+    let server = serve(vec![Answer::json(404, "{\"message\": \"gone\"}")]).await;
+    let error = http(0).get_streamed::<Value>(server.url.clone(), 1 << 20).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
 async fn redirects_are_followed_and_counted_but_not_for_ever() {
     let away = Answer::json(303, "{}").header("location", "/there");
     let server = serve(vec![away.clone(), Answer::json(200, "1")]).await;

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::error::{HttpError, Problem, beginning};
@@ -46,6 +46,13 @@ impl HttpSettings {
             on_request: None,
         }
     }
+}
+
+/// An answer whose body is still to be read; it holds its place among its host's requests.
+pub(super) struct Opened {
+    pub(super) response: Response,
+    pub(super) started: Instant,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// Sends requests. Cheap to clone; clones share connections, limits and counters.
@@ -211,14 +218,49 @@ impl Http {
         Err((failure(method, &url, problem), None))
     }
 
+    /// Opens what a URL leads to, redirects followed, and leaves the reading to the caller.
+    pub(super) async fn open(&self, url: &Url, patience: Duration) -> Result<Opened, HttpError> {
+        let mut url = url.clone();
+        let method = Method::GET;
+        for _ in 0..6 {
+            let host = self.host(&url);
+            let Ok(permit) = host.acquire_owned().await else {
+                return Err(failure(&method, &url, Problem::Connect("closed".into())));
+            };
+            let started = Instant::now();
+            let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
+            let response = match request.timeout(patience).send().await {
+                Ok(response) => response,
+                Err(error) => {
+                    self.meter.request(started, 0);
+                    return Err(failure(&method, &url, problem_of(&error)));
+                }
+            };
+            self.note_clock(&response);
+            if response.status().is_redirection() {
+                self.meter.request(started, 0);
+                url = redirect(&response).map_err(|problem| failure(&method, &url, problem))?;
+                continue;
+            }
+            if response.status().is_success() && is_json(content_type(&response)) {
+                return Ok(Opened { response, started, permit });
+            }
+            let (status, kind, body) =
+                self.body(response).await.map_err(|problem| failure(&method, &url, problem))?;
+            self.meter.request(started, body.len());
+            let problem = match judge(status, &kind, body) {
+                Ok(_) => Problem::Broken("it changed while it was read".into()),
+                Err(problem) => problem,
+            };
+            return Err(failure(&method, &url, problem));
+        }
+        let problem = Problem::Status { status: 310, message: "more than five redirects".into() };
+        Err(failure(&method, &url, problem))
+    }
+
     async fn body(&self, mut response: Response) -> Result<(StatusCode, String, Vec<u8>), Problem> {
         let status = response.status();
-        let kind = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-            .to_owned();
+        let kind = content_type(&response).to_owned();
         let limit = self.settings.max_body;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| problem_of(&error))? {
@@ -285,13 +327,22 @@ fn parse<T: DeserializeOwned>(
     })
 }
 
+fn content_type(response: &Response) -> &str {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+fn is_json(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|kind| {
+        let kind = kind.trim();
+        kind == "application/json" || kind.ends_with("+json")
+    })
+}
+
 /// What an answer means. Only JSON is taken for success: proxies and Treeherder answer pages in
 /// HTML with any status.
 fn judge(status: StatusCode, content_type: &str, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
-    let is_json = content_type.split(';').next().is_some_and(|kind| {
-        let kind = kind.trim();
-        kind == "application/json" || kind.ends_with("+json")
-    });
+    let is_json = is_json(content_type);
     if status.is_success() && is_json {
         return Ok(body);
     }

@@ -4,6 +4,7 @@
 mod client;
 mod error;
 mod meter;
+mod streamed;
 
 pub use client::{Http, HttpSettings};
 pub use error::{HttpError, Problem};

@@ -23,12 +23,17 @@ pub struct GraphEntry {
     pub dependencies: BTreeMap<String, String>,
 }
 
+/// The largest graph that is believed, in bytes after decompression.
+const LARGEST: usize = 2 << 30;
+
 impl Taskcluster {
-    /// The full task graph of a decision task, reduced to what is read of it while it is parsed.
+    /// The full task graph of a decision task, reduced to what is read of it while it comes: on
+    /// Firefox CI it is hundreds of megabytes.
     ///
     /// # Errors
-    /// [`HttpError`]; too large where it is beyond the limit of a body.
+    /// [`HttpError`].
     pub async fn full_task_graph(&self, decision: TaskId) -> Result<TaskGraph, HttpError> {
-        self.artifact(decision, "public/full-task-graph.json").await
+        let url = self.artifact_url(decision, "public/full-task-graph.json")?;
+        self.http.get_streamed(url, LARGEST).await
     }
 }
