@@ -293,7 +293,7 @@ fn pick_build<'a>(labels: impl Iterator<Item = &'a str>) -> BuildOf {
 
 /// A job without a run on any of the pushes: the newest task graph tells whether there is such a
 /// job, and what it hangs on.
-async fn known_in_graph(
+pub(crate) async fn known_in_graph(
     ci: &Ci,
     job: &JobName,
     pushes: &[Push],
@@ -324,7 +324,7 @@ async fn known_in_graph(
 }
 
 /// What to say of a job that is not there.
-pub(crate) fn unknown_job<'a>(
+fn unknown_job<'a>(
     ci: &Ci,
     job: &str,
     push: &Push,

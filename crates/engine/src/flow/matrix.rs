@@ -8,7 +8,8 @@ use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::sighting::{Sightings, Source};
 
-use super::history::{check_revisions, is_unresolved, treeherder_ids, unknown_job};
+use super::decisions::{DECISION_PLATFORM, decisions};
+use super::history::{check_revisions, is_unresolved, known_in_graph, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
 
@@ -82,14 +83,16 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
             unresolved.insert(row.run.key.task, *push);
         }
     }
-    if let (Some(missing), Some(push)) =
-        (filter.jobs.iter().find(|job| !names.contains_key(job)), pushes.first())
-    {
-        let seen = known_names(ci, &ids).await?;
-        let there = seen.iter().any(|name| name == missing);
-        if !there {
-            let labels = seen.iter().map(JobName::as_str);
-            return Err(Error::NotFound(unknown_job(ci, missing.as_str(), push, labels)));
+    let missing: Vec<&JobName> =
+        filter.jobs.iter().filter(|job| !names.contains_key(*job)).collect();
+    if !missing.is_empty() {
+        // Nothing of it ran here: the task graph tells whether there is such a job at all.
+        let platform = JobFilter::Platform(DECISION_PLATFORM.to_owned());
+        let groups = ci.treeherder.jobs(&list, &platform).await.map_err(failed())?;
+        let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
+        for job in missing {
+            known_in_graph(ci, job, pushes, &decided).await?;
+            ci.note(format!("{job} has no run on any of these pushes"));
         }
     }
     let mut states = HashMap::new();
@@ -124,23 +127,6 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
     }
     let behind = newest.map(|seen| now.since(seen).max(0));
     Ok(Matrix { jobs, rows: cells, behind })
-}
-
-/// The names of the jobs that ran on a push, for a name that was not found.
-async fn known_names(
-    ci: &Ci,
-    ids: &HashMap<TreeherderPushId, usize>,
-) -> Result<Vec<JobName>, Error> {
-    let newest = ids.iter().min_by_key(|(_, place)| **place).map(|(id, _)| *id);
-    let Some(id) = newest else {
-        return Ok(Vec::new());
-    };
-    let rows = ci
-        .treeherder
-        .jobs(&[id], &JobFilter::All)
-        .await
-        .map_err(Error::service("cannot read Treeherder's jobs"))?;
-    Ok(rows.rows.into_iter().map(|row| row.job).collect())
 }
 
 /// Brings a push's runs up to what the queue knows.
