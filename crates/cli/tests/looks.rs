@@ -125,7 +125,7 @@ fn the_matrix() {
 #[test]
 fn a_job_that_did_not_run_here_is_told_from_one_that_does_not_exist() {
     let served = Served::settled();
-    let said = served.run(&["jobs", JOB, "--rev", "1036"]);
+    let said = served.run(&["jobs", JOB, "--rev", "1036", "--back-revisions", "0"]);
     assert!(said.status == 0 && said.stderr.contains("has no run on any"), "{said:?}");
     assert_eq!(served.run(&["jobs", "no-such-job", "--rev", "1036"]).status, 5);
 }
