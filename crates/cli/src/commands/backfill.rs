@@ -30,11 +30,11 @@ pub(crate) struct Args {
     /// How many pushes before REV are looked at for a good one
     #[arg(long, value_name = "N", default_value_t = MAX_REVISIONS)]
     pub(crate) max_revisions: u32,
-    #[command(flatten)]
-    pub(crate) reach: ReachArgs,
     /// Fill the holes even where no good push was found
     #[arg(long)]
     pub(crate) anyway: bool,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
     #[command(flatten)]
     pub(crate) act: ActArgs,
 }
