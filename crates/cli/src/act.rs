@@ -46,6 +46,8 @@ pub(crate) struct Acted {
     pub(crate) after: Option<JobHistory>,
     /// Why a guard said no.
     pub(crate) refused: Option<Refusal>,
+    /// Whether following was given up, since a service failed for long.
+    pub(crate) gave_up: bool,
     pub(crate) status: u8,
 }
 
@@ -191,7 +193,10 @@ fn status(acted: &Acted) -> u8 {
         |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
     if acted.results.iter().any(|result| result.forbidden) {
         failure::status(Kind::NotAllowed)
-    } else if acted.results.iter().any(|r| !matches!(r.state, AskState::Sent { .. }))
+    } else if acted.refused.is_some() {
+        failure::status(Kind::Guard)
+    } else if acted.gave_up
+        || acted.results.iter().any(|r| !matches!(r.state, AskState::Sent { .. }))
         || acted.outcomes.iter().any(failed)
     {
         failure::status(Kind::Service)

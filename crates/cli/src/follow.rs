@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
+use mozci_core::guard;
 use mozci_core::ids::PushId;
 use mozci_core::plan::have_n;
 use mozci_core::push::Push;
@@ -16,6 +17,7 @@ use mozci_engine::store::{AskState, Ledger};
 
 use crate::act::{Act, Acted, send};
 use crate::doubts::say_doubts;
+use crate::failure;
 use crate::show::{Out, show_left_out, show_outcome};
 
 /// Waits until nothing of the job is under way any more on the pushes in question. Pushes whose
@@ -32,11 +34,25 @@ pub(crate) async fn follow(
     let all: Vec<Push> = act.history.facts.iter().map(|facts| facts.push.clone()).collect();
     // Each is asked for once: a run that comes to nothing is the user's to ask for again.
     let mut planned: HashSet<PushId> = act.plan.waits_for.iter().map(|w| w.push.id).collect();
-    let mut pending = all.clone();
     let started = Instant::now();
+    let build = &act.history.build;
+    let mut failures = 0;
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
         say_doubts(act.context, reconcile(ci, ledger).await?);
-        let now = read_job(ci, Some(ledger), &pending, &act.plan.job).await?;
+        let now = match read_job(ci, Some(ledger), &all, &act.plan.job, Some(build)).await {
+            Ok(now) => now,
+            Err(error) => {
+                failures += 1;
+                if failures == FAILURES {
+                    give_up(acted, &error);
+                    return Ok(());
+                }
+                act.context.talk(&format!("note: a look failed and is made again: {error}"));
+                pause(ci.poll, stop).await;
+                continue;
+            }
+        };
+        failures = 0;
         let ready: Vec<&PushFacts> = now
             .facts
             .iter()
@@ -51,6 +67,13 @@ pub(crate) async fn follow(
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {
+            let used = ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?;
+            let newest = now.facts.iter().flat_map(|facts| facts.runs.iter().rev());
+            if let Err(refusal) = guard::check(&next, &ci.budgets, used, newest) {
+                failure::report(&Error::Guard(refusal.clone()));
+                acted.refused = Some(refusal);
+                continue;
+            }
             let mut round = send(act, out, ledger, &next, &now).await?;
             acted.left_out.append(&mut round.left_out);
             acted.outcomes.extend(watch(act, out, &round.results).await?);
@@ -58,23 +81,31 @@ pub(crate) async fn follow(
             continue;
         }
         let can_settle = started.elapsed() < Duration::from_secs(SETTLE_SECONDS as u64 + 5);
-        pending = now
-            .facts
-            .iter()
-            .filter(|facts| {
-                planned.contains(&facts.push.id)
-                    || facts.is_under_way()
-                    || (facts.doubtful > 0 && can_settle)
-            })
-            .map(|facts| facts.push.clone())
-            .collect();
-        if pending.is_empty() {
-            break;
+        let waits = |facts: &PushFacts| {
+            planned.contains(&facts.push.id)
+                || facts.is_under_way()
+                || (facts.doubtful > 0 && can_settle)
+        };
+        if !now.facts.iter().any(waits) {
+            acted.after = Some(now);
+            return Ok(());
         }
         pause(ci.poll, stop).await;
     }
-    acted.after = Some(read_job(ci, Some(ledger), &all, &act.plan.job).await?);
+    match read_job(ci, Some(ledger), &all, &act.plan.job, Some(build)).await {
+        Ok(after) => acted.after = Some(after),
+        Err(error) => give_up(acted, &error),
+    }
     Ok(())
+}
+
+/// Failures to read in a row after which following is given up.
+const FAILURES: u32 = 5;
+
+/// Gives following up; what was sent is told all the same.
+fn give_up(acted: &mut Acted, error: &Error) {
+    acted.gave_up = true;
+    failure::report(error);
 }
 
 /// Follows what was sent to its end, showing each thing that has ended.

@@ -96,7 +96,9 @@ pub fn check<'a>(
     used_today: u32,
     newest: impl IntoIterator<Item = &'a Run>,
 ) -> Result<(), Refusal> {
-    let runs = plan.runs();
+    // What waits for its build is asked for without another question, so that it counts now.
+    let waiting: u32 = plan.waits_for.iter().map(|waiting| waiting.times).sum();
+    let runs = plan.runs().saturating_add(waiting);
     if runs == 0 {
         return Ok(());
     }
@@ -158,5 +160,13 @@ mod tests {
             Err(Refusal::Infra { exceptions: 3, of: 5 })
         );
         assert_eq!(check(&plan(0), &budgets, 100, &infra), Ok(()));
+        // Pushes that wait for their builds count as what they will be asked for.
+        let mut waiting = facts(11, &[]);
+        waiting.build = crate::facts::Build::UnderWay(JobName::new("build"));
+        let later = have_n([(&waiting, true)], &JobName::new("t"), 4, &PastRuns::default());
+        assert_eq!(
+            check(&later, &budgets, 0, &fine),
+            Err(Refusal::PushBudget { runs: 4, limit: 3 })
+        );
     }
 }

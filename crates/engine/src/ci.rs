@@ -47,6 +47,8 @@ pub struct Ci {
     pub place: Place,
     /// Where decision tasks are indexed.
     pub index: String,
+    /// Treeherder's platform of decision and action tasks alike, so that one question brings both.
+    pub decision_platform: String,
     pub(crate) others: Vec<(String, Pushlog)>,
     pub(crate) project: String,
     hosts: Vec<String>,
@@ -126,6 +128,10 @@ impl Ci {
             }
         };
         Ok(Self {
+            decision_platform: own
+                .decision_platform
+                .clone()
+                .unwrap_or_else(|| "gecko-decision".to_owned()),
             index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
             treeherder: Treeherder::new(http.clone(), treeherder_url, &project),
             taskcluster: Taskcluster::new(http.clone(), root, opening.credentials),
@@ -213,6 +219,13 @@ impl Ci {
 
 fn parse(url: &str, key: &str) -> Result<Url, Error> {
     match Url::parse(url) {
+        // It would stand in errors, in the ledger and in the cache.
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+            Err(Error::Usage(format!(
+                "`{key}` of {} in the config has a user or a password in it: leave them out",
+                url.host_str().unwrap_or("a server")
+            )))
+        }
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         Ok(_) => Err(Error::Usage(format!("`{key}` = {url:?} in the config is no http(s) URL"))),
         Err(error) => Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}"))),

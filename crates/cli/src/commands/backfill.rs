@@ -73,7 +73,7 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job, None).await?;
     let question = Question {
         job: job.clone(),
         times: args.act.times,

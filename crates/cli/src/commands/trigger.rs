@@ -41,7 +41,7 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job, None).await?;
     let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
     let plan = have_n(kept, &job, args.act.times, &history.past());
     let steps =

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AGE, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -179,7 +179,7 @@ impl Http {
         body: Option<&Value>,
     ) -> Result<Vec<u8>, (HttpError, Option<Duration>)> {
         let mut url = url.clone();
-        for _ in 0..6 {
+        for hop in 0..6 {
             let permit = self.host(&url);
             let Ok(_permit) = permit.acquire().await else {
                 return Err((failure(method, &url, Problem::Connect("closed".into())), None));
@@ -197,7 +197,7 @@ impl Http {
                     return Err((failure(method, &url, problem_of(&error)), None));
                 }
             };
-            self.note_clock(&response);
+            self.note_clock(&response, hop == 0);
             if let Some(tell) = self.settings.on_request {
                 let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
                 tell(&format!("{method} {} {status} {took} ms", without_secrets(&url)));
@@ -222,7 +222,7 @@ impl Http {
     pub(super) async fn open(&self, url: &Url, patience: Duration) -> Result<Opened, HttpError> {
         let mut url = url.clone();
         let method = Method::GET;
-        for _ in 0..6 {
+        for hop in 0..6 {
             let host = self.host(&url);
             let Ok(permit) = host.acquire_owned().await else {
                 return Err(failure(&method, &url, Problem::Connect("closed".into())));
@@ -236,7 +236,7 @@ impl Http {
                     return Err(failure(&method, &url, problem_of(&error)));
                 }
             };
-            self.note_clock(&response);
+            self.note_clock(&response, hop == 0);
             if response.status().is_redirection() {
                 self.meter.request(started, 0);
                 url = redirect(&response).map_err(|problem| failure(&method, &url, problem))?;
@@ -283,7 +283,12 @@ impl Http {
         Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(limit))))
     }
 
-    fn note_clock(&self, response: &Response) {
+    /// Takes the server's time from an answer. What a cache gives out, and what a redirect leads
+    /// to, has the time at which it was made.
+    fn note_clock(&self, response: &Response, is_first: bool) {
+        if !is_first || response.headers().contains_key(AGE) {
+            return;
+        }
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
         if let Some(date) = date {

@@ -53,6 +53,8 @@ pub enum Asks {
         depth: u32,
         /// Runs on each.
         times: u32,
+        /// Whether its own push gets them, too.
+        inclusive: bool,
     },
     /// Nothing of this job.
     Nothing,
@@ -88,6 +90,7 @@ impl ActionContext {
             "backfill" if of_task() => Asks::Backfill {
                 depth: self.input["depth"].as_u64().map_or(25, |d| d.min(100) as u32),
                 times,
+                inclusive: self.input["inclusive"].as_bool().unwrap_or(false),
             },
             _ => Asks::Nothing,
         }

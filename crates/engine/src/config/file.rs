@@ -106,6 +106,8 @@ pub struct RepoConfig {
     pub treeherder_project: Option<String>,
     /// Where its decision tasks are indexed; `gecko.v2.<name>` unless set.
     pub index: Option<String>,
+    /// Treeherder's platform of decision and action tasks; `gecko-decision` unless set.
+    pub decision_platform: Option<String>,
 }
 
 /// A configuration that cannot be used.

@@ -13,7 +13,7 @@ use super::prepare::{ACTION, Prepared, ReadyAsk};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskId, AskState, Asking, Ledger, Recorded};
+use crate::store::{AskId, AskState, Asking, Ledger, Recorded, this_process};
 
 /// What became of one asking.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +35,9 @@ pub struct AskResult {
     /// Whether it was refused for lack of credentials or scopes.
     #[serde(skip)]
     pub forbidden: bool,
+    /// When it was sent.
+    #[serde(skip)]
+    pub sent_at: At,
 }
 
 /// Requests under way at once. The first goes alone: a missing scope shows on it.
@@ -72,11 +75,12 @@ pub async fn ask(
         }
     }
     let mut results: Vec<AskResult> = Vec::new();
+    let ledger: &Ledger = ledger;
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     let forbidden = AtomicBool::new(false);
     for batch in [first, rest] {
         let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| send(ci, asking, ask, stop, &forbidden))
+            .map(|(asking, ask)| send(ci, ledger, asking, ask, stop, &forbidden))
             .buffered(AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.forbidden {
@@ -90,7 +94,8 @@ pub async fn ask(
     for (result, (asking, _)) in results.iter_mut().zip(&to_send) {
         // An answer that was lost: the hook's own record may show that it fired all the same.
         if matches!(result.state, AskState::Uncertain { .. })
-            && let Ok(Some(task)) = look_for(ci, ledger, asking).await
+            && let Ok(Some(task)) =
+                look_for(ci, ledger, &Asking { created: result.sent_at, ..asking.clone() }).await
         {
             result.state = AskState::Sent { task };
             result.link = Some(ci.taskcluster.task_link(task));
@@ -120,23 +125,36 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         why: request.why.to_string(),
         created: ci.now(),
         state: AskState::Recorded,
-        pid: std::process::id(),
+        process: this_process(),
+    }
+}
+
+/// Why an asking that is about to be sent must not be.
+fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
+    match ledger.sending(&asking.id, now) {
+        Ok(true) => None,
+        Ok(false) => Some("another command gave it up in the meantime".to_owned()),
+        Err(error) => Some(error.to_string()),
     }
 }
 
 async fn send(
     ci: &Ci,
+    ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
     stop: &AtomicBool,
     forbidden: &AtomicBool,
 ) -> AskResult {
+    let sent_at = ci.now();
     let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
     let mut refused = false;
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")
     } else if forbidden.load(Ordering::Relaxed) {
         not_sent("not sent, since a request before it was not allowed")
+    } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
+        not_sent(&detail)
     } else {
         match ci.taskcluster.trigger_hook(&ask.rendered).await {
             Ok(Triggered::Task(task)) => AskState::Sent { task },
@@ -160,5 +178,6 @@ async fn send(
         state,
         link,
         forbidden: refused,
+        sent_at,
     }
 }

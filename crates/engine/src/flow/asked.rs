@@ -95,7 +95,10 @@ pub(crate) async fn read(
     Ok(asked)
 }
 
-async fn statuses(ci: &Ci, tasks: &[TaskId]) -> Result<HashMap<TaskId, TaskStatus>, Error> {
+pub(super) async fn statuses(
+    ci: &Ci,
+    tasks: &[TaskId],
+) -> Result<HashMap<TaskId, TaskStatus>, Error> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
@@ -172,7 +175,8 @@ fn count_backfills(
     pushes: usize,
 ) {
     for (push, backfill) in backfills {
-        for older in push + 1..(push + 1 + backfill.depth as usize).min(pushes) {
+        let first = if backfill.inclusive { *push } else { push + 1 };
+        for older in first..(push + 1 + backfill.depth as usize).min(pushes) {
             let runs = asked.runs.entry(older).or_default();
             if !backfill.ended || !shown.contains(&older) {
                 *runs = (*runs).max(backfill.times);
@@ -185,6 +189,7 @@ fn count_backfills(
 struct Backfill {
     depth: u32,
     times: u32,
+    inclusive: bool,
     /// Whether its first stage has ended, so that the second one shows or is about to.
     ended: bool,
 }
@@ -223,8 +228,8 @@ async fn judge(
             let created = ci.taskcluster.created_by(action.task, job.as_str()).await;
             Still::Created(created.map_err(Error::service(what))?)
         }
-        (Asks::Backfill { depth, times }, ended) => {
-            Still::Backfill(Backfill { depth, times, ended })
+        (Asks::Backfill { depth, times, inclusive }, ended) => {
+            Still::Backfill(Backfill { depth, times, inclusive, ended })
         }
     };
     Ok(Some((action.push, still)))

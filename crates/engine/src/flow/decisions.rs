@@ -14,9 +14,6 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::FactKind;
 
-/// Treeherder's platform of decision and action tasks alike, so that one question brings both.
-pub(crate) const DECISION_PLATFORM: &str = "gecko-decision";
-
 /// The symbol of the group of action tasks.
 pub(crate) const ACTION_GROUP: &str = "AC";
 

@@ -15,7 +15,7 @@ use mozci_core::sighting::{Sightings, Source};
 use mozci_core::time::At;
 
 use super::asked::{self, Asked};
-use super::decisions::{DECISION_PLATFORM, decisions};
+use super::decisions::decisions;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{FactKind, Ledger};
@@ -131,7 +131,8 @@ fn reading_jobs(source: mozci_clients::http::HttpError) -> Error {
     )(source)
 }
 
-/// Reads a job's history over pushes.
+/// Reads a job's history over pushes. `known_build` is what an earlier reading found out of the
+/// build; finding it out again can cost a whole task graph.
 ///
 /// # Errors
 /// [`Error::NotFound`] with the nearest names for a job that no push has.
@@ -140,13 +141,14 @@ pub async fn read_job(
     ledger: Option<&Ledger>,
     pushes: &[Push],
     job: &JobName,
+    known_build: Option<&BuildOf>,
 ) -> Result<JobHistory, Error> {
     let read_at = ci.now();
     let ids = treeherder_ids(ci, pushes).await?;
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
     list.sort_unstable();
-    let (of_job, platform) = (JobFilter::Job(job.clone()), DECISION_PLATFORM.to_owned());
-    let of_groups = JobFilter::Platform(platform);
+    let of_job = JobFilter::Job(job.clone());
+    let of_groups = JobFilter::Platform(ci.decision_platform.clone());
     let (rows, groups) =
         tokio::join!(ci.treeherder.jobs(&list, &of_job), ci.treeherder.jobs(&list, &of_groups));
     let (rows, groups) = (rows.map_err(reading_jobs)?, groups.map_err(reading_jobs)?);
@@ -155,7 +157,9 @@ pub async fn read_job(
 
     let decision_side = decisions(ci, pushes, &ids, &groups.rows);
     let build_side = async {
-        let decided_and_build = if rows.rows.is_empty() {
+        let decided_and_build = if let Some(build) = known_build {
+            (decision_side.await?, build.clone())
+        } else if rows.rows.is_empty() {
             let decided = decision_side.await?;
             let build = known_in_graph(ci, job, pushes, &decided).await?;
             (decided, build)
@@ -184,6 +188,9 @@ pub async fn read_job(
     for (push, run) in sightings {
         runs[push].add(Source::Queue, run);
     }
+    for (push, run) in unresolved_builds(ci, &ids, &build_rows.rows).await? {
+        build_runs[push].add(Source::Queue, run);
+    }
     let build_runs: Vec<Vec<Run>> = build_runs.into_iter().map(Sightings::into_runs).collect();
     let facts = pushes
         .iter()
@@ -205,6 +212,22 @@ pub async fn read_job(
         })
         .collect();
     Ok(JobHistory { job: job.clone(), build, facts, build_runs, read_at })
+}
+
+/// What the queue says of builds that Treeherder shows as unresolved.
+async fn unresolved_builds(
+    ci: &Ci,
+    ids: &HashMap<TreeherderPushId, usize>,
+    rows: &[JobRow],
+) -> Result<Vec<(usize, Run)>, Error> {
+    let unresolved = rows.iter().filter(|row| is_unresolved(&row.run));
+    let place: HashMap<TaskId, usize> =
+        unresolved.filter_map(|row| Some((row.run.key.task, *ids.get(&row.push)?))).collect();
+    let mut tasks: Vec<TaskId> = place.keys().copied().collect();
+    tasks.sort_unstable();
+    let found = asked::statuses(ci, &tasks).await?;
+    let runs = found.values().flat_map(|status| &status.runs);
+    Ok(runs.filter_map(|run| Some((*place.get(&run.key.task)?, run.clone()))).collect())
 }
 
 fn put(
@@ -238,7 +261,7 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
 async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error> {
     let is_known =
         |row: &&JobRow| ci.fact::<TaskDefinition>(FactKind::Task, &task_key(row)).is_some();
-    let newest = || rows.iter().max_by_key(|row| row.run.key);
+    let newest = || rows.iter().max_by_key(|row| row.push);
     // Any of the tasks tells; one whose definition is known already costs nothing.
     let Some(row) = rows.iter().find(is_known).or_else(newest) else {
         return Ok(BuildOf::Unknown);
@@ -257,38 +280,47 @@ async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error> {
     }
     let by_id: HashMap<String, &JobName> =
         neighbours.rows.iter().map(|row| (row.run.key.task.to_string(), &row.job)).collect();
-    let labels = try_join_all(definition.dependencies.iter().take(50).map(|id| {
-        let by_id = &by_id;
-        async move {
-            if let Some(label) = ci.fact::<String>(FactKind::Label, id) {
-                return Ok(label);
-            }
-            let label = match by_id.get(id) {
-                Some(label) => label.to_string(),
-                None => {
-                    let task = id.parse().map_err(|error| {
-                        Error::Odd(format!("a dependency of {}: {error}", row.run.key.task))
-                    })?;
-                    self::definition(ci, task).await?.label
-                }
-            };
-            ci.keep(FactKind::Label, [(id.clone(), label.clone())]);
-            Ok::<_, Error>(label)
+    // The build is of the task's own push as a rule; other dependencies, images and toolchains of
+    // other pushes, are only looked at where it is not.
+    let known = |id: &String| {
+        let label = ci.fact::<String>(FactKind::Label, id);
+        label.or_else(|| by_id.get(id).map(ToString::to_string))
+    };
+    let labels: Vec<(&String, String)> =
+        definition.dependencies.iter().filter_map(|id| Some((id, known(id)?))).collect();
+    ci.keep(FactKind::Label, labels.iter().map(|(id, label)| ((*id).clone(), label.clone())));
+    let found = pick_build(labels.iter().map(|(_, label)| label.as_str()));
+    if found != BuildOf::Nothing {
+        return Ok(found);
+    }
+    let others = definition.dependencies.iter().filter(|id| known(id).is_none());
+    let labels = try_join_all(others.take(20).map(|id| label_of(ci, id))).await?;
+    Ok(pick_build(labels.iter().flatten().map(String::as_str)))
+}
+
+/// A task's label; none of one that has expired or that is no task of this queue's.
+async fn label_of(ci: &Ci, id: &str) -> Result<Option<String>, Error> {
+    let Ok(task) = id.parse() else { return Ok(None) };
+    match definition(ci, task).await {
+        Ok(definition) => {
+            ci.keep(FactKind::Label, [(id.to_owned(), definition.label.clone())]);
+            Ok(Some(definition.label))
         }
-    }))
-    .await?;
-    Ok(pick_build(labels.iter().map(String::as_str)))
+        Err(error) if error.kind() == crate::error::Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn task_key(row: &JobRow) -> String {
     row.run.key.task.to_string()
 }
 
-/// Of several dependencies the build is the one that is called so.
+/// Of several dependencies the build is the one that is called so. There may be others: images,
+/// toolchains, the decision task, or the action that created a task.
 fn pick_build<'a>(labels: impl Iterator<Item = &'a str>) -> BuildOf {
-    let mut labels: Vec<&str> = labels.collect();
-    labels.sort_by_key(|label| (!label.starts_with("build-"), label.len(), *label));
-    labels.first().map_or(BuildOf::Nothing, |label| BuildOf::Job(JobName::new(label)))
+    let mut builds: Vec<&str> = labels.filter(|label| label.starts_with("build-")).collect();
+    builds.sort_by_key(|label| (label.len(), *label));
+    builds.first().map_or(BuildOf::Nothing, |label| BuildOf::Job(JobName::new(label)))
 }
 
 /// A job without a run on any of the pushes: the newest task graph tells whether there is such a

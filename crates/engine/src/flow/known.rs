@@ -64,14 +64,40 @@ impl Ci {
         let id = push.id.number();
         let before: Option<u64> = self.fact(FactKind::LastPush, "");
         let known: Option<Option<KeptPush>> = self.fact(FactKind::Push, &id.to_string());
-        let differs = known
-            .is_some_and(|known| known.is_none_or(|known| known.revision != push.revision.hash()));
-        if differs || before.is_some_and(|before| before > last_push_id) {
+        let same =
+            known.map(|known| known.is_some_and(|known| known.revision == push.revision.hash()));
+        let went_back = before.is_some_and(|before| before > last_push_id);
+        // A number that went down alone may be a replica that lags, if it knows the same push.
+        if same == Some(false) || (went_back && same.is_none()) {
             self.forget(&format!("{} was reset", self.repo))?;
+            self.keep(FactKind::LastPush, [(String::new(), last_push_id)]);
+        } else {
+            let newest = before.map_or(last_push_id, |before| before.max(last_push_id));
+            self.keep(FactKind::LastPush, [(String::new(), newest)]);
         }
-        self.keep(FactKind::LastPush, [(String::new(), last_push_id)]);
         self.keep(FactKind::Push, [(id.to_string(), KeptPush::new(push))]);
         Ok(())
+    }
+
+    /// The same as [`Self::pushes_by_id`] from the server alone: names in Git that were missing when
+    /// a push was kept may be there by now.
+    pub(crate) async fn fresh_pushes(
+        &self,
+        pushlog: &Pushlog,
+        after: u64,
+        last: u64,
+    ) -> Result<Vec<Push>, Error> {
+        let mut pushes = Vec::new();
+        let mut from = after;
+        while from < last {
+            let until = (from + IDS_A_REQUEST).min(last);
+            let page = pushlog.between(from, until).await?;
+            let kept = page.pushes.iter().map(|p| (p.id.number().to_string(), KeptPush::new(p)));
+            self.keep(FactKind::Push, kept);
+            pushes.extend(page.pushes);
+            from = until;
+        }
+        Ok(pushes)
     }
 
     /// The pushes with numbers over `after` up to `last`, oldest first. A number that no push has

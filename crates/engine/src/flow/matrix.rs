@@ -8,7 +8,7 @@ use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::sighting::{Sightings, Source};
 
-use super::decisions::{DECISION_PLATFORM, decisions};
+use super::decisions::decisions;
 use super::history::{check_revisions, is_unresolved, known_in_graph, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -87,7 +87,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
         filter.jobs.iter().filter(|job| !names.contains_key(*job)).collect();
     if !missing.is_empty() {
         // Nothing of it ran here: the task graph tells whether there is such a job at all.
-        let platform = JobFilter::Platform(DECISION_PLATFORM.to_owned());
+        let platform = JobFilter::Platform(ci.decision_platform.clone());
         let groups = ci.treeherder.jobs(&list, &platform).await.map_err(failed())?;
         let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
         for job in missing {

@@ -35,6 +35,10 @@ impl RangePushes {
 /// Pushes of one range at the most; more are refused, not cut off.
 const MOST: usize = 5000;
 
+/// The same where pushes come from Treeherder, which gives a thousand at once, some of which may
+/// share the instant of the first.
+const MOST_IN_TREEHERDER: usize = 990;
+
 /// Reads the pushes of a range.
 ///
 /// # Errors
@@ -167,6 +171,11 @@ async fn in_treeherder(ci: &Ci, spec: &RangeSpec) -> Result<Found, Error> {
         Reach::Back(count) => {
             // Pushes may share an instant; those of R's own are asked for besides.
             let wanted = *count as usize + 1;
+            if wanted > MOST_IN_TREEHERDER {
+                return Err(Error::Usage(format!(
+                    "a range of {wanted} pushes, where {MOST_IN_TREEHERDER} are the most of a repository whose pushes come from Treeherder: narrow it"
+                )));
+            }
             let found = ci.treeherder.pushes_until(rev.date, wanted + 10).await.map_err(failed())?;
             let all: Vec<Push> = found.into_iter().map(|push| push.push).collect();
             let start = all.iter().position(|push| push.id == rev.id).unwrap_or(0);

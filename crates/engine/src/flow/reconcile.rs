@@ -86,10 +86,9 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
         .last_fires(&asking.hook_group, &asking.hook, since)
         .await
         .map_err(Error::service("cannot read what a hook fired lately"))?;
-    let until = asking.created.plus(2 * SETTLE_SECONDS);
     let mut unread = false;
     // The oldest fire that fits is ours, if anybody's.
-    for fire in record.fires.iter().rev().filter(|fire| fire.at >= since && fire.at <= until) {
+    for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
         if ledger.knows_task(&ci.root_url, task)? {
             continue;

@@ -148,9 +148,16 @@ async fn search(ci: &Ci, pushlog: &Pushlog, hash: &str) -> Result<Push, Error> {
     let (page, tip) = pushlog.push_of("tip").await?;
     ci.observe(&tip, page.last_push_id)?;
     let newest = page.last_push_id;
-    let known = ci.pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest).await?;
+    let oldest = newest.saturating_sub(SEARCHED);
+    let mut known = ci.pushes_by_id(pushlog, oldest, newest).await?;
     if let Some(push) = pick(ci, hash, &known)? {
         return Ok(push.clone());
+    }
+    if known.iter().any(|push| push.changesets.iter().any(|c| c.git.is_none())) {
+        known = ci.fresh_pushes(pushlog, oldest, newest).await?;
+        if let Some(push) = pick(ci, hash, &known)? {
+            return Ok(push.clone());
+        }
     }
     let elsewhere = join_all(ci.others.iter().map(|(name, other)| async move {
         other.push_of(hash).await.ok().map(|(_, push)| format!("push {} of {name}", push.id))

@@ -33,7 +33,7 @@ CREATE TABLE askings (
     state         TEXT NOT NULL CHECK (state IN ('recorded', 'sent', 'not-sent', 'uncertain')),
     task          TEXT,
     detail        TEXT NOT NULL DEFAULT '',
-    pid           INTEGER NOT NULL
+    process       TEXT NOT NULL
 );
 CREATE INDEX askings_of_job ON askings (ci, job, created);
 CREATE INDEX askings_by_day ON askings (created);
@@ -120,16 +120,33 @@ pub struct Asking {
     pub created: At,
     /// How it ended.
     pub state: AskState,
-    /// The process that wrote it down.
-    pub pid: u32,
+    /// The process that wrote it down, as [`this_process`] names it.
+    pub process: String,
+}
+
+/// A name for this process that no other has had since the machine was made: its number, the boot
+/// that it lives in, and when it was born. Only the number where these cannot be looked up.
+pub fn this_process() -> String {
+    let pid = std::process::id();
+    name_of(pid).unwrap_or_else(|| pid.to_string())
+}
+
+fn name_of(pid: u32) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in brackets and may hold anything; the birth is the twentieth
+    // field behind it (proc_pid_stat(5)).
+    let born = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
+    Some(format!("{pid} {} {born}", boot.trim()))
 }
 
 impl Asking {
     /// Whether the process that wrote it down is still there to mark how it ends. Where processes
     /// cannot be looked up nobody is believed to be.
     pub fn is_in_hand(&self) -> bool {
-        let process = Path::new("/proc").join(self.pid.to_string());
-        self.state == AskState::Recorded && process.exists()
+        let pid = self.process.split(' ').next().and_then(|pid| pid.parse().ok());
+        let lives = pid.and_then(name_of).is_some_and(|name| name == self.process);
+        self.state == AskState::Recorded && lives
     }
 }
 
@@ -200,6 +217,21 @@ impl Ledger {
         }
         transaction.commit().map_err(&failed)?;
         Ok(outcome)
+    }
+
+    /// Notes that an asking is sent at this instant, before it is. False where it is no longer
+    /// there to be sent: somebody else gave it up.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it must not be sent.
+    pub fn sending(&self, id: &AskId, now: At) -> Result<bool, StoreError> {
+        self.connection
+            .execute(
+                "UPDATE askings SET created = ? WHERE id = ? AND state = 'recorded'",
+                params![now.0, id.as_str()],
+            )
+            .map(|changed| changed == 1)
+            .map_err(StoreError::sqlite(&self.path))
     }
 
     /// Marks how an asking ended.
@@ -284,7 +316,7 @@ impl Ledger {
         let failed = StoreError::sqlite(&self.path);
         let sql = format!(
             "SELECT id, plan, ci, repo, push, vcs, revision, job, times, task_group, action,
-                    hook_group, hook, body, why, created, state, task, detail, pid
+                    hook_group, hook, body, why, created, state, task, detail, process
              FROM askings WHERE {condition}"
         );
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
@@ -336,7 +368,7 @@ fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Erro
                 state,
                 task,
                 detail,
-                asking.pid,
+                asking.process,
             ],
         )
         .map(drop)
@@ -377,7 +409,7 @@ fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         why: row.get(14)?,
         created: At(row.get(15)?),
         state,
-        pid: row.get(19)?,
+        process: row.get(19)?,
     })
 }
 
@@ -403,7 +435,7 @@ mod tests {
             why: "not run".into(),
             created: At(created),
             state: AskState::Recorded,
-            pid: std::process::id(),
+            process: this_process(),
         }
     }
 

@@ -7,5 +7,5 @@ mod place;
 
 pub use error::StoreError;
 pub use facts::{FactKind, Facts};
-pub use ledger::{AskId, AskState, Asking, Ledger, Recorded};
+pub use ledger::{AskId, AskState, Asking, Ledger, Recorded, this_process};
 pub use place::Place;
