@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 600.0, value_name = "X")]
     speed: f64,
     /// How long ago the newest push landed, in minutes
-    #[arg(long, default_value_t = 100, value_name = "M")]
+    #[arg(long, default_value_t = 180, value_name = "M")]
     newest_minutes_ago: u32,
     /// How far Treeherder is behind, as a factor on its usual half minute to three minutes
     #[arg(long, default_value_t = 1.0, value_name = "X")]

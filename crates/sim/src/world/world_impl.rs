@@ -64,7 +64,7 @@ impl Default for WorldConfig {
             jobs: 57,
             full_every: 20,
             speed: 600.0,
-            newest_minutes_ago: 100,
+            newest_minutes_ago: 180,
             treeherder_lag: 1.0,
             tree: Tree::Usual,
         }
