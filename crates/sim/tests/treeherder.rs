@@ -7,14 +7,12 @@ use serde_json::Value;
 use crate::replay::{compare, folder, get, sim};
 
 /// What is not simulated, since nothing in mozci asks for it yet: said here, not hidden.
-const NOT_SIMULATED: [&str; 16] = [
+const NOT_SIMULATED: [&str; 10] = [
     // What is inside of failing runs: it comes with the evidence.
     "groupsummary",
     "job-bug-suggestions",
     "job-similar",
     "job-text-log-errors",
-    "push-group-results",
-    "push-group-results-unknown",
     "push-health-summary",
     "failurecount",
     // Runs that go on, of which a settled world has none.
@@ -22,12 +20,8 @@ const NOT_SIMULATED: [&str; 16] = [
     "pjobs-state-unscheduled",
     // A question that is sent, not asked for.
     "note-post-unauth",
-    // Performance, and the description of the whole interface.
-    "perf-alert",
-    "perf-alertsummary",
-    "perf-framework",
+    // The description of the whole interface.
     "schema",
-    "infracompare",
 ];
 
 #[tokio::test]

@@ -31,6 +31,13 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
         ["api", "machineplatforms", ""] => about::platforms(world),
         ["api", "optioncollectionhash", ""] => about::options(),
         ["api", "taskclustermetadata", ""] => about::metadata(world, request),
+        ["api", "performance", "framework", ""] => about::frameworks(),
+        ["api", "performance", "alert", ""] => {
+            Reply::json(200, &json!({"next": null, "previous": null, "results": []}))
+        }
+        ["api", "performance", "alertsummary", ""] => {
+            Reply::json(200, &json!({"count": 0, "next": null, "previous": null, "results": []}))
+        }
         ["api", "failures", ""] => about::failures(world, request, false),
         ["api", "failuresbybug", ""] => about::failures(world, request, true),
         ["api", "project", project, rest @ ..] if rest.last() == Some(&"") => {
@@ -40,6 +47,7 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
             match &rest[..rest.len() - 1] {
                 ["push"] => treeherder_push::list(world, request),
                 ["push", "decisiontask"] => treeherder_push::decision_tasks(world, request),
+                ["push", "group_results"] => treeherder_push::group_results(world, request),
                 ["push", id] => treeherder_push::one(world, id),
                 ["push", id, "status"] => treeherder_push::status(world, id),
                 ["jobs"] => treeherder_jobs::project_jobs(world, request),

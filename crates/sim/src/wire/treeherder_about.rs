@@ -76,6 +76,13 @@ pub(super) fn options() -> Reply {
     )
 }
 
+/// `performance/framework/`: nothing is measured here, but by these it would be.
+pub(super) fn frameworks() -> Reply {
+    let names = [(1, "talos"), (2, "build_metrics"), (13, "browsertime"), (18, "mozharness")];
+    let all: Vec<Value> = names.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+    Reply::json(200, &all)
+}
+
 /// `taskclustermetadata/?job_ids=`
 pub(super) fn metadata(world: &World, request: &Request<'_>) -> Reply {
     let ids = request.get("job_ids").unwrap_or("").split(',');

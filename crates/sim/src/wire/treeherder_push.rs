@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{Reply, Request};
 use super::treeherder::{detail, server_error};
 use super::treeherder_jobs::{Row, rows_of_push};
-use crate::world::{Outcome, SimPush, TaskRef, World};
+use crate::world::{Catalog, Outcome, SimPush, TaskRef, World};
 
 fn entry(push: &SimPush) -> Value {
     // The newest commits come first, twenty at most.
@@ -149,6 +149,42 @@ pub(super) fn status(world: &World, id: &str) -> Reply {
         counts.insert((*result).into(), json!(count + 1));
     }
     Reply::json(200, &counts)
+}
+
+/// `project/<repo>/push/group_results/?revision=`: by task, whether each manifest that it ran came
+/// out well.
+pub(super) fn group_results(world: &World, request: &Request<'_>) -> Reply {
+    let revision = request.get("revision").unwrap_or("");
+    let Some(push) = world.autoland.pushes.iter().position(|push| push.node() == revision) else {
+        return Reply::json(404, &json!(format!("No push with revision: {revision}")));
+    };
+    let push = push as u32;
+    let dynamic = world.dynamic();
+    let mut tasks = Map::new();
+    for (job, entry) in world.catalog.jobs.iter().enumerate() {
+        let Some((suite, _)) = entry.chunk else { continue };
+        for task in world.tasks_of_job(push, job, &dynamic) {
+            let TaskRef::Job { n, .. } = task else { continue };
+            let ended = world
+                .life(task, &dynamic)
+                .and_then(|life| life.end())
+                .is_some_and(|(at, _)| at <= world.clock.now());
+            if !ended {
+                continue;
+            }
+            let groups: Map<String, Value> = world
+                .catalog
+                .manifests_of(world.seed(), job, push)
+                .into_iter()
+                .map(|manifest| {
+                    let fails = world.manifest_fails(push, job, n, (suite, manifest));
+                    (Catalog::manifest_name(suite, manifest), json!(!fails))
+                })
+                .collect();
+            tasks.insert(task.id(world.seed()).to_string(), Value::Object(groups));
+        }
+    }
+    Reply::json(200, &tasks)
 }
 
 /// `project/<repo>/push/decisiontask/?push_ids=`; only successful decision tasks.

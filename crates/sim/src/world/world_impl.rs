@@ -357,34 +357,35 @@ impl World {
                     && planted.covers(push)
             });
         };
-        self.planted.iter().enumerate().any(|(i, planted)| {
-            let here = |place: (usize, u32)| {
+        self.planted.iter().any(|planted| match planted.kind {
+            PlantedKind::Regression { place, .. } | PlantedKind::Intermittent { place, .. } => {
                 place.0 == suite
+                    && planted.covers(push)
                     && self.catalog.chunk_of(self.seed(), suite, place.1, push) == chunk
-            };
-            match &planted.kind {
-                PlantedKind::Regression { place, option, .. } => {
-                    planted.covers(push)
-                        && here(*place)
-                        && option.is_none_or(|option| option == entry.option)
+                    && self.manifest_fails(push, job, n, place)
+            }
+            PlantedKind::BrokenBuild { .. } => false,
+        })
+    }
+
+    /// Whether a manifest, by its suite and number, fails in the n-th task of a job on a push.
+    pub fn manifest_fails(&self, push: u32, job: usize, n: u8, manifest: (usize, u32)) -> bool {
+        let option = self.catalog.jobs[job].option;
+        let draw = |i: usize| {
+            let parts = [u64::from(push), job as u64, u64::from(n), i as u64];
+            unit(self.seed(), &[For::Flake as u64, parts[0], parts[1], parts[2], parts[3]])
+        };
+        self.planted.iter().enumerate().filter(|(_, planted)| planted.covers(push)).any(
+            |(i, planted)| match &planted.kind {
+                PlantedKind::Regression { place, option: only, .. } => {
+                    *place == manifest && only.is_none_or(|only| only == option)
                 }
                 PlantedKind::Intermittent { place, rate, .. } => {
-                    planted.covers(push)
-                        && here(*place)
-                        && unit(
-                            self.seed(),
-                            &[
-                                For::Flake as u64,
-                                u64::from(push),
-                                job as u64,
-                                u64::from(n),
-                                i as u64,
-                            ],
-                        ) < *rate
+                    *place == manifest && draw(i) < *rate
                 }
                 PlantedKind::BrokenBuild { .. } => false,
-            }
-        })
+            },
+        )
     }
 
     /// The tasks of a job on a push, in the order of their creation.
