@@ -374,7 +374,8 @@ fn an_answer_that_cannot_be_written_is_no_success() {
 fn the_question_is_asked_on_a_terminal_and_ctrl_c_ends_it() {
     // Python has a pseudo-terminal at hand; it types what its third argument says.
     let script = "
-import os, pty, signal, sys, time
+import os, pty, signal, sys
+signal.alarm(60)
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:2] + sys.argv[3:])
