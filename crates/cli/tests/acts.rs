@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use mozci_sim::{Tree, WorldConfig};
 
-use crate::world::{JOB, Said, Served, steady};
+use crate::world::{JOB, Said, Served, planned, steady};
 
 fn snapshot(name: &str, text: &str) {
     steady().bind(|| insta::assert_snapshot!(name, text));
@@ -80,12 +80,7 @@ fn a_backfill_of_somebody_elses_counts_in_both_its_stages() {
             }
         }
         let json = served.run(&["backfill", JOB, "--rev", "tip", "--dry-run", "--json"]).json();
-        let asked: Vec<u64> = json["plan"]["requests"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|request| request["push"]["id"].as_u64().unwrap())
-            .collect();
+        let asked = planned(&json);
         // It goes five pushes back from 1040: 1039 to 1035 are its own. Once it has run, 1034 and
         // 1035 are bad, and what lies below is still to be asked for.
         assert_eq!(asked, [1034, 1033, 1031, 1030], "{waits}: {json:#}");

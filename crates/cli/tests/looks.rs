@@ -3,7 +3,7 @@
 use mozci_sim::WorldConfig;
 use serde_json::Value;
 
-use crate::world::{JOB, Served, steady};
+use crate::world::{JOB, Served, planned, steady};
 
 fn snapshot(name: &str, text: &str) {
     steady().bind(|| insta::assert_snapshot!(name, text));
@@ -193,12 +193,7 @@ fn a_plan_is_the_planted_holes() {
     snapshot("backfill_dry_run", &said.whole());
     let json = served.run(&["backfill", JOB, "--rev", "tip", "--dry-run", "--json"]).json();
     snapshot("backfill_dry_run_json", &serde_json::to_string_pretty(&json).unwrap());
-    let asked: Vec<u64> = json["plan"]["requests"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|request| request["push"]["id"].as_u64().unwrap())
-        .collect();
+    let asked = planned(&json);
     assert_eq!(asked, [1039, 1036, 1035, 1034, 1033, 1031, 1030]);
     assert_eq!(served.actions(), 0);
 }

@@ -141,6 +141,12 @@ impl Served {
     }
 }
 
+/// The pushes on which a plan asks for the job, by their numbers.
+pub(crate) fn planned(json: &Value) -> Vec<u64> {
+    let requests = json["plan"]["requests"].as_array().unwrap();
+    requests.iter().map(|request| request["push"]["id"].as_u64().unwrap()).collect()
+}
+
 /// Takes out of a text what differs from run to run.
 pub(crate) fn steady() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
