@@ -114,7 +114,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     let (context, plan) = (act.context, act.plan);
     let mut acted = Acted::default();
     let ci = &context.ci;
-    let used = ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?;
+    let used = used_today(context, ledger)?;
     show_plan_summary(out, plan, (used, ci.budgets.day));
     let under_way = act.history.facts.iter().filter(|facts| facts.is_under_way()).count();
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
@@ -124,8 +124,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         }
         return Ok(acted);
     }
-    let newest = act.history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
-    if let Err(refusal) = guard::check(plan, &ci.budgets, used, newest) {
+    if let Err(refusal) = guarded(context, plan, act.history, used) {
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
         if !act.args.dry_run {
@@ -155,6 +154,23 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         return Ok(ended(act, acted));
     }
     follow_on(act, out, ledger, acted).await
+}
+
+/// Runs asked for in the last 24 hours.
+pub(crate) fn used_today(context: &Context, ledger: &Ledger) -> Result<u32, Error> {
+    let ci = &context.ci;
+    Ok(ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?)
+}
+
+/// Holds a plan against the guards.
+pub(crate) fn guarded(
+    context: &Context,
+    plan: &Plan,
+    history: &JobHistory,
+    used: u32,
+) -> Result<(), Refusal> {
+    let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
+    guard::check(plan, &context.ci.budgets, used, newest)
 }
 
 /// Whether anything goes on, or may, on the pushes in question.

@@ -1,5 +1,6 @@
 //! What a command works with: the CI that is meant, and what the user said of the output.
 
+use mozci_clients::taskcluster::TaskclusterCredentials;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, credentials};
@@ -36,22 +37,9 @@ impl Context {
         let config = Config::load(global.config.as_deref())?;
         let (name, ci) = config.ci(global.ci.as_deref())?;
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
-        let open = Ci::open(Opening {
-            config: ci,
-            repo: repo.as_deref(),
-            credentials: credentials(ci, |name| std::env::var(name).ok())?,
-            budgets: config.guards.budgets(),
-            place: Place::usual()?,
-            user_agent: USER_AGENT.to_owned(),
-            on_request: global.verbose.then_some(failure::say as fn(&str)),
-        })?;
-        Ok(Self {
-            ci: open,
-            config: ci.clone(),
-            ci_name: name.to_owned(),
-            global: global.clone(),
-            sim: None,
-        })
+        let credentials = credentials(ci, |name| std::env::var(name).ok())?;
+        let place = Place::usual()?;
+        Self::of(global, &config, (name, ci), repo.as_deref(), credentials, place)
     }
 
     /// Starts a simulated CI inside the program and opens it.
@@ -68,21 +56,35 @@ impl Context {
         std::fs::write(&path, text).map_err(failed("cannot write the demo's config"))?;
         let config = Config::load(Some(&path))?;
         let (_, ci) = config.ci(Some("demo"))?;
+        let (repo, place) = (global.repo.as_deref(), Place::at(folder.path()));
+        let credentials = credentials(ci, |_| None)?;
+        let open = Self::of(global, &config, ("demo", ci), repo, credentials, place)?;
+        Ok(Self { sim: Some((sim, folder)), ..open })
+    }
+
+    fn of(
+        global: &Global,
+        config: &Config,
+        (name, ci): (&str, &CiConfig),
+        repo: Option<&str>,
+        credentials: Option<TaskclusterCredentials>,
+        place: Place,
+    ) -> Result<Self, Error> {
         let open = Ci::open(Opening {
             config: ci,
-            repo: global.repo.as_deref(),
-            credentials: credentials(ci, |_| None)?,
+            repo,
+            credentials,
             budgets: config.guards.budgets(),
-            place: Place::at(folder.path()),
+            place,
             user_agent: USER_AGENT.to_owned(),
             on_request: global.verbose.then_some(failure::say as fn(&str)),
         })?;
         Ok(Self {
             ci: open,
             config: ci.clone(),
-            ci_name: "demo".to_owned(),
+            ci_name: name.to_owned(),
             global: global.clone(),
-            sim: Some((sim, folder)),
+            sim: None,
         })
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
-use mozci_core::guard;
 use mozci_core::ids::PushId;
 use mozci_core::plan::have_n;
 use mozci_core::push::Push;
@@ -15,7 +14,7 @@ use mozci_engine::flow::{
 };
 use mozci_engine::store::{AskState, Ledger};
 
-use crate::act::{Act, Acted, send};
+use crate::act::{Act, Acted, guarded, send, used_today};
 use crate::doubts::say_doubts;
 use crate::failure;
 use crate::show::{Out, show_left_out, show_outcome};
@@ -67,9 +66,8 @@ pub(crate) async fn follow(
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {
-            let used = ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?;
-            let newest = now.facts.iter().flat_map(|facts| facts.runs.iter().rev());
-            if let Err(refusal) = guard::check(&next, &ci.budgets, used, newest) {
+            let used = used_today(act.context, ledger)?;
+            if let Err(refusal) = guarded(act.context, &next, &now, used) {
                 failure::report(&Error::Guard(refusal.clone()));
                 acted.refused = Some(refusal);
                 continue;

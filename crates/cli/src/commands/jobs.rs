@@ -89,9 +89,7 @@ fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], 
         out.line("  no job of that kind has a run here");
         return;
     }
-    let shown: Vec<&Push> = pushes.iter().collect();
-    let rows: Vec<usize> = (0..pushes.len()).collect();
-    show_matrix(out, &shown, &rows, matrix, context.ci.now());
+    show_matrix(out, pushes, matrix, context.ci.now());
     let bad: Vec<(&JobName, &Push)> = matrix
         .jobs
         .iter()

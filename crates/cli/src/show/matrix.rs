@@ -14,27 +14,21 @@ const HEAD: usize = 48;
 
 /// Shows the matrix: by name where the names fit, by number with a legend where they don't, and as
 /// counts where even the numbers are too many.
-pub(crate) fn show_matrix(
-    out: &mut Out,
-    pushes: &[&Push],
-    rows: &[usize],
-    matrix: &Matrix,
-    now: At,
-) {
+pub(crate) fn show_matrix(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
     let room = out.width.saturating_sub(HEAD);
     let names: Vec<String> =
         matrix.jobs.iter().map(|(job, p)| short(job.as_str(), p.as_str())).collect();
     let named: usize = names.iter().map(|name| name.chars().count().max(4) + 2).sum();
-    let widest = widest_cell(rows, matrix);
+    let widest = widest_cell(matrix);
     if named <= room {
-        grid(out, pushes, rows, matrix, now, Some(&names));
+        grid(out, pushes, matrix, now, Some(&names));
     } else if matrix.jobs.len() * (widest.max(2) + 2) <= room && matrix.jobs.len() <= 40 {
-        grid(out, pushes, rows, matrix, now, None);
+        grid(out, pushes, matrix, now, None);
         for (i, (job, _)) in matrix.jobs.iter().enumerate() {
             out.line(&format!(" {:>2}  {job}", i + 1));
         }
     } else {
-        counts(out, pushes, rows, matrix, now);
+        counts(out, pushes, matrix, now);
     }
     out.line(&legend(matrix));
 }
@@ -44,10 +38,10 @@ fn short(job: &str, platform: &str) -> String {
     job.strip_prefix(&prefix).unwrap_or(job).to_owned()
 }
 
-fn widest_cell(rows: &[usize], matrix: &Matrix) -> usize {
+fn widest_cell(matrix: &Matrix) -> usize {
     let jobs = 0..matrix.jobs.len() as u32;
-    rows.iter()
-        .flat_map(|row| jobs.clone().map(|job| matrix.cell(*row, job).len()))
+    (0..matrix.rows.len())
+        .flat_map(|row| jobs.clone().map(move |job| matrix.cell(row, job).len()))
         .max()
         .unwrap_or(1)
 }
@@ -68,14 +62,7 @@ fn head(push: &Push, now: At) -> Vec<Cell> {
     ]
 }
 
-fn grid(
-    out: &mut Out,
-    pushes: &[&Push],
-    rows: &[usize],
-    matrix: &Matrix,
-    now: At,
-    names: Option<&[String]>,
-) {
+fn grid(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At, names: Option<&[String]>) {
     let mut table = table();
     if names.is_some() {
         let mut platforms: Vec<String> = vec![String::new(); 4];
@@ -96,11 +83,10 @@ fn grid(
         None => (i + 1).to_string(),
     }));
     table.add_row(header);
-    for (push, row) in pushes.iter().zip(rows) {
+    for (row, push) in pushes.iter().enumerate() {
         let mut cells = head(push, now);
         for job in 0..matrix.jobs.len() as u32 {
-            let (text, _) = marks(matrix.cell(*row, job).iter().map(|(_, run)| run));
-            cells.push(Cell::new(strip(&text)));
+            cells.push(Cell::new(marks(matrix.cell(row, job).iter().map(|(_, run)| run))));
         }
         table.add_row(cells);
     }
@@ -112,11 +98,7 @@ fn grid(
     }
 }
 
-/// The table counts columns by itself and must not see the colours; they come in afterwards.
-fn strip(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
-}
-
+/// Colours the marks of a line: afterwards, since the table counts columns by itself.
 fn coloured(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {
@@ -139,7 +121,7 @@ fn coloured(line: &str) -> String {
 }
 
 /// Counts of states a push, where the jobs are too many for a column each.
-fn counts(out: &mut Out, pushes: &[&Push], rows: &[usize], matrix: &Matrix, now: At) {
+fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
     let states = seen_states(matrix);
     let mut table = table();
     let mut header: Vec<Cell> =
@@ -148,8 +130,8 @@ fn counts(out: &mut Out, pushes: &[&Push], rows: &[usize], matrix: &Matrix, now:
         Cell::new(format!("{} {}", mark(state), state.word())).set_alignment(CellAlignment::Right)
     }));
     table.add_row(header);
-    for (push, row) in pushes.iter().zip(rows) {
-        let runs = &matrix.rows[*row];
+    for (row, push) in pushes.iter().enumerate() {
+        let runs = &matrix.rows[row];
         let mut cells = head(push, now);
         cells.push(Cell::new(runs.len()).set_alignment(CellAlignment::Right));
         for state in &states {

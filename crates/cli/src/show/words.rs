@@ -1,6 +1,5 @@
 //! Small words.
 
-use anstyle::{AnsiColor, Style};
 use mozci_core::judge::Judgement;
 use mozci_core::run::{Run, State};
 use mozci_core::time::At;
@@ -67,21 +66,8 @@ pub(crate) fn mark(state: &State) -> &'static str {
     }
 }
 
-/// The marks of runs, one each, and how many columns they take.
-pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> (String, usize) {
-    let mut text = String::new();
-    let mut width = 0;
-    for run in runs {
-        let colour = match &run.state {
-            State::Passed | State::Warnings => Some(AnsiColor::Green),
-            State::Failed | State::Busted => Some(AnsiColor::Red),
-            State::Exception | State::Expired | State::Retried => Some(AnsiColor::Magenta),
-            State::Running | State::Pending => Some(AnsiColor::Cyan),
-            _ => None,
-        };
-        let style = Style::new().fg_color(colour.map(Into::into));
-        text.push_str(&format!("{style}{}{style:#}", mark(&run.state)));
-        width += 1;
-    }
-    if width == 0 { ("·".to_owned(), 1) } else { (text, width) }
+/// The marks of runs, one each.
+pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
+    let text: String = runs.map(|run| mark(&run.state)).collect();
+    if text.is_empty() { "·".to_owned() } else { text }
 }

@@ -51,6 +51,8 @@ impl HttpSettings {
 /// An answer whose body is still to be read; it holds its place among its host's requests.
 pub(super) struct Opened {
     pub(super) response: Response,
+    /// Where it is, redirects followed.
+    pub(super) url: Url,
     pub(super) started: Instant,
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -169,8 +171,8 @@ impl Http {
         }
     }
 
-    /// Sends a request and follows at most five redirects. An error comes with how long the
-    /// server asked to wait, a minute at most.
+    /// Sends a request and reads its answer. An error comes with how long the server asked to
+    /// wait, a minute at most.
     async fn follow(
         &self,
         method: &Method,
@@ -178,15 +180,43 @@ impl Http {
         accept: &str,
         body: Option<&Value>,
     ) -> Result<Vec<u8>, (HttpError, Option<Duration>)> {
+        let opened = self.open(method, url, accept, body, self.settings.timeout).await;
+        let opened = opened.map_err(|error| (error, None))?;
+        let wait = retry_after(&opened.response);
+        self.read_to_end(method, opened).await.map_err(|error| (error, wait))
+    }
+
+    /// Reads what was opened, and judges it.
+    pub(super) async fn read_to_end(
+        &self,
+        method: &Method,
+        opened: Opened,
+    ) -> Result<Vec<u8>, HttpError> {
+        let Opened { response, url, started, permit: _permit } = opened;
+        let result = self.body(response).await;
+        let bytes = result.as_ref().map_or(0, |(_, _, body)| body.len());
+        self.meter.request(started, bytes);
+        let judged = result.and_then(|(status, kind, body)| judge(status, &kind, body));
+        judged.map_err(|problem| failure(method, &url, problem))
+    }
+
+    /// Sends a request, follows at most five redirects, and leaves the reading to the caller.
+    pub(super) async fn open(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<Opened, HttpError> {
         let mut url = url.clone();
         for hop in 0..6 {
-            let permit = self.host(&url);
-            let Ok(_permit) = permit.acquire().await else {
-                return Err((failure(method, &url, Problem::Connect("closed".into())), None));
+            let Ok(permit) = self.host(&url).acquire_owned().await else {
+                return Err(failure(method, &url, Problem::Connect("closed".into())));
             };
             let started = Instant::now();
-            let mut request =
-                self.client.request(method.clone(), url.clone()).header(ACCEPT, accept);
+            let request = self.client.request(method.clone(), url.clone());
+            let mut request = request.header(ACCEPT, accept).timeout(patience);
             if let Some(body) = body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             }
@@ -194,7 +224,7 @@ impl Http {
                 Ok(response) => response,
                 Err(error) => {
                     self.meter.request(started, 0);
-                    return Err((failure(method, &url, problem_of(&error)), None));
+                    return Err(failure(method, &url, problem_of(&error)));
                 }
             };
             self.note_clock(&response, hop == 0);
@@ -202,60 +232,14 @@ impl Http {
                 let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
                 tell(&format!("{method} {} {status} {took} ms", without_secrets(&url)));
             }
-            if response.status().is_redirection() {
-                self.meter.request(started, 0);
-                url = redirect(&response).map_err(|p| (failure(method, &url, p), None))?;
-                continue;
+            if !response.status().is_redirection() {
+                return Ok(Opened { response, url, started, permit });
             }
-            let wait = retry_after(&response);
-            let result = self.body(response).await;
-            let bytes = result.as_ref().map_or(0, |(_, _, body)| body.len());
-            self.meter.request(started, bytes);
-            let judged = result.and_then(|(status, kind, body)| judge(status, &kind, body));
-            return judged.map_err(|problem| (failure(method, &url, problem), wait));
+            self.meter.request(started, 0);
+            url = redirect(&response).map_err(|problem| failure(method, &url, problem))?;
         }
         let problem = Problem::Status { status: 310, message: "more than five redirects".into() };
-        Err((failure(method, &url, problem), None))
-    }
-
-    /// Opens what a URL leads to, redirects followed, and leaves the reading to the caller.
-    pub(super) async fn open(&self, url: &Url, patience: Duration) -> Result<Opened, HttpError> {
-        let mut url = url.clone();
-        let method = Method::GET;
-        for hop in 0..6 {
-            let host = self.host(&url);
-            let Ok(permit) = host.acquire_owned().await else {
-                return Err(failure(&method, &url, Problem::Connect("closed".into())));
-            };
-            let started = Instant::now();
-            let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
-            let response = match request.timeout(patience).send().await {
-                Ok(response) => response,
-                Err(error) => {
-                    self.meter.request(started, 0);
-                    return Err(failure(&method, &url, problem_of(&error)));
-                }
-            };
-            self.note_clock(&response, hop == 0);
-            if response.status().is_redirection() {
-                self.meter.request(started, 0);
-                url = redirect(&response).map_err(|problem| failure(&method, &url, problem))?;
-                continue;
-            }
-            if response.status().is_success() && is_json(content_type(&response)) {
-                return Ok(Opened { response, started, permit });
-            }
-            let (status, kind, body) =
-                self.body(response).await.map_err(|problem| failure(&method, &url, problem))?;
-            self.meter.request(started, body.len());
-            let problem = match judge(status, &kind, body) {
-                Ok(_) => Problem::Broken("it changed while it was read".into()),
-                Err(problem) => problem,
-            };
-            return Err(failure(&method, &url, problem));
-        }
-        let problem = Problem::Status { status: 310, message: "more than five redirects".into() };
-        Err(failure(&method, &url, problem))
+        Err(failure(method, &url, problem))
     }
 
     async fn body(&self, mut response: Response) -> Result<(StatusCode, String, Vec<u8>), Problem> {
@@ -317,7 +301,7 @@ fn without_secrets(url: &Url) -> Url {
     url
 }
 
-fn parse<T: DeserializeOwned>(
+pub(super) fn parse<T: DeserializeOwned>(
     body: &[u8],
     method: &'static str,
     url: &Url,
@@ -332,12 +316,12 @@ fn parse<T: DeserializeOwned>(
     })
 }
 
-fn content_type(response: &Response) -> &str {
+pub(super) fn content_type(response: &Response) -> &str {
     let kind = response.headers().get(CONTENT_TYPE);
     kind.and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
-fn is_json(content_type: &str) -> bool {
+pub(super) fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|kind| {
         let kind = kind.trim();
         kind == "application/json" || kind.ends_with("+json")

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use reqwest::Method;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
-use super::client::{Http, Opened};
+use super::client::{Http, Opened, content_type, is_json, parse};
 use super::error::{HttpError, Problem};
 
 /// How long a large answer may take.
@@ -29,7 +30,13 @@ impl Http {
         url: Url,
         limit: usize,
     ) -> Result<T, HttpError> {
-        let Opened { response, started, permit: _permit } = self.open(&url, PATIENCE).await?;
+        let opened = self.open(&Method::GET, &url, "application/json", None, PATIENCE).await?;
+        if !(opened.response.status().is_success() && is_json(content_type(&opened.response))) {
+            // It is no answer, and small: read whole, it says what it is.
+            let body = self.read_to_end(&Method::GET, opened).await?;
+            return parse(&body, "GET", &url);
+        }
+        let Opened { response, started, permit: _permit, .. } = opened;
         let failed = |problem| HttpError { problem, method: "GET", url: url.to_string() };
         let read = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&read);

@@ -80,7 +80,7 @@ impl Ci {
     }
 
     /// The same as [`Self::pushes_by_id`] from the server alone: names in Git that were missing when
-    /// a push was kept may be there by now.
+    /// a push was kept may be there by now. What comes is kept.
     pub(crate) async fn fresh_pushes(
         &self,
         pushlog: &Pushlog,
@@ -92,7 +92,10 @@ impl Ci {
         while from < last {
             let until = (from + IDS_A_REQUEST).min(last);
             let page = pushlog.between(from, until).await?;
-            let kept = page.pushes.iter().map(|p| (p.id.number().to_string(), KeptPush::new(p)));
+            let found = |id: u64| page.pushes.iter().find(|push| push.id.number() == id);
+            // A number beyond the newest push is no gap but the future.
+            let kept = (from + 1..=until.min(page.last_push_id))
+                .map(|id| (id.to_string(), found(id).map(KeptPush::new)));
             self.keep(FactKind::Push, kept);
             pushes.extend(page.pushes);
             from = until;
@@ -117,23 +120,9 @@ impl Ci {
             }
         }
         if let (Some(first), Some(end)) = (unknown.first(), unknown.last()) {
-            let mut from = first - 1;
-            while from < *end {
-                let until = (from + IDS_A_REQUEST).min(*end);
-                let page = pushlog.between(from, until).await?;
-                let newest = page.last_push_id;
-                let found = |id: u64| page.pushes.iter().find(|push| push.id.number() == id);
-                // A number beyond the newest push is no gap but the future.
-                let kept = (from + 1..=until.min(newest))
-                    .map(|id| (id.to_string(), found(id).map(KeptPush::new)));
-                self.keep(FactKind::Push, kept);
-                pushes.retain(|push| {
-                    let id = push.id.number();
-                    id <= from || id > until
-                });
-                pushes.extend(page.pushes);
-                from = until;
-            }
+            let fresh = self.fresh_pushes(pushlog, first - 1, *end).await?;
+            pushes.retain(|push| !(*first..=*end).contains(&push.id.number()));
+            pushes.extend(fresh);
         }
         pushes.sort_by_key(|push| push.id);
         Ok(pushes)
