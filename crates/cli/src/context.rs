@@ -93,9 +93,15 @@ impl Context {
         for note in self.ci.take_notes() {
             self.talk(&format!("note: {note}"));
         }
-        let retries = self.ci.usage().retries;
-        if retries > 0 {
-            self.talk(&format!("note: {retries} requests had to be sent again"));
+        let usage = self.ci.usage();
+        if usage.retries > 0 {
+            self.talk(&format!("note: {} requests had to be sent again", usage.retries));
+        }
+        if usage.held.as_secs() > 0 {
+            self.talk(&format!(
+                "note: requests were held back for {} s in all, so as not to ask a server too fast",
+                usage.held.as_secs()
+            ));
         }
     }
 

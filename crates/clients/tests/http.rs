@@ -1,6 +1,6 @@
 //! The shared HTTP: what is retried, followed, bounded, and how failures are told apart.
 
-use mozci_clients::http::{Http, HttpSettings, Problem};
+use mozci_clients::http::{Http, HttpSettings, Kept, KeptAnswer, Problem};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -155,4 +155,63 @@ async fn a_password_in_a_url_reaches_no_error() {
     let url = Url::parse("http://me:s3cret@127.0.0.1:1/x").unwrap();
     let error = http(0).get::<Value>(url).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_wish_to_be_left_alone_for_long_is_told_and_not_overrun() {
+    let busy = Answer::json(429, "{\"detail\": \"slow down\"}").header("retry-after", "3600");
+    let server = serve(vec![busy]).await;
+    let error = http(2).get::<Value>(server.url.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("left alone for 3600 s"), "{error}");
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_question_asked_twice_at_the_same_moment_is_sent_once() {
+    let server = serve(vec![Answer::json(200, "1"), Answer::json(200, "2")]).await;
+    let client = http(0);
+    let ask = || client.get::<u8>(server.url.clone());
+    let (first, second) = tokio::join!(ask(), ask());
+    assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
+    assert_eq!(client.meter().usage().requests, 1);
+    // Later it is a new question.
+    assert_eq!(ask().await.unwrap(), 2);
+}
+
+/// Answers that are kept in memory.
+#[derive(Debug, Default)]
+struct InMemory(std::sync::Mutex<std::collections::HashMap<String, KeptAnswer>>);
+
+impl Kept for InMemory {
+    fn get(&self, url: &str) -> Option<KeptAnswer> {
+        self.0.lock().unwrap().get(url).cloned()
+    }
+
+    fn put(&self, url: &str, answer: &KeptAnswer) {
+        self.0.lock().unwrap().insert(url.to_owned(), answer.clone());
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_confirms_is_not_sent_again() {
+    let first = Answer::json(200, "{\"a\": 1}").header("etag", "\"x\"");
+    let server = serve(vec![first, Answer::json(304, "").typed("")]).await;
+    let mut settings = HttpSettings::new("mozci-tests");
+    settings.kept = Some(std::sync::Arc::new(InMemory::default()));
+    let client = Http::new(settings).unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.get::<Value>(server.url.clone()).await.unwrap(), json!({"a": 1}));
+    }
+    let usage = client.meter().usage();
+    assert_eq!((usage.requests, usage.confirmed, usage.bytes), (2, 1, 8));
+    let headers = server.headers.lock().unwrap();
+    assert!(headers[0].get("if-none-match").is_none());
+    assert_eq!(headers[1]["if-none-match"], "\"x\"");
+}
+
+#[tokio::test]
+async fn json_that_ends_in_the_middle_is_asked_for_again() {
+    let server =
+        serve(vec![Answer::json(200, "{\"a\": [1"), Answer::json(200, "{\"a\": 1}")]).await;
+    assert_eq!(http(1).get::<Value>(server.url.clone()).await.unwrap(), json!({"a": 1}));
 }

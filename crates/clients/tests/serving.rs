@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Response, Uri};
+use axum::http::{HeaderMap, Response, Uri};
 use mozci_clients::http::{Http, HttpSettings};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -99,6 +99,7 @@ pub(crate) fn names(service: &str) -> Vec<String> {
 pub(crate) struct Server {
     pub(crate) url: Url,
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    pub(crate) headers: Arc<Mutex<Vec<HeaderMap>>>,
     task: JoinHandle<()>,
 }
 
@@ -112,8 +113,10 @@ pub(crate) async fn serve(answers: Vec<Answer>) -> Server {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-    let log = Arc::clone(&asked);
-    let handler = move |uri: Uri| {
+    let headers: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
+    let (log, seen) = (Arc::clone(&asked), Arc::clone(&headers));
+    let handler = move |uri: Uri, headers: HeaderMap| {
+        seen.lock().unwrap().push(headers);
         let mut log = log.lock().unwrap();
         log.push(uri.to_string());
         let answer = answers[(log.len() - 1).min(answers.len() - 1)].clone();
@@ -130,7 +133,7 @@ pub(crate) async fn serve(answers: Vec<Answer>) -> Server {
     };
     let router = Router::new().fallback(handler);
     let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    Server { url, asked, task }
+    Server { url, asked, headers, task }
 }
 
 /// HTTP that does not wait long for a server that is broken on purpose.

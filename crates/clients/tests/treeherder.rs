@@ -87,7 +87,47 @@ async fn rows_that_did_not_come_are_not_taken_for_absent() {
     let row = r#"[0, 0, "MT5LWGVySgeKFRYXGBkaGw", "completed", "success", 6, "a", 7]"#;
     let (_server, client) = treeherder(vec![page(2, &[row], NAMES)]).await;
     let error = client.jobs(&ONE, &JobFilter::All).await.unwrap_err();
-    assert!(matches!(&error.problem, Problem::Broken(text) if text.contains("1 of 2")), "{error}");
+    assert!(matches!(&error.problem, Problem::Broken(text) if text.contains("3 times")), "{error}");
+}
+
+#[tokio::test]
+async fn pages_that_shift_are_read_anew_and_a_row_that_comes_twice_hides_none() {
+    let row = |n: u32| {
+        let task = mozci_core::ids::TaskId::from_bytes([
+            n as u8,
+            (n >> 8) as u8,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+        ]);
+        format!(r#"[0, 0, "{task}", "completed", "success", 6, "a", 7]"#)
+    };
+    let rows = |from: u32, until: u32| (from..until).map(row).collect::<Vec<_>>();
+    let page =
+        |rows: Vec<String>| page(2001, &rows.iter().map(String::as_str).collect::<Vec<_>>(), NAMES);
+    // A row was added and another taken away while the pages were read: the last one comes twice,
+    // and number 2000 never.
+    let (server, client) = treeherder(vec![
+        page(rows(0, 2000)),
+        page(rows(1999, 2000)),
+        page(rows(0, 2000)),
+        page(rows(2000, 2001)),
+    ])
+    .await;
+    let all = client.jobs(&ONE, &JobFilter::All).await.unwrap();
+    assert_eq!(all.rows.len(), 2001);
+    assert_eq!(server.asked.lock().unwrap().len(), 4);
 }
 
 #[tokio::test]

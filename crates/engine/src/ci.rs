@@ -1,6 +1,7 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mozci_clients::hg::Pushlog;
@@ -15,7 +16,7 @@ use url::Url;
 
 use crate::config::{CiConfig, PushlogKind};
 use crate::error::Error;
-use crate::store::{FactKind, Facts, Place};
+use crate::store::{Answers, FactKind, Facts, Place};
 
 /// Where a repository's pushes are read.
 #[derive(Debug)]
@@ -84,8 +85,8 @@ impl Ci {
     pub fn open(opening: Opening<'_>) -> Result<Self, Error> {
         let config = opening.config;
         let (repo, own) = config.repo(opening.repo)?;
-        let mut settings = HttpSettings::new(opening.user_agent);
-        settings.on_request = opening.on_request;
+        let mut notes = Vec::new();
+        let settings = settings(config, &opening, &mut notes);
         let http = Http::new(settings).map_err(Error::service("cannot set up HTTP"))?;
         let pushlog = |name: &str| -> Result<Option<Pushlog>, Error> {
             let Some(repo) = config.repos.get(name) else {
@@ -117,7 +118,6 @@ impl Ci {
         for url in config.repos.values().filter_map(|repo| repo.url.as_deref()) {
             hosts.extend(host_of(&parse(url, "url")?));
         }
-        let mut notes = Vec::new();
         let server = format!("{} {} {repo}", config.root_url, own.url.as_deref().unwrap_or(""));
         let facts = match Facts::open(&opening.place.cache, server) {
             Ok(facts) => Some(facts),
@@ -164,6 +164,11 @@ impl Ci {
     /// The servers' present, as far as they told it.
     pub fn now(&self) -> At {
         At(chrono::Utc::now().timestamp() + self.http.clock_offset().unwrap_or(0))
+    }
+
+    /// How many seconds the servers' clock is ahead of this machine's, as far as they told it.
+    pub fn clock_offset(&self) -> Option<i64> {
+        self.http.clock_offset()
     }
 
     /// Things that a user should know besides the answer.
@@ -215,6 +220,25 @@ impl Ci {
             self.http.meter().cache_hits(facts.take_hits());
         }
     }
+}
+
+/// How requests are made, by the configuration.
+fn settings(config: &CiConfig, opening: &Opening<'_>, notes: &mut Vec<String>) -> HttpSettings {
+    let mut settings = HttpSettings::new(opening.user_agent.clone());
+    settings.on_request = opening.on_request;
+    settings.per_host = config.requests_at_once.unwrap_or(settings.per_host).clamp(1, 100);
+    settings.per_minute = config.requests_per_minute.unwrap_or(settings.per_minute).max(1);
+    let seconds = |given: Option<f64>, usual: Duration, from: f64, to: f64| match given {
+        Some(given) => Duration::from_secs_f64(given.clamp(from, to)),
+        None => usual,
+    };
+    settings.timeout = seconds(config.timeout_seconds, settings.timeout, 0.1, 600.0);
+    settings.first_retry = seconds(config.retry_seconds, settings.first_retry, 0.0, 60.0);
+    match Answers::open(&opening.place.cache) {
+        Ok(answers) => settings.kept = Some(Arc::new(answers)),
+        Err(error) => notes.push(format!("answers cannot be kept: {error}")),
+    }
+    settings
 }
 
 fn parse(url: &str, key: &str) -> Result<Url, Error> {

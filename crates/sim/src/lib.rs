@@ -5,9 +5,11 @@
 //! how much of an outcome can be seen yet. Where a real server or client disagrees with what is
 //! served here, this crate is wrong.
 
+pub mod faults;
 pub mod server;
 mod wire;
 pub mod world;
 
+pub use faults::{Fault, Faults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
 pub use world::{Tree, Truth, World, WorldConfig};

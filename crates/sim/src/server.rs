@@ -1,16 +1,18 @@
 //! The servers: four listeners on loopback, one a host of the real thing.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, Response, Uri, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::faults::{Cut, Cutting, Drawn, Fault, Faults, Schedule, twist};
 use crate::wire::{Reply, Request, RowCache, hg, storage, taskcluster, treeherder};
 use crate::world::{World, WorldConfig};
 
@@ -23,6 +25,8 @@ pub struct SimConfig {
     pub port: u16,
     /// What every answer waits before it is given.
     pub latency: Duration,
+    /// What goes wrong from the start.
+    pub faults: Option<Faults>,
 }
 
 /// Where the simulated services are.
@@ -46,6 +50,7 @@ pub struct Sim {
     /// Where they are.
     pub urls: Urls,
     servers: Vec<JoinHandle<()>>,
+    schedule: Arc<Schedule>,
 }
 
 /// A client id and its access token.
@@ -79,6 +84,9 @@ struct Shared {
     urls: Urls,
     latency: Duration,
     service: Service,
+    /// The service's place among the four.
+    place: usize,
+    schedule: Arc<Schedule>,
     rows: RowCache,
 }
 
@@ -101,25 +109,41 @@ impl Sim {
         let urls =
             Urls { hg: url(0)?, treeherder: url(1)?, taskcluster: url(2)?, storage: url(3)? };
         let services: [Service; 4] = [hg, treeherder, taskcluster, storage];
+        let schedule = Arc::new(Schedule::default());
+        schedule.set(config.faults);
         let servers = listeners
             .into_iter()
             .zip(services)
-            .map(|(listener, service)| {
+            .enumerate()
+            .map(|(place, (listener, service))| {
                 let shared = Arc::new(Shared {
                     world: Arc::clone(&world),
                     urls: urls.clone(),
                     latency: config.latency,
                     service,
+                    place,
+                    schedule: Arc::clone(&schedule),
                     rows: RowCache::default(),
                 });
                 let router = Router::new().fallback(answer).with_state(shared);
+                let router = router.into_make_service_with_connect_info::<Cut>();
                 tokio::spawn(async move {
                     // Serving ends with the task; a broken connection is the client's concern.
-                    let _ = axum::serve(listener, router).await;
+                    let _ = axum::serve(Cutting(listener), router).await;
                 })
             })
             .collect();
-        Ok(Self { world, urls, servers })
+        Ok(Self { world, urls, servers, schedule })
+    }
+
+    /// Changes what goes wrong from now on.
+    pub fn set_faults(&self, faults: Option<Faults>) {
+        self.schedule.set(faults);
+    }
+
+    /// How many faults of each kind were given out so far.
+    pub fn faults_given(&self) -> BTreeMap<Fault, u64> {
+        self.schedule.given()
     }
 }
 
@@ -133,6 +157,7 @@ impl Drop for Sim {
 
 async fn answer(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -140,16 +165,29 @@ async fn answer(
 ) -> Response<Body> {
     let latency = shared.latency;
     let head_only = method == Method::HEAD;
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let drawn = shared.schedule.draw(shared.place, method.as_str(), target);
+    let date = shared.world.clock.wall();
     // Making a large answer is work; it must not hold up the other connections.
-    let reply =
-        tokio::task::spawn_blocking(move || respond(&shared, &method, &uri, &headers, &body));
+    let reply = tokio::task::spawn_blocking(move || match drawn {
+        None => respond(&shared, &method, &uri, &headers, &body),
+        Some(drawn) => misbehave(&shared, drawn, &method, &uri, &headers, &body),
+    });
     let reply =
         reply.await.unwrap_or_else(|_| Reply::new(500, "text/plain", "the simulator broke"));
+    match drawn.map(|drawn| drawn.fault) {
+        Some(Fault::Stall) => tokio::time::sleep(drawn.map_or(latency, |d| d.stall)).await,
+        Some(Fault::Reset) => cut.after(0),
+        // More than the headers and less than all.
+        Some(Fault::HalfBody) => cut.after(200 + reply.body.len() / 2),
+        _ => {}
+    }
     // The way back takes its time: what was asked for has happened when its answer is lost.
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let mut response = Response::builder().status(reply.status);
+    let mut response =
+        Response::builder().status(reply.status).header(header::DATE, http_date(date));
     if !reply.content_type.is_empty() {
         response = response.header(header::CONTENT_TYPE, reply.content_type);
     }
@@ -158,6 +196,56 @@ async fn answer(
     }
     let body = if head_only { Body::empty() } else { Body::from(reply.body) };
     response.body(body).unwrap_or_default()
+}
+
+/// Milliseconds as HTTP writes an instant.
+fn http_date(ms: i64) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(ms).unwrap_or_default();
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Answers a request that meets a fault.
+fn misbehave(
+    shared: &Shared,
+    drawn: Drawn,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Reply {
+    let answered = || respond(shared, method, uri, headers, body);
+    let refusal = match drawn.fault {
+        Fault::TooMany => {
+            let reply =
+                Reply::new(429, "application/json", r#"{"detail": "Request was throttled."}"#);
+            return reply.with_header("retry-after", drawn.retry_after.to_string());
+        }
+        Fault::ServerError => Reply::new(
+            500,
+            "application/json; charset=utf-8",
+            r#"{"code": "InternalServerError", "message": "Internal Server Error, incidentId 1."}"#,
+        ),
+        Fault::BadGateway => {
+            Reply::new(502, "text/html", "<html><head><title>502 Bad Gateway</title></head></html>")
+        }
+        Fault::Reset | Fault::Stall => Reply::new(500, "", ""),
+        _ => {
+            let mut reply = answered();
+            let further = uri.query().is_some_and(|query| query.contains("page="));
+            // What is stored is content, which nobody can tell from another content.
+            if shared.place != 3 || drawn.fault == Fault::WrongType {
+                twist(&mut reply, drawn, further);
+            }
+            return reply;
+        }
+    };
+    if drawn.happens {
+        let reply = answered();
+        if drawn.fault == Fault::Stall {
+            return reply;
+        }
+    }
+    refusal
 }
 
 fn respond(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Reply {

@@ -2,6 +2,7 @@
 //! that was recorded it has to answer with the same status, content type and keys.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod faults;
 mod hg;
 mod replay;
 mod taskcluster;

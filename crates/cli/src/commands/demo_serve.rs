@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mozci_engine::Error;
 use mozci_sim::server::SimCredentials;
-use mozci_sim::{Sim, SimConfig, WorldConfig};
+use mozci_sim::{Fault, Faults, Sim, SimConfig, WorldConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -43,6 +43,18 @@ pub(crate) struct Args {
     /// How far Treeherder is behind, as a factor on its usual half minute to three minutes
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     treeherder_lag: f64,
+    /// How far the servers' clocks are ahead of this machine's, in seconds
+    #[arg(long, default_value_t = 0, value_name = "S", allow_hyphen_values = true)]
+    skew_seconds: i64,
+    /// The share of requests that go wrong, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    faults: f64,
+    /// What goes wrong; may be given several times [default: whatever passes when asked again]
+    #[arg(long, value_name = "KIND")]
+    fault: Vec<Fault>,
+    /// The seed of what goes wrong
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    fault_seed: u64,
     /// Where the config and truth files go [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -59,6 +71,16 @@ pub(crate) async fn run(args: Args) -> Done {
     if !(args.treeherder_lag.is_finite() && args.treeherder_lag >= 0.0) {
         return Err(Error::Usage("--treeherder-lag is at least 0".into()));
     }
+    if !(0.0..=1.0).contains(&args.faults) {
+        return Err(Error::Usage("--faults is a share from 0 to 1".into()));
+    }
+    let faults = (args.faults > 0.0).then(|| Faults {
+        seed: args.fault_seed,
+        rate: args.faults,
+        kinds: if args.fault.is_empty() { Fault::PASSING.to_vec() } else { args.fault.clone() },
+        stall: Duration::from_secs(120),
+        retry_after: 1,
+    });
     let failed =
         |what: &'static str| move |error: std::io::Error| Error::Odd(format!("{what}: {error}"));
     let sim = Sim::start(SimConfig {
@@ -70,10 +92,12 @@ pub(crate) async fn run(args: Args) -> Done {
             speed: args.speed,
             newest_minutes_ago: args.newest_minutes_ago,
             treeherder_lag: args.treeherder_lag,
+            skew_seconds: args.skew_seconds,
             ..WorldConfig::default()
         },
         port: args.port,
         latency: Duration::from_millis(args.latency_ms),
+        faults,
     })
     .await
     .map_err(failed("cannot take the ports"))?;

@@ -1,20 +1,24 @@
 //! The one HTTP client.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use chrono::DateTime;
-use reqwest::header::{ACCEPT, AGE, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::error::{HttpError, Problem, beginning};
+use super::error::{HttpError, Problem};
+use super::judge::{
+    chain, content_type, date, failure, judge, parse, problem_of, redirect, retry_after,
+    without_secrets,
+};
+use super::kept::{Kept, KeptAnswer, MOST_KEPT};
 use super::meter::Meter;
+use super::once::Once;
+use super::pace::{Pace, Turn};
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -27,8 +31,14 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// Requests under way at once to one host.
     pub per_host: usize,
+    /// Requests to one host within a minute.
+    pub per_minute: usize,
     /// How often a request that only reads is sent again after a passing failure.
     pub retries: usize,
+    /// How long the first of these waits; each further one three times as long.
+    pub first_retry: Duration,
+    /// Answers that servers may confirm instead of sending them again.
+    pub kept: Option<Arc<dyn Kept>>,
     /// Who is told of each request: method, URL, status and time.
     pub on_request: Option<fn(&str)>,
 }
@@ -42,11 +52,19 @@ impl HttpSettings {
             max_body: 64 << 20,
             // The Mercurial server's rule is ten at most.
             per_host: 8,
+            // Treeherder's owners complained about 532 within two minutes.
+            per_minute: 240,
             retries: 2,
+            first_retry: Duration::from_millis(200),
+            kept: None,
             on_request: None,
         }
     }
 }
+
+/// The longest that a server's wish to be left alone is waited for; a longer one is an error that
+/// says so.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// An answer whose body is still to be read; it holds its place among its host's requests.
 pub(super) struct Opened {
@@ -54,7 +72,9 @@ pub(super) struct Opened {
     /// Where it is, redirects followed.
     pub(super) url: Url,
     pub(super) started: Instant,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) turn: Turn,
+    /// What the server was asked to confirm.
+    kept: Option<KeptAnswer>,
 }
 
 /// Sends requests. Cheap to clone; clones share connections, limits and counters.
@@ -62,7 +82,8 @@ pub(super) struct Opened {
 pub struct Http {
     client: reqwest::Client,
     settings: Arc<HttpSettings>,
-    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    pace: Arc<Pace>,
+    once: Arc<Once>,
     clock: Arc<Mutex<Option<i64>>>,
     meter: Arc<Meter>,
 }
@@ -76,7 +97,7 @@ impl Http {
         let client = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
             .timeout(settings.timeout)
-            .connect_timeout(Duration::from_secs(10))
+            .connect_timeout(settings.timeout.min(Duration::from_secs(10)))
             // Redirects are followed by hand, so that each is counted.
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -87,8 +108,9 @@ impl Http {
             })?;
         Ok(Self {
             client,
+            pace: Arc::new(Pace::new(settings.per_host, settings.per_minute)),
             settings: Arc::new(settings),
-            hosts: Arc::default(),
+            once: Arc::default(),
             clock: Arc::default(),
             meter: Arc::default(),
         })
@@ -97,6 +119,11 @@ impl Http {
     /// The counters.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    /// How requests are made.
+    pub fn settings(&self) -> &HttpSettings {
+        &self.settings
     }
 
     /// How many seconds the servers' clock is ahead of ours, by the last answer that told.
@@ -121,16 +148,18 @@ impl Http {
         url: Url,
         accept: &str,
     ) -> Result<T, HttpError> {
-        let body = self.read(Method::GET, &url, accept, None).await?;
-        parse(&body, "GET", &url)
+        let body = self.get_body(&url, accept).await?;
+        parse(&body, &Method::GET, &url)
     }
 
-    /// Gets the body of an answer that must be JSON, unparsed.
+    /// Gets the body of an answer that must be JSON, unparsed. Who asks for what somebody else is
+    /// just getting shares the answer.
     ///
     /// # Errors
     /// [`HttpError`], after passing failures were tried again.
-    pub async fn get_body(&self, url: &Url, accept: &str) -> Result<Vec<u8>, HttpError> {
-        self.read(Method::GET, url, accept, None).await
+    pub async fn get_body(&self, url: &Url, accept: &str) -> Result<Arc<Vec<u8>>, HttpError> {
+        let asking = async { self.read(Method::GET, url, accept, None).await.map(Arc::new) };
+        self.once.ask(format!("{accept} {url}"), asking).await
     }
 
     /// Asks a question that needs a body. Only for calls that change nothing: a passing failure is
@@ -140,7 +169,7 @@ impl Http {
     /// [`HttpError`], after passing failures were tried again.
     pub async fn ask<T: DeserializeOwned>(&self, url: Url, body: &Value) -> Result<T, HttpError> {
         let answer = self.read(Method::POST, &url, "application/json", Some(body)).await?;
-        parse(&answer, "POST", &url)
+        parse(&answer, &Method::POST, &url)
     }
 
     async fn read(
@@ -150,29 +179,45 @@ impl Http {
         accept: &str,
         body: Option<&Value>,
     ) -> Result<Vec<u8>, HttpError> {
+        self.again(|| self.follow(&method, url, accept, body)).await
+    }
+
+    /// Asks, and asks again after a passing failure. Only for what changes nothing. A failure comes
+    /// with how long the server asked to be left alone.
+    pub(crate) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, HttpError>
+    where
+        F: Future<Output = Result<T, (HttpError, Option<Duration>)>>,
+    {
         let mut waits = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(200))
+            .with_min_delay(self.settings.first_retry)
             .with_factor(3.0)
             .with_jitter()
             .with_max_times(self.settings.retries)
             .build();
         loop {
-            let error = match self.follow(&method, url, accept, body).await {
-                Ok(body) => return Ok(body),
+            let (mut error, asked) = match ask().await {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            if let (Some(wait), Problem::Status { message, .. }) = (asked, &mut error.problem)
+                && wait > LONGEST_HOLD
+            {
+                message.push_str(&format!(", and asks to be left alone for {} s", wait.as_secs()));
+                return Err(error);
+            }
             match waits.next() {
-                Some(wait) if error.0.is_passing() => {
+                Some(wait) if error.is_passing() => {
                     self.meter.retry();
-                    tokio::time::sleep(error.1.unwrap_or(wait)).await;
+                    // Where the server named a time, the whole host is held until then.
+                    tokio::time::sleep(if asked.is_some() { Duration::ZERO } else { wait }).await;
                 }
-                _ => return Err(error.0),
+                _ => return Err(error),
             }
         }
     }
 
-    /// Sends a request and reads its answer. An error comes with how long the server asked to
-    /// wait, a minute at most.
+    /// Sends a request and reads its answer. An error comes with how long the server asked to be
+    /// left alone.
     async fn follow(
         &self,
         method: &Method,
@@ -182,7 +227,13 @@ impl Http {
     ) -> Result<Vec<u8>, (HttpError, Option<Duration>)> {
         let opened = self.open(method, url, accept, body, self.settings.timeout).await;
         let opened = opened.map_err(|error| (error, None))?;
-        let wait = retry_after(&opened.response);
+        let wait = match opened.response.status().as_u16() {
+            429 | 503 => retry_after(&opened.response),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            self.pace.hold(&opened.url, wait.min(LONGEST_HOLD));
+        }
         self.read_to_end(method, opened).await.map_err(|error| (error, wait))
     }
 
@@ -192,12 +243,36 @@ impl Http {
         method: &Method,
         opened: Opened,
     ) -> Result<Vec<u8>, HttpError> {
-        let Opened { response, url, started, permit: _permit } = opened;
+        let Opened { response, url, started, turn: _turn, kept } = opened;
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
+        let etag = etag.map(str::to_owned);
         let result = self.body(response).await;
         let bytes = result.as_ref().map_or(0, |(_, _, body)| body.len());
         self.meter.request(started, bytes);
-        let judged = result.and_then(|(status, kind, body)| judge(status, &kind, body));
-        judged.map_err(|problem| failure(method, &url, problem))
+        let (status, kind, body) = result.map_err(|problem| failure(method, &url, problem))?;
+        if let (StatusCode::NOT_MODIFIED, Some(kept)) = (status, kept) {
+            self.meter.confirmed();
+            return Ok(kept.body);
+        }
+        let body = judge(status, &kind, body).map_err(|problem| failure(method, &url, problem))?;
+        if let (Some(store), Some(etag)) = (&self.settings.kept, etag)
+            && *method == Method::GET
+            && body.len() <= MOST_KEPT
+            // What is cut off must not be confirmed later.
+            && parse::<serde::de::IgnoredAny>(&body, method, &url).is_ok()
+        {
+            store.put(url.as_str(), &KeptAnswer { etag, body: body.clone() });
+        }
+        Ok(body)
+    }
+
+    /// Waits until a request may be sent to a URL's host, for requests that others send.
+    pub(crate) async fn turn(&self, method: &Method, url: &Url) -> Result<Turn, HttpError> {
+        let turn = self.pace.turn(url).await;
+        let turn =
+            turn.ok_or_else(|| failure(method, url, Problem::Connect("closed".to_owned())))?;
+        self.meter.held(turn.held);
+        Ok(turn)
     }
 
     /// Sends a request, follows at most five redirects, and leaves the reading to the caller.
@@ -211,14 +286,19 @@ impl Http {
     ) -> Result<Opened, HttpError> {
         let mut url = url.clone();
         for hop in 0..6 {
-            let Ok(permit) = self.host(&url).acquire_owned().await else {
-                return Err(failure(method, &url, Problem::Connect("closed".into())));
-            };
+            let turn = self.turn(method, &url).await?;
             let started = Instant::now();
             let request = self.client.request(method.clone(), url.clone());
             let mut request = request.header(ACCEPT, accept).timeout(patience);
             if let Some(body) = body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+            }
+            let kept = match &self.settings.kept {
+                Some(store) if *method == Method::GET => store.get(url.as_str()),
+                _ => None,
+            };
+            if let Some(kept) = &kept {
+                request = request.header(IF_NONE_MATCH, &kept.etag);
             }
             let response = match request.send().await {
                 Ok(response) => response,
@@ -232,8 +312,9 @@ impl Http {
                 let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
                 tell(&format!("{method} {} {status} {took} ms", without_secrets(&url)));
             }
-            if !response.status().is_redirection() {
-                return Ok(Opened { response, url, started, permit });
+            let status = response.status();
+            if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
+                return Ok(Opened { response, url, started, turn, kept });
             }
             self.meter.request(started, 0);
             url = redirect(&response).map_err(|problem| failure(method, &url, problem))?;
@@ -256,147 +337,15 @@ impl Http {
         Ok((status, kind, body))
     }
 
-    fn host(&self, url: &Url) -> Arc<Semaphore> {
-        let key = format!(
-            "{}:{}",
-            url.host_str().unwrap_or(""),
-            url.port_or_known_default().unwrap_or(0)
-        );
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = self.settings.per_host;
-        Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(limit))))
-    }
-
     /// Takes the server's time from an answer. What a cache gives out, and what a redirect leads
     /// to, has the time at which it was made.
     fn note_clock(&self, response: &Response, is_first: bool) {
         if !is_first || response.headers().contains_key(AGE) {
             return;
         }
-        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
-        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
-        if let Some(date) = date {
-            let offset = date.timestamp() - chrono::Utc::now().timestamp();
+        if let Some(date) = date(response) {
+            let offset = date - chrono::Utc::now().timestamp();
             *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset);
         }
     }
-}
-
-fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
-    let method = if *method == Method::POST { "POST" } else { "GET" };
-    let mut url = without_secrets(url).to_string();
-    if url.len() > 300 {
-        url = format!("{}…", url.chars().take(300).collect::<String>());
-    }
-    HttpError { problem, method, url }
-}
-
-/// Whatever somebody wrote into a URL, a password does not reach an error or a log.
-fn without_secrets(url: &Url) -> Url {
-    let mut url = url.clone();
-    if url.password().is_some() || !url.username().is_empty() {
-        let _ = url.set_password(None);
-        let _ = url.set_username("");
-    }
-    url
-}
-
-pub(super) fn parse<T: DeserializeOwned>(
-    body: &[u8],
-    method: &'static str,
-    url: &Url,
-) -> Result<T, HttpError> {
-    let method = if method == "POST" { Method::POST } else { Method::GET };
-    serde_json::from_slice(body).map_err(|error| {
-        let problem = match error.classify() {
-            serde_json::error::Category::Data => Problem::Shape(error.to_string()),
-            _ => Problem::Broken(format!("it is no whole JSON ({error})")),
-        };
-        failure(&method, url, problem)
-    })
-}
-
-pub(super) fn content_type(response: &Response) -> &str {
-    let kind = response.headers().get(CONTENT_TYPE);
-    kind.and_then(|value| value.to_str().ok()).unwrap_or("")
-}
-
-pub(super) fn is_json(content_type: &str) -> bool {
-    content_type.split(';').next().is_some_and(|kind| {
-        let kind = kind.trim();
-        kind == "application/json" || kind.ends_with("+json")
-    })
-}
-
-/// What an answer means. Only JSON is taken for success: proxies and Treeherder answer pages in
-/// HTML with any status.
-fn judge(status: StatusCode, content_type: &str, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
-    let is_json = is_json(content_type);
-    if status.is_success() && is_json {
-        return Ok(body);
-    }
-    let text = String::from_utf8_lossy(&body);
-    if status.is_success() {
-        let content_type = content_type.to_owned();
-        return Err(Problem::NotJson { content_type, start: beginning(&text) });
-    }
-    let message = if is_json { message_of(&body) } else { beginning(&text) };
-    Err(match status.as_u16() {
-        // A page in HTML is a proxy's or a web server's: nothing was looked for behind it.
-        404 if is_json => Problem::NotFound(message),
-        status @ (401 | 403) => Problem::Forbidden { status, message },
-        status => Problem::Status { status, message },
-    })
-}
-
-/// The words of an error in JSON: Taskcluster's `message`, Mercurial's `error`, Treeherder's
-/// `detail`, bare string or dictionary of fields.
-fn message_of(body: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let text = ["message", "error", "detail"].iter().find_map(|key| value[*key].as_str());
-    match text.or_else(|| value.as_str()) {
-        // Taskcluster repeats method and time behind a rule.
-        Some(text) => beginning_of_message(text),
-        None => beginning(&String::from_utf8_lossy(body)),
-    }
-}
-
-fn beginning_of_message(text: &str) -> String {
-    let text = text.split("\n---\n").next().unwrap_or(text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
-}
-
-fn redirect(response: &Response) -> Result<Url, Problem> {
-    let status = response.status().as_u16();
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| response.url().join(location).ok());
-    match target {
-        Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(Problem::Status { status, message: "a redirect to nowhere".into() }),
-    }
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds: u64 = value.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(60)))
-}
-
-fn problem_of(error: &reqwest::Error) -> Problem {
-    if error.is_timeout() {
-        Problem::Timeout
-    } else if error.is_connect() {
-        Problem::Connect(chain(error))
-    } else {
-        Problem::Broken(chain(error))
-    }
-}
-
-/// The last cause of an error, which says most.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }

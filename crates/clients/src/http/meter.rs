@@ -1,7 +1,7 @@
 //! Counting: what the questions cost.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// When a request was sent and when its answer was there.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,8 @@ struct Inner {
     bytes: u64,
     retries: u64,
     cache_hits: u64,
+    confirmed: u64,
+    held: Duration,
 }
 
 /// What was counted so far.
@@ -37,6 +39,10 @@ pub struct Usage {
     pub retries: u64,
     /// Questions that the disk answered.
     pub cache_hits: u64,
+    /// Answers that a server confirmed instead of sending them again.
+    pub confirmed: u64,
+    /// How long requests were held back so as not to ask a host too fast, added up.
+    pub held: Duration,
     /// The longest chain of requests each of which was sent after the one before had its answer.
     pub longest_chain: u64,
 }
@@ -59,6 +65,16 @@ impl Meter {
         self.inner().cache_hits += hits;
     }
 
+    /// Counts an answer that a server confirmed.
+    pub fn confirmed(&self) {
+        self.inner().confirmed += 1;
+    }
+
+    /// Counts how long a request was held back.
+    pub fn held(&self, time: Duration) {
+        self.inner().held += time;
+    }
+
     /// What was counted so far.
     pub fn usage(&self) -> Usage {
         let inner = self.inner();
@@ -67,6 +83,8 @@ impl Meter {
             bytes: inner.bytes,
             retries: inner.retries,
             cache_hits: inner.cache_hits,
+            confirmed: inner.confirmed,
+            held: inner.held,
             longest_chain: longest_chain(&inner.spans),
         }
     }
@@ -94,7 +112,6 @@ fn longest_chain(spans: &[Span]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn the_longest_chain_is_of_requests_that_waited_for_each_other() {

@@ -1,11 +1,16 @@
-//! The HTTP that every client shares: one user agent, limits a host, bounded bodies, counted
+//! The HTTP that every client shares: one user agent, a pace for each host, bounded bodies, counted
 //! requests, and errors that tell apart what callers branch on.
 
 mod client;
 mod error;
+mod judge;
+mod kept;
 mod meter;
+mod once;
+mod pace;
 mod streamed;
 
 pub use client::{Http, HttpSettings};
 pub use error::{HttpError, Problem};
+pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};

@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
-use super::client::{Http, Opened, content_type, is_json, parse};
+use super::client::{Http, Opened};
 use super::error::{HttpError, Problem};
+use super::judge::{content_type, is_json, parse};
 
 /// How long a large answer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -34,9 +35,9 @@ impl Http {
         if !(opened.response.status().is_success() && is_json(content_type(&opened.response))) {
             // It is no answer, and small: read whole, it says what it is.
             let body = self.read_to_end(&Method::GET, opened).await?;
-            return parse(&body, "GET", &url);
+            return parse(&body, &Method::GET, &url);
         }
-        let Opened { response, started, permit: _permit, .. } = opened;
+        let Opened { response, started, turn: _turn, .. } = opened;
         let failed = |problem| HttpError { problem, method: "GET", url: url.to_string() };
         let read = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&read);

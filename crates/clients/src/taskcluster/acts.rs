@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mozci_core::ids::TaskId;
 use mozci_core::time::At;
+use reqwest::Method;
 use serde_json::{Value, json};
 use taskcluster::{Auth, ClientBuilder, Credentials, Hooks, Retry};
 use url::Url;
@@ -13,6 +14,9 @@ use super::actions::Rendered;
 use super::status::instant;
 use super::wire::LastFires;
 use crate::http::{Http, HttpError, Problem};
+
+/// How long an act's answer may take. An asking counts as settled after twice this.
+const ACT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Credentials of a Taskcluster client. Their token is in no output, log or error.
 #[derive(Clone, PartialEq, Eq)]
@@ -124,12 +128,12 @@ impl Taskcluster {
         Ok(url)
     }
 
-    fn builder(&self, retries: usize) -> ClientBuilder {
-        // An act is never retried by itself: a hook that was triggered twice fires twice.
-        let retry = Retry { retries, ..Retry::default() };
+    fn builder(&self) -> ClientBuilder {
+        // The official client retries acts, too; what may be retried is decided here.
+        let retry = Retry { retries: 0, ..Retry::default() };
         let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))
             .retry(retry)
-            .timeout(Duration::from_secs(30));
+            .timeout(self.http.settings().timeout.min(ACT_TIMEOUT));
         if let Some(credentials) = &self.credentials {
             builder = builder.credentials(Credentials {
                 client_id: credentials.client_id.clone(),
@@ -146,11 +150,9 @@ impl Taskcluster {
     /// [`ActError`], told apart by what may have happened.
     pub async fn trigger_hook(&self, act: &Rendered) -> Result<Triggered, ActError> {
         let hooks =
-            Hooks::new(self.builder(0)).map_err(|error| ActError::NotSent(error.to_string()))?;
-        let started = Instant::now();
-        let answer = hooks.triggerHook(&act.hook_group_id, &act.hook_id, &act.payload).await;
-        self.http.meter().request(started, 0);
-        let answer = answer.map_err(|error| act_error(&error))?;
+            Hooks::new(self.builder()).map_err(|error| ActError::NotSent(error.to_string()))?;
+        let answer = hooks.triggerHook(&act.hook_group_id, &act.hook_id, &act.payload);
+        let answer = self.act("triggerHook", answer).await?;
         match answer.get("taskId").or_else(|| answer.get("status")?.get("taskId")) {
             Some(id) => {
                 let id = id.as_str().and_then(|id| id.parse().ok());
@@ -160,6 +162,45 @@ impl Taskcluster {
                 })
             }
             None => Ok(Triggered::Declined),
+        }
+    }
+
+    /// Sends an act through the official client, once, in its turn.
+    pub(super) async fn act(
+        &self,
+        name: &str,
+        answer: impl Future<Output = anyhow::Result<Value>>,
+    ) -> Result<Value, ActError> {
+        let turn = self.http.turn(&Method::POST, &self.root).await;
+        let _turn = turn.map_err(|error| ActError::NotSent(error.to_string()))?;
+        let started = Instant::now();
+        let answer = answer.await;
+        self.count(name, started);
+        answer.map_err(|error| act_error(&error))
+    }
+
+    /// Asks through the official client what needs a signature, and again after a passing failure.
+    pub(super) async fn signed_read<F: Future<Output = anyhow::Result<Value>>>(
+        &self,
+        ask: impl Fn() -> F,
+        failed: &impl Fn(Problem) -> HttpError,
+    ) -> Result<Value, HttpError> {
+        self.http
+            .again(|| async {
+                let turn = self.http.turn(&Method::GET, &self.root).await;
+                let _turn = turn.map_err(|error| (error, None))?;
+                let started = Instant::now();
+                let answer = ask().await;
+                self.count("a signed request", started);
+                answer.map_err(|error| (failed(read_problem(&error)), None))
+            })
+            .await
+    }
+
+    fn count(&self, name: &str, started: Instant) {
+        self.http.meter().request(started, 0);
+        if let Some(tell) = self.http.settings().on_request {
+            tell(&format!("{name} {} {} ms", self.root, started.elapsed().as_millis()));
         }
     }
 
@@ -178,23 +219,28 @@ impl Taskcluster {
             method: "GET",
             url: format!("{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires", self.root),
         };
-        let hooks = Hooks::new(self.builder(2))
+        let hooks = Hooks::new(self.builder())
             .map_err(|error| failed(Problem::Connect(error.to_string())))?;
         let mut fires: Vec<Fire> = Vec::new();
         let mut token: Option<String> = None;
         // The service keeps a hundred fires or so of a hook; ten pages are more than enough.
         for _ in 0..10 {
-            let started = Instant::now();
-            let answer = hooks.listLastFires(hook_group_id, hook_id, token.as_deref(), None).await;
-            self.http.meter().request(started, 0);
-            let answer = answer.map_err(|error| failed(read_problem(&error)))?;
+            let ask = || hooks.listLastFires(hook_group_id, hook_id, token.as_deref(), None);
+            let answer = self.signed_read(ask, &failed).await?;
             let page: LastFires = serde_json::from_value(answer)
                 .map_err(|error| failed(Problem::Shape(error.to_string())))?;
             for entry in page.last_fires {
                 let at = instant(&entry.task_create_time)
                     .ok_or_else(|| failed(Problem::Shape("taskCreateTime is no date".into())))?;
                 let made = entry.result.as_deref() != Some("error");
-                let task = entry.task_id.filter(|_| made).and_then(|id| id.parse().ok());
+                let task = entry.task_id.filter(|_| made);
+                let task = match task.map(|id| id.parse::<TaskId>()) {
+                    None if made => {
+                        return Err(failed(Problem::Shape("a fire that names no task".into())));
+                    }
+                    None => None,
+                    Some(id) => Some(id.map_err(|e| failed(Problem::Shape(e.to_string())))?),
+                };
                 fires.push(Fire { task, at });
             }
             token = page.continuation_token;
@@ -217,12 +263,10 @@ impl Taskcluster {
             method: "POST",
             url: format!("{}api/auth/v1/scopes/expand", self.root),
         };
-        let auth = Auth::new(self.builder(2))
+        let auth = Auth::new(self.builder())
             .map_err(|error| failed(Problem::Connect(error.to_string())))?;
-        let started = Instant::now();
-        let answer = auth.expandScopes(&json!({"scopes": scopes})).await;
-        self.http.meter().request(started, 0);
-        let answer = answer.map_err(|error| failed(read_problem(&error)))?;
+        let body = json!({"scopes": scopes});
+        let answer = self.signed_read(|| auth.expandScopes(&body), &failed).await?;
         let expanded = answer["scopes"].as_array();
         let expanded = expanded.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
         Ok(expanded.iter().filter_map(Value::as_str).map(String::from).collect())
@@ -255,6 +299,7 @@ fn act_error(error: &anyhow::Error) -> ActError {
     };
     match http.status().map(|status| status.as_u16()) {
         Some(401 | 403) => ActError::Forbidden(words),
+        Some(429) => ActError::NotSent(format!("the server is busy: {words}")),
         Some(status) if (400..500).contains(&status) => ActError::Refused(words),
         // Whatever a proxy or a crashing service says, the hook may have fired before.
         Some(status) => ActError::Uncertain(format!("the server answered {status}")),

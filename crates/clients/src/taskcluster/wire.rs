@@ -12,7 +12,6 @@ pub(super) struct Status {
     pub(super) state: String,
     #[serde(default)]
     pub(super) deadline: Option<String>,
-    #[serde(default)]
     pub(super) runs: Vec<RunEntry>,
 }
 
@@ -47,9 +46,8 @@ pub(super) struct StatusEntry {
 pub(super) struct Definition {
     #[serde(default)]
     pub(super) task_group_id: Option<String>,
-    #[serde(default)]
+    // The queue always sends both; without them decisions would go wrong silently.
     pub(super) dependencies: Vec<String>,
-    #[serde(default)]
     pub(super) scopes: Vec<String>,
     #[serde(default)]
     pub(super) routes: Vec<String>,

@@ -1,7 +1,8 @@
 //! `jobs/`: the runs of many pushes in as many requests as there are pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
@@ -64,6 +65,9 @@ const PUSHES_A_REQUEST: usize = 400;
 /// Pages that are read at once.
 const PAGES_AT_ONCE: usize = 4;
 
+/// How often a list is read anew whose pages shift meanwhile.
+const READINGS: u32 = 3;
+
 /// Rows that are read for one question at the most.
 const MOST_ROWS: u64 = 2_000_000;
 
@@ -77,8 +81,28 @@ impl Treeherder {
         pushes: &[TreeherderPushId],
         filter: &JobFilter,
     ) -> Result<Rows, HttpError> {
-        let mut all = Rows::default();
         let mut names = Names::default();
+        for _ in 0..READINGS {
+            if let Some(rows) = self.read_jobs(pushes, filter, &mut names).await? {
+                return Ok(rows);
+            }
+            self.http.meter().retry();
+        }
+        // Rows that did not come must not be taken for runs that are not there.
+        let text = format!("its pages shifted while they were read, {READINGS} times");
+        let url = self.jobs_url(pushes.get(..1).unwrap_or(&[]), filter)?.to_string();
+        Err(HttpError { problem: Problem::Broken(text), method: "GET", url })
+    }
+
+    /// Reads every page once; `None` where rows are missing, since they moved from a page that was
+    /// still to be read to one that had been.
+    async fn read_jobs(
+        &self,
+        pushes: &[TreeherderPushId],
+        filter: &JobFilter,
+        names: &mut Names,
+    ) -> Result<Option<Rows>, HttpError> {
+        let mut all = Rows::default();
         let mut urls = Vec::new();
         for chunk in pushes.chunks(PUSHES_A_REQUEST) {
             urls.push(self.jobs_url(chunk, filter)?);
@@ -88,7 +112,7 @@ impl Treeherder {
         let mut bodies =
             stream::iter(&urls).map(|url| self.page_body(url, 1)).buffered(PAGES_AT_ONCE);
         while let Some((url, body)) = bodies.try_next().await? {
-            let (rows, count) = parse_page(&url, &body, &mut names)?;
+            let (rows, count) = parse_page(&url, &body, names)?;
             all.append(rows);
             total += count;
             further.extend((2..=count.div_ceil(PAGE)).map(|page| (url.clone(), page)));
@@ -101,16 +125,21 @@ impl Treeherder {
         let mut bodies = stream::iter(&further)
             .map(|(url, page)| self.page_body(url, *page))
             .buffered(PAGES_AT_ONCE);
-        while let Some((url, body)) = bodies.try_next().await? {
-            all.append(parse_page(&url, &body, &mut names)?.0);
+        while let Some(page) = bodies.next().await {
+            let (url, body) = match page {
+                Ok(page) => page,
+                // A page past the end: there were more rows when the first page was read.
+                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            all.append(parse_page(&url, &body, names)?.0);
         }
-        if (all.len() as u64) < total {
-            // Rows that did not come must not be taken for runs that are not there.
-            let text = format!("{} of {total} rows came: the pages shifted meanwhile", all.len());
-            let url = urls.first().map_or_else(String::new, Url::to_string);
-            return Err(HttpError { problem: Problem::Broken(text), method: "GET", url });
+        if !further.is_empty() {
+            // A row that comes twice would hide one that never came.
+            let mut seen = HashSet::with_capacity(all.rows.len());
+            all.rows.retain(|row| seen.insert(row.run.key));
         }
-        Ok(all)
+        Ok((all.len() as u64 >= total).then_some(all))
     }
 
     fn jobs_url(&self, pushes: &[TreeherderPushId], filter: &JobFilter) -> Result<Url, HttpError> {
@@ -124,7 +153,7 @@ impl Treeherder {
         self.url("jobs/", &query)
     }
 
-    async fn page_body(&self, url: &Url, page: u64) -> Result<(Url, Vec<u8>), HttpError> {
+    async fn page_body(&self, url: &Url, page: u64) -> Result<(Url, Arc<Vec<u8>>), HttpError> {
         let mut url = url.clone();
         if page > 1 {
             url.query_pairs_mut().append_pair("page", &page.to_string());

@@ -76,6 +76,15 @@ pub struct CiConfig {
     pub credentials_command: Option<Vec<String>>,
     /// How long `--wait` pauses between two looks; 15 seconds unless set.
     pub poll_seconds: Option<f64>,
+    /// Requests under way at once to one host; 8 unless set.
+    pub requests_at_once: Option<usize>,
+    /// Requests to one host within a minute; 240 unless set.
+    pub requests_per_minute: Option<usize>,
+    /// How long an answer may take; 60 seconds unless set.
+    pub timeout_seconds: Option<f64>,
+    /// How long the first of two retries waits, the other three times as long; 0.2 seconds unless
+    /// set.
+    pub retry_seconds: Option<f64>,
     /// The repositories by their names.
     #[serde(default)]
     pub repos: BTreeMap<String, RepoConfig>,

@@ -11,7 +11,7 @@ use crate::world::World;
 pub(crate) fn taskcluster(world: &World, request: &Request<'_>) -> Reply {
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let call = Call { world, request, caller: auth::caller(request) };
+    let call = Call { world, request, caller: auth::caller(world, request) };
     match path.as_slice() {
         ["api", "queue", "v1", rest @ ..] => queue::queue(&call, rest),
         ["api", "index", "v1", rest @ ..] => index::index(&call, rest),

@@ -10,12 +10,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Clock {
     start: i64,
     speed: f64,
+    /// How far the servers' clock is ahead of this machine's.
+    skew: i64,
 }
 
 impl Clock {
-    /// A clock that starts now.
-    pub fn starting_now(speed: f64) -> Self {
-        Self { start: wall(), speed }
+    /// A clock that starts now, so many milliseconds ahead of this machine's.
+    pub fn starting_now(speed: f64, skew: i64) -> Self {
+        Self { start: wall() + skew, speed, skew }
+    }
+
+    /// What the servers' clock shows, in milliseconds.
+    pub fn wall(&self) -> i64 {
+        wall() + self.skew
     }
 
     /// When the simulation started.
@@ -25,7 +32,7 @@ impl Clock {
 
     /// The present on the simulation's time line.
     pub fn now(&self) -> i64 {
-        self.start + ((wall() - self.start) as f64 * self.speed) as i64
+        self.start + ((self.wall() - self.start) as f64 * self.speed) as i64
     }
 
     /// What a client's clock shows at a simulated instant.

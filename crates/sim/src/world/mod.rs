@@ -18,6 +18,7 @@ pub use dynamic::{ActionTask, Asked, Dynamic};
 pub use history::{Commit, RepoHistory, SimPush};
 pub use ids::TaskRef;
 pub use life::{Life, Outcome, RunLife, TaskState};
+pub(crate) use random::{hash, unit};
 pub use story::Story;
 pub use truth::{Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
 pub use world_impl::{Tree, World, WorldConfig};

@@ -38,6 +38,8 @@ pub struct WorldConfig {
     pub newest_minutes_ago: u32,
     /// How far Treeherder is behind, as a factor on its usual half minute to three minutes.
     pub treeherder_lag: f64,
+    /// How far the servers' clocks are ahead of this machine's, in seconds.
+    pub skew_seconds: i64,
     /// How the pushes' trees differ from the usual.
     pub tree: Tree,
 }
@@ -66,6 +68,7 @@ impl Default for WorldConfig {
             speed: 600.0,
             newest_minutes_ago: 180,
             treeherder_lag: 1.0,
+            skew_seconds: 0,
             tree: Tree::Usual,
         }
     }
@@ -101,7 +104,7 @@ impl World {
             .iter()
             .filter_map(|planted| planted.fixed.map(|fixed| (fixed, planted.first)))
             .collect();
-        let clock = Clock::starting_now(config.speed);
+        let clock = Clock::starting_now(config.speed, config.skew_seconds * SECOND);
         let newest = clock.start() / SECOND - i64::from(config.newest_minutes_ago) * 60;
         let autoland = autoland(config.seed, config.pushes, newest, &backouts);
         let central = central(config.seed, &autoland);

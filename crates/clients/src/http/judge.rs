@@ -1,0 +1,158 @@
+//! What an answer means.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use super::error::{HttpError, Problem, beginning};
+
+pub(super) fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
+    let method = if *method == Method::POST { "POST" } else { "GET" };
+    let mut url = without_secrets(url).to_string();
+    if url.len() > 300 {
+        url = format!("{}…", url.chars().take(300).collect::<String>());
+    }
+    HttpError { problem, method, url }
+}
+
+/// Whatever somebody wrote into a URL, a password does not reach an error or a log.
+pub(super) fn without_secrets(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.password().is_some() || !url.username().is_empty() {
+        let _ = url.set_password(None);
+        let _ = url.set_username("");
+    }
+    url
+}
+
+pub(super) fn parse<T: DeserializeOwned>(
+    body: &[u8],
+    method: &Method,
+    url: &Url,
+) -> Result<T, HttpError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let problem = match error.classify() {
+            serde_json::error::Category::Data => Problem::Shape(error.to_string()),
+            _ => Problem::Broken(format!("it is no whole JSON ({error})")),
+        };
+        failure(method, url, problem)
+    })
+}
+
+pub(super) fn content_type(response: &Response) -> &str {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+pub(super) fn is_json(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|kind| {
+        let kind = kind.trim();
+        kind == "application/json" || kind.ends_with("+json")
+    })
+}
+
+/// Only JSON is taken for success: proxies and Treeherder answer pages in HTML with any status.
+pub(super) fn judge(
+    status: StatusCode,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Problem> {
+    let is_json = is_json(content_type);
+    if status.is_success() && is_json {
+        return match ends_early(&body) {
+            true => Err(Problem::Broken("the JSON ends in the middle".into())),
+            false => Ok(body),
+        };
+    }
+    let text = String::from_utf8_lossy(&body);
+    if status.is_success() {
+        let content_type = content_type.to_owned();
+        return Err(Problem::NotJson { content_type, start: beginning(&text) });
+    }
+    let message = if is_json { message_of(&body) } else { beginning(&text) };
+    Err(match status.as_u16() {
+        // A page in HTML is a proxy's or a web server's: nothing was looked for behind it.
+        404 if is_json => Problem::NotFound(message),
+        status @ (401 | 403) => Problem::Forbidden { status, message },
+        status => Problem::Status { status, message },
+    })
+}
+
+/// Whether an object or a list lacks its end, as where a server or a proxy gave up half-way and
+/// closed the connection in an orderly way.
+fn ends_early(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    match (body.first(), body.last()) {
+        (Some(b'{'), last) => last != Some(&b'}') || body.len() == 1,
+        (Some(b'['), last) => last != Some(&b']') || body.len() == 1,
+        (first, _) => first.is_none(),
+    }
+}
+
+/// The words of an error in JSON: Taskcluster's `message`, Mercurial's `error`, Treeherder's
+/// `detail`, bare string or dictionary of fields.
+fn message_of(body: &[u8]) -> String {
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let text = ["message", "error", "detail"].iter().find_map(|key| value[*key].as_str());
+    match text.or_else(|| value.as_str()) {
+        // Taskcluster repeats method and time behind a rule.
+        Some(text) => beginning_of_message(text),
+        None => beginning(&String::from_utf8_lossy(body)),
+    }
+}
+
+fn beginning_of_message(text: &str) -> String {
+    let text = text.split("\n---\n").next().unwrap_or(text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
+}
+
+pub(super) fn redirect(response: &Response) -> Result<Url, Problem> {
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| response.url().join(location).ok());
+    match target {
+        Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(Problem::Status { status, message: "a redirect to nowhere".into() }),
+    }
+}
+
+/// The server's instant, where the answer names one that can be read.
+pub(super) fn date(response: &Response) -> Option<i64> {
+    let text = response.headers().get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.timestamp())
+}
+
+/// How long the server asks to be left alone: seconds, or an instant of its own clock.
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = DateTime::parse_from_rfc2822(text).ok()?.timestamp();
+    let now = date(response).unwrap_or_else(|| chrono::Utc::now().timestamp());
+    Some(Duration::from_secs(u64::try_from(until - now).unwrap_or(0)))
+}
+
+pub(super) fn problem_of(error: &reqwest::Error) -> Problem {
+    if error.is_timeout() {
+        Problem::Timeout
+    } else if error.is_connect() {
+        Problem::Connect(chain(error))
+    } else {
+        Problem::Broken(chain(error))
+    }
+}
+
+/// The last cause of an error, which says most.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

@@ -1,0 +1,24 @@
+//! Answers that a server may confirm with `304 Not Modified` instead of sending them again.
+
+use std::fmt::Debug;
+
+/// The largest body that is kept, in bytes.
+pub(super) const MOST_KEPT: usize = 256 << 10;
+
+/// An answer with the mark that the server gave to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The server's `ETag`.
+    pub etag: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Where such answers are kept. What cannot be kept or found is asked for again, so that nothing
+/// here is an error.
+pub trait Kept: Debug + Send + Sync {
+    /// The answer to a URL, where it is kept.
+    fn get(&self, url: &str) -> Option<KeptAnswer>;
+    /// Keeps the answer to a URL.
+    fn put(&self, url: &str, answer: &KeptAnswer);
+}
