@@ -8,7 +8,8 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use mozci_engine::Error;
 
-use crate::commands::{backfill, demo, jobs, pushes, trigger};
+use crate::args::named_repo;
+use crate::commands::{backfill, cancel, demo, fill, jobs, pushes, retrigger, trigger};
 use crate::context::Context;
 use crate::failure;
 use crate::show::Out;
@@ -64,10 +65,16 @@ enum Command {
     Pushes(pushes::Args),
     /// The state of every job on every push of a range
     Jobs(jobs::Args),
-    /// Have N runs of a job on each push of a range
+    /// Have N runs of each of some jobs on each push of a range
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
     Backfill(backfill::Args),
+    /// Ask for every job of a push that is missing or only coalesced
+    Fill(fill::Args),
+    /// Run failed or coalesced jobs of a push again
+    Retrigger(retrigger::Args),
+    /// Cancel what waits or runs of some jobs
+    Cancel(cancel::Args),
     /// A simulated CI: a story told on it, or servers for other programs
     Demo(demo::Args),
 }
@@ -140,6 +147,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Jobs(args) => args.range.named_repo(),
         Command::Trigger(args) => args.range.named_repo(),
         Command::Backfill(args) => args.named_repo(),
+        Command::Fill(args) => named_repo(&args.rev),
+        Command::Retrigger(args) => named_repo(&args.rev),
+        Command::Cancel(args) => args.range.named_repo(),
         Command::Demo(_) => None,
     };
     let context = Context::open(&global, named).await?;
@@ -149,6 +159,11 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Fill(args) => fill::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Retrigger(args) => {
+            retrigger::run(args, &context, &mut out, stats, interrupt).await
+        }
+        Command::Cancel(args) => cancel::run(args, &context, &mut out, stats, interrupt).await,
         Command::Demo(_) => Ok(0),
     };
     context.say_notes();

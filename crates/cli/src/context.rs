@@ -163,6 +163,7 @@ kind = "taskcluster"
 root_url = "{taskcluster}"
 treeherder_url = "{treeherder}"
 poll_seconds = 0.5
+requests_per_minute = 100000
 credentials_command = {command}
 
 [ci.demo.repos.autoland]

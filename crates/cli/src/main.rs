@@ -1,13 +1,11 @@
 //! The program `mozci`.
 
-mod act;
+mod acting;
 mod app;
+mod args;
 mod commands;
 mod context;
-mod doubts;
 mod failure;
-mod follow;
-mod range_args;
 mod show;
 mod stats;
 

@@ -53,7 +53,7 @@ fn every_way_to_name_a_push_leads_to_it() {
         let json = said.json();
         assert_eq!(json["pushes"][0]["revision"], node, "{way}");
         assert_eq!(json["pushes"][0]["vcs"], "hg");
-        assert_eq!(json["version"], 1);
+        assert_eq!(json["version"], 2);
     }
 }
 

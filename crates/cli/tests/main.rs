@@ -9,4 +9,5 @@ mod looks;
 mod lost_answers;
 mod other_clients;
 mod proxy;
+mod several;
 mod world;

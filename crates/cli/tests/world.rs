@@ -73,7 +73,7 @@ impl Served {
         let urls = &self.sim.urls;
         let credentials = serde_json::json!(mozci_sim::SimCredentials::sheriff()).to_string();
         format!(
-            "default_ci = \"sim\"\n[ci.sim]\nkind = \"taskcluster\"\nroot_url = \"{}\"\ntreeherder_url = \"{}\"\npoll_seconds = 0.05\ncredentials_command = {}\n\
+            "default_ci = \"sim\"\n[ci.sim]\nkind = \"taskcluster\"\nroot_url = \"{}\"\ntreeherder_url = \"{}\"\npoll_seconds = 0.05\nrequests_per_minute = 100000\ncredentials_command = {}\n\
              [ci.sim.repos.autoland]\npushlog = \"hg\"\nurl = \"{}/integration/autoland\"\n\
              [ci.sim.repos.mozilla-central]\npushlog = \"hg\"\nurl = \"{}/mozilla-central\"\n\
              [ci.sim.repos.bare]\npushlog = \"treeherder\"\ntreeherder_project = \"autoland\"\n",

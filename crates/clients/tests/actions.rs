@@ -51,12 +51,12 @@ fn actions_on_the_push_and_on_tasks_are_told_apart() {
 fn inputs_are_built_from_the_schema_and_composed_over_its_cap() {
     let actions = recorded();
     let action = actions.find("add-new-jobs", None).unwrap();
-    let inputs = action.inputs_for("test", 250).unwrap();
-    let times: Vec<u32> = inputs.iter().map(|(times, _)| *times).collect();
+    let inputs = action.inputs_for(&["test"], 250).unwrap();
+    let times: Vec<u32> = inputs.iter().map(|input| input.times).collect();
     assert_eq!(times, [100, 100, 50]);
-    assert_eq!(inputs[2].1, json!({"tasks": ["test"], "times": 50}));
-    for (_, input) in &inputs {
-        actions.render(action, "g", None, input).unwrap();
+    assert_eq!(inputs[2].body, json!({"tasks": ["test"], "times": 50}));
+    for input in &inputs {
+        actions.render(action, "g", None, &input.body).unwrap();
     }
     // Without `times` in the schema, as in old trees, each run is asked for on its own.
     let old: Actions = serde_json::from_value(json!({"version": 1, "actions": [{
@@ -64,8 +64,15 @@ fn inputs_are_built_from_the_schema_and_composed_over_its_cap() {
         "schema": {"type": "object", "properties": {"tasks": {}}, "additionalProperties": false},
     }]}))
     .unwrap();
-    let inputs = old.find("add-new-jobs", None).unwrap().inputs_for("test", 3).unwrap();
-    assert_eq!(inputs, vec![(1, json!({"tasks": ["test"]})); 3]);
+    let inputs = old.find("add-new-jobs", None).unwrap().inputs_for(&["test"], 3).unwrap();
+    let bodies: Vec<&Value> = inputs.iter().map(|input| &input.body).collect();
+    assert_eq!(bodies, vec![&json!({"tasks": ["test"]}); 3]);
+    // Several labels go together, as many as are allowed at once.
+    let labels: Vec<String> = (0..150).map(|n| format!("t{n}")).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let inputs = action.inputs_for(&labels, 2).unwrap();
+    let sizes: Vec<usize> = inputs.iter().map(|input| input.labels.len()).collect();
+    assert_eq!(sizes, [100, 50]);
 }
 
 #[test]
@@ -120,9 +127,9 @@ fn a_real_file_of_firefox_ci_is_read() {
         .unwrap();
     assert_eq!(rendered.payload["user"]["input"], json!({"times": 2}));
     let add = actions.find("add-new-jobs", None).unwrap();
-    let inputs = add.inputs_for("test", 3).unwrap();
-    assert_eq!(inputs, [(3, json!({"tasks": ["test"], "times": 3}))]);
-    actions.render(add, "f7Jj_h6MTEKr5Ln_7aFqbw", None, &inputs[0].1).unwrap();
+    let inputs = add.inputs_for(&["test"], 3).unwrap();
+    assert_eq!(inputs[0].body, json!({"tasks": ["test"], "times": 3}));
+    actions.render(add, "f7Jj_h6MTEKr5Ln_7aFqbw", None, &inputs[0].body).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::facts::PushFacts;
 use crate::ids::JobName;
 use crate::judge::Judgement;
-use crate::plan::{PastRuns, Plan, have_n};
+use crate::plan::{PastRuns, Plan, Wish, have_n};
 use crate::push::PushRef;
 use crate::range::keeps;
 
@@ -19,8 +19,8 @@ pub const MAX_REVISIONS: u32 = 40;
 pub struct Question {
     /// The job that is chased.
     pub job: JobName,
-    /// How many runs each push is to have.
-    pub times: u32,
+    /// How many runs each push is to have, and of which pushes.
+    pub wish: Wish,
     /// Only every so many pushes, counted from the first; both ends are kept.
     pub every: NonZeroU32,
     /// Whether to fill the holes even where no good push was found.
@@ -104,7 +104,7 @@ pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -
     let holes = &walked[..if good.is_some() { walked.len() - 1 } else { walked.len() }];
     let asked_about = holes.iter().enumerate().filter(|_| fills);
     let kept = asked_about.map(|(i, f)| (f, keeps(question.every, walked.len(), 0, i)));
-    let plan = have_n(kept, &question.job, question.times, past);
+    let plan = have_n(kept, &question.job, question.wish, past);
     let steps = walked.iter().map(Step::from).collect();
     Backfill { end, steps, plan }
 }
@@ -130,7 +130,7 @@ mod tests {
     fn question(every: u32, anyway: bool) -> Question {
         Question {
             job: JobName::new("test"),
-            times: 1,
+            wish: Wish::times(1),
             every: NonZeroU32::new(every).unwrap(),
             anyway,
         }

@@ -93,6 +93,11 @@ pub enum Decision {
     Failed,
     /// Nobody knows of one.
     Missing,
+    /// This CI has no such tasks: a job is asked for by repeating a task of the push's own.
+    NoGraph {
+        /// The newest task of the job on this push, if there is one.
+        own: Option<TaskId>,
+    },
 }
 
 #[cfg(test)]

@@ -111,6 +111,15 @@ pub fn check<'a>(
     if used_today.saturating_add(runs) > budgets.day {
         return Err(Refusal::DayBudget { used: used_today, runs, limit: budgets.day });
     }
+    match infra(newest) {
+        Some((exceptions, of)) => Err(Refusal::Infra { exceptions, of }),
+        None => Ok(()),
+    }
+}
+
+/// Whether most of a job's newest finished runs ended in infrastructure failures: how many did, of
+/// how many. `newest` are the job's runs, newest first.
+pub fn infra<'a>(newest: impl IntoIterator<Item = &'a Run>) -> Option<(u32, u32)> {
     let finished: Vec<&Run> = newest
         .into_iter()
         .filter(|run| run.state.is_good() || run.state.is_bad() || run.state == State::Exception)
@@ -119,10 +128,7 @@ pub fn check<'a>(
     let exceptions = finished.iter().filter(|run| run.state == State::Exception).count() as u32;
     let of = finished.len() as u32;
     // Six of the last ten; with fewer runs the same share, and never on less than five.
-    if of >= 5 && exceptions * 10 >= of * 6 {
-        return Err(Refusal::Infra { exceptions, of });
-    }
-    Ok(())
+    (of >= 5 && exceptions * 10 >= of * 6).then_some((exceptions, of))
 }
 
 #[cfg(test)]
@@ -130,14 +136,15 @@ mod tests {
     use super::*;
     use crate::facts::test_support::{facts, runs};
     use crate::ids::JobName;
-    use crate::plan::{PastRuns, have_n};
+    use crate::plan::{PastRuns, Wish, have_n};
     use crate::run::State::*;
 
     #[test]
     fn each_guard_refuses_and_says_so() {
         let all: Vec<_> = (0..5).map(|i| facts(10 - i, &[])).collect();
         let plan = |times| {
-            have_n(all.iter().map(|f| (f, true)), &JobName::new("t"), times, &PastRuns::default())
+            let wish = Wish::times(times);
+            have_n(all.iter().map(|f| (f, true)), &JobName::new("t"), wish, &PastRuns::default())
         };
         let budgets = Budgets { plan: 10, push: 3, day: 12 };
         let fine = runs(&[Passed, Exception, Failed]);
@@ -163,7 +170,8 @@ mod tests {
         // Pushes that wait for their builds count as what they will be asked for.
         let mut waiting = facts(11, &[]);
         waiting.build = crate::facts::Build::UnderWay(JobName::new("build"));
-        let later = have_n([(&waiting, true)], &JobName::new("t"), 4, &PastRuns::default());
+        let later =
+            have_n([(&waiting, true)], &JobName::new("t"), Wish::times(4), &PastRuns::default());
         assert_eq!(
             check(&later, &budgets, 0, &fine),
             Err(Refusal::PushBudget { runs: 4, limit: 3 })

@@ -4,9 +4,11 @@
 //! reads no clock (`now` is an argument), and no service's JSON comes in here. Whatever it is
 //! asked has the shape `(facts, question) -> plan | next step | verdict`.
 
+pub mod again;
 pub mod backfill;
 pub mod estimate;
 pub mod facts;
+pub mod filter;
 pub mod guard;
 pub mod have;
 pub mod ids;

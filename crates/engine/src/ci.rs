@@ -166,6 +166,11 @@ impl Ci {
         At(chrono::Utc::now().timestamp() + self.http.clock_offset().unwrap_or(0))
     }
 
+    /// How long to pause before an act is sent again that may be.
+    pub(crate) fn retry_pause(&self) -> Duration {
+        self.http.settings().first_retry
+    }
+
     /// How many seconds the servers' clock is ahead of this machine's, as far as they told it.
     pub fn clock_offset(&self) -> Option<i64> {
         self.http.clock_offset()

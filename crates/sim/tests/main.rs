@@ -4,6 +4,7 @@
 
 mod faults;
 mod hg;
+mod queue_acts;
 mod replay;
 mod taskcluster;
 mod treeherder;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::replay::{Answer, answer, compare, folder, get, sim};
 
-fn recorded(name: &str) -> (u16, Value) {
+pub(crate) fn recorded(name: &str) -> (u16, Value) {
     let text = std::fs::read(folder("taskcluster").join(format!("{name}.json"))).unwrap();
     let value: Value = serde_json::from_slice(&text).unwrap();
     match (value["status"].as_u64(), value.get("body")) {
@@ -16,7 +16,7 @@ fn recorded(name: &str) -> (u16, Value) {
 }
 
 /// A task of a job with these outcomes.
-fn find(world: &World, wanted: &[Outcome]) -> TaskRef {
+pub(crate) fn find(world: &World, wanted: &[Outcome]) -> TaskRef {
     let pushes = 0..world.config.pushes;
     pushes
         .flat_map(|push| (0..world.catalog.jobs.len()).map(move |job| (push, job)))
@@ -199,7 +199,12 @@ async fn each_kind_of_request_is_answered_as_it_was_recorded() {
         ("errors/403-scopes", reader, create.to_owned(), "{}"),
         ("hooks/listLastFires", sheriff, format!("{hook}/last-fires"), ""),
     ] {
-        let found = signed(&sim, client, &path, body).await;
+        let method = match body {
+            "" => "GET",
+            _ if path.contains("/task/") => "PUT",
+            _ => "POST",
+        };
+        let found = signed(&sim, client, method, &path, body).await;
         let (status, body) = recorded(name);
         compare(name, status, "application/json", &body, &found, &mut problems);
     }
@@ -217,14 +222,15 @@ const KNOWN: [&str; 5] = [
     ".requestInfo.payload",
 ];
 
-/// Sends what is signed as a client signs it: `GET` without a body, `PUT` for a task, `POST` else.
-async fn signed(sim: &Sim, (id, token): (&str, &str), path: &str, body: &str) -> Answer {
+/// Sends what is signed as a client signs it.
+pub(crate) async fn signed(
+    sim: &Sim,
+    (id, token): (&str, &str),
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Answer {
     let url: url::Url = format!("{}{path}", sim.urls.taskcluster).parse().unwrap();
-    let method = match body {
-        "" => "GET",
-        _ if path.contains("/task/") => "PUT",
-        _ => "POST",
-    };
     let key = hawk::Key::new(token, hawk::SHA256).unwrap();
     let credentials = hawk::Credentials { id: id.to_owned(), key };
     let hash =

@@ -9,11 +9,11 @@ use mozci_engine::Error;
 use mozci_engine::flow::{read_job, read_range};
 use serde_json::{Value, json};
 
-use crate::act::{Act, ActArgs, Acted, carry_out, check};
+use crate::acting::open_ledger;
+use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check};
 use crate::app::{Done, Interrupt};
+use crate::args::{ReachArgs, named_repo};
 use crate::context::Context;
-use crate::doubts::open_ledger;
-use crate::range_args::{ReachArgs, named_repo};
 use crate::show::{Out, edge, plural, show_edge, show_steps, top};
 use crate::stats::Stats;
 
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     pub(crate) anyway: bool,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) wish: WishArgs,
     #[command(flatten)]
     pub(crate) act: ActArgs,
 }
@@ -73,21 +75,24 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job, None).await?;
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let question = Question {
         job: job.clone(),
-        times: args.act.times,
+        wish: args.wish.wish(),
         every: args.reach.every,
         anyway: args.anyway,
     };
     let answer = backfill::backfill(&history.facts, &question, &history.past());
     show_steps(out, &answer.steps, &answer.plan);
     show_end(out, &args, &answer, range.at_start);
-    let act = Act { context, args: &args.act, plan: &answer.plan, history: &history, interrupt };
+    let histories = [history];
+    let (plan, histories) = (&answer.plan, &histories[..]);
+    let act = Act { context, args: &args.act, plan, histories, interrupt };
     let acted = carry_out(&act, out, &mut ledger).await?;
     let after = acted
         .after
         .as_ref()
+        .and_then(|after| after.first())
         .map(|after| backfill::backfill(&after.facts, &question, &after.past()));
     if let Some(after) = &after {
         out.line("");

@@ -6,14 +6,15 @@ use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_core::time::At;
-use mozci_engine::flow::{JobsFilter, Matrix, RangePushes, read_matrix, read_range};
+use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::app::Done;
+use crate::args::FilterArgs;
+use crate::args::RangeArgs;
 use crate::context::Context;
-use crate::range_args::RangeArgs;
 use crate::show::{Out, age, plural, push_json, show_matrix, top};
 use crate::stats::Stats;
 
@@ -25,23 +26,15 @@ pub(crate) struct Args {
     jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
-    /// Only jobs whose names contain this text
-    #[arg(long, value_name = "TEXT")]
-    include: Vec<String>,
-    /// No jobs whose names contain this text
-    #[arg(long, value_name = "TEXT")]
-    exclude: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 /// The state of every job on every push of a range. Without a range the newest eight pushes.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(7))).await?;
-    let filter = JobsFilter {
-        jobs: args.jobs.iter().map(JobName::new).collect(),
-        include: args.include,
-        exclude: args.exclude,
-    };
+    let filter = args.filter.filter(&args.jobs);
     // Pushes that --every passes over are neither asked about nor shown.
     let pushes: Vec<Push> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));

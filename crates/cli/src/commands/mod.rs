@@ -1,8 +1,11 @@
 //! The commands, a file each.
 
 pub(crate) mod backfill;
+pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod demo_serve;
+pub(crate) mod fill;
 pub(crate) mod jobs;
 pub(crate) mod pushes;
+pub(crate) mod retrigger;
 pub(crate) mod trigger;

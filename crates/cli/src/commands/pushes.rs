@@ -6,8 +6,8 @@ use mozci_engine::flow::read_range;
 use serde_json::{Value, json};
 
 use crate::app::Done;
+use crate::args::RangeArgs;
 use crate::context::Context;
-use crate::range_args::RangeArgs;
 use crate::show::{Out, age, plural, push_json, top};
 use crate::stats::Stats;
 

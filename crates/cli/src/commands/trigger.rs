@@ -1,33 +1,37 @@
 //! `mozci trigger`
 
-use mozci_core::backfill::Step;
-use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
 use mozci_core::range::Reach;
-use mozci_engine::flow::{JobHistory, read_job, read_range};
-use serde_json::Value;
+use mozci_engine::Error;
+use mozci_engine::flow::{choose, read_jobs, read_range};
 
-use crate::act::{Act, ActArgs, carry_out, check};
+use crate::acting::open_ledger;
+use crate::acting::{ActArgs, WishArgs, check, plan_all};
+use crate::acting::{Many, ask_for_many};
 use crate::app::{Done, Interrupt};
+use crate::args::FilterArgs;
+use crate::args::RangeArgs;
 use crate::context::Context;
-use crate::doubts::open_ledger;
-use crate::range_args::RangeArgs;
-use crate::show::{Out, plural, show_steps, top};
+use crate::show::{Out, plural};
 use crate::stats::Stats;
 
 /// Arguments of `mozci trigger`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job: its label
+    /// The jobs: their labels
     #[arg(value_name = "JOB")]
-    job: String,
+    jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    wish: WishArgs,
     #[command(flatten)]
     act: ActArgs,
 }
 
-/// Have N runs of a job on each push of a range. Without a range on the one push.
+/// Have N runs of each of some jobs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
     args: Args,
     context: &Context,
@@ -35,33 +39,36 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    let filter = args.filter.filter(&args.jobs);
+    if !filter.is_given() {
+        return Err(Error::Usage(
+            "nothing says which jobs: name them, or give a filter (--include, --platform, --suite, …)"
+                .into(),
+        ));
+    }
     check(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
-    let job = JobName::new(&args.job);
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job, None).await?;
-    let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
-    let plan = have_n(kept, &job, args.act.times, &history.past());
-    let steps =
-        |history: &JobHistory| -> Vec<Step> { history.facts.iter().map(Step::from).collect() };
-    show_steps(out, &steps(&history), &plan);
-    let act = Act { context, args: &args.act, plan: &plan, history: &history, interrupt };
-    let acted = carry_out(&act, out, &mut ledger).await?;
-    if let Some(after) = &acted.after {
-        out.line("");
-        let none = have_n([], &job, args.act.times, &after.past());
-        show_steps(out, &steps(after), &none);
-    }
-    if out.json {
-        let mut object = top("trigger", context);
-        object.insert("job".into(), job.as_str().into());
-        acted.json(&mut object, &plan);
-        if let Some(costs) = stats.json(context)? {
-            object.insert("stats".into(), costs);
-        }
-        out.object(&Value::Object(object))?;
-    }
-    Ok(acted.status)
+    let only_named = args.filter.filter(&[]) == Default::default();
+    let jobs = match only_named {
+        true => unique(filter.jobs),
+        false => choose(&context.ci, &range.pushes, &filter).await?,
+    };
+    let histories = read_jobs(&context.ci, Some(&ledger), &range.pushes, &jobs, None).await?;
+    let wish = args.wish.wish();
+    let plan = plan_all(&histories, wish.times, |history| {
+        let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
+        have_n(kept, &history.job, wish, &history.past())
+    });
+    let many = Many { command: "trigger", args: &args.act, plan: &plan, histories: &histories };
+    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+}
+
+/// Each job once, in the order in which they were named.
+fn unique(mut jobs: Vec<mozci_core::ids::JobName>) -> Vec<mozci_core::ids::JobName> {
+    let mut seen = std::collections::HashSet::new();
+    jobs.retain(|job| seen.insert(job.clone()));
+    jobs
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 
 /// The version of the object's shape. It goes up when a key changes its meaning or goes away.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The top of every object.
 pub(crate) fn top(command: &str, context: &Context) -> Map<String, Value> {

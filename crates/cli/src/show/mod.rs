@@ -1,6 +1,7 @@
 //! Text and JSON out.
 
 mod json;
+mod many;
 mod matrix;
 mod out;
 mod plan;
@@ -8,6 +9,7 @@ mod walk;
 mod words;
 
 pub(crate) use json::{VERSION, push_json, top};
+pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;
 pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result};

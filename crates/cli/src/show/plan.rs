@@ -1,6 +1,6 @@
 //! Plans, and what became of them.
 
-use mozci_core::plan::{LeftOut, Plan};
+use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through};
 use mozci_engine::flow::{AskResult, Outcome};
 use mozci_engine::store::AskState;
 
@@ -27,9 +27,13 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
         out.line(&format!(
             "{}{builds} on {}, {cost}; budget {limit} runs a day, {used} used",
             plural(runs, "run"),
-            plural(plan.requests.len(), "push"),
+            plural(plan.pushes(), "push"),
         ));
-        out.line("as action `add-new-jobs` of each push's decision task");
+        let clones = |request: &PlannedRequest| matches!(request.through, Through::ClonedTask(_));
+        out.line(match plan.requests.iter().any(clones) {
+            true => "by repeating the pushes' own tasks",
+            false => "as action `add-new-jobs` of each push's decision task",
+        });
     }
     for waiting in &plan.waits_for {
         out.line(&format!(
@@ -50,9 +54,18 @@ pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
 pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
     let text = match &result.state {
         AskState::Recorded => "recorded".to_owned(),
-        AskState::Sent { task } => {
-            format!("asked for {}: action task {task}", plural(result.times as usize, "run"))
-        }
+        AskState::Sent { task } => match (result.times(), result.by_action) {
+            (0, _) => format!("cancelled: task {task}"),
+            (times, true) => {
+                let runs = plural(times as usize, "run");
+                format!("asked for {runs}{}: action task {task}", of_jobs(result))
+            }
+            (times, false) => {
+                let runs = plural(times as usize, "run");
+                format!("asked for {runs}{}: task {task}", of_jobs(result))
+            }
+        },
+        AskState::NotSent { detail } if result.times() == 0 => format!("not cancelled: {detail}"),
         AskState::NotSent { detail } => format!("not asked for: {detail}"),
         AskState::Uncertain { detail } => format!(
             "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until the hook's record tells, run the command again in a minute (asking {})",
@@ -62,8 +75,16 @@ pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
     out.line(&format!("  push {}  {text}", result.push.id));
 }
 
+/// Of how many jobs, where that is more than one.
+fn of_jobs(result: &AskResult) -> String {
+    match result.jobs.len() {
+        1 => String::new(),
+        count => format!(" of {count} jobs"),
+    }
+}
+
 /// Where something that was asked for stands.
-pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome) {
+pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome, names_job: bool) {
     let text = if outcome.runs.is_empty() {
         let done = if outcome.done && outcome.action_state.is_good() {
             ", and created nothing of this job"
@@ -83,5 +104,6 @@ pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome) {
         Some(what) => format!("; it will never run: {what}"),
         None => String::new(),
     };
-    out.line(&format!("  push {}  {text}{blocked}", outcome.push.id));
+    let job = if names_job { format!("{}  ", outcome.job) } else { String::new() };
+    out.line(&format!("  push {}  {job}{text}{blocked}", outcome.push.id));
 }

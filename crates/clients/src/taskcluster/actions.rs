@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mozci_core::ids::JobName;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -155,12 +156,12 @@ impl Actions {
 }
 
 impl Action {
-    /// Inputs that ask for `times` runs of a label, as few as the action's schema allows: schemas
-    /// differ between trees and years and forbid extra keys.
+    /// Inputs that ask for `times` runs of each of some labels, as few as the action's schema
+    /// allows: schemas differ between trees and years and forbid extra keys.
     ///
     /// # Errors
     /// [`ActionError::Unfit`] where it takes no labels.
-    pub fn inputs_for(&self, label: &str, times: u32) -> Result<Vec<(u32, Value)>, ActionError> {
+    pub fn inputs_for(&self, labels: &[&str], times: u32) -> Result<Vec<Input>, ActionError> {
         let unfit = |reason: &str| ActionError::Unfit {
             name: self.name.clone(),
             reason: reason.to_owned(),
@@ -168,26 +169,44 @@ impl Action {
         let schema = self.schema.as_ref().ok_or_else(|| unfit("it takes no input"))?;
         let properties = schema["properties"].as_object();
         let properties = properties.ok_or_else(|| unfit("its schema names no properties"))?;
-        if !properties.contains_key("tasks") {
-            return Err(unfit("its schema has no `tasks`"));
-        }
+        let tasks = properties.get("tasks").ok_or_else(|| unfit("its schema has no `tasks`"))?;
+        let most_labels = tasks["maxItems"].as_u64().map_or(LABELS_AT_ONCE, |most| {
+            usize::try_from(most).unwrap_or(LABELS_AT_ONCE).clamp(1, LABELS_AT_ONCE)
+        });
         let most = match properties.get("times") {
             None => 1,
             Some(times) => times["maximum"].as_u64().map_or(u32::MAX, |most| most.max(1) as u32),
         };
-        let mut left = times;
         let mut inputs = Vec::new();
-        while left > 0 {
-            let now = left.min(most);
-            let mut input = json!({"tasks": [label]});
-            if properties.contains_key("times") {
-                input["times"] = json!(now);
+        for labels in labels.chunks(most_labels) {
+            let mut left = times;
+            while left > 0 {
+                let now = left.min(most);
+                let mut body = json!({"tasks": labels});
+                if properties.contains_key("times") {
+                    body["times"] = json!(now);
+                }
+                let labels = labels.iter().map(|label| JobName::new(label)).collect();
+                inputs.push(Input { labels, times: now, body });
+                left -= now;
             }
-            inputs.push((now, input));
-            left -= now;
         }
         Ok(inputs)
     }
+}
+
+/// Labels that one action is given at the most.
+const LABELS_AT_ONCE: usize = 100;
+
+/// An action's input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// What it asks for.
+    pub labels: Vec<JobName>,
+    /// How many runs of each.
+    pub times: u32,
+    /// The input itself.
+    pub body: Value,
 }
 
 /// Whether one of the tag sets is part of the tags; the empty list is for the push.

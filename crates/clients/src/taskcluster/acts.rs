@@ -128,7 +128,7 @@ impl Taskcluster {
         Ok(url)
     }
 
-    fn builder(&self) -> ClientBuilder {
+    pub(super) fn builder(&self) -> ClientBuilder {
         // The official client retries acts, too; what may be retried is decided here.
         let retry = Retry { retries: 0, ..Retry::default() };
         let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))

@@ -7,10 +7,12 @@ mod graph;
 mod index;
 mod queue;
 mod status;
+mod tasks;
 mod wire;
 
-pub use actions::{Action, ActionError, Actions, Rendered};
+pub use actions::{Action, ActionError, Actions, Input, Rendered};
 pub use acts::{ActError, Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
-pub use graph::{GraphEntry, TaskGraph};
-pub use queue::{ActionContext, Asks, TaskDefinition};
+pub use graph::{GraphEntry, TaskGraph, pick_build};
+pub use queue::{ActionContext, Asks, Created, TaskDefinition};
 pub use status::TaskStatus;
+pub use tasks::{deadline, repeat};

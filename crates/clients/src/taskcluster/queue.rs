@@ -185,32 +185,44 @@ impl Taskcluster {
         self.url("queue", &segments)
     }
 
-    /// The tasks that an action task created under a label, by its own record.
+    /// The tasks that an action task created, by its own record: by label, in their order.
     ///
     /// An action that does its work several times writes a file for each (`-0`, `-1`, …).
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn created_by(&self, action: TaskId, label: &str) -> Result<Vec<TaskId>, HttpError> {
+    pub async fn created_by(&self, action: TaskId) -> Result<Created, HttpError> {
         let names = self.artifacts(action).await?;
-        let mut created = Vec::new();
+        let mut created = Created::default();
         for name in names
             .iter()
             .filter(|name| name.starts_with("public/label-to-taskid") && name.ends_with(".json"))
         {
             let map: HashMap<String, String> = self.artifact(action, name).await?;
-            if let Some(id) = map.get(label) {
+            for (label, id) in map {
                 let id = id.parse::<TaskId>().map_err(|error| HttpError {
                     problem: Problem::Shape(format!("{name}: {error}")),
                     method: "GET",
                     url: action.to_string(),
                 })?;
-                if !created.contains(&id) {
-                    created.push(id);
+                let tasks = created.0.entry(label).or_default();
+                if !tasks.contains(&id) {
+                    tasks.push(id);
                 }
             }
         }
         Ok(created)
+    }
+}
+
+/// What an action task created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Created(BTreeMap<String, Vec<TaskId>>);
+
+impl Created {
+    /// The tasks of a job.
+    pub fn of(&self, job: &JobName) -> &[TaskId] {
+        self.0.get(job.as_str()).map_or(&[], Vec::as_slice)
     }
 }
 

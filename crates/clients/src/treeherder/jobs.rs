@@ -41,6 +41,8 @@ pub struct JobRow {
     pub symbol: JobName,
     /// Platform and option, as in `linux2404-64/opt`.
     pub platform: JobName,
+    /// Its tier, where the answer tells.
+    pub tier: Option<u8>,
     /// The run.
     pub run: Run,
 }
@@ -241,6 +243,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         let (mut push, mut revision) = (None, std::borrow::Cow::Borrowed(""));
         let (mut state, mut result) = (String::new(), String::new());
         let (mut task, mut retry, mut minutes, mut modified) = (None, 0, None, None);
+        let mut tier = None;
         for index in 0.. {
             match self.columns.at(index) {
                 None => {
@@ -270,7 +273,11 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
                         minutes = seq.next_element::<Option<f64>>()?.flatten();
                     }
                     Column::Modified => modified = instant(&text(&mut seq)?),
-                    Column::Tier | Column::Classification => {
+                    Column::Tier => {
+                        let number = seq.next_element::<Value>()?.and_then(|tier| tier.as_u64());
+                        tier = number.and_then(|tier| u8::try_from(tier).ok());
+                    }
+                    Column::Classification => {
                         seq.next_element::<Value>()?;
                     }
                 },
@@ -298,6 +305,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
             group,
             symbol,
             platform,
+            tier,
             run: Run { key: RunKey { task, run: retry }, state, duration, seen: modified },
         }))
     }

@@ -3,17 +3,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
-use mozci_clients::taskcluster::{ActError, Triggered};
+use mozci_clients::taskcluster::{ActError, Rendered, Triggered};
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use serde::Serialize;
+use serde_json::json;
 
-use super::prepare::{ACTION, Prepared, ReadyAsk};
+use super::prepare::{ACTION, CANCEL, CREATE, Prepared, ReadyAsk, Sends};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskId, AskState, Asking, Ledger, Recorded, this_process};
+use crate::store::{AskId, AskState, AskedJob, Asking, Ledger, Recorded, this_process};
 
 /// What became of one asking.
 #[derive(Debug, Clone, Serialize)]
@@ -22,10 +23,8 @@ pub struct AskResult {
     pub id: AskId,
     /// Where.
     pub push: PushRef,
-    /// The job.
-    pub job: mozci_core::ids::JobName,
-    /// Runs asked for.
-    pub times: u32,
+    /// What for.
+    pub jobs: Vec<AskedJob>,
     /// How it ended.
     #[serde(flatten)]
     pub state: AskState,
@@ -38,6 +37,16 @@ pub struct AskResult {
     /// When it was sent.
     #[serde(skip)]
     pub sent_at: At,
+    /// Whether the task that it made is an action, which makes the runs in its turn.
+    #[serde(skip)]
+    pub by_action: bool,
+}
+
+impl AskResult {
+    /// Runs asked for, of all its jobs.
+    pub fn times(&self) -> u32 {
+        self.jobs.iter().map(|asked| asked.times).sum()
+    }
 }
 
 /// Requests under way at once. The first goes alone: a missing scope shows on it.
@@ -67,11 +76,16 @@ pub async fn ask(
     for ((asking, ask), recorded) in askings.into_iter().zip(prepared.asks).zip(recorded) {
         match recorded {
             Recorded::New => to_send.push((asking, ask)),
-            Recorded::AlreadyAsked => left_out.push(LeftOut {
-                push: ask.request.push,
-                job: ask.request.job,
-                why: LeftOutReason::JustAsked,
-            }),
+            Recorded::AlreadyAsked(other) => {
+                left_out.extend(ask.jobs.into_iter().map(|asked| LeftOut {
+                    push: ask.push.clone(),
+                    why: match asked.job == other {
+                        true => LeftOutReason::JustAsked,
+                        false => LeftOutReason::JustAskedWith(other.clone()),
+                    },
+                    job: asked.job,
+                }));
+            }
         }
     }
     let mut results: Vec<AskResult> = Vec::new();
@@ -107,22 +121,28 @@ pub async fn ask(
 }
 
 fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
-    let request = &ask.request;
+    let empty = String::new;
+    let (action, hook_group, hook, body) = match &ask.sends {
+        Sends::Hook(rendered) => {
+            let Rendered { hook_group_id, hook_id, payload } = rendered;
+            (ACTION, hook_group_id.clone(), hook_id.clone(), payload.clone())
+        }
+        Sends::Create(body) => (CREATE, empty(), empty(), body.clone()),
+        Sends::Cancel(task) => (CANCEL, empty(), empty(), json!({"taskId": task})),
+    };
     Asking {
         id: AskId::new(),
         plan: plan.to_owned(),
         ci: ci.root_url.clone(),
         repo: ci.repo.clone(),
-        push: request.push.id.number(),
-        revision: request.push.revision.clone(),
-        job: request.job.clone(),
-        times: ask.times,
-        group: request.decision_task.to_string(),
-        action: ACTION.to_owned(),
-        hook_group: ask.rendered.hook_group_id.clone(),
-        hook: ask.rendered.hook_id.clone(),
-        body: ask.rendered.payload.clone(),
-        why: request.why.to_string(),
+        push: ask.push.id.number(),
+        revision: ask.push.revision.clone(),
+        jobs: ask.jobs.clone(),
+        group: ask.group.to_string(),
+        action: action.to_owned(),
+        hook_group,
+        hook,
+        body,
         created: ci.now(),
         state: AskState::Recorded,
         process: this_process(),
@@ -150,6 +170,32 @@ fn clock_hint(ci: &Ci, refused: bool) -> String {
     }
 }
 
+/// How often an act is sent that may be sent twice without harm.
+const TRIES: u32 = 3;
+
+/// Carries one asking out. A hook is triggered once, whatever comes back; a task is created under
+/// an id that hangs on the asking's, and cancelled, as often as it takes to know.
+async fn carry_out(ci: &Ci, asking: &Asking, sends: &Sends) -> Result<Triggered, ActError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let done = match sends {
+            Sends::Hook(rendered) => return ci.taskcluster.trigger_hook(rendered).await,
+            Sends::Create(body) => {
+                let task = asking.id.task();
+                ci.taskcluster.create_task(task, body).await.map(|()| task)
+            }
+            Sends::Cancel(task) => ci.taskcluster.cancel_task(*task).await.map(|_| *task),
+        };
+        match done {
+            Err(ActError::Uncertain(_) | ActError::NotSent(_)) if tries < TRIES => {
+                tokio::time::sleep(ci.retry_pause() * tries).await;
+            }
+            done => return done.map(Triggered::Task),
+        }
+    }
+}
+
 async fn send(
     ci: &Ci,
     ledger: &Ledger,
@@ -168,7 +214,7 @@ async fn send(
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
         not_sent(&detail)
     } else {
-        match ci.taskcluster.trigger_hook(&ask.rendered).await {
+        match carry_out(ci, asking, &ask.sends).await {
             Ok(Triggered::Task(task)) => AskState::Sent { task },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
@@ -184,12 +230,12 @@ async fn send(
     };
     AskResult {
         id: asking.id.clone(),
-        push: ask.request.push.clone(),
-        job: ask.request.job.clone(),
-        times: ask.times,
+        push: ask.push.clone(),
+        jobs: ask.jobs.clone(),
         state,
         link,
         forbidden: refused,
         sent_at,
+        by_action: matches!(ask.sends, Sends::Hook(_)),
     }
 }

@@ -11,11 +11,12 @@ use mozci_core::run::{Run, State};
 
 use super::decisions::ACTION_GROUP;
 use super::history::{definition, is_unresolved};
+use super::prepare::CREATE;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{AskState, Ledger};
 
-/// What actions asked for.
+/// What was asked for of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     /// Runs asked for on a push, by its place, that are not there yet.
@@ -38,59 +39,82 @@ struct Action {
     state: State,
 }
 
-/// Reads what was asked for, and brings unresolved runs up to Taskcluster's knowledge.
+/// A job with the rows that Treeherder shows of it.
+pub(crate) struct Shown<'a> {
+    pub(crate) job: &'a JobName,
+    pub(crate) rows: &'a [JobRow],
+    /// Its tasks with their pushes' places.
+    places: HashMap<TaskId, usize>,
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn new(
+        job: &'a JobName,
+        rows: &'a [JobRow],
+        ids: &HashMap<TreeherderPushId, usize>,
+    ) -> Self {
+        let place = |row: &JobRow| Some((row.run.key.task, *ids.get(&row.push)?));
+        Self { job, rows, places: rows.iter().filter_map(place).collect() }
+    }
+}
+
+/// Reads what was asked for of each of some jobs, and brings unresolved runs up to Taskcluster's
+/// knowledge.
 pub(crate) async fn read(
     ci: &Ci,
     ledger: Option<&Ledger>,
     pushes: &[Push],
     ids: &HashMap<TreeherderPushId, usize>,
     groups: &[JobRow],
-    rows: &[JobRow],
-    job: &JobName,
-) -> Result<Asked, Error> {
-    let mut asked = Asked::default();
+    jobs: &[Shown<'_>],
+) -> Result<Vec<Asked>, Error> {
+    let mut asked: Vec<Asked> = jobs.iter().map(|_| Asked::default()).collect();
     let mut actions = shown_actions(ci, ids, groups);
-    from_ledger(ci, ledger, pushes, job, groups, &mut actions, &mut asked)?;
+    let mut created: Vec<Vec<(usize, TaskId)>> = vec![Vec::new(); jobs.len()];
+    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
 
-    let place_of: HashMap<TaskId, usize> =
-        rows.iter().filter_map(|row| Some((row.run.key.task, *ids.get(&row.push)?))).collect();
-    let unresolved = rows.iter().filter(|row| is_unresolved(&row.run)).map(|r| r.run.key.task);
+    let unresolved = jobs.iter().flat_map(|shown| shown.rows);
+    let unresolved = unresolved.filter(|row| is_unresolved(&row.run)).map(|r| r.run.key.task);
     let waiting = actions.iter().filter(|a| !a.state.is_final()).map(|action| action.task);
     let mut wanted: Vec<TaskId> = unresolved.chain(waiting).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let statuses = statuses(ci, &wanted).await?;
-    for (task, status) in &statuses {
-        if let Some(push) = place_of.get(task) {
-            asked.sightings.extend(status.runs.iter().map(|run| (*push, run.clone())));
+    for (shown, asked) in jobs.iter().zip(&mut asked) {
+        for (task, push) in &shown.places {
+            let runs = statuses.get(task).map_or(&[][..], |status| &status.runs);
+            asked.sightings.extend(runs.iter().map(|run| (*push, run.clone())));
         }
     }
 
-    let is_of_job = |id: &str| id.parse().is_ok_and(|id: TaskId| place_of.contains_key(&id));
     let counted = stream::iter(actions)
-        .map(|action| judge(ci, action, &statuses, job, &is_of_job))
+        .map(|action| judge(ci, action, &statuses, jobs))
         .buffered(8)
         .try_collect::<Vec<_>>()
         .await?;
-    let mut created: Vec<(usize, TaskId)> = Vec::new();
-    let mut backfills = Vec::new();
-    for (push, asks) in counted.into_iter().flatten() {
+    let mut backfills: Vec<Vec<(usize, Backfill)>> = jobs.iter().map(|_| Vec::new()).collect();
+    for (push, job, asks) in counted.into_iter().flatten() {
         match asks {
-            Still::Runs(runs) => *asked.runs.entry(push).or_default() += runs,
-            Still::Backfill(backfill) => backfills.push((push, backfill)),
-            Still::Created(tasks) => created.extend(tasks.into_iter().map(|task| (push, task))),
+            Still::Runs(runs) => *asked[job].runs.entry(push).or_default() += runs,
+            Still::Backfill(backfill) => backfills[job].push((push, backfill)),
+            Still::Created(tasks) => created[job].extend(tasks.into_iter().map(|t| (push, t))),
         }
     }
-    let mut shown: Vec<usize> = created.iter().map(|(push, _)| *push).collect();
-    shown.extend(place_of.values());
-    count_backfills(&mut asked, &backfills, &shown, pushes.len());
-    let hidden: Vec<(usize, TaskId)> =
-        created.into_iter().filter(|(_, task)| !place_of.contains_key(task)).collect();
-    let hidden_ids: Vec<TaskId> = hidden.iter().map(|(_, task)| *task).collect();
-    let found = self::statuses(ci, &hidden_ids).await?;
-    for (push, task) in hidden {
-        let runs = found.get(&task).map(|status| status.runs.clone()).unwrap_or_default();
-        asked.sightings.extend(runs.into_iter().map(|run| (push, run)));
+    for (job, shown) in jobs.iter().enumerate() {
+        let mut seen: Vec<usize> = created[job].iter().map(|(push, _)| *push).collect();
+        seen.extend(shown.places.values());
+        count_backfills(&mut asked[job], &backfills[job], &seen, pushes.len());
+        created[job].retain(|(_, task)| !shown.places.contains_key(task));
+    }
+    let mut hidden: Vec<TaskId> = created.iter().flatten().map(|(_, task)| *task).collect();
+    hidden.sort_unstable();
+    hidden.dedup();
+    let found = self::statuses(ci, &hidden).await?;
+    for (asked, created) in asked.iter_mut().zip(created) {
+        for (push, task) in created {
+            let runs = found.get(&task).map(|status| status.runs.clone()).unwrap_or_default();
+            asked.sightings.extend(runs.into_iter().map(|run| (push, run)));
+        }
     }
     Ok(asked)
 }
@@ -129,33 +153,50 @@ fn shown_actions(
     actions
 }
 
-/// What the ledger knows: action tasks that Treeherder does not show yet, and askings of which
-/// nobody can tell whether they were sent, which count as sent.
+/// What the ledger knows: action tasks that Treeherder does not show yet, tasks that were created
+/// without an action, and askings of which nobody can tell whether they were sent, which count as
+/// sent.
+#[expect(clippy::too_many_arguments, reason = "it fills in what `read` puts together")]
 fn from_ledger(
     ci: &Ci,
     ledger: Option<&Ledger>,
     pushes: &[Push],
-    job: &JobName,
     groups: &[JobRow],
+    jobs: &[Shown<'_>],
     actions: &mut Vec<Action>,
-    asked: &mut Asked,
+    asked: &mut [Asked],
+    created: &mut [Vec<(usize, TaskId)>],
 ) -> Result<(), Error> {
     let Some(ledger) = ledger else { return Ok(()) };
     let since = ci.now().plus(-LEDGER_SECONDS);
-    for asking in ledger.askings_of(&ci.root_url, job, since)? {
+    for asking in ledger.askings_since(&ci.root_url, since)? {
         let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
             continue;
         };
+        let ours: Vec<(usize, u32)> = asking
+            .jobs
+            .iter()
+            .filter_map(|a| Some((jobs.iter().position(|s| *s.job == a.job)?, a.times)))
+            .filter(|(_, times)| *times > 0)
+            .collect();
         match asking.state {
+            _ if ours.is_empty() => {}
+            AskState::Sent { task } if asking.action == CREATE => {
+                for (job, _) in ours {
+                    created[job].push((push, task));
+                }
+            }
             AskState::Sent { task } => {
                 if !groups.iter().any(|row| row.run.key.task == task) {
                     actions.push(Action { push, task, state: State::Pending });
                 }
             }
             AskState::Recorded | AskState::Uncertain { .. } => {
-                *asked.runs.entry(push).or_default() += asking.times;
-                if !asking.is_in_hand() {
-                    *asked.doubtful.entry(push).or_default() += asking.times;
+                for (job, times) in ours {
+                    *asked[job].runs.entry(push).or_default() += times;
+                    if !asking.is_in_hand() {
+                        *asked[job].doubtful.entry(push).or_default() += times;
+                    }
                 }
             }
             AskState::NotSent { .. } => {}
@@ -200,37 +241,47 @@ enum Still {
     Created(Vec<TaskId>),
 }
 
+/// What an action asks of each of some jobs, by their places.
 async fn judge(
     ci: &Ci,
     action: Action,
     statuses: &HashMap<TaskId, TaskStatus>,
-    job: &JobName,
-    is_of_job: &impl Fn(&str) -> bool,
-) -> Result<Option<(usize, Still)>, Error> {
+    jobs: &[Shown<'_>],
+) -> Result<Vec<(usize, usize, Still)>, Error> {
     let state = match (statuses.get(&action.task), action.state.is_final()) {
         (Some(status), _) => status.state.clone(),
         (None, true) => action.state,
         // A task that the queue does not know asks for nothing.
-        (None, false) => return Ok(None),
+        (None, false) => return Ok(Vec::new()),
     };
     if state.is_final() && !state.is_good() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let definition = definition(ci, action.task).await?;
     let Some(context) = definition.action else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    let still = match (context.asks(job, is_of_job), state.is_final()) {
-        (Asks::Nothing, _) => return Ok(None),
-        (Asks::Runs(runs), false) => Still::Runs(runs),
-        (Asks::Runs(_), true) => {
-            let what = format!("cannot read what the action task {} created", action.task);
-            let created = ci.taskcluster.created_by(action.task, job.as_str()).await;
-            Still::Created(created.map_err(Error::service(what))?)
-        }
-        (Asks::Backfill { depth, times, inclusive }, ended) => {
-            Still::Backfill(Backfill { depth, times, inclusive, ended })
-        }
-    };
-    Ok(Some((action.push, still)))
+    let mut all = Vec::new();
+    let mut created = None;
+    for (place, shown) in jobs.iter().enumerate() {
+        let is_of_job = |id: &str| id.parse().is_ok_and(|id| shown.places.contains_key(&id));
+        let still = match (context.asks(shown.job, is_of_job), state.is_final()) {
+            (Asks::Nothing, _) => continue,
+            (Asks::Runs(runs), false) => Still::Runs(runs),
+            (Asks::Runs(_), true) => {
+                if created.is_none() {
+                    let what = format!("cannot read what the action task {} created", action.task);
+                    let found = ci.taskcluster.created_by(action.task).await;
+                    created = Some(found.map_err(Error::service(what))?);
+                }
+                let tasks = created.as_ref().map(|created| created.of(shown.job).to_vec());
+                Still::Created(tasks.unwrap_or_default())
+            }
+            (Asks::Backfill { depth, times, inclusive }, ended) => {
+                Still::Backfill(Backfill { depth, times, inclusive, ended })
+            }
+        };
+        all.push((action.push, place, still));
+    }
+    Ok(all)
 }

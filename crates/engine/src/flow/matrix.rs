@@ -2,35 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mozci_clients::treeherder::JobFilter;
+use mozci_clients::treeherder::{JobFilter as RowFilter, JobRow};
+use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::sighting::{Sightings, Source};
 
+use super::builds::known_in_graph;
 use super::decisions::decisions;
-use super::history::{check_revisions, is_unresolved, known_in_graph, treeherder_ids};
+use super::history::{check_revisions, is_unresolved, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
-
-/// Which jobs are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct JobsFilter {
-    /// Exactly these.
-    pub jobs: Vec<JobName>,
-    /// Those whose names contain one of these texts.
-    pub include: Vec<String>,
-    /// Not those whose names contain one of these.
-    pub exclude: Vec<String>,
-}
-
-impl JobsFilter {
-    fn keeps(&self, job: &str) -> bool {
-        let listed = self.jobs.is_empty() || self.jobs.iter().any(|name| name.as_str() == job);
-        let included = self.include.is_empty() || self.include.iter().any(|t| job.contains(t));
-        listed && included && !self.exclude.iter().any(|text| job.contains(text))
-    }
-}
 
 /// Pushes by jobs.
 #[derive(Debug, Clone)]
@@ -54,6 +37,13 @@ impl Matrix {
     }
 }
 
+/// What a row tells of its job.
+pub(crate) fn facets(row: &JobRow) -> Facets<'_> {
+    let told = row.platform.as_str();
+    let platform = (!told.is_empty()).then_some(told);
+    Facets { platform, tier: row.tier, ..Facets::of(row.job.as_str()) }
+}
+
 /// Runs whose states are asked of Taskcluster at the most, a thousand a request.
 const MOST_STATES: usize = 2000;
 
@@ -61,21 +51,21 @@ const MOST_STATES: usize = 2000;
 ///
 /// # Errors
 /// [`Error::NotFound`] for a job by name that has no run there.
-pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Result<Matrix, Error> {
+pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
     let failed = || Error::service("cannot read Treeherder's jobs");
     let ids = treeherder_ids(ci, pushes).await?;
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
     list.sort_unstable();
     let wanted = match filter.jobs.as_slice() {
-        [job] => JobFilter::Job(job.clone()),
-        _ => JobFilter::All,
+        [job] => RowFilter::Job(job.clone()),
+        _ => RowFilter::All,
     };
     let rows = ci.treeherder.jobs(&list, &wanted).await.map_err(failed())?;
     check_revisions(ci, pushes, &ids, &rows)?;
 
     let mut names: BTreeMap<JobName, JobName> = BTreeMap::new();
     let mut unresolved: HashMap<TaskId, usize> = HashMap::new();
-    for row in rows.rows.iter().filter(|row| filter.keeps(row.job.as_str())) {
+    for row in rows.rows.iter().filter(|row| filter.keeps(&facets(row))) {
         if !names.contains_key(&row.job) {
             names.insert(row.job.clone(), row.platform.clone());
         }
@@ -87,7 +77,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobsFilter) -> Resul
         filter.jobs.iter().filter(|job| !names.contains_key(*job)).collect();
     if !missing.is_empty() {
         // Nothing of it ran here: the task graph tells whether there is such a job at all.
-        let platform = JobFilter::Platform(ci.decision_platform.clone());
+        let platform = RowFilter::Platform(ci.decision_platform.clone());
         let groups = ci.treeherder.jobs(&list, &platform).await.map_err(failed())?;
         let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
         for job in missing {

@@ -2,6 +2,8 @@
 
 mod ask;
 mod asked;
+mod builds;
+mod choose;
 mod decisions;
 mod history;
 mod known;
@@ -13,9 +15,11 @@ mod resolve;
 mod wait;
 
 pub use ask::{AskResult, ask};
-pub use history::{JobHistory, read_job};
-pub use matrix::{JobsFilter, Matrix, read_matrix};
-pub use prepare::{Prepared, prepare};
+pub use builds::BuildOf;
+pub use choose::{choose, chosen};
+pub use history::{JobHistory, read_job, read_jobs};
+pub use matrix::{Matrix, read_matrix};
+pub use prepare::{Prepared, ReadyAsk, Sends, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;

@@ -3,20 +3,30 @@
 use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mozci_clients::taskcluster::{Actions, Rendered, satisfies};
-use mozci_core::ids::TaskId;
-use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest};
+use mozci_clients::taskcluster::{ActionError, Actions, Input, Rendered, repeat, satisfies};
+use mozci_core::ids::{JobName, TaskId};
+use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Why};
+use mozci_core::push::PushRef;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::asked::statuses;
 use super::history::definition;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::store::AskedJob;
 
 /// The action that jobs are asked for through.
 pub(crate) const ACTION: &str = "add-new-jobs";
 
+/// What a task is created by, where there are no actions.
+pub(crate) const CREATE: &str = "createTask";
+
+/// What a task is cancelled by.
+pub(crate) const CANCEL: &str = "cancelTask";
+
 /// A plan that is ready to be sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Prepared {
     /// What is sent, newest push first.
     pub asks: Vec<ReadyAsk>,
@@ -24,15 +34,29 @@ pub struct Prepared {
     pub left_out: Vec<LeftOut>,
 }
 
-/// One thing to send. Where an action takes only so many `times`, a request becomes several.
+/// One thing to send. Jobs of one push that lack as many runs go together; where an action takes
+/// only so many `times`, a request becomes several.
 #[derive(Debug, Clone)]
 pub struct ReadyAsk {
-    /// What was planned.
-    pub request: PlannedRequest,
-    /// Runs that this one asks for.
-    pub times: u32,
+    /// Where.
+    pub push: PushRef,
+    /// What for.
+    pub jobs: Vec<AskedJob>,
+    /// The task that it goes by.
+    pub group: TaskId,
     /// What is sent.
-    pub rendered: Rendered,
+    pub sends: Sends,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub enum Sends {
+    /// An action's hook is triggered.
+    Hook(Rendered),
+    /// A task is created from this body.
+    Create(Value),
+    /// A task is cancelled.
+    Cancel(TaskId),
 }
 
 /// Prepares every request of a plan: at most a few questions a push, and only for pushes that are
@@ -42,31 +66,55 @@ pub struct ReadyAsk {
 /// [`Error::Service`]; nothing has been sent then.
 pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     let scopes = Mutex::default();
-    let each = stream::iter(&plan.requests)
-        .map(|request| one(ci, request, &scopes))
+    let mut by_task: Vec<(Through, Vec<&PlannedRequest>)> = Vec::new();
+    for request in &plan.requests {
+        match by_task.iter_mut().find(|(through, _)| *through == request.through) {
+            Some((_, requests)) => requests.push(request),
+            None => by_task.push((request.through, vec![request])),
+        }
+    }
+    let each = stream::iter(by_task)
+        .map(|(through, requests)| {
+            let scopes = &scopes;
+            async move {
+                match through {
+                    Through::DecisionTask(task) => by_action(ci, task, requests, scopes).await,
+                    Through::ClonedTask(task) => by_clone(ci, task, requests).await,
+                }
+            }
+        })
         .buffered(8)
         .try_collect::<Vec<_>>()
         .await?;
-    let mut prepared = Prepared { asks: Vec::new(), left_out: Vec::new() };
-    for result in each {
-        match result {
-            Ok(asks) => prepared.asks.extend(asks),
-            Err(left_out) => prepared.left_out.push(*left_out),
-        }
+    let mut prepared = Prepared::default();
+    for one in each {
+        prepared.asks.extend(one.asks);
+        prepared.left_out.extend(one.left_out);
     }
     Ok(prepared)
 }
 
-type One = Result<Vec<ReadyAsk>, Box<LeftOut>>;
+fn left_out(request: &PlannedRequest, why: LeftOutReason) -> LeftOut {
+    LeftOut { push: request.push.clone(), job: request.job.clone(), why }
+}
 
-async fn one(ci: &Ci, request: &PlannedRequest, scopes: &Scopes) -> Result<One, Error> {
-    let left_out = |why| {
-        let (push, job) = (request.push.clone(), request.job.clone());
-        Ok(Err(Box::new(LeftOut { push, job, why })))
+/// What one decision task's actions are asked for.
+async fn by_action(
+    ci: &Ci,
+    decision: TaskId,
+    requests: Vec<&PlannedRequest>,
+    scopes: &Scopes,
+) -> Result<Prepared, Error> {
+    let Some(first) = requests.first() else { return Ok(Prepared::default()) };
+    let none = |requests: &[&PlannedRequest], text: String| Prepared {
+        asks: Vec::new(),
+        left_out: requests
+            .iter()
+            .map(|request| left_out(request, LeftOutReason::NoAction(text.clone())))
+            .collect(),
     };
-    let decision = request.decision_task;
     let reading = |what: &str| {
-        Error::service(format!("cannot read {what} of push {} ({decision})", request.push.id))
+        Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))
     };
     let (actions, labels, task) = tokio::join!(
         ci.taskcluster.artifact::<Actions>(decision, "public/actions.json"),
@@ -77,45 +125,97 @@ async fn one(ci: &Ci, request: &PlannedRequest, scopes: &Scopes) -> Result<One, 
         Ok(actions) => actions,
         Err(error) if error.is_not_found() => {
             let text = "its decision task has no actions.json any more (expired?)";
-            return left_out(LeftOutReason::NoAction(text.to_owned()));
+            return Ok(none(&requests, text.to_owned()));
         }
         Err(error) => return Err(reading("the actions")(error)),
     };
     let labels = labels.map_err(reading("the tasks"))?;
     let task = task?;
-    let scheduled = labels.get(request.job.as_str()).and_then(|id| id.parse::<TaskId>().ok());
-    if let Some(found) = hidden_run(ci, request, scheduled).await? {
-        return left_out(LeftOutReason::AlreadyThere(found));
-    }
-    let action = match actions.find(ACTION, None) {
-        Ok(action) => action,
-        Err(error) => return left_out(LeftOutReason::NoAction(error.to_string())),
-    };
-    let inputs = match action.inputs_for(request.job.as_str(), request.times) {
-        Ok(inputs) => inputs,
-        Err(error) => return left_out(LeftOutReason::NoAction(error.to_string())),
-    };
-    let group = decision.to_string();
-    let mut asks = Vec::new();
-    for (times, input) in inputs {
-        match actions.render(action, &group, None, &input) {
-            Ok(rendered) => asks.push(ReadyAsk { request: request.clone(), times, rendered }),
-            Err(error) => return left_out(LeftOutReason::NoAction(error.to_string())),
+    let mut prepared = Prepared::default();
+    let hidden = hidden_runs(ci, &requests, &labels).await?;
+    let mut wanted = Vec::new();
+    for request in requests {
+        match hidden.get(&request.job) {
+            Some(found) => {
+                let why = LeftOutReason::AlreadyThere(found.clone());
+                prepared.left_out.push(left_out(request, why));
+            }
+            None => wanted.push(request),
         }
     }
-    // The file is untrusted: it may only name a hook that its own decision task may use.
-    let expanded = expand(ci, scopes, &task.scopes).await?;
-    for ask in &asks {
-        let Rendered { hook_group_id, hook_id, .. } = &ask.rendered;
-        let needed = format!("in-tree:hook-action:{hook_group_id}/{hook_id}");
-        if !satisfies(&expanded, &needed) {
+    // Jobs that lack as many runs go together: an action is a task of its own.
+    wanted.sort_by_key(|request| request.times);
+    let group = decision.to_string();
+    for requests in wanted.chunk_by(|a, b| a.times == b.times) {
+        let labels: Vec<&str> = requests.iter().map(|request| request.job.as_str()).collect();
+        let rendered = actions.find(ACTION, None).and_then(|action| {
+            let inputs = action.inputs_for(&labels, requests[0].times)?;
+            let render =
+                |input: Input| Ok((actions.render(action, &group, None, &input.body)?, input));
+            inputs.into_iter().map(render).collect::<Result<Vec<_>, ActionError>>()
+        });
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                prepared.left_out.extend(none(requests, error.to_string()).left_out);
+                continue;
+            }
+        };
+        // The file is untrusted: it may only name a hook that its own decision task may use.
+        let expanded = expand(ci, scopes, &task.scopes).await?;
+        let unfit = rendered.iter().find_map(|(rendered, _)| {
+            let Rendered { hook_group_id, hook_id, .. } = rendered;
+            let needed = format!("in-tree:hook-action:{hook_group_id}/{hook_id}");
+            (!satisfies(&expanded, &needed)).then_some(needed)
+        });
+        if let Some(needed) = unfit {
             let text = format!(
                 "its decision task does not have the scope {needed}, so that its actions.json is not trusted"
             );
-            return left_out(LeftOutReason::NoAction(text));
+            prepared.left_out.extend(none(requests, text).left_out);
+            continue;
+        }
+        for (rendered, input) in rendered {
+            let of_input = requests.iter().filter(|r| input.labels.contains(&r.job));
+            let jobs = of_input.map(|request| asked(request, input.times)).collect();
+            let (push, sends) = (requests[0].push.clone(), Sends::Hook(rendered));
+            prepared.asks.push(ReadyAsk { push, jobs, group: decision, sends });
         }
     }
-    Ok(Ok(asks))
+    Ok(prepared)
+}
+
+fn asked(request: &PlannedRequest, times: u32) -> AskedJob {
+    AskedJob { job: request.job.clone(), times, why: request.why.to_string() }
+}
+
+/// What is sent to repeat a task of a push's own: one task a run.
+async fn by_clone(
+    ci: &Ci,
+    task: TaskId,
+    requests: Vec<&PlannedRequest>,
+) -> Result<Prepared, Error> {
+    let mut prepared = Prepared::default();
+    let what = format!("cannot read the task {task}");
+    let definition = ci.taskcluster.raw_definition(task).await.map_err(Error::service(what))?;
+    let group = definition["taskGroupId"].as_str().and_then(|group| group.parse().ok());
+    let now = chrono::DateTime::from_timestamp(ci.now().0, 0).unwrap_or_default();
+    for request in requests {
+        let (Some(body), Some(group)) = (repeat(&definition, now), group) else {
+            let text = format!("the definition of the task {task} cannot be repeated");
+            prepared.left_out.push(left_out(request, LeftOutReason::NoAction(text)));
+            continue;
+        };
+        for _ in 0..request.times {
+            prepared.asks.push(ReadyAsk {
+                push: request.push.clone(),
+                jobs: vec![asked(request, 1)],
+                group,
+                sends: Sends::Create(body.clone()),
+            });
+        }
+    }
+    Ok(prepared)
 }
 
 /// What sets of scopes stand for. Decision tasks of one repository have the same ones, so that one
@@ -133,18 +233,24 @@ async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String
     Ok(expanded)
 }
 
-/// A run that was scheduled with the push and that nobody showed, where the plan says that there is
-/// none: Treeherder may be hours behind.
-async fn hidden_run(
+/// Runs that were scheduled with the push and that nobody showed, where the plan says that there
+/// are none: Treeherder may be hours behind. In words, by job.
+async fn hidden_runs(
     ci: &Ci,
-    request: &PlannedRequest,
-    scheduled: Option<TaskId>,
-) -> Result<Option<String>, Error> {
-    let (Some(task), mozci_core::plan::Why::NotRun) = (scheduled, request.why) else {
-        return Ok(None);
-    };
-    let what = format!("cannot read the state of the task {task}");
-    let found = ci.taskcluster.statuses(&[task]).await.map_err(Error::service(what))?;
-    let counting = found.get(&task).filter(|status| status.runs.iter().any(|r| r.state.counts()));
-    Ok(counting.map(|status| format!("task {task} is {}", status.state.word())))
+    requests: &[&PlannedRequest],
+    labels: &HashMap<String, String>,
+) -> Result<HashMap<JobName, String>, Error> {
+    let scheduled: HashMap<TaskId, &JobName> = requests
+        .iter()
+        .filter(|request| request.why == Why::NotRun)
+        .filter_map(|r| Some((labels.get(r.job.as_str())?.parse().ok()?, &r.job)))
+        .collect();
+    let tasks: Vec<TaskId> = scheduled.keys().copied().collect();
+    let found = statuses(ci, &tasks).await?;
+    let counting = found.values().filter(|s| s.runs.iter().any(|run| run.state.counts()));
+    let told = counting.filter_map(|status| {
+        let job = scheduled.get(&status.task)?;
+        Some(((*job).clone(), format!("task {} is {}", status.task, status.state.word())))
+    });
+    Ok(told.collect())
 }

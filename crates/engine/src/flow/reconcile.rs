@@ -4,9 +4,12 @@
 //! was sent; that none matches proves something only when the hook's whole record since then is
 //! there and enough time has passed for a request to arrive.
 
+use mozci_clients::taskcluster::deadline;
 use mozci_core::ids::TaskId;
 
+use super::asked::statuses;
 use super::history::definition;
+use super::prepare::{CANCEL, CREATE};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{AskState, Asking, Ledger};
@@ -32,10 +35,7 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
         let state = match search(ci, ledger, &asking).await {
             Ok(Search::Found(task)) => AskState::Sent { task },
-            Ok(Search::ProvenAbsent) if settled => {
-                let detail = "it never arrived: the hook's record does not have it".to_owned();
-                AskState::NotSent { detail }
-            }
+            Ok(Search::ProvenAbsent) if settled => AskState::NotSent { detail: absent(&asking) },
             Ok(Search::CannotTell) if settled => AskState::Uncertain {
                 detail: "the hook's record does not reach back to it".to_owned(),
             },
@@ -52,6 +52,19 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
         }
     }
     Ok(changed)
+}
+
+/// What to say of an asking that is proven not to have arrived.
+fn absent(asking: &Asking) -> String {
+    match (asking.action.as_str(), deadline(&asking.body)) {
+        (CREATE, Some(deadline)) => format!(
+            "the queue has no task {}, whose deadline is {}: what is asked for again gets a new body and a new id",
+            asking.id.as_str(),
+            deadline.format("%Y-%m-%d %H:%M UTC")
+        ),
+        (CANCEL, _) => "the task was not cancelled".to_owned(),
+        _ => "it never arrived: the hook's record does not have it".to_owned(),
+    }
 }
 
 fn with_source(error: &Error) -> String {
@@ -80,6 +93,9 @@ enum Search {
 }
 
 async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Error> {
+    if asking.hook.is_empty() {
+        return at_the_queue(ci, asking).await;
+    }
     let since = asking.created.plus(-SKEW_SECONDS);
     let record = ci
         .taskcluster
@@ -108,4 +124,15 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
         }
     }
     if record.complete && !unread { Ok(Search::ProvenAbsent) } else { Ok(Search::CannotTell) }
+}
+
+/// Whether the queue has done what it was asked itself: a task of a known id is there or is not.
+async fn at_the_queue(ci: &Ci, asking: &Asking) -> Result<Search, Error> {
+    let cancelled = asking.body["taskId"].as_str().and_then(|id| id.parse().ok());
+    let task = cancelled.unwrap_or_else(|| asking.id.task());
+    let found = statuses(ci, &[task]).await?;
+    Ok(match found.get(&task) {
+        Some(status) if asking.action == CREATE || status.state.is_final() => Search::Found(task),
+        Some(_) | None => Search::ProvenAbsent,
+    })
 }

@@ -1,10 +1,10 @@
 //! Following what was asked for until it has ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mozci_clients::taskcluster::TaskStatus;
+use mozci_clients::taskcluster::{Created, TaskStatus};
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::run::{Run, State};
@@ -23,8 +23,10 @@ pub struct Awaited {
     pub job: JobName,
     /// Runs asked for.
     pub times: u32,
-    /// The action task that makes them.
+    /// The task that makes them, or that is the run itself.
     pub action: TaskId,
+    /// Whether it is an action.
+    pub by_action: bool,
 }
 
 /// What became of it.
@@ -77,7 +79,10 @@ pub async fn wait(
             done: false,
         })
         .collect();
-    let mut created: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+    let mut created = Known::default();
+    for awaited in awaited.iter().filter(|awaited| !awaited.by_action) {
+        created.itself.insert(awaited.action);
+    }
     let mut failures = 0;
     while outcomes.iter().any(|outcome| !outcome.done) {
         match look(ci, &mut outcomes, &mut created, on_change).await {
@@ -110,28 +115,28 @@ pub async fn pause(time: Duration, stop: &AtomicBool) {
 async fn look(
     ci: &Ci,
     outcomes: &mut [Outcome],
-    created: &mut HashMap<TaskId, Vec<TaskId>>,
+    created: &mut Known,
     on_change: &mut dyn FnMut(&Outcome),
 ) -> Result<(), Error> {
     let mut wanted: Vec<TaskId> = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.done) {
-        match created.get(&outcome.action) {
+        match created.of(outcome) {
             Some(tasks) => wanted.extend(tasks),
             None => wanted.push(outcome.action),
         }
     }
+    wanted.sort_unstable();
+    wanted.dedup();
     let failed = || Error::service("cannot read the states of what was asked for");
     let statuses = ci.taskcluster.statuses(&wanted).await.map_err(failed())?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let before = (outcome.action_state.clone(), outcome.runs.clone(), outcome.done);
-        match created.get(&outcome.action) {
+        match created.of(outcome) {
             None => {
                 let Some(status) = statuses.get(&outcome.action) else { continue };
-                if let Some(tasks) = look_at_action(ci, outcome, status).await? {
-                    created.insert(outcome.action, tasks);
-                }
+                look_at_action(ci, outcome, status, created).await?;
             }
-            Some(tasks) => look_at_tasks(ci, outcome, tasks, &statuses).await?,
+            Some(tasks) => look_at_tasks(ci, outcome, &tasks, &statuses).await?,
         }
         if before != (outcome.action_state.clone(), outcome.runs.clone(), outcome.done) {
             on_change(outcome);
@@ -140,22 +145,43 @@ async fn look(
     Ok(())
 }
 
-/// Looks at an action task; gives what it created once it has ended well.
+/// What is known of the tasks that were made.
+#[derive(Debug, Default)]
+struct Known {
+    /// What action tasks created.
+    by_action: HashMap<TaskId, Created>,
+    /// Tasks that are runs themselves.
+    itself: HashSet<TaskId>,
+}
+
+impl Known {
+    /// The tasks of an outcome's job; `None` until its action has ended.
+    fn of(&self, outcome: &Outcome) -> Option<Vec<TaskId>> {
+        if self.itself.contains(&outcome.action) {
+            return Some(vec![outcome.action]);
+        }
+        Some(self.by_action.get(&outcome.action)?.of(&outcome.job).to_vec())
+    }
+}
+
+/// Looks at an action task, and at what it created once it has ended well.
 async fn look_at_action(
     ci: &Ci,
     outcome: &mut Outcome,
     status: &TaskStatus,
-) -> Result<Option<Vec<TaskId>>, Error> {
+    known: &mut Known,
+) -> Result<(), Error> {
     outcome.action_state = status.state.clone();
     if !status.state.is_good() {
         outcome.done = status.state.is_final();
-        return Ok(None);
+        return Ok(());
     }
     let what = format!("cannot read what the action task {} created", outcome.action);
-    let tasks = ci.taskcluster.created_by(outcome.action, outcome.job.as_str()).await;
-    let tasks = tasks.map_err(Error::service(what))?;
-    outcome.done = tasks.is_empty();
-    Ok(Some(tasks))
+    let created = ci.taskcluster.created_by(outcome.action).await;
+    let created = created.map_err(Error::service(what))?;
+    outcome.done = created.of(&outcome.job).is_empty();
+    known.by_action.insert(outcome.action, created);
+    Ok(())
 }
 
 /// Looks at the tasks that an action created.
@@ -165,6 +191,12 @@ async fn look_at_tasks(
     tasks: &[TaskId],
     statuses: &HashMap<TaskId, TaskStatus>,
 ) -> Result<(), Error> {
+    // Several jobs share an action: what it created may be known since a moment ago.
+    outcome.action_state = match outcome.action_state.is_final() {
+        true => outcome.action_state.clone(),
+        false => State::Passed,
+    };
+    outcome.done = tasks.is_empty();
     let found: Vec<&TaskStatus> = tasks.iter().filter_map(|task| statuses.get(task)).collect();
     outcome.runs = found.iter().flat_map(|status| status.runs.clone()).collect();
     let mut ended = found.len() == tasks.len();

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use mozci_core::ids::{JobName, RepoName, Revision, TaskId, Vcs};
 use mozci_core::time::At;
-use rusqlite::{Connection, Row, TransactionBehavior, params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde_json::Value;
 
+use super::asking::{AskId, AskState, AskedJob, Asking};
 use super::error::StoreError;
 use super::place::open;
 
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE askings (
     id            TEXT PRIMARY KEY,
     plan          TEXT NOT NULL,
@@ -37,126 +38,31 @@ CREATE TABLE askings (
 );
 CREATE INDEX askings_of_job ON askings (ci, job, created);
 CREATE INDEX askings_by_day ON askings (created);
-"];
-
-/// The id of one asking: a slugid of our own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct AskId(String);
-
-impl AskId {
-    /// A new one.
-    pub fn new() -> Self {
-        Self(slugid::nice())
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for AskId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// How an asking ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-pub enum AskState {
-    /// Written down; whether it was sent is not known if the process is gone.
-    Recorded,
-    /// Sent, and answered with the action task that it made.
-    Sent {
-        /// The action task.
-        task: TaskId,
-    },
-    /// Not sent, or refused: nothing happened.
-    NotSent {
-        /// Why.
-        detail: String,
-    },
-    /// Nobody can tell yet whether it was.
-    Uncertain {
-        /// What is known.
-        detail: String,
-    },
-}
-
-/// One asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asking {
-    /// Its id.
-    pub id: AskId,
-    /// The plan that it belongs to.
-    pub plan: String,
-    /// The CI's root URL.
-    pub ci: String,
-    /// The repository.
-    pub repo: RepoName,
-    /// The push's number.
-    pub push: u64,
-    /// The push's head.
-    pub revision: Revision,
-    /// The job.
-    pub job: JobName,
-    /// Runs asked for.
-    pub times: u32,
-    /// The group that they are asked for in: the decision task.
-    pub group: String,
-    /// The action.
-    pub action: String,
-    /// Its hook's group.
-    pub hook_group: String,
-    /// Its hook.
-    pub hook: String,
-    /// The body as it is sent.
-    pub body: Value,
-    /// Why it is asked.
-    pub why: String,
-    /// When it was written down.
-    pub created: At,
-    /// How it ended.
-    pub state: AskState,
-    /// The process that wrote it down, as [`this_process`] names it.
-    pub process: String,
-}
-
-/// A name for this process that no other has had since the machine was made: its number, the boot
-/// that it lives in, and when it was born. Only the number where these cannot be looked up.
-pub fn this_process() -> String {
-    let pid = std::process::id();
-    name_of(pid).unwrap_or_else(|| pid.to_string())
-}
-
-fn name_of(pid: u32) -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name stands in brackets and may hold anything; the birth is the twentieth
-    // field behind it (proc_pid_stat(5)).
-    let born = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
-    Some(format!("{pid} {} {born}", boot.trim()))
-}
-
-impl Asking {
-    /// Whether the process that wrote it down is still there to mark how it ends. Where processes
-    /// cannot be looked up nobody is believed to be.
-    pub fn is_in_hand(&self) -> bool {
-        let pid = self.process.split(' ').next().and_then(|pid| pid.parse().ok());
-        let lives = pid.and_then(name_of).is_some_and(|name| name == self.process);
-        self.state == AskState::Recorded && lives
-    }
-}
+",
+    // One asking may be for several jobs of its push.
+    "
+CREATE TABLE asked_jobs (
+    asking        TEXT NOT NULL REFERENCES askings (id),
+    job           TEXT NOT NULL,
+    times         INTEGER NOT NULL,
+    why           TEXT NOT NULL,
+    PRIMARY KEY (asking, job)
+) WITHOUT ROWID;
+INSERT INTO asked_jobs SELECT id, job, times, why FROM askings;
+DROP INDEX askings_of_job;
+ALTER TABLE askings DROP COLUMN job;
+ALTER TABLE askings DROP COLUMN times;
+ALTER TABLE askings DROP COLUMN why;
+",
+];
 
 /// What became of an attempt to write askings down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// It stands in the ledger.
     New,
-    /// Another process has asked for the job on this push since the facts were read.
-    AlreadyAsked,
+    /// Another process has asked for this job on this push since the facts were read.
+    AlreadyAsked(JobName),
 }
 
 /// The ledger.
@@ -194,22 +100,22 @@ impl Ledger {
             .map_err(&failed)?;
         let mut outcome = Vec::with_capacity(askings.len());
         for asking in askings {
-            let others: i64 = transaction
-                .query_row(
-                    "SELECT count(*) FROM askings WHERE ci = ? AND job = ?
-                     AND created >= ? AND revision = ? AND plan <> ? AND state <> 'not-sent'",
-                    params![
-                        asking.ci,
-                        asking.job.as_str(),
-                        read.0,
-                        asking.revision.hash(),
-                        asking.plan
-                    ],
-                    |row| row.get(0),
-                )
-                .map_err(&failed)?;
-            if others > 0 {
-                outcome.push(Recorded::AlreadyAsked);
+            let other: Option<String> = {
+                let mut query = transaction
+                    .prepare_cached(
+                        "SELECT job FROM askings JOIN asked_jobs ON asking = id
+                         WHERE ci = ? AND created >= ? AND revision = ? AND plan <> ?
+                           AND state <> 'not-sent' AND times > 0
+                           AND job IN (SELECT value FROM json_each(?))",
+                    )
+                    .map_err(&failed)?;
+                let jobs: Vec<&str> = asking.jobs.iter().map(|asked| asked.job.as_str()).collect();
+                let (revision, jobs) = (asking.revision.hash(), Value::from(jobs).to_string());
+                let values = params![asking.ci, read.0, revision, asking.plan, jobs];
+                query.query_row(values, |row| row.get(0)).optional().map_err(&failed)?
+            };
+            if let Some(job) = other.filter(|_| asking.times() > 0) {
+                outcome.push(Recorded::AlreadyAsked(JobName::new(job)));
                 continue;
             }
             insert(&transaction, asking).map_err(&failed)?;
@@ -260,21 +166,21 @@ impl Ledger {
         )
     }
 
-    /// The askings for a job of a CI since an instant, however they ended, whatever name the
-    /// configuration had for the repository.
+    /// The askings of a CI since an instant, however they ended, whatever name the configuration
+    /// had for the repository.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn askings_of(
-        &self,
-        ci: &str,
-        job: &JobName,
-        since: At,
-    ) -> Result<Vec<Asking>, StoreError> {
-        self.select(
-            "ci = ?1 AND job = ?2 AND created >= ?3 ORDER BY created, rowid",
-            params![ci, job.as_str(), since.0],
-        )
+    pub fn askings_since(&self, ci: &str, since: At) -> Result<Vec<Asking>, StoreError> {
+        self.select("ci = ?1 AND created >= ?2 ORDER BY created, rowid", params![ci, since.0])
+    }
+
+    /// The newest askings of a CI, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest(&self, ci: &str, most: u32) -> Result<Vec<Asking>, StoreError> {
+        self.select("ci = ?1 ORDER BY created DESC, rowid DESC LIMIT ?2", params![ci, most])
     }
 
     /// Whether an action task is already known to belong to an asking.
@@ -299,7 +205,7 @@ impl Ledger {
     pub fn runs_since(&self, ci: &str, since: At) -> Result<u32, StoreError> {
         self.connection
             .query_row(
-                "SELECT coalesce(sum(times), 0) FROM askings
+                "SELECT coalesce(sum(times), 0) FROM askings JOIN asked_jobs ON asking = id
                  WHERE ci = ? AND created >= ? AND state <> 'not-sent'",
                 params![ci, since.0],
                 |row| row.get::<_, i64>(0),
@@ -315,18 +221,33 @@ impl Ledger {
     ) -> Result<Vec<Asking>, StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let sql = format!(
-            "SELECT id, plan, ci, repo, push, vcs, revision, job, times, task_group, action,
-                    hook_group, hook, body, why, created, state, task, detail, process
+            "SELECT id, plan, ci, repo, push, vcs, revision, task_group, action,
+                    hook_group, hook, body, created, state, task, detail, process
              FROM askings WHERE {condition}"
         );
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
         let rows = query.query_map(values, |row| Ok(asking(row))).map_err(&failed)?;
         let mut askings = Vec::new();
         for row in rows {
-            let read = row.and_then(|inner| inner).map_err(&failed)?;
+            let mut read: Asking = row.and_then(|inner| inner).map_err(&failed)?;
+            read.jobs = self.jobs_of(&read.id).map_err(&failed)?;
             askings.push(read);
         }
         Ok(askings)
+    }
+
+    fn jobs_of(&self, id: &AskId) -> Result<Vec<AskedJob>, rusqlite::Error> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT job, times, why FROM asked_jobs WHERE asking = ? ORDER BY job",
+        )?;
+        let read = |row: &Row<'_>| {
+            Ok(AskedJob {
+                job: JobName::new(row.get::<_, String>(0)?),
+                times: row.get(1)?,
+                why: row.get(2)?,
+            })
+        };
+        query.query_map([id.as_str()], read)?.collect()
     }
 }
 
@@ -345,33 +266,33 @@ fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Erro
         Vcs::Hg => "hg",
         Vcs::Git => "git",
     };
-    connection
-        .execute(
-            "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            params![
-                asking.id.as_str(),
-                asking.plan,
-                asking.ci,
-                asking.repo.as_str(),
-                i64::try_from(asking.push).unwrap_or(i64::MAX),
-                vcs,
-                asking.revision.hash(),
-                asking.job.as_str(),
-                asking.times,
-                asking.group,
-                asking.action,
-                asking.hook_group,
-                asking.hook,
-                asking.body.to_string(),
-                asking.why,
-                asking.created.0,
-                state,
-                task,
-                detail,
-                asking.process,
-            ],
-        )
-        .map(drop)
+    connection.execute(
+        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        params![
+            asking.id.as_str(),
+            asking.plan,
+            asking.ci,
+            asking.repo.as_str(),
+            i64::try_from(asking.push).unwrap_or(i64::MAX),
+            vcs,
+            asking.revision.hash(),
+            asking.group,
+            asking.action,
+            asking.hook_group,
+            asking.hook,
+            asking.body.to_string(),
+            asking.created.0,
+            state,
+            task,
+            detail,
+            asking.process,
+        ],
+    )?;
+    let mut jobs = connection.prepare_cached("INSERT INTO asked_jobs VALUES (?, ?, ?, ?)")?;
+    for asked in &asking.jobs {
+        jobs.execute(params![asking.id.as_str(), asked.job.as_str(), asked.times, asked.why])?;
+    }
+    Ok(())
 }
 
 /// Reads a row that this program wrote; one that it can't have written is an error.
@@ -381,41 +302,40 @@ fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
     };
     let vcs = if row.get::<_, String>(5)? == "git" { Vcs::Git } else { Vcs::Hg };
-    let detail: String = row.get(18)?;
-    let state = match row.get::<_, String>(16)?.as_str() {
+    let detail: String = row.get(15)?;
+    let state = match row.get::<_, String>(13)?.as_str() {
         "recorded" => AskState::Recorded,
         "sent" => AskState::Sent {
-            task: row.get::<_, String>(17)?.parse().map_err(|e| bad(17, format!("{e}")))?,
+            task: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
         },
         "not-sent" => AskState::NotSent { detail },
         _ => AskState::Uncertain { detail },
     };
     Ok(Asking {
-        id: AskId(row.get(0)?),
+        id: AskId::from_ledger(row.get(0)?),
         plan: row.get(1)?,
         ci: row.get(2)?,
         repo: RepoName::new(row.get::<_, String>(3)?),
         push: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
         revision: Revision::new(vcs, &row.get::<_, String>(6)?)
             .map_err(|e| bad(6, e.to_string()))?,
-        job: JobName::new(row.get::<_, String>(7)?),
-        times: row.get(8)?,
-        group: row.get(9)?,
-        action: row.get(10)?,
-        hook_group: row.get(11)?,
-        hook: row.get(12)?,
-        body: serde_json::from_str(&row.get::<_, String>(13)?)
-            .map_err(|e| bad(13, e.to_string()))?,
-        why: row.get(14)?,
-        created: At(row.get(15)?),
+        jobs: Vec::new(),
+        group: row.get(7)?,
+        action: row.get(8)?,
+        hook_group: row.get(9)?,
+        hook: row.get(10)?,
+        body: serde_json::from_str(&row.get::<_, String>(11)?)
+            .map_err(|e| bad(11, e.to_string()))?,
+        created: At(row.get(12)?),
         state,
-        process: row.get(19)?,
+        process: row.get(16)?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::this_process;
 
     fn asking(plan: &str, created: i64) -> Asking {
         Asking {
@@ -425,14 +345,12 @@ mod tests {
             repo: RepoName::new("autoland"),
             push: 7,
             revision: Revision::new(Vcs::Hg, &"a".repeat(40)).unwrap(),
-            job: JobName::new("test"),
-            times: 2,
+            jobs: vec![AskedJob { job: JobName::new("test"), times: 2, why: "not run".into() }],
             group: "group".into(),
             action: "add-new-jobs".into(),
             hook_group: "g".into(),
             hook: "h".into(),
             body: serde_json::json!({"user": {"input": {}}}),
-            why: "not run".into(),
             created: At(created),
             state: AskState::Recorded,
             process: this_process(),
@@ -460,7 +378,7 @@ mod tests {
         let mut ledger = Ledger::open(folder.path()).unwrap();
         ledger.record(&[asking("p1", 100)], At(90)).unwrap();
         let again = ledger.record(&[asking("p2", 101)], At(95)).unwrap();
-        assert_eq!(again, [Recorded::AlreadyAsked]);
+        assert_eq!(again, [Recorded::AlreadyAsked(JobName::new("test"))]);
         let later = ledger.record(&[asking("p3", 200)], At(150)).unwrap();
         assert_eq!(later, [Recorded::New]);
     }
@@ -486,6 +404,26 @@ mod tests {
         let error = ledger.record(&many, At(500)).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
         assert_eq!(ledger.runs_since("http://tc", At(0)).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_ledger_of_the_first_format_is_read_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("ledger.db")).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO askings VALUES ('i', 'p', 'http://tc', 'autoland', 7, 'hg',
+                 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'test', 3, 'g', 'add-new-jobs', 'h',
+                 'k', '{}', 'not run', 100, 'uncertain', NULL, 'lost', '1');
+             PRAGMA user_version = 1",
+        )
+        .unwrap();
+        drop(old);
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let open = ledger.open_askings("http://tc").unwrap();
+        assert_eq!((open[0].names().as_str(), open[0].times()), ("test", 3));
+        assert_eq!(open[0].jobs[0].why, "not run");
+        assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 3);
     }
 
     #[test]

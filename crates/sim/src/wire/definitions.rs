@@ -31,7 +31,7 @@ fn pool(world: &World, task: TaskRef) -> (&'static str, &'static str) {
 }
 
 /// `queue.status`
-pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
+pub(super) fn status(world: &World, task: TaskRef, life: &Life, dynamic: &Dynamic) -> Value {
     let now = world.clock.now();
     let shown = |at: i64| iso(world.clock.shown(at));
     let (provisioner, worker) = pool(world, task);
@@ -41,7 +41,15 @@ pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
         let mut entry = Map::new();
         entry.insert("runId".into(), json!(n));
         entry.insert("state".into(), json!(state.word()));
-        entry.insert("reasonCreated".into(), json!(if n == 0 { "scheduled" } else { "retry" }));
+        let reruns = dynamic.reruns.get(&task).map_or(&[][..], Vec::as_slice);
+        let created = match run {
+            // One that was cancelled before it was ever scheduled.
+            run if run.started.is_none() && run.resolved == run.scheduled => "exception",
+            run if reruns.contains(&run.scheduled) => "rerun",
+            _ if n == 0 => "scheduled",
+            _ => "retry",
+        };
+        entry.insert("reasonCreated".into(), json!(created));
         if let TaskState::Resolved(outcome) = state {
             let reason = match outcome {
                 Outcome::Completed => "completed",
@@ -74,7 +82,7 @@ pub(super) fn status(world: &World, task: TaskRef, life: &Life) -> Value {
         }));
     }
     json!({
-        "taskId": task.id(world.seed()),
+        "taskId": dynamic.id_of(world.seed(), task),
         "provisionerId": provisioner,
         "workerType": worker,
         "taskQueueId": format!("{provisioner}/{worker}"),
@@ -97,6 +105,9 @@ pub(super) fn group(world: &World, task: TaskRef) -> String {
 
 /// `queue.task`
 pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dynamic) -> Value {
+    if let Some(given) = dynamic.definition_of(task) {
+        return given.clone();
+    }
     let push = push_of(world, task);
     let (provisioner, worker) = pool(world, task);
     let shown = |at: i64| iso(world.clock.shown(at));
@@ -162,7 +173,8 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             command = json!(["run-task", "--", entry.kind.word()]);
             if let Some(build) = entry.build {
                 let built = world.tasks_of_job(push_index(task), build, dynamic).next();
-                dependencies.extend(built.map(|built| built.id(world.seed()).to_string()));
+                dependencies
+                    .extend(built.map(|built| dynamic.id_of(world.seed(), built).to_string()));
             }
             if entry.kind == JobKind::Build {
                 let product = format!("firefox.{}-{}", entry.platform, entry.option);
@@ -212,6 +224,10 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
                 });
             }
         }
+    }
+    let mut extra = extra;
+    if let TaskRef::Job { job, .. } = task {
+        extra["treeherder"]["tier"] = json!(world.catalog.jobs[job].tier());
     }
     tags["os"] = json!("linux");
     tags["project"] = json!("autoland");

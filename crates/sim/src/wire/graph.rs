@@ -26,7 +26,9 @@ fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value
             attributes["test_manifests"] = json!(manifests);
             attributes["test_chunk"] = json!(chunk.to_string());
             attributes["test_platform"] = json!(format!("{}/{}", entry.platform, entry.option));
+            attributes["unittest_suite"] = json!(crate::world::SUITES[suite].name);
         }
+        attributes["build_type"] = json!(entry.option);
         graph.insert(
             entry.label.clone(),
             json!({
@@ -41,6 +43,10 @@ fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value
                 "task": {
                     "metadata": {"name": entry.label},
                     "payload": {"env": {"GECKO_HEAD_REV": node}, "maxRunTime": 5400},
+                    "extra": {
+                        "treeherder": {"tier": entry.tier(), "symbol": entry.symbols.0},
+                        "treeherder-platform": format!("{}/{}", entry.platform, entry.option),
+                    },
                     "tags": {"kind": entry.kind.word(), "label": entry.label},
                 },
             }),

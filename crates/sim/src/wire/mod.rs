@@ -10,6 +10,7 @@ mod hg_revision;
 mod hooks;
 mod index;
 mod queue;
+mod queue_acts;
 mod reply;
 mod storage;
 mod taskcluster;

@@ -3,8 +3,9 @@
 use mozci_core::ids::TaskId;
 use serde_json::{Value, json};
 
-use super::definitions::{DAY, definition, group, status};
+use super::definitions::{DAY, definition, status};
 use super::graph::names;
+use super::queue_acts;
 use super::reply::{Reply, body_json, iso};
 use super::taskcluster::{Call, page};
 use crate::world::{Dynamic, Life, TaskRef};
@@ -18,8 +19,8 @@ pub(super) fn queue(call: &Call<'_>, path: &[&str]) -> Reply {
         ("GET", ["task", id]) => with_task(call, id, "task", |task, life, dynamic| {
             call.ok(&definition(call.world, task, life, dynamic))
         }),
-        ("GET", ["task", id, "status"]) => with_task(call, id, "status", |task, life, _| {
-            call.ok(&json!({"status": status(call.world, task, life)}))
+        ("GET", ["task", id, "status"]) => with_task(call, id, "status", |task, life, dynamic| {
+            call.ok(&json!({"status": status(call.world, task, life, dynamic)}))
         }),
         ("POST", ["tasks", "status"]) => statuses(call),
         ("GET", ["task", id, "dependents"]) => dependents(call, id),
@@ -30,21 +31,22 @@ pub(super) fn queue(call: &Call<'_>, path: &[&str]) -> Reply {
         ("GET", ["task", id, "artifacts", name @ ..]) => artifact(call, id, name, true),
         ("GET", ["task", id, "runs", _, "artifacts", name @ ..]) => artifact(call, id, name, true),
         ("GET", ["task", id, "artifact-content", name @ ..]) => artifact(call, id, name, false),
-        ("PUT", ["task", id]) => mutation(call, id, "createTask", "queue:create-task:low:"),
-        ("POST", ["task", id, "rerun"]) => mutation(call, id, "rerunTask", "queue:rerun-task:"),
-        ("POST", ["task", id, "cancel"]) => mutation(call, id, "cancelTask", "queue:cancel-task:"),
+        ("POST", ["tasks"]) => definitions(call),
+        ("PUT", ["task", id]) => queue_acts::create(call, id),
+        ("POST", ["task", id, "rerun"]) => queue_acts::rerun(call, id),
+        ("POST", ["task", id, "cancel"]) => queue_acts::cancel(call, id),
         _ => call.no_such_method(),
     }
 }
 
-fn bad_id(call: &Call<'_>, id: &str, method: &str) -> Reply {
+pub(super) fn bad_id(call: &Call<'_>, id: &str, method: &str) -> Reply {
     let message = format!(
         "Invalid URL patterns:\nURL parameter 'taskId' given as '{id}' must match regular expression: '{PATTERN}'"
     );
     call.error(400, "InvalidRequestArguments", method, &message, json!({"taskId": id}))
 }
 
-fn with_task(
+pub(super) fn with_task(
     call: &Call<'_>,
     id: &str,
     method: &str,
@@ -54,7 +56,7 @@ fn with_task(
         return bad_id(call, id, method);
     };
     let dynamic = call.world.dynamic();
-    let task = TaskRef::read(call.world.seed(), task_id);
+    let task = dynamic.task_of(call.world.seed(), task_id);
     let life = task.and_then(|task| call.world.life(task, &dynamic).map(|life| (task, life)));
     match life.filter(|(_, life)| life.created <= call.world.clock.now()) {
         Some((task, life)) => answer(task, &life, &dynamic),
@@ -69,26 +71,53 @@ fn with_task(
 
 /// `queue.statuses`: unknown tasks are left out of the answer.
 fn statuses(call: &Call<'_>) -> Reply {
+    many(
+        call,
+        "statuses",
+        "statuses",
+        |task, life, dynamic| json!({"status": status(call.world, task, life, dynamic)}),
+    )
+}
+
+/// `queue.tasks`: the definitions of many tasks; unknown ones are left out of the answer.
+fn definitions(call: &Call<'_>) -> Reply {
+    many(
+        call,
+        "tasks",
+        "tasks",
+        |task, life, dynamic| json!({"task": definition(call.world, task, life, dynamic)}),
+    )
+}
+
+/// A question about many tasks by their ids.
+fn many(
+    call: &Call<'_>,
+    method: &str,
+    key: &str,
+    entry: impl Fn(TaskRef, &Life, &Dynamic) -> Value,
+) -> Reply {
     let body = body_json(call.request.body);
     let Some(ids) = body["taskIds"].as_array() else {
         let message = "data must have required property 'taskIds'";
-        return call.error(400, "InputValidationError", "statuses", message, json!({}));
+        return call.error(400, "InputValidationError", method, message, json!({}));
     };
     let Ok((shown, token)) = page(call.request, ids) else {
         let message = "Invalid continuation token";
-        return call.error(400, "InputError", "statuses", message, json!({}));
+        return call.error(400, "InputError", method, message, json!({}));
     };
     let dynamic = call.world.dynamic();
     let now = call.world.clock.now();
     let found: Vec<Value> = shown
         .iter()
         .filter_map(|id| {
-            let task = TaskRef::read(call.world.seed(), id.as_str()?.parse().ok()?)?;
+            let task = dynamic.task_of(call.world.seed(), id.as_str()?.parse().ok()?)?;
             let life = call.world.life(task, &dynamic).filter(|life| life.created <= now)?;
-            Some(json!({"taskId": id, "status": status(call.world, task, &life)}))
+            let mut found = entry(task, &life, &dynamic);
+            found["taskId"] = id.clone();
+            Some(found)
         })
         .collect();
-    let mut answer = json!({"statuses": found});
+    let mut answer = json!({key: found});
     if let Some(token) = token {
         answer["continuationToken"] = json!(token);
     }
@@ -136,7 +165,7 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
         .filter_map(|task| call.world.life(task, &dynamic).map(|life| (task, life)))
         .filter(|(_, life)| life.created <= now)
         .collect();
-    tasks.sort_by_cached_key(|(task, _)| task.id(call.world.seed()).to_string());
+    tasks.sort_by_cached_key(|(task, _)| dynamic.id_of(call.world.seed(), *task).to_string());
     let Ok((shown, token)) = page(call.request, &tasks) else {
         let message = "Invalid continuation token";
         let params = json!({"taskGroupId": id});
@@ -147,7 +176,7 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
         .iter()
         .map(|(task, life)| {
             json!({
-                "status": status(call.world, *task, life),
+                "status": status(call.world, *task, life, &dynamic),
                 "task": definition(call.world, *task, life, &dynamic),
             })
         })
@@ -182,7 +211,7 @@ fn dependents(call: &Call<'_>, id: &str) -> Reply {
             .iter()
             .map(|(task, life)| {
                 json!({
-                    "status": status(call.world, *task, life),
+                    "status": status(call.world, *task, life, dynamic),
                     "task": definition(call.world, *task, life, dynamic),
                 })
             })
@@ -262,26 +291,4 @@ fn artifact(call: &Call<'_>, id: &str, name: &[&str], redirects: bool) -> Reply 
         }
         reply
     })
-}
-
-/// What would change a task. Authentication and scopes are checked as the queue checks them;
-/// nothing that mozci does yet goes any further.
-fn mutation(call: &Call<'_>, id: &str, method: &str, scope: &str) -> Reply {
-    if id.parse::<TaskId>().is_err() {
-        return bad_id(call, id, method);
-    }
-    let params = json!({"taskId": id});
-    let task = id.parse().ok().and_then(|id| TaskRef::read(call.world.seed(), id));
-    let place = task.map_or_else(String::new, |task| group(call.world, task));
-    let needed = format!("{scope}gecko-level-3/{place}/{id}");
-    match call.needs(&needed, method, &params) {
-        Err(reply) => reply,
-        Ok(_) => call.error(
-            501,
-            "NotImplemented",
-            method,
-            "The simulated queue does not change tasks by this method yet.",
-            params,
-        ),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::graph::content;
 use super::reply::{Reply, Request};
-use crate::world::{TaskRef, World};
+use crate::world::World;
 
 /// Answers a request to the artifact store: `/public-bucket/<task>/<run>/<name>`.
 pub(crate) fn storage(world: &World, request: &Request<'_>) -> Reply {
@@ -11,11 +11,10 @@ pub(crate) fn storage(world: &World, request: &Request<'_>) -> Reply {
     let [bucket, task, _run, name @ ..] = segments.as_slice() else {
         return missing();
     };
-    let found = (bucket == "public-bucket")
-        .then(|| task.parse().ok())
-        .flatten()
-        .and_then(|id| TaskRef::read(world.seed(), id))
-        .and_then(|task| content(world, task, &name.join("/"), &world.dynamic()));
+    let found = (bucket == "public-bucket").then(|| task.parse().ok()).flatten().and_then(|id| {
+        let dynamic = world.dynamic();
+        content(world, dynamic.task_of(world.seed(), id)?, &name.join("/"), &dynamic)
+    });
     match found {
         Some((kind, body)) => Reply::new(200, kind, body),
         None => missing(),

@@ -47,6 +47,7 @@ pub(crate) struct Row {
     task: String,
     run: usize,
     minutes: i64,
+    pub(super) tier: u8,
     option: &'static str,
 }
 
@@ -66,7 +67,7 @@ impl Serialize for Row {
         row.serialize_element(self.result)?;
         row.serialize_element(&self.revision[..40])?;
         row.serialize_element(self.state)?;
-        row.serialize_element(&1)?;
+        row.serialize_element(&self.tier)?;
         row.serialize_element(&self.task)?;
         row.serialize_element(&self.run)?;
         row.serialize_element(&self.minutes)?;
@@ -93,7 +94,7 @@ pub(crate) struct RowCache(Mutex<HashMap<u32, Arc<Vec<Row>>>>);
 
 impl RowCache {
     fn rows_of_push(&self, world: &World, push: u32, dynamic: &Dynamic) -> Arc<Vec<Row>> {
-        let asked = dynamic.actions_of(push).next().is_some();
+        let asked = dynamic.touches(push);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rows) = known.get(&push).filter(|_| !asked) {
             return Arc::clone(rows);
@@ -173,9 +174,13 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
             TaskState::Resolved(_) => "completed",
             other => other.word(),
         },
-        task: task.id(world.seed()).to_string(),
+        task: dynamic.id_of(world.seed(), task).to_string(),
         run,
         minutes: ((until - since) as u64).div_ceil(60_000).max(1) as i64,
+        tier: match task {
+            TaskRef::Job { job, .. } => world.catalog.jobs[job].tier(),
+            _ => 1,
+        },
         option,
     };
     let mut rows: Vec<Row> = life
@@ -254,7 +259,7 @@ pub(super) fn jobs(world: &World, request: &Request<'_>) -> Reply {
     for push in pushes {
         match (task, label) {
             (Some(id), _) => {
-                if let Some(task) = TaskRef::read(world.seed(), id).filter(|t| t.push() == push) {
+                if let Some(task) = dynamic.task_of(world.seed(), id).filter(|t| t.push() == push) {
                     rows.extend(rows_of_task(world, task, &dynamic));
                 }
             }
@@ -322,8 +327,8 @@ fn keeps(row: &Row, request: &Request<'_>) -> bool {
         "result" => row.result == value,
         "state" => row.state == value,
         "id" => row.id.to_string() == *value,
-        "tier" => value == "1",
-        "tier__in" => value.split(',').any(|tier| tier == "1"),
+        "tier" => *value == row.tier.to_string(),
+        "tier__in" => value.split(',').any(|tier| tier == row.tier.to_string()),
         "failure_classification_id" => value == "1",
         "last_modified__gt" => naive(row.modified) > *value,
         _ => true,
@@ -368,7 +373,7 @@ fn full_row(row: &Row) -> Value {
         "start_timestamp": row.modified / 1000 - row.minutes * 60,
         "state": row.state,
         "submit_timestamp": row.modified / 1000 - row.minutes * 60,
-        "tier": 1,
+        "tier": row.tier,
         "who": "simulated@mozilla.example",
         "task_id": row.task,
         "retry_id": row.run,

@@ -181,7 +181,7 @@ pub(super) fn group_results(world: &World, request: &Request<'_>) -> Reply {
                     (Catalog::manifest_name(suite, manifest), json!(!fails))
                 })
                 .collect();
-            tasks.insert(task.id(world.seed()).to_string(), Value::Object(groups));
+            tasks.insert(dynamic.id_of(world.seed(), task).to_string(), Value::Object(groups));
         }
     }
     Reply::json(200, &tasks)

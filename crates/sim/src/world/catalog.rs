@@ -45,6 +45,13 @@ pub struct Job {
     pub minutes: u32,
 }
 
+impl Job {
+    /// Treeherder's tier: macOS is of the second.
+    pub fn tier(&self) -> u8 {
+        if self.platform.starts_with("macosx") && self.kind == JobKind::Test { 2 } else { 1 }
+    }
+}
+
 /// A suite of tests.
 #[derive(Debug, Clone, Copy)]
 pub struct Suite {

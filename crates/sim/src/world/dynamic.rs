@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use mozci_core::ids::TaskId;
 use serde_json::Value;
 
+use super::ids::TaskRef;
+
 /// A task that an action created.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
@@ -59,6 +61,14 @@ pub struct Dynamic {
     pub tasks: BTreeMap<(u32, usize), Vec<Asked>>,
     /// Action tasks in the order of their requests.
     pub actions: Vec<ActionTask>,
+    /// Tasks that were created under ids from outside, with their definitions.
+    created: BTreeMap<TaskId, (TaskRef, Value)>,
+    /// The ids from outside by their tasks' places.
+    names: BTreeMap<TaskRef, TaskId>,
+    /// When a task was cancelled, in simulated milliseconds.
+    pub cancelled: BTreeMap<TaskRef, i64>,
+    /// When a task was run again, in simulated milliseconds.
+    pub reruns: BTreeMap<TaskRef, Vec<i64>>,
 }
 
 impl Dynamic {
@@ -69,6 +79,39 @@ impl Dynamic {
             .filter(move |action| action.push == push)
             .enumerate()
             .map(|(n, action)| (n as u8, action))
+    }
+
+    /// The task of an id: one that was created under it, or one of the world's own.
+    pub fn task_of(&self, seed: u64, id: TaskId) -> Option<TaskRef> {
+        match self.created.get(&id) {
+            Some((task, _)) => Some(*task),
+            None => TaskRef::read(seed, id),
+        }
+    }
+
+    /// The id of a task.
+    pub fn id_of(&self, seed: u64, task: TaskRef) -> TaskId {
+        self.names.get(&task).copied().unwrap_or_else(|| task.id(seed))
+    }
+
+    /// The definition that a task was created with from outside.
+    pub fn definition_of(&self, task: TaskRef) -> Option<&Value> {
+        Some(&self.created.get(self.names.get(&task)?)?.1)
+    }
+
+    /// Takes a task in under an id from outside.
+    pub fn create(&mut self, id: TaskId, push: u32, job: usize, definition: Value, created: i64) {
+        let n = self.add_task(push, job, created);
+        let task = TaskRef::Job { push, job, n };
+        self.created.insert(id, (task, definition));
+        self.names.insert(task, id);
+    }
+
+    /// Whether anything was asked for on a push.
+    pub fn touches(&self, push: u32) -> bool {
+        self.actions_of(push).next().is_some()
+            || self.tasks.range((push, 0)..(push + 1, 0)).next().is_some()
+            || self.cancelled.keys().chain(self.reruns.keys()).any(|task| task.push() == push)
     }
 
     /// Adds a task of a job and gives its number.

@@ -112,6 +112,26 @@ impl Life {
         }
     }
 
+    /// Ends what has not ended at an instant, as somebody who takes the task back does.
+    pub fn cancel(&mut self, at: i64) {
+        let cancelled = Outcome::Exception("canceled");
+        self.runs.retain(|run| run.scheduled <= at);
+        match self.runs.last_mut() {
+            Some(run) if run.resolved > at => {
+                run.started = run.started.filter(|started| *started <= at);
+                run.resolved = at;
+                run.outcome = cancelled;
+            }
+            // What waits for another run of itself has not ended, either.
+            Some(run) if !run.outcome.is_retried() => {}
+            _ => {
+                let run =
+                    RunLife { scheduled: at, started: None, resolved: at, outcome: cancelled };
+                self.runs.push(run);
+            }
+        }
+    }
+
     /// When the last run ends, and how; `None` where it never does.
     pub fn end(&self) -> Option<(i64, Outcome)> {
         self.runs.last().map(|run| (run.resolved, run.outcome))

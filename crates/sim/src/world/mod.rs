@@ -1,5 +1,6 @@
 //! The simulated history: pushes, jobs, what was planted, and every task's life.
 
+mod acting;
 mod catalog;
 mod clock;
 mod dynamic;

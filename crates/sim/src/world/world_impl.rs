@@ -1,14 +1,10 @@
 //! The world: history, plan of what runs, outcomes, and what happens on request.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use mozci_core::ids::TaskId;
-use serde_json::Value;
 
 use super::catalog::{Catalog, JobKind};
 use super::clock::Clock;
-use super::dynamic::{ActionTask, Dynamic};
+use super::dynamic::Dynamic;
 use super::history::{RepoHistory, autoland, central};
 use super::ids::TaskRef;
 use super::life::{Life, Outcome, RunLife};
@@ -130,150 +126,6 @@ impl World {
         let mut dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
         self.settle(&mut dynamic, self.clock.now());
         dynamic
-    }
-
-    /// Takes an action task in, as a hook makes one.
-    pub fn act(&self, push: u32, hook_id: &str, payload: Value, client: &str) -> TaskId {
-        let mut dynamic = self.dynamic();
-        let now = self.clock.now();
-        self.add_action(&mut dynamic, push, hook_id, payload, client, now)
-    }
-
-    fn add_action(
-        &self,
-        dynamic: &mut Dynamic,
-        push: u32,
-        hook_id: &str,
-        payload: Value,
-        client: &str,
-        created: i64,
-    ) -> TaskId {
-        let n = dynamic.actions_of(push).count() as u8;
-        let id = TaskRef::Action { push, n }.id(self.seed());
-        let mut action = ActionTask {
-            id,
-            push,
-            hook_id: hook_id.to_owned(),
-            payload,
-            client: client.to_owned(),
-            created,
-            sound: true,
-            made: Vec::new(),
-            applied: false,
-        };
-        action.sound = self.labels_of(&action).is_some();
-        dynamic.actions.push(action);
-        id
-    }
-
-    /// The labels that an action asks for and how many times; `None` where its input is unsound.
-    fn labels_of(&self, action: &ActionTask) -> Option<Vec<(usize, u32)>> {
-        let input = action.input();
-        let times = input["times"].as_u64().unwrap_or(1) as u32;
-        let known = |label: &Value| self.catalog.find(label.as_str()?);
-        let of_task = || {
-            let id: TaskId = action.payload["user"]["taskId"].as_str()?.parse().ok()?;
-            match TaskRef::read(self.seed(), id)? {
-                TaskRef::Job { job, .. } => Some(job),
-                _ => None,
-            }
-        };
-        match action.name() {
-            "add-new-jobs" => {
-                let labels = input["tasks"].as_array()?;
-                labels.iter().map(|label| Some((known(label)?, times))).collect()
-            }
-            "retrigger-multiple" => {
-                let requests = input["requests"].as_array()?;
-                let mut all = Vec::new();
-                for request in requests {
-                    let times = request["times"].as_u64().unwrap_or(1) as u32;
-                    for label in request["tasks"].as_array()? {
-                        all.push((known(label)?, times));
-                    }
-                }
-                Some(all)
-            }
-            "backfill-task" => Some(vec![(known(&input["label"])?, times)]),
-            "retrigger" | "backfill" => Some(vec![(of_task()?, times)]),
-            "cancel" | "cancel-all" | "confirm-failures" => Some(Vec::new()),
-            _ => None,
-        }
-    }
-
-    /// Lets every action that has ended take effect, in the order in which they end.
-    fn settle(&self, dynamic: &mut Dynamic, now: i64) {
-        while let Some(i) = dynamic
-            .actions
-            .iter()
-            .enumerate()
-            .filter(|(_, action)| !action.applied && action.ends() <= now)
-            .min_by_key(|(_, action)| action.ends())
-            .map(|(i, _)| i)
-        {
-            dynamic.actions[i].applied = true;
-            if dynamic.actions[i].sound {
-                self.apply(dynamic, i);
-            }
-        }
-    }
-
-    fn apply(&self, dynamic: &mut Dynamic, i: usize) {
-        let action = dynamic.actions[i].clone();
-        let labels = self.labels_of(&action).unwrap_or_default();
-        if action.name() == "backfill" {
-            return self.apply_backfill(dynamic, &action, &labels);
-        }
-        let times = labels.iter().map(|(_, times)| *times).max().unwrap_or(0);
-        for time in 0..times {
-            let mut made = BTreeMap::new();
-            for (job, _) in labels.iter().filter(|(_, times)| time < *times) {
-                self.make(dynamic, action.push, *job, action.ends(), &mut made);
-            }
-            dynamic.actions[i].made.push(made);
-        }
-    }
-
-    /// Creates a task of a job, and its build where the push has none.
-    fn make(
-        &self,
-        dynamic: &mut Dynamic,
-        push: u32,
-        job: usize,
-        created: i64,
-        made: &mut BTreeMap<String, TaskId>,
-    ) {
-        if let Some(build) = self.catalog.jobs[job].build
-            && self.tasks_of_job(push, build, dynamic).next().is_none()
-        {
-            self.make(dynamic, push, build, created, made);
-        }
-        let n = dynamic.add_task(push, job, created);
-        let id = TaskRef::Job { push, job, n }.id(self.seed());
-        made.insert(self.catalog.jobs[job].label.clone(), id);
-    }
-
-    /// The first stage of a backfill: one more action on each earlier push.
-    fn apply_backfill(&self, dynamic: &mut Dynamic, action: &ActionTask, labels: &[(usize, u32)]) {
-        let depth = action.input()["depth"].as_u64().unwrap_or(19) as u32;
-        let Some((job, times)) = labels.first().copied() else {
-            return;
-        };
-        for push in (action.push.saturating_sub(depth)..action.push).rev() {
-            if self.decision_outcome(push) != Some(Outcome::Completed) {
-                continue;
-            }
-            let mut payload = action.payload.clone();
-            payload["decision"]["action"]["cb_name"] = "backfill-task".into();
-            payload["decision"]["action"]["name"] = "backfill-task".into();
-            payload["user"]["input"] = serde_json::json!({
-                "label": self.catalog.jobs[job].label, "times": times,
-            });
-            payload["user"]["taskGroupId"] =
-                TaskRef::Decision { push }.id(self.seed()).to_string().into();
-            let ends = action.ends();
-            self.add_action(dynamic, push, &action.hook_id, payload, "backfill", ends);
-        }
     }
 
     /// How a push's decision task ends; `None` where there is none.
@@ -418,6 +270,32 @@ impl World {
 
     /// The life of a task, where there is such a task.
     pub fn life(&self, task: TaskRef, dynamic: &Dynamic) -> Option<Life> {
+        let mut life = self.undisturbed(task, dynamic)?;
+        let cancelled = dynamic.cancelled.get(&task).copied();
+        let again = dynamic.reruns.get(&task).map_or(&[][..], Vec::as_slice);
+        if let Some(at) = cancelled.filter(|at| !again.iter().any(|again| again < at)) {
+            life.cancel(at);
+        }
+        for at in again {
+            let TaskRef::Job { push, job, n } = task else { continue };
+            let number = life.runs.len() as u64;
+            let takes = i64::from(self.catalog.jobs.get(job)?.minutes) * MINUTE;
+            let seed = [For::Waits as u64, u64::from(push), job as u64, u64::from(n), number];
+            let started = at + between(self.seed(), &seed, 20, 240) * SECOND;
+            let outcome = match self.fails(push, job, n.wrapping_add(number as u8)) {
+                true => Outcome::Failed,
+                false => Outcome::Completed,
+            };
+            let resolved = started + takes;
+            life.runs.push(RunLife { scheduled: *at, started: Some(started), resolved, outcome });
+        }
+        if let Some(at) = cancelled.filter(|at| again.iter().any(|again| again < at)) {
+            life.cancel(at);
+        }
+        Some(life)
+    }
+
+    fn undisturbed(&self, task: TaskRef, dynamic: &Dynamic) -> Option<Life> {
         if task.push() >= self.config.pushes {
             return None;
         }

@@ -4,27 +4,27 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 
+use mozci_core::estimate::median;
+use mozci_core::facts::PushFacts;
 use mozci_core::guard::{self, Refusal};
-use mozci_core::plan::{LeftOut, Plan};
+use mozci_core::ids::PushId;
+use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Wish};
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{AskResult, JobHistory, Outcome, ask, prepare};
 use mozci_engine::store::{AskState, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Map, Value, json};
 
+use super::follow::follow;
 use crate::app::Interrupt;
 use crate::context::Context;
 use crate::failure;
-use crate::follow::follow;
 use crate::show::{Out, plural, show_left_out, show_plan_summary, show_result};
 
 /// How an act is carried out.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Asking for jobs")]
 pub(crate) struct ActArgs {
-    /// Have N runs on each push that is asked about, counting what is there and what is asked for
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) times: u32,
     /// Show the plan and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -36,14 +36,32 @@ pub(crate) struct ActArgs {
     pub(crate) wait: bool,
 }
 
+/// How many runs are wanted, and where.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Asking for jobs")]
+pub(crate) struct WishArgs {
+    /// Have N runs on each push that is asked about, counting what is there and what is asked for
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) times: u32,
+    /// Leave out pushes whose build was never made, instead of having it made
+    #[arg(long)]
+    pub(crate) built: bool,
+}
+
+impl WishArgs {
+    pub(crate) fn wish(&self) -> Wish {
+        Wish { times: self.times, only_built: self.built }
+    }
+}
+
 /// What an act came to.
 #[derive(Debug, Default)]
 pub(crate) struct Acted {
     pub(crate) left_out: Vec<LeftOut>,
     pub(crate) results: Vec<AskResult>,
     pub(crate) outcomes: Vec<Outcome>,
-    /// The history as it stands when everything has ended.
-    pub(crate) after: Option<JobHistory>,
+    /// The histories as they stand when everything has ended.
+    pub(crate) after: Option<Vec<JobHistory>>,
     /// Why a guard said no.
     pub(crate) refused: Option<Refusal>,
     /// Whether following was given up, since a service failed for long.
@@ -74,7 +92,8 @@ pub(crate) struct Act<'a> {
     pub(crate) context: &'a Context,
     pub(crate) args: &'a ActArgs,
     pub(crate) plan: &'a Plan,
-    pub(crate) history: &'a JobHistory,
+    /// The jobs that were asked about, on the same pushes.
+    pub(crate) histories: &'a [JobHistory],
     pub(crate) interrupt: &'a Interrupt,
 }
 
@@ -102,12 +121,17 @@ pub(crate) async fn carry_out(
     ledger: &mut Ledger,
 ) -> Result<Acted, Error> {
     let mut acted = decide(act, out, ledger).await?;
-    let facts = || acted.after.as_ref().unwrap_or(act.history).facts.iter();
-    if acted.status == 0 && facts().any(|facts| facts.doubtful > 0) {
+    let after = acted.after.as_deref().unwrap_or(act.histories);
+    if acted.status == 0 && all_facts(after).any(|facts| facts.doubtful > 0) {
         // Nobody can tell whether everything was sent: that is not done.
         acted.status = failure::status(Kind::Service);
     }
     Ok(acted)
+}
+
+/// What is known of every job on every push.
+pub(crate) fn all_facts(histories: &[JobHistory]) -> impl Iterator<Item = &PushFacts> {
+    histories.iter().flat_map(|history| &history.facts)
 }
 
 async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Acted, Error> {
@@ -116,15 +140,20 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     let ci = &context.ci;
     let used = used_today(context, ledger)?;
     show_plan_summary(out, plan, (used, ci.budgets.day));
-    let under_way = act.history.facts.iter().filter(|facts| facts.is_under_way()).count();
+    let mut under_way: Vec<PushId> = all_facts(act.histories)
+        .filter(|facts| facts.is_under_way())
+        .map(|facts| facts.push.id)
+        .collect();
+    under_way.sort_unstable();
+    under_way.dedup();
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
-        out.line(&nothing_to_ask(plan, under_way));
+        out.line(&nothing_to_ask(plan, under_way.len()));
         if act.args.wait && !act.args.dry_run && in_play(act) {
             return follow_on(act, out, ledger, acted).await;
         }
         return Ok(acted);
     }
-    if let Err(refusal) = guarded(context, plan, act.history, used) {
+    if let Err(refusal) = guarded(context, plan, act.histories, used) {
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
         if !act.args.dry_run {
@@ -137,12 +166,12 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         out.line("dry run: nothing was sent");
         return Ok(acted);
     }
-    if !act.args.yes && !confirmed(out, plan).await? {
+    if !act.args.yes && !confirmed(out, "Ask for them?", &details(plan)).await? {
         out.line("nothing was sent");
         return Ok(acted);
     }
     act.interrupt.acting.store(true, Ordering::Relaxed);
-    let mut round = send(act, out, ledger, plan, act.history).await?;
+    let mut round = send(act, out, ledger, plan, act.histories).await?;
     acted.left_out.append(&mut round.left_out);
     acted.results.append(&mut round.results);
     if !act.args.wait {
@@ -166,16 +195,51 @@ pub(crate) fn used_today(context: &Context, ledger: &Ledger) -> Result<u32, Erro
 pub(crate) fn guarded(
     context: &Context,
     plan: &Plan,
-    history: &JobHistory,
+    histories: &[JobHistory],
     used: u32,
 ) -> Result<(), Refusal> {
-    let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
+    // Of several jobs one that ails is left out by itself, when the plan is made.
+    let one = if histories.len() == 1 { histories } else { &[] };
+    let newest = all_facts(one).flat_map(|facts| facts.runs.iter().rev());
     guard::check(plan, &context.ci.budgets, used, newest)
+}
+
+/// One plan for several jobs, each planned by itself. A job whose runs mostly end in infrastructure
+/// failures is left out.
+pub(crate) fn plan_all(
+    histories: &[JobHistory],
+    times: u32,
+    each: impl Fn(&JobHistory) -> Plan,
+) -> Plan {
+    // What a job takes that never ended here is taken from the others.
+    let pool = median(all_facts(histories).flat_map(|facts| &facts.runs));
+    let plans = histories.iter().map(|history| {
+        let mut plan = each(history);
+        if let (None, Some((minutes, samples)), 0) =
+            (plan.estimate.machine_minutes, pool, plan.estimate.builds)
+        {
+            let runs = u64::from(plan.estimate.runs);
+            plan.estimate.machine_minutes = Some(runs * u64::from(minutes.0));
+            plan.estimate.samples = samples;
+        }
+        let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
+        if histories.len() > 1 && guard::infra(newest).is_some() {
+            let asked = plan.requests.drain(..).map(|request| (request.push, request.job));
+            let waits = plan.waits_for.drain(..).map(|waiting| (waiting.push, waiting.job));
+            let why = LeftOutReason::Infra;
+            let ails =
+                asked.chain(waits).map(|(push, job)| LeftOut { push, job, why: why.clone() });
+            plan.left_out.extend(ails);
+            plan.estimate = Plan::empty(times).estimate;
+        }
+        plan
+    });
+    Plan::join(plans, times)
 }
 
 /// Whether anything goes on, or may, on the pushes in question.
 fn in_play(act: &Act<'_>) -> bool {
-    act.history.facts.iter().any(|facts| facts.is_under_way() || facts.doubtful > 0)
+    all_facts(act.histories).any(|facts| facts.is_under_way() || facts.doubtful > 0)
 }
 
 async fn follow_on(
@@ -192,32 +256,35 @@ async fn follow_on(
 /// Gives an act that was carried out its exit status.
 fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
     act.interrupt.acting.store(false, Ordering::Relaxed);
-    acted.status = status(&acted);
+    acted.status = status(&acted, act.interrupt);
     if acted.status == failure::status(Kind::NotAllowed) {
         failure::say(
             "error: not everything was asked for: it is not allowed with these credentials; ask for the scope that is missing, or sign in as somebody who has it",
         );
     }
-    if act.interrupt.stop.load(Ordering::Relaxed) {
-        acted.status = failure::status(Kind::Interrupted);
-    }
     acted
 }
 
-fn status(acted: &Acted) -> u8 {
-    let failed =
-        |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
-    if acted.results.iter().any(|result| result.forbidden) {
+/// The exit status of what was sent alone.
+pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
+    if interrupt.stop.load(Ordering::Relaxed) {
+        failure::status(Kind::Interrupted)
+    } else if results.iter().any(|result| result.forbidden) {
         failure::status(Kind::NotAllowed)
-    } else if acted.refused.is_some() {
-        failure::status(Kind::Guard)
-    } else if acted.gave_up
-        || acted.results.iter().any(|r| !matches!(r.state, AskState::Sent { .. }))
-        || acted.outcomes.iter().any(failed)
-    {
+    } else if results.iter().any(|r| !matches!(r.state, AskState::Sent { .. })) {
         failure::status(Kind::Service)
     } else {
         0
+    }
+}
+
+fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
+    let failed =
+        |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
+    match ended_with(&acted.results, interrupt) {
+        0 if acted.refused.is_some() => failure::status(Kind::Guard),
+        0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
+        status => status,
     }
 }
 
@@ -235,12 +302,17 @@ fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {
 }
 
 /// Asks on the terminal. The question waits on a thread of its own, so that Ctrl-C ends it.
-async fn confirmed(out: &mut Out, plan: &Plan) -> Result<bool, Error> {
+pub(crate) async fn confirmed(
+    out: &mut Out,
+    question: &'static str,
+    details: &[String],
+) -> Result<bool, Error> {
     let failed = |error: std::io::Error| Error::Odd(format!("cannot ask: {error}"));
+    let choices = if details.is_empty() { "[y/N]" } else { "[y/N/details]" };
     loop {
-        let answer = tokio::task::spawn_blocking(|| {
+        let answer = tokio::task::spawn_blocking(move || {
             let mut stderr = std::io::stderr();
-            write!(stderr, "Ask for them? [y/N/details] ")?;
+            write!(stderr, "{question} {choices} ")?;
             stderr.flush()?;
             let mut answer = String::new();
             std::io::stdin().lock().read_line(&mut answer)?;
@@ -251,20 +323,31 @@ async fn confirmed(out: &mut Out, plan: &Plan) -> Result<bool, Error> {
             "y" | "yes" => return Ok(true),
             "n" | "no" | "" => return Ok(false),
             "d" | "details" => {
-                for request in &plan.requests {
-                    out.line(&format!(
-                        "  push {}  {} × {}  {}  decision task {}",
-                        request.push.id,
-                        request.times,
-                        request.job,
-                        request.why,
-                        request.decision_task
-                    ));
+                for line in details {
+                    out.line(line);
                 }
             }
-            other => failure::say(&format!("{other:?} is none of them: y, n or details")),
+            other => failure::say(&format!("{other:?} is none of them: {choices}")),
         }
     }
+}
+
+/// A plan's requests, a line each.
+fn details(plan: &Plan) -> Vec<String> {
+    let line = |request: &PlannedRequest| {
+        format!(
+            "  push {}  {} × {}  {}  {}",
+            request.push.id,
+            request.times,
+            request.job,
+            request.why,
+            match request.through {
+                Through::DecisionTask(task) => format!("decision task {task}"),
+                Through::ClonedTask(task) => format!("repeats the task {task}"),
+            }
+        )
+    };
+    plan.requests.iter().map(line).collect()
 }
 
 /// Sends a plan's requests and shows what became of each.
@@ -273,15 +356,17 @@ pub(crate) async fn send(
     out: &mut Out,
     ledger: &mut Ledger,
     plan: &Plan,
-    history: &JobHistory,
+    histories: &[JobHistory],
 ) -> Result<Acted, Error> {
     let (context, stop) = (act.context, &act.interrupt.stop);
     context.progress("reading the pushes' actions");
     let prepared = prepare(&context.ci, plan).await?;
+    let read_at = histories.iter().map(|history| history.read_at).min();
+    let read_at = read_at.unwrap_or_else(|| context.ci.now());
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
     let mut on_result = |result: &AskResult| show_result(out, result);
-    let sent = ask(&context.ci, ledger, prepared, history.read_at, stop, &mut on_result);
+    let sent = ask(&context.ci, ledger, prepared, read_at, stop, &mut on_result);
     let (results, more) = sent.await?;
     show_left_out(out, &more);
     left_out.extend(more);

@@ -50,7 +50,7 @@ pub(crate) fn say_doubts(context: &Context, askings: Vec<Asking>) {
             ),
             AskState::Recorded => ("is open".to_owned(), asking.push.to_string()),
         };
-        endings.entry(format!("{} on push {{}} {ending}", asking.job)).or_default().push(which);
+        endings.entry(format!("{} on push {{}} {ending}", asking.names())).or_default().push(which);
     }
     for (line, pushes) in endings {
         let line = line.replace("{}", &pushes.join(", "));

@@ -1,21 +1,22 @@
 //! Following what was asked for, and what was under way already, to its end.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
-use mozci_core::ids::PushId;
-use mozci_core::plan::have_n;
+use mozci_core::have::have;
+use mozci_core::ids::{JobName, PushId};
+use mozci_core::plan::{Plan, Waiting, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
 use mozci_engine::flow::{
-    AskResult, Awaited, LIMIT, Outcome, SETTLE_SECONDS, pause, read_job, reconcile, wait,
+    AskResult, Awaited, BuildOf, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs, reconcile, wait,
 };
 use mozci_engine::store::{AskState, Ledger};
 
-use crate::act::{Act, Acted, guarded, send, used_today};
-use crate::doubts::say_doubts;
+use super::act::{Act, Acted, all_facts, guarded, plan_all, send, used_today};
+use super::doubts::say_doubts;
 use crate::failure;
 use crate::show::{Out, show_left_out, show_outcome};
 
@@ -30,15 +31,18 @@ pub(crate) async fn follow(
     let (ci, stop) = (&act.context.ci, &act.interrupt.stop);
     act.context.talk("waiting until everything has ended; Ctrl-C leaves it running there");
     acted.outcomes = watch(act, out, &acted.results).await?;
-    let all: Vec<Push> = act.history.facts.iter().map(|facts| facts.push.clone()).collect();
+    let Some(first) = act.histories.first() else { return Ok(()) };
+    let all: Vec<Push> = first.facts.iter().map(|facts| facts.push.clone()).collect();
+    let jobs: Vec<JobName> = act.histories.iter().map(|history| history.job.clone()).collect();
+    let builds: Vec<BuildOf> = act.histories.iter().map(|h| h.build.clone()).collect();
     // Each is asked for once: a run that comes to nothing is the user's to ask for again.
-    let mut planned: HashSet<PushId> = act.plan.waits_for.iter().map(|w| w.push.id).collect();
+    let mut planned: HashMap<(PushId, JobName), u32> =
+        act.plan.waits_for.iter().map(|w| ((w.push.id, w.job.clone()), wanted(act, w))).collect();
     let started = Instant::now();
-    let build = &act.history.build;
     let mut failures = 0;
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
         say_doubts(act.context, reconcile(ci, ledger).await?);
-        let now = match read_job(ci, Some(ledger), &all, &act.plan.job, Some(build)).await {
+        let now = match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
             Ok(now) => now,
             Err(error) => {
                 failures += 1;
@@ -52,17 +56,24 @@ pub(crate) async fn follow(
             }
         };
         failures = 0;
-        let ready: Vec<&PushFacts> = now
-            .facts
-            .iter()
-            .filter(|facts| planned.contains(&facts.push.id))
-            .filter(|facts| !matches!(facts.build, Build::UnderWay(_)))
-            .collect();
-        for facts in &ready {
-            planned.remove(&facts.push.id);
-        }
-        let ready = ready.into_iter().map(|facts| (facts, true));
-        let next = have_n(ready, &act.plan.job, act.plan.times, &act.history.past());
+        let next = plan_all(&now, act.plan.times, |history| {
+            let waits = |facts: &&PushFacts| {
+                planned.contains_key(&(facts.push.id, history.job.clone()))
+                    && !matches!(facts.build, Build::UnderWay(_))
+            };
+            let before = act.histories.iter().find(|before| before.job == history.job);
+            let past = before.unwrap_or(history).past();
+            let plans = history.facts.iter().filter(waits).map(|facts| {
+                let want = planned[&(facts.push.id, history.job.clone())];
+                have_n([(facts, true)], &history.job, Wish::times(want), &past)
+            });
+            Plan::join(plans, act.plan.times)
+        });
+        planned.retain(|(push, job), _| {
+            let facts = now.iter().filter(|h| h.job == *job).flat_map(|h| &h.facts);
+            let mut facts = facts.filter(|facts| facts.push.id == *push);
+            facts.any(|facts| matches!(facts.build, Build::UnderWay(_)))
+        });
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {
@@ -79,22 +90,26 @@ pub(crate) async fn follow(
             continue;
         }
         let can_settle = started.elapsed() < Duration::from_secs(SETTLE_SECONDS as u64 + 5);
-        let waits = |facts: &PushFacts| {
-            planned.contains(&facts.push.id)
-                || facts.is_under_way()
-                || (facts.doubtful > 0 && can_settle)
-        };
-        if !now.facts.iter().any(waits) {
+        let waits = |facts: &PushFacts| facts.is_under_way() || (facts.doubtful > 0 && can_settle);
+        if planned.is_empty() && !all_facts(&now).any(waits) {
             acted.after = Some(now);
             return Ok(());
         }
         pause(ci.poll, stop).await;
     }
-    match read_job(ci, Some(ledger), &all, &act.plan.job, Some(build)).await {
+    match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
         Ok(after) => acted.after = Some(after),
         Err(error) => give_up(acted, &error),
     }
     Ok(())
+}
+
+/// How many runs a push that waits for its build is to have in the end.
+fn wanted(act: &Act<'_>, waiting: &Waiting) -> u32 {
+    let history = act.histories.iter().find(|history| history.job == waiting.job);
+    let mut facts = history.into_iter().flat_map(|history| &history.facts);
+    let had = facts.find(|facts| facts.push.id == waiting.push.id).map_or(0, have);
+    had.saturating_add(waiting.times)
 }
 
 /// Failures to read in a row after which following is given up.
@@ -110,23 +125,23 @@ fn give_up(acted: &mut Acted, error: &Error) {
 async fn watch(act: &Act<'_>, out: &mut Out, results: &[AskResult]) -> Result<Vec<Outcome>, Error> {
     let mut on_change = |outcome: &Outcome| {
         if outcome.done {
-            show_outcome(out, outcome);
+            show_outcome(out, outcome, act.histories.len() > 1);
         }
     };
     wait(&act.context.ci, &awaited(results), &act.interrupt.stop, &mut on_change).await
 }
 
 fn awaited(results: &[AskResult]) -> Vec<Awaited> {
-    results
-        .iter()
-        .filter_map(|result| match result.state {
-            AskState::Sent { task } => Some(Awaited {
-                push: result.push.clone(),
-                job: result.job.clone(),
-                times: result.times,
-                action: task,
-            }),
-            _ => None,
-        })
-        .collect()
+    let mut awaited: Vec<Awaited> = Vec::new();
+    for result in results {
+        let AskState::Sent { task } = result.state else { continue };
+        awaited.extend(result.jobs.iter().map(|asked| Awaited {
+            push: result.push.clone(),
+            job: asked.job.clone(),
+            times: asked.times,
+            action: task,
+            by_action: result.by_action,
+        }));
+    }
+    awaited
 }

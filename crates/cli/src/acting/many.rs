@@ -1,0 +1,63 @@
+//! What commands do that ask for several jobs: plan shown by push, carried out, told.
+
+use mozci_core::backfill::Step;
+use mozci_core::plan::Plan;
+use mozci_engine::flow::JobHistory;
+use mozci_engine::store::Ledger;
+use serde_json::{Value, json};
+
+use super::act::{Act, ActArgs, carry_out};
+use crate::app::{Done, Interrupt};
+use crate::context::Context;
+use crate::show::{Out, show_many, show_steps, top};
+use crate::stats::Stats;
+
+/// What is asked for.
+pub(crate) struct Many<'a> {
+    /// The command's name.
+    pub(crate) command: &'static str,
+    pub(crate) args: &'a ActArgs,
+    pub(crate) plan: &'a Plan,
+    pub(crate) histories: &'a [JobHistory],
+}
+
+/// Shows the plan, carries it out, and tells what came of it.
+pub(crate) async fn ask_for_many(
+    many: &Many<'_>,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+    ledger: &mut Ledger,
+) -> Done {
+    let Many { command, args, plan, histories } = *many;
+    show(out, histories, plan);
+    let act = Act { context, args, plan, histories, interrupt };
+    let acted = carry_out(&act, out, ledger).await?;
+    if let Some(after) = &acted.after {
+        out.line("");
+        show(out, after, &Plan::empty(plan.times));
+    }
+    if out.json {
+        let mut object = top(command, context);
+        let jobs: Vec<_> = histories.iter().map(|history| &history.job).collect();
+        object.insert("jobs".into(), json!(jobs));
+        acted.json(&mut object, plan);
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+    }
+    Ok(acted.status)
+}
+
+/// One job by its pushes; several by what is done on each push.
+fn show(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
+    match histories {
+        [one] => {
+            let steps: Vec<Step> = one.facts.iter().map(Step::from).collect();
+            show_steps(out, &steps, plan);
+        }
+        many => show_many(out, many, plan),
+    }
+}

@@ -1,0 +1,12 @@
+//! What every command does that asks a CI for something.
+
+mod act;
+mod doubts;
+mod follow;
+mod many;
+
+pub(crate) use act::{
+    Act, ActArgs, Acted, WishArgs, carry_out, check, confirmed, ended_with, plan_all,
+};
+pub(crate) use doubts::open_ledger;
+pub(crate) use many::{Many, ask_for_many};

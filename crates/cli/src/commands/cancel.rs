@@ -1,0 +1,127 @@
+//! `mozci cancel`
+
+use mozci_core::ids::JobName;
+use mozci_core::push::PushRef;
+use mozci_core::range::Reach;
+use mozci_core::run::Run;
+use mozci_engine::Error;
+use mozci_engine::flow::{AskResult, Prepared, ReadyAsk, Sends, ask, read_matrix, read_range};
+use mozci_engine::store::AskedJob;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+use crate::acting::open_ledger;
+use crate::acting::{ActArgs, check, confirmed, ended_with};
+use crate::app::{Done, Interrupt};
+use crate::args::FilterArgs;
+use crate::args::RangeArgs;
+use crate::context::Context;
+use crate::show::{Out, plural, show_left_out, show_result, top};
+use crate::stats::Stats;
+
+/// Arguments of `mozci cancel`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The jobs: their labels
+    #[arg(value_name = "JOB")]
+    jobs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Every job
+    #[arg(long, conflicts_with = "jobs")]
+    all: bool,
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+/// What is taken back.
+struct Taken {
+    push: PushRef,
+    job: JobName,
+    run: Run,
+}
+
+/// Cancel what waits or runs of some jobs on each push of a range. Without a range on the one push.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let filter = args.filter.filter(&args.jobs);
+    if !filter.is_given() && !args.all {
+        return Err(Error::Usage(
+            "nothing says which jobs: name them, give a filter (--include, --platform, …), or --all".into(),
+        ));
+    }
+    check(context, &args.act)?;
+    let mut ledger = open_ledger(context).await?;
+    context.progress("reading the pushlog");
+    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let pushes: Vec<_> = range.thinned().cloned().collect();
+    context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
+    let read_at = context.ci.now();
+    let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    let mut taken: Vec<Taken> = Vec::new();
+    for (row, push) in matrix.rows.iter().zip(&pushes) {
+        for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {
+            let (job, push) = (matrix.jobs[*job as usize].0.clone(), PushRef::from(push));
+            taken.push(Taken { push, job, run: run.clone() });
+        }
+    }
+    for Taken { push, job, run } in &taken {
+        out.line(&format!(
+            "{:>13}  {}  {job}  {}  → cancel {}",
+            push.id,
+            push.revision.short(),
+            run.state.word(),
+            run.key.task
+        ));
+    }
+    out.line(&match taken.len() {
+        0 => "nothing waits or runs: nothing to cancel".to_owned(),
+        count => format!("{} of {}", plural(count, "task"), plural(pushes.len(), "push")),
+    });
+    let mut results: Vec<AskResult> = Vec::new();
+    let mut left_out = Vec::new();
+    let acts = !taken.is_empty() && !args.act.dry_run;
+    if acts && (args.act.yes || confirmed(out, "Cancel them?", &[]).await?) {
+        interrupt.acting.store(true, Ordering::Relaxed);
+        let prepared = Prepared { asks: taken.iter().map(ready).collect(), left_out: vec![] };
+        let mut on_result = |result: &AskResult| show_result(out, result);
+        let (stop, ci) = (&interrupt.stop, &context.ci);
+        (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
+        interrupt.acting.store(false, Ordering::Relaxed);
+        show_left_out(out, &left_out);
+    } else if !taken.is_empty() {
+        out.line(if args.act.dry_run { "dry run: nothing was sent" } else { "nothing was sent" });
+    }
+    if out.json {
+        let mut object = top("cancel", context);
+        let requests: Vec<Value> = taken
+            .iter()
+            .map(|t| json!({"push": t.push, "job": t.job, "task": t.run.key.task, "state": t.run.state}))
+            .collect();
+        object.insert("plan".into(), json!({"requests": requests, "left_out": left_out}));
+        object.insert("results".into(), json!(results));
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+    }
+    Ok(ended_with(&results, interrupt))
+}
+
+fn ready(taken: &Taken) -> ReadyAsk {
+    let Taken { push, job, run } = taken;
+    let why = format!("it is {}", run.state.word());
+    ReadyAsk {
+        push: push.clone(),
+        jobs: vec![AskedJob { job: job.clone(), times: 0, why }],
+        group: run.key.task,
+        sends: Sends::Cancel(run.key.task),
+    }
+}

@@ -1,0 +1,62 @@
+//! `mozci fill`
+
+use mozci_core::again::{Again, again};
+use mozci_core::revision::RevisionSpec;
+use mozci_engine::flow::{chosen, read_jobs, resolve};
+
+use crate::acting::open_ledger;
+use crate::acting::{ActArgs, check, plan_all};
+use crate::acting::{Many, ask_for_many};
+use crate::app::{Done, Interrupt};
+use crate::args::FilterArgs;
+use crate::context::Context;
+use crate::show::Out;
+use crate::stats::Stats;
+
+/// Arguments of `mozci fill`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these jobs: their labels
+    #[arg(value_name = "JOB")]
+    jobs: Vec<String>,
+    /// The push: `tip`, a hash, a push id, a task id or a URL
+    #[arg(long, value_name = "REV")]
+    pub(crate) rev: RevisionSpec,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Leave out jobs whose build was never made, instead of having it made
+    #[arg(long, help_heading = "Asking for jobs")]
+    built: bool,
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+/// Ask for every job of a push that is missing or only coalesced: of those that were chosen for the
+/// push or, with a filter, of everything that can run there.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    check(context, &args.act)?;
+    let mut ledger = open_ledger(context).await?;
+    context.progress("reading the push and its task graph");
+    let push = resolve(&context.ci, &args.rev).await?;
+    let filter = args.filter.filter(&args.jobs);
+    let jobs = chosen(&context.ci, &push, &filter).await?;
+    context.progress("reading the push's runs");
+    let pushes = [push];
+    let histories = read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, None).await?;
+    let wish = mozci_core::plan::Wish { times: 1, only_built: args.built };
+    let plan = plan_all(&histories, 1, |history| {
+        let plans = history
+            .facts
+            .iter()
+            .map(|facts| again(facts, &history.job, Again::Missing, wish, &history.past()));
+        mozci_core::plan::Plan::join(plans, 1)
+    });
+    let many = Many { command: "fill", args: &args.act, plan: &plan, histories: &histories };
+    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+}

@@ -1,0 +1,88 @@
+//! `mozci retrigger`
+
+use mozci_core::again::{Again, again};
+use mozci_core::filter::Facets;
+use mozci_core::ids::JobName;
+use mozci_core::plan::{Plan, Wish};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::run::State;
+use mozci_engine::flow::{read_jobs, read_matrix, resolve};
+
+use crate::acting::open_ledger;
+use crate::acting::{ActArgs, check, plan_all};
+use crate::acting::{Many, ask_for_many};
+use crate::app::{Done, Interrupt};
+use crate::args::FilterArgs;
+use crate::context::Context;
+use crate::show::Out;
+use crate::stats::Stats;
+
+/// Arguments of `mozci retrigger`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").args(["failed", "coalesced"]).required(true))]
+pub(crate) struct Args {
+    /// Only these jobs: their labels
+    #[arg(value_name = "JOB")]
+    jobs: Vec<String>,
+    /// The push: `tip`, a hash, a push id, a task id or a URL
+    #[arg(long, value_name = "REV")]
+    pub(crate) rev: RevisionSpec,
+    /// Jobs whose last run failed, once each
+    #[arg(long)]
+    failed: bool,
+    /// Jobs in whose place another request was run
+    #[arg(long)]
+    coalesced: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    act: ActArgs,
+}
+
+/// Run failed or coalesced jobs of a push again: once for each failed run that no later one, and
+/// none that was asked for, follows.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    check(context, &args.act)?;
+    let mut ledger = open_ledger(context).await?;
+    context.progress("reading the push");
+    let pushes = [resolve(&context.ci, &args.rev).await?];
+    let filter = args.filter.filter(&args.jobs);
+    context.progress("reading the push's runs");
+    let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    let what = if args.failed { Again::Failed } else { Again::Coalesced };
+    let of_interest = |state: &State| match what {
+        Again::Failed => state.is_bad(),
+        _ => *state == State::Coalesced,
+    };
+    let mut jobs: Vec<JobName> = Vec::new();
+    for (place, (job, platform)) in matrix.jobs.iter().enumerate() {
+        let told = platform.as_str();
+        let facets =
+            Facets { platform: (!told.is_empty()).then_some(told), ..Facets::of(job.as_str()) };
+        let mut runs = matrix.cell(0, place as u32).iter().map(|(_, run)| run);
+        // The tier was looked at when the rows were read.
+        let tierless = mozci_core::filter::JobFilter { tier: Vec::new(), ..filter.clone() };
+        if runs.any(|run| of_interest(&run.state)) && tierless.asks_for(&facets) {
+            jobs.push(job.clone());
+        }
+    }
+    let histories = match jobs.is_empty() {
+        true => Vec::new(),
+        false => read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, None).await?,
+    };
+    let plan = plan_all(&histories, 1, |history| {
+        let plans = history
+            .facts
+            .iter()
+            .map(|facts| again(facts, &history.job, what, Wish::times(1), &history.past()));
+        Plan::join(plans, 1)
+    });
+    let many = Many { command: "retrigger", args: &args.act, plan: &plan, histories: &histories };
+    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+}

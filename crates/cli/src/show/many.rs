@@ -1,0 +1,90 @@
+//! Plans for several jobs, a paragraph a push.
+
+use std::collections::BTreeMap;
+
+use mozci_core::facts::PushFacts;
+use mozci_core::judge::Judgement;
+use mozci_core::plan::Plan;
+use mozci_core::push::PushRef;
+use mozci_engine::flow::JobHistory;
+
+use super::out::Out;
+use super::words::plural;
+
+/// Jobs that are listed of one kind on one push.
+const LISTED: usize = 12;
+
+/// Shows for each push how its jobs stand, what is asked for, and what is left out and why.
+pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
+    let pushes = histories.first().map_or(0, |history| history.facts.len());
+    for place in 0..pushes {
+        let facts: Vec<&PushFacts> = histories.iter().map(|h| &h.facts[place]).collect();
+        let Some(first) = facts.first() else { continue };
+        let push = PushRef::from(&first.push);
+        out.line(&format!("{:>13}  {}  {}", push.id, push.revision.short(), standing(&facts)));
+        list(
+            out,
+            "→ ask for",
+            plan.requests.iter().filter(|r| r.push == push).map(|r| {
+                let times = if r.times == 1 { String::new() } else { format!("{} × ", r.times) };
+                let build = r.builds.as_ref().map(|b| format!(" (and {b}, which is missing)"));
+                format!("{times}{}{}", r.job, build.unwrap_or_default())
+            }),
+        );
+        list(
+            out,
+            "waits for its build",
+            plan.waits_for
+                .iter()
+                .filter(|w| w.push == push)
+                .map(|w| format!("{} ({})", w.job, w.build)),
+        );
+        let mut left_out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for entry in plan.left_out.iter().filter(|entry| entry.push == push) {
+            left_out.entry(entry.why.to_string()).or_default().push(entry.job.to_string());
+        }
+        for (why, jobs) in left_out {
+            list(out, &format!("left out: {why}:"), jobs.into_iter());
+        }
+    }
+}
+
+/// How many of the jobs are good, bad, and so on.
+fn standing(facts: &[&PushFacts]) -> String {
+    let mut counts = [0usize; 5];
+    for facts in facts {
+        counts[match facts.judgement() {
+            Judgement::Bad { .. } => 0,
+            Judgement::Mixed { .. } => 1,
+            Judgement::Good { .. } => 2,
+            Judgement::Waiting => 3,
+            _ if facts.asked > 0 => 3,
+            Judgement::NoEvidence | Judgement::NotRun => 4,
+        }] += 1;
+    }
+    let words = ["bad", "mixed", "good", "under way", "without a result"];
+    let told: Vec<String> = counts
+        .iter()
+        .zip(words)
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    format!("{}: {}", plural(facts.len(), "job"), told.join(", "))
+}
+
+fn list(out: &mut Out, what: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    match items.as_slice() {
+        [] => {}
+        [one] => out.line(&format!("      {what} {one}")),
+        many => {
+            out.line(&format!("      {what}"));
+            for item in many.iter().take(LISTED) {
+                out.line(&format!("        {item}"));
+            }
+            if many.len() > LISTED {
+                out.line(&format!("        and {} more (--json lists all)", many.len() - LISTED));
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Filling and retriggering: which jobs of a push are asked for, and which are not.
+
+use std::cmp::Ordering;
+
+use crate::facts::PushFacts;
+use crate::have::have;
+use crate::ids::JobName;
+use crate::plan::{Asked, LeftOut, LeftOutReason, PastRuns, Plan, Why, Wish, estimate, place};
+use crate::push::PushRef;
+use crate::run::{Run, State};
+
+/// What of a push is run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Jobs whose last run failed: once for the failed run that no later or asked-for run follows.
+    Failed,
+    /// Jobs in whose place another request was run, and which have no run that counts.
+    Coalesced,
+    /// Jobs that were never run, and those that are only coalesced.
+    Missing,
+}
+
+/// Plans one run more of a job on a push where there is reason to.
+pub fn again(
+    facts: &PushFacts,
+    job: &JobName,
+    what: Again,
+    wish: Wish,
+    past: &PastRuns<'_>,
+) -> Plan {
+    let mut plan = Plan { jobs: vec![job.clone()], ..Plan::empty(1) };
+    let times = wish.times;
+    match reason(facts, what) {
+        Some(Ok(why)) => place(&mut plan, facts, job, Asked { times, why, keeps: true, wish }),
+        Some(Err(why)) => {
+            let push = PushRef::from(&facts.push);
+            plan.left_out.push(LeftOut { push, job: job.clone(), why });
+        }
+        None => {}
+    }
+    plan.estimate = estimate(&plan, past);
+    plan
+}
+
+/// Why the job is asked for, or why not though it has no run that counts; nothing where all is
+/// well.
+fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> {
+    if what == Again::Failed {
+        return is_failed_last(facts).then_some(Ok(Why::Failed));
+    }
+    if have(facts) > 0 {
+        return None;
+    }
+    let last = last(facts);
+    match (what, last.map(|run| &run.state)) {
+        (_, Some(State::Coalesced)) => Some(Ok(Why::Coalesced)),
+        (Again::Missing, None) => Some(Ok(Why::NotRun)),
+        // Somebody took it back, or the infrastructure ended it: that was no oversight.
+        (Again::Missing, Some(state)) => Some(Err(LeftOutReason::Ended(state.clone()))),
+        _ => None,
+    }
+}
+
+/// Whether the last that was heard of the job is a failure, and nothing is under way.
+fn is_failed_last(facts: &PushFacts) -> bool {
+    facts.asked == 0
+        && !facts.runs.iter().any(|run| run.state.is_waiting())
+        && last(facts).is_some_and(|run| run.state.is_bad())
+}
+
+/// The run that a source heard of last, among those that say something where there are any.
+fn last(facts: &PushFacts) -> Option<&Run> {
+    let by_time = |a: &&Run, b: &&Run| match (a.seen, b.seen) {
+        (Some(a), Some(b)) => a.0.cmp(&b.0),
+        _ => Ordering::Equal,
+    };
+    let counting = facts.runs.iter().filter(|run| run.state.counts()).max_by(by_time);
+    counting.or_else(|| facts.runs.iter().max_by(by_time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::test_support::facts;
+    use crate::run::State::*;
+    use crate::time::At;
+    use proptest::prelude::*;
+
+    fn plan(states: &[State], asked: u32, what: Again) -> Plan {
+        let mut facts = facts(9, states);
+        facts.asked = asked;
+        for (i, run) in facts.runs.iter_mut().enumerate() {
+            run.seen = Some(At(100 + i as i64));
+        }
+        again(&facts, &JobName::new("t"), what, Wish::times(1), &PastRuns::default())
+    }
+
+    #[test]
+    fn what_is_run_again() {
+        use Again::{Failed as Fails, Missing};
+        let asks = |states: &[State], what| plan(states, 0, what).requests.len();
+        assert_eq!(asks(&[Failed], Fails), 1);
+        assert_eq!(asks(&[Failed, Busted], Fails), 1);
+        assert_eq!(asks(&[Failed, Passed], Fails), 0);
+        assert_eq!(asks(&[Passed, Failed], Fails), 1);
+        assert_eq!(asks(&[Failed, Pending], Fails), 0);
+        assert_eq!(asks(&[Failed, Exception], Fails), 1);
+        assert_eq!(plan(&[Failed], 1, Fails).requests.len(), 0);
+        assert_eq!(asks(&[Coalesced], Again::Coalesced), 1);
+        assert_eq!(asks(&[Coalesced, Passed], Again::Coalesced), 0);
+        assert_eq!(asks(&[], Again::Coalesced), 0);
+        assert_eq!(asks(&[], Missing), 1);
+        assert_eq!(asks(&[Cancelled, Coalesced], Missing), 1);
+        let cancelled = plan(&[Cancelled], 0, Missing);
+        assert_eq!(cancelled.left_out[0].why, LeftOutReason::Ended(Cancelled));
+    }
+
+    proptest! {
+        #[test]
+        fn a_second_time_asks_for_nothing(
+            states in prop::collection::vec(prop::sample::select(vec![
+                Passed, Failed, Busted, Running, Coalesced, Exception, Cancelled, Retried,
+            ]), 0..6),
+            what in prop::sample::select(vec![Again::Failed, Again::Coalesced, Again::Missing]),
+        ) {
+            let first = plan(&states, 0, what).runs();
+            prop_assert!(first <= 1);
+            prop_assert_eq!(plan(&states, first, what).runs(), if first == 0 { plan(&states, 0, what).runs() } else { 0 });
+        }
+    }
+}

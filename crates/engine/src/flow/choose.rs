@@ -1,0 +1,106 @@
+//! Which jobs a filter means on a push: of everything that can run there, or of what was chosen.
+
+use std::collections::HashMap;
+
+use mozci_clients::taskcluster::TaskGraph;
+use mozci_clients::treeherder::JobFilter as RowFilter;
+use mozci_core::facts::Decision;
+use mozci_core::filter::JobFilter;
+use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
+use mozci_core::push::Push;
+
+use super::builds::{newest_graph, unknown_job};
+use super::decisions::decisions;
+use super::history::{reading_jobs, treeherder_ids};
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// The jobs which a filter means among everything that can run, by the newest task graph of some
+/// pushes. Kinds other than builds and tests are meant only where they are named.
+///
+/// # Errors
+/// [`Error::NotFound`] where no push has a task graph, or none of the jobs is meant.
+pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+    let decided = decisions_of(ci, pushes).await?;
+    let Some((push, graph)) = newest_graph(ci, pushes, &decided).await? else {
+        return Err(Error::NotFound(
+            "no push of the range has a task graph, so that nobody can tell which jobs there are; name them".into(),
+        ));
+    };
+    let meant = meant(&graph, graph.0.keys().map(String::as_str), filter);
+    check_named(ci, &graph, push, filter)?;
+    if meant.is_empty() {
+        return Err(Error::NotFound(format!(
+            "none of the {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
+            graph.0.len(),
+            push.id
+        )));
+    }
+    Ok(meant)
+}
+
+/// The jobs that were chosen for a push and that a filter means. With a filter that says more than
+/// what to leave out, everything that can run there.
+///
+/// # Errors
+/// [`Error::NotFound`] where the push has no task graph.
+pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+    let pushes = std::slice::from_ref(push);
+    let decided = decisions_of(ci, pushes).await?;
+    let task: TaskId = match decided.first() {
+        Some(Decision::Done(task)) => *task,
+        other => {
+            let why = match other {
+                Some(Decision::UnderWay) => "its decision task is not done yet",
+                Some(Decision::Failed) => "its decision task failed",
+                _ => "no decision task is known",
+            };
+            let id = push.id;
+            return Err(Error::NotFound(format!("push {id} has no task graph to fill: {why}")));
+        }
+    };
+    let what = |what: &str| Error::service(format!("cannot read {what} of push {}", push.id));
+    let (graph, targets) = tokio::join!(ci.taskcluster.full_task_graph(task), async {
+        match filter.is_given() {
+            true => Ok(None),
+            false => ci.taskcluster.target_tasks(task).await.map(Some),
+        }
+    });
+    let graph = graph.map_err(what("the task graph"))?;
+    check_named(ci, &graph, push, filter)?;
+    Ok(match targets.map_err(what("the chosen tasks"))? {
+        Some(targets) => meant(&graph, targets.iter().map(String::as_str), filter),
+        None => meant(&graph, graph.0.keys().map(String::as_str), filter),
+    })
+}
+
+fn meant<'a>(
+    graph: &TaskGraph,
+    labels: impl Iterator<Item = &'a str>,
+    filter: &JobFilter,
+) -> Vec<JobName> {
+    let meant = labels.filter(|label| {
+        graph.0.get(*label).is_some_and(|entry| filter.asks_for(&entry.facets(label)))
+    });
+    meant.map(JobName::new).collect()
+}
+
+/// Every job that is named must be there.
+fn check_named(ci: &Ci, graph: &TaskGraph, push: &Push, filter: &JobFilter) -> Result<(), Error> {
+    match filter.jobs.iter().find(|job| !graph.0.contains_key(job.as_str())) {
+        None => Ok(()),
+        Some(job) => {
+            let labels = graph.0.keys().map(String::as_str);
+            Err(Error::NotFound(unknown_job(ci, job.as_str(), push, labels)))
+        }
+    }
+}
+
+async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
+    let ids: HashMap<TreeherderPushId, usize> = treeherder_ids(ci, pushes).await?;
+    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
+    list.sort_unstable();
+    let of_groups = RowFilter::Platform(ci.decision_platform.clone());
+    let groups = ci.treeherder.jobs(&list, &of_groups).await.map_err(reading_jobs)?;
+    decisions(ci, pushes, &ids, &groups.rows).await
+}

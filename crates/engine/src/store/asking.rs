@@ -1,0 +1,149 @@
+//! What is asked of a CI, and how an asking ends.
+
+use mozci_core::ids::{JobName, RepoName, Revision, TaskId};
+use mozci_core::time::At;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The id of one asking: a slugid of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AskId(String);
+
+impl AskId {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(slugid::nice())
+    }
+
+    /// The id of the task that the asking creates, where it creates one itself: the same bytes, so
+    /// that sending it again makes no second task.
+    pub fn task(&self) -> TaskId {
+        // Ours are slugids; anything else that a ledger may hold gets an id that nobody has.
+        self.0.parse().unwrap_or_else(|_| TaskId::from_bytes([0; 16]))
+    }
+
+    pub(super) fn from_ledger(id: String) -> Self {
+        Self(id)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for AskId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How an asking ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum AskState {
+    /// Written down; whether it was sent is not known if the process is gone.
+    Recorded,
+    /// Sent, and answered with the action task that it made.
+    Sent {
+        /// The action task.
+        task: TaskId,
+    },
+    /// Not sent, or refused: nothing happened.
+    NotSent {
+        /// Why.
+        detail: String,
+    },
+    /// Nobody can tell yet whether it was.
+    Uncertain {
+        /// What is known.
+        detail: String,
+    },
+}
+
+/// Runs of one job that an asking is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedJob {
+    /// The job.
+    pub job: JobName,
+    /// Runs asked for; none where it is taken back.
+    pub times: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// One asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// Its id.
+    pub id: AskId,
+    /// The plan that it belongs to.
+    pub plan: String,
+    /// The CI's root URL.
+    pub ci: String,
+    /// The repository.
+    pub repo: RepoName,
+    /// The push's number.
+    pub push: u64,
+    /// The push's head.
+    pub revision: Revision,
+    /// What is asked for.
+    pub jobs: Vec<AskedJob>,
+    /// The group that they are asked for in: the decision task.
+    pub group: String,
+    /// The action; `createTask` or `cancelTask` where the queue is asked itself.
+    pub action: String,
+    /// Its hook's group; empty where there is no hook.
+    pub hook_group: String,
+    /// Its hook.
+    pub hook: String,
+    /// The body as it is sent.
+    pub body: Value,
+    /// When it was written down.
+    pub created: At,
+    /// How it ended.
+    pub state: AskState,
+    /// The process that wrote it down, as [`this_process`] names it.
+    pub process: String,
+}
+
+/// A name for this process that no other has had since the machine was made: its number, the boot
+/// that it lives in, and when it was born. Only the number where these cannot be looked up.
+pub fn this_process() -> String {
+    let pid = std::process::id();
+    name_of(pid).unwrap_or_else(|| pid.to_string())
+}
+
+fn name_of(pid: u32) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in brackets and may hold anything; the birth is the twentieth
+    // field behind it (proc_pid_stat(5)).
+    let born = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
+    Some(format!("{pid} {} {born}", boot.trim()))
+}
+
+impl Asking {
+    /// Runs asked for, of all its jobs.
+    pub fn times(&self) -> u32 {
+        self.jobs.iter().map(|asked| asked.times).sum()
+    }
+
+    /// Its jobs in one text.
+    pub fn names(&self) -> String {
+        match self.jobs.as_slice() {
+            [one] => one.job.to_string(),
+            [first, rest @ ..] => format!("{} and {} more jobs", first.job, rest.len()),
+            [] => "no job".to_owned(),
+        }
+    }
+
+    /// Whether the process that wrote it down is still there to mark how it ends. Where processes
+    /// cannot be looked up nobody is believed to be.
+    pub fn is_in_hand(&self) -> bool {
+        let pid = self.process.split(' ').next().and_then(|pid| pid.parse().ok());
+        let lives = pid.and_then(name_of).is_some_and(|name| name == self.process);
+        self.state == AskState::Recorded && lives
+    }
+}
