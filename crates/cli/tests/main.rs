@@ -8,6 +8,7 @@ mod house;
 mod looks;
 mod lost_answers;
 mod other_clients;
+mod plain;
 mod proxy;
 mod several;
 mod world;

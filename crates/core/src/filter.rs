@@ -123,13 +123,15 @@ pub struct JobFilter {
     pub tier: Vec<u8>,
     /// Kinds.
     pub kind: Vec<String>,
+    /// Whether every kind may be asked for without being named, as where there are no kinds.
+    pub any_kind: bool,
 }
 
 impl JobFilter {
     /// Whether anything but exclusions was said.
     pub fn is_given(&self) -> bool {
-        let Self { exclude: _, .. } = self;
-        *self != Self { exclude: self.exclude.clone(), ..Self::default() }
+        let Self { exclude, any_kind, .. } = self.clone();
+        *self != Self { exclude, any_kind, ..Self::default() }
     }
 
     /// Whether a job is meant.
@@ -162,7 +164,7 @@ impl JobFilter {
     /// only where they, or the job itself, are named.
     pub fn asks_for(&self, job: &Facets<'_>) -> bool {
         let named = self.jobs.iter().any(|name| name.as_str() == job.label);
-        let usual = matches!(job.kind(), "build" | "test");
+        let usual = self.any_kind || matches!(job.kind(), "build" | "test");
         self.keeps(job) && (usual || named || !self.kind.is_empty())
     }
 }

@@ -14,7 +14,7 @@ use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use url::Url;
 
-use crate::config::{CiConfig, PushlogKind};
+use crate::config::{CiConfig, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::store::{Answers, FactKind, Facts, Place};
 
@@ -24,7 +24,18 @@ pub enum PushSource {
     /// From its own pushlog.
     Hg(Pushlog),
     /// From Treeherder.
-    Treeherder,
+    Treeherder(Treeherder),
+}
+
+/// Where the tasks of a push are, on a Taskcluster without task graphs.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain {
+    /// The index path of one of them, with `{revision}` or `{push}` in it.
+    pub(crate) index: String,
+    /// How the group follows from that task.
+    pub(crate) group: GroupRule,
+    /// The path of the text that tasks are called by.
+    pub(crate) label: String,
 }
 
 /// One repository of one CI.
@@ -36,8 +47,8 @@ pub struct Ci {
     pub root_url: String,
     /// Where pushes come from.
     pub pushes: PushSource,
-    /// Treeherder.
-    pub treeherder: Treeherder,
+    treeherder: Option<Treeherder>,
+    pub(crate) plain: Option<Plain>,
     /// Taskcluster.
     pub taskcluster: Taskcluster,
     /// The limits of what may be asked for.
@@ -102,19 +113,39 @@ impl Ci {
                 ))),
             }
         };
-        let pushes = match pushlog(repo.as_str())? {
-            Some(pushlog) => PushSource::Hg(pushlog),
-            None => PushSource::Treeherder,
+        let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
+        let treeherder_url = match &config.treeherder_url {
+            Some(url) => Some(parse(url, "treeherder_url")?),
+            None => None,
+        };
+        let treeherder =
+            treeherder_url.clone().map(|url| Treeherder::new(http.clone(), url, &project));
+        let pushes = match (pushlog(repo.as_str())?, &treeherder) {
+            (Some(pushlog), _) => PushSource::Hg(pushlog),
+            (None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
+            (None, None) => return Err(without_treeherder(&repo)),
+        };
+        let plain = match &own.tasks_index {
+            None if treeherder.is_none() => return Err(without_treeherder(&repo)),
+            None => None,
+            Some(index) if !(index.contains("{revision}") || index.contains("{push}")) => {
+                return Err(Error::Usage(format!(
+                    "`tasks_index` = {index:?} in the config names no push: put {{revision}} or {{push}} in it"
+                )));
+            }
+            Some(index) => Some(Plain {
+                index: index.clone(),
+                group: own.group,
+                label: own.label.clone().unwrap_or_else(|| "metadata.name".to_owned()),
+            }),
         };
         let mut others = Vec::new();
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
         }
-        let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
-        let treeherder_url = parse(&config.treeherder_url, "treeherder_url")?;
         let root = parse(&config.root_url, "root_url")?;
         let mut hosts: Vec<String> =
-            [&treeherder_url, &root].into_iter().filter_map(host_of).collect();
+            treeherder_url.iter().chain([&root]).filter_map(host_of).collect();
         for url in config.repos.values().filter_map(|repo| repo.url.as_deref()) {
             hosts.extend(host_of(&parse(url, "url")?));
         }
@@ -133,7 +164,8 @@ impl Ci {
                 .clone()
                 .unwrap_or_else(|| "gecko-decision".to_owned()),
             index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
-            treeherder: Treeherder::new(http.clone(), treeherder_url, &project),
+            treeherder,
+            plain,
             taskcluster: Taskcluster::new(http.clone(), root, opening.credentials),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -148,6 +180,19 @@ impl Ci {
             facts,
             notes: RefCell::new(notes),
         })
+    }
+
+    /// Treeherder.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the configuration names none.
+    pub(crate) fn treeherder(&self) -> Result<&Treeherder, Error> {
+        self.treeherder.as_ref().ok_or_else(|| without_treeherder(&self.repo))
+    }
+
+    /// Whether pushes have task graphs, with actions through which jobs are asked for.
+    pub fn has_graphs(&self) -> bool {
+        self.plain.is_none()
     }
 
     /// The counters of everything that was sent.
@@ -225,6 +270,12 @@ impl Ci {
             self.http.meter().cache_hits(facts.take_hits());
         }
     }
+}
+
+fn without_treeherder(repo: &RepoName) -> Error {
+    Error::Usage(format!(
+        "the config has neither `treeherder_url` for the CI nor `tasks_index` for the repository {repo}: one of them tells where the runs of a push are"
+    ))
 }
 
 /// How requests are made, by the configuration.

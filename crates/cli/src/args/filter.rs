@@ -48,6 +48,7 @@ impl FilterArgs {
             suite,
             tier,
             kind: if tests { vec!["test".to_owned()] } else { kind },
+            any_kind: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `mozci retrigger`
 
 use mozci_core::again::{Again, again};
-use mozci_core::filter::Facets;
+use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::plan::{Plan, Wish};
 use mozci_core::revision::RevisionSpec;
@@ -67,7 +67,8 @@ pub(crate) async fn run(
             Facets { platform: (!told.is_empty()).then_some(told), ..Facets::of(job.as_str()) };
         let mut runs = matrix.cell(0, place as u32).iter().map(|(_, run)| run);
         // The tier was looked at when the rows were read.
-        let tierless = mozci_core::filter::JobFilter { tier: Vec::new(), ..filter.clone() };
+        let any_kind = !context.ci.has_graphs();
+        let tierless = JobFilter { tier: Vec::new(), any_kind, ..filter.clone() };
         if runs.any(|run| of_interest(&run.state)) && tierless.asks_for(&facets) {
             jobs.push(job.clone());
         }

@@ -186,7 +186,7 @@ impl Action {
                 if properties.contains_key("times") {
                     body["times"] = json!(now);
                 }
-                let labels = labels.iter().map(|label| JobName::new(label)).collect();
+                let labels = labels.iter().map(JobName::new).collect();
                 inputs.push(Input { labels, times: now, body });
                 left -= now;
             }

@@ -1,10 +1,13 @@
 //! Reads of the index.
 
+use std::collections::HashMap;
+
 use mozci_core::ids::TaskId;
+use serde_json::json;
 
 use super::acts::Taskcluster;
 use super::queue::shape;
-use super::wire::Indexed;
+use super::wire::{Indexed, IndexedTasks};
 use crate::http::HttpError;
 
 impl Taskcluster {
@@ -24,4 +27,37 @@ impl Taskcluster {
             Err(error) => Err(error),
         }
     }
+
+    /// The tasks behind many index paths, in as many requests as there are pages. Paths behind
+    /// which there is none are not in the answer.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn find_tasks(&self, paths: &[String]) -> Result<HashMap<String, TaskId>, HttpError> {
+        let mut found = HashMap::new();
+        for chunk in paths.chunks(PATHS_A_REQUEST) {
+            let mut token: Option<String> = None;
+            for _ in 0..100 {
+                let mut url = self.url("index", &["tasks", "indexes"])?;
+                if let Some(token) = &token {
+                    url.query_pairs_mut().append_pair("continuationToken", token);
+                }
+                let page: IndexedTasks =
+                    self.http.ask(url.clone(), &json!({"indexes": chunk})).await?;
+                for entry in page.tasks {
+                    let task = entry.task_id.parse();
+                    let task = task.map_err(|e| shape(&url, format!("taskId: {e}")))?;
+                    found.insert(entry.namespace, task);
+                }
+                token = page.continuation_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
 }
+
+/// Paths in one bulk question; the index gives at most 1000 rows a page.
+const PATHS_A_REQUEST: usize = 1000;

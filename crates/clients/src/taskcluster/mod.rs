@@ -4,6 +4,7 @@
 mod actions;
 mod acts;
 mod graph;
+mod group;
 mod index;
 mod queue;
 mod status;
@@ -13,6 +14,7 @@ mod wire;
 pub use actions::{Action, ActionError, Actions, Input, Rendered};
 pub use acts::{ActError, Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
 pub use graph::{GraphEntry, TaskGraph, pick_build};
+pub use group::GroupTask;
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};
 pub use status::TaskStatus;
 pub use tasks::{deadline, repeat};

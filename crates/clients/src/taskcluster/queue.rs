@@ -230,7 +230,7 @@ pub(super) fn shape(url: &Url, reason: String) -> HttpError {
     HttpError { problem: Problem::Shape(reason), method: "GET", url: url.to_string() }
 }
 
-fn translate(wire: Definition) -> TaskDefinition {
+pub(super) fn translate(wire: Definition) -> TaskDefinition {
     let label = wire.tags.get("label").cloned().unwrap_or(wire.metadata.name);
     let action = wire.extra["action"]["name"].as_str().map(|name| {
         let context = &wire.extra["action"]["context"];

@@ -73,6 +73,50 @@ pub(super) struct Indexed {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub(super) struct IndexedTasks {
+    pub(super) tasks: Vec<IndexedTask>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct IndexedTask {
+    pub(super) namespace: String,
+    pub(super) task_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupPage {
+    pub(super) tasks: Vec<GroupEntry>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GroupEntry {
+    pub(super) status: Status,
+    pub(super) task: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Definitions {
+    pub(super) tasks: Vec<DefinitionEntry>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DefinitionEntry {
+    pub(super) task_id: String,
+    pub(super) task: Definition,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Artifacts {
     pub(super) artifacts: Vec<Artifact>,
     #[serde(default)]

@@ -55,7 +55,7 @@ impl Guards {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CiKind {
-    /// Taskcluster with taskgraph, Treeherder beside it.
+    /// Taskcluster: with taskgraph and Treeherder beside it, or with bare task groups.
     Taskcluster,
 }
 
@@ -67,8 +67,8 @@ pub struct CiConfig {
     pub kind: CiKind,
     /// Taskcluster's root URL.
     pub root_url: String,
-    /// Treeherder's URL.
-    pub treeherder_url: String,
+    /// Treeherder's URL; needed where repositories have task graphs.
+    pub treeherder_url: Option<String>,
     /// Where Pulse is; not used yet.
     pub pulse_url: Option<String>,
     /// A command that prints credentials as JSON (`clientId`, `accessToken`, `certificate`), used
@@ -117,6 +117,25 @@ pub struct RepoConfig {
     pub index: Option<String>,
     /// Treeherder's platform of decision and action tasks; `gecko-decision` unless set.
     pub decision_platform: Option<String>,
+    /// For a repository without task graphs and Treeherder: the index path of a task of each
+    /// push's group, with `{revision}` or `{push}` in it.
+    pub tasks_index: Option<String>,
+    /// Whether the task's group is the push's, or the task's own id is the group's.
+    #[serde(default)]
+    pub group: GroupRule,
+    /// The path of the text in a definition that tasks are called by; `metadata.name` unless set.
+    pub label: Option<String>,
+}
+
+/// Which group a push's tasks are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupRule {
+    /// The group of the task that is indexed.
+    #[default]
+    Group,
+    /// The one that has the indexed task's id.
+    Task,
 }
 
 /// A configuration that cannot be used.

@@ -4,4 +4,4 @@ mod credentials;
 mod file;
 
 pub use credentials::{credentials, credentials_missing};
-pub use file::{CiConfig, CiKind, Config, ConfigError, Guards, PushlogKind, RepoConfig};
+pub use file::{CiConfig, CiKind, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig};

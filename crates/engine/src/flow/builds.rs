@@ -54,7 +54,7 @@ pub(super) async fn read_builds(
             }
             (None, None) => {
                 let filter = JobFilter::Job(name.clone());
-                ci.treeherder.jobs(list, &filter).await.map_err(reading_jobs)?.rows
+                ci.treeherder()?.jobs(list, &filter).await.map_err(reading_jobs)?.rows
             }
         };
         Ok::<_, Error>((name.clone(), rows))
@@ -97,7 +97,9 @@ pub(super) async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error>
         match labels_known {
             true => Ok(Rows::default()),
             // The task's push in one question: its rows lead from task ids to labels.
-            false => ci.treeherder.jobs(&[row.push], &JobFilter::All).await.map_err(reading_jobs),
+            false => {
+                ci.treeherder()?.jobs(&[row.push], &JobFilter::All).await.map_err(reading_jobs)
+            }
         }
     };
     let (definition, neighbours) = tokio::try_join!(definition(ci, row.run.key.task), neighbours)?;

@@ -21,6 +21,9 @@ use crate::error::Error;
 /// # Errors
 /// [`Error::NotFound`] where no push has a task graph, or none of the jobs is meant.
 pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+    if let Some(plain) = &ci.plain {
+        return super::plain::choose(ci, plain, pushes, filter).await;
+    }
     let decided = decisions_of(ci, pushes).await?;
     let Some((push, graph)) = newest_graph(ci, pushes, &decided).await? else {
         return Err(Error::NotFound(
@@ -45,6 +48,12 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<
 /// # Errors
 /// [`Error::NotFound`] where the push has no task graph.
 pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+    if !ci.has_graphs() {
+        return Err(Error::Usage(format!(
+            "the pushes of {} have no task graphs, so that nobody can tell what is missing; `retrigger` repeats what ran",
+            ci.repo
+        )));
+    }
     let pushes = std::slice::from_ref(push);
     let decided = decisions_of(ci, pushes).await?;
     let task: TaskId = match decided.first() {
@@ -101,6 +110,6 @@ async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> 
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
     list.sort_unstable();
     let of_groups = RowFilter::Platform(ci.decision_platform.clone());
-    let groups = ci.treeherder.jobs(&list, &of_groups).await.map_err(reading_jobs)?;
+    let groups = ci.treeherder()?.jobs(&list, &of_groups).await.map_err(reading_jobs)?;
     decisions(ci, pushes, &ids, &groups.rows).await
 }

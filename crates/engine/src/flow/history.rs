@@ -68,7 +68,7 @@ pub(crate) async fn treeherder_ids(
     let dates = || unknown.iter().map(|i| pushes[*i].date);
     if let (Some(from), Some(until)) = (dates().min(), dates().max()) {
         let found = ci
-            .treeherder
+            .treeherder()?
             .pushes_between(from, until)
             .await
             .map_err(Error::service("cannot read Treeherder's pushes"))?;
@@ -139,13 +139,13 @@ async fn read_rows(ci: &Ci, list: &[TreeherderPushId], jobs: &[JobName]) -> Resu
         let of_groups = JobFilter::Platform(ci.decision_platform.clone());
         let each = jobs.iter().map(|job| async {
             let filter = JobFilter::Job(job.clone());
-            ci.treeherder.jobs(list, &filter).await.map_err(reading_jobs)
+            ci.treeherder()?.jobs(list, &filter).await.map_err(reading_jobs)
         });
-        let groups = async { ci.treeherder.jobs(list, &of_groups).await.map_err(reading_jobs) };
+        let groups = async { ci.treeherder()?.jobs(list, &of_groups).await.map_err(reading_jobs) };
         let (of_jobs, groups) = tokio::try_join!(try_join_all(each), groups)?;
         return Ok(Read { of_jobs, groups, others: None });
     }
-    let all = ci.treeherder.jobs(list, &JobFilter::All).await.map_err(reading_jobs)?;
+    let all = ci.treeherder()?.jobs(list, &JobFilter::All).await.map_err(reading_jobs)?;
     let places: HashMap<&JobName, usize> = jobs.iter().enumerate().map(|(i, j)| (j, i)).collect();
     let empty = || Rows { revisions: all.revisions.clone(), ..Rows::default() };
     let mut read = Read {
@@ -195,6 +195,9 @@ pub async fn read_jobs(
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
     let read_at = ci.now();
+    if let Some(plain) = &ci.plain {
+        return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
+    }
     let ids = treeherder_ids(ci, pushes).await?;
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
     list.sort_unstable();

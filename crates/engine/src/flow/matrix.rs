@@ -52,6 +52,9 @@ const MOST_STATES: usize = 2000;
 /// # Errors
 /// [`Error::NotFound`] for a job by name that has no run there.
 pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
+    if let Some(plain) = &ci.plain {
+        return super::plain::read_matrix(ci, plain, pushes, filter).await;
+    }
     let failed = || Error::service("cannot read Treeherder's jobs");
     let ids = treeherder_ids(ci, pushes).await?;
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
@@ -60,7 +63,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
         [job] => RowFilter::Job(job.clone()),
         _ => RowFilter::All,
     };
-    let rows = ci.treeherder.jobs(&list, &wanted).await.map_err(failed())?;
+    let rows = ci.treeherder()?.jobs(&list, &wanted).await.map_err(failed())?;
     check_revisions(ci, pushes, &ids, &rows)?;
 
     let mut names: BTreeMap<JobName, JobName> = BTreeMap::new();
@@ -78,7 +81,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
     if !missing.is_empty() {
         // Nothing of it ran here: the task graph tells whether there is such a job at all.
         let platform = RowFilter::Platform(ci.decision_platform.clone());
-        let groups = ci.treeherder.jobs(&list, &platform).await.map_err(failed())?;
+        let groups = ci.treeherder()?.jobs(&list, &platform).await.map_err(failed())?;
         let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
         for job in missing {
             known_in_graph(ci, job, pushes, &decided).await?;

@@ -8,6 +8,7 @@ mod decisions;
 mod history;
 mod known;
 mod matrix;
+mod plain;
 mod prepare;
 mod range;
 mod reconcile;

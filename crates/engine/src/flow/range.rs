@@ -1,6 +1,7 @@
 //! Ranges of pushes.
 
 use mozci_clients::hg::Pushlog;
+use mozci_clients::treeherder::Treeherder;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach, keeps};
 
@@ -47,7 +48,7 @@ const MOST_IN_TREEHERDER: usize = 990;
 pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error> {
     let (pushes, origin, at_start) = match &ci.pushes {
         PushSource::Hg(pushlog) => in_pushlog(ci, pushlog, spec).await?,
-        PushSource::Treeherder => in_treeherder(ci, spec).await?,
+        PushSource::Treeherder(treeherder) => in_treeherder(ci, treeherder, spec).await?,
     };
     if pushes.len() > MOST {
         return Err(too_long(pushes.len()));
@@ -163,7 +164,7 @@ async fn ahead(ci: &Ci, pushlog: &Pushlog, id: u64, count: u32) -> Result<Vec<Pu
     Ok(pushes)
 }
 
-async fn in_treeherder(ci: &Ci, spec: &RangeSpec) -> Result<Found, Error> {
+async fn in_treeherder(ci: &Ci, treeherder: &Treeherder, spec: &RangeSpec) -> Result<Found, Error> {
     let failed = || Error::service("cannot read Treeherder's pushes");
     let rev = resolve(ci, &spec.rev).await?;
     match &spec.reach {
@@ -176,7 +177,7 @@ async fn in_treeherder(ci: &Ci, spec: &RangeSpec) -> Result<Found, Error> {
                     "a range of {wanted} pushes, where {MOST_IN_TREEHERDER} are the most of a repository whose pushes come from Treeherder: narrow it"
                 )));
             }
-            let found = ci.treeherder.pushes_until(rev.date, wanted + 10).await.map_err(failed())?;
+            let found = treeherder.pushes_until(rev.date, wanted + 10).await.map_err(failed())?;
             let all: Vec<Push> = found.into_iter().map(|push| push.push).collect();
             let start = all.iter().position(|push| push.id == rev.id).unwrap_or(0);
             let at_start = all.len() - start < wanted;
@@ -191,11 +192,11 @@ async fn in_treeherder(ci: &Ci, spec: &RangeSpec) -> Result<Found, Error> {
                 return Err(reversed(&from, &rev));
             }
             let found =
-                ci.treeherder.pushes_between(from.date, rev.date).await.map_err(failed())?;
+                treeherder.pushes_between(from.date, rev.date).await.map_err(failed())?;
             Ok((found.into_iter().rev().map(|push| push.push).collect(), 0, false))
         }
         Reach::Since(since) => {
-            let found = ci.treeherder.pushes_between(*since, rev.date).await.map_err(failed())?;
+            let found = treeherder.pushes_between(*since, rev.date).await.map_err(failed())?;
             if found.is_empty() {
                 return Err(empty(ci, &rev));
             }

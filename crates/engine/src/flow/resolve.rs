@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use mozci_clients::hg::{HgError, Pushlog};
+use mozci_clients::treeherder::Treeherder;
 use mozci_core::ids::TaskId;
 use mozci_core::push::Push;
 use mozci_core::revision::RevisionSpec;
@@ -50,8 +51,8 @@ pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
                 ci.observe(&push, page.last_push_id)?;
                 Ok(push)
             }
-            PushSource::Treeherder => {
-                let newest = ci.treeherder.newest_pushes(1).await.map_err(reading)?;
+            PushSource::Treeherder(treeherder) => {
+                let newest = treeherder.newest_pushes(1).await.map_err(reading)?;
                 let push = newest.into_iter().next().map(|push| push.push);
                 push.ok_or_else(|| Error::NotFound(format!("{} has no pushes", ci.repo)))
             }
@@ -80,8 +81,8 @@ async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
             ci.observe(&push, newest)?;
             Ok(push)
         }
-        PushSource::Treeherder => {
-            let newest = ci.treeherder.newest_pushes(1000).await.map_err(reading)?;
+        PushSource::Treeherder(treeherder) => {
+            let newest = treeherder.newest_pushes(1000).await.map_err(reading)?;
             let found = newest.into_iter().find(|push| push.id.0 == id);
             let hint = " among the newest 1000 that Treeherder has";
             found.map(|push| push.push).ok_or_else(|| missing(hint.to_owned()))
@@ -120,18 +121,22 @@ async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
             Err(HgError::UnknownRevision { .. }) => search(ci, pushlog, hash).await,
             Err(error) => Err(error.into()),
         },
-        PushSource::Treeherder => by_hash_in_treeherder(ci, hash).await,
+        PushSource::Treeherder(treeherder) => by_hash_in_treeherder(ci, treeherder, hash).await,
     }
 }
 
-async fn by_hash_in_treeherder(ci: &Ci, hash: &str) -> Result<Push, Error> {
+async fn by_hash_in_treeherder(
+    ci: &Ci,
+    treeherder: &Treeherder,
+    hash: &str,
+) -> Result<Push, Error> {
     // Treeherder compares whole hashes, or exactly the first twelve digits of a tip.
     if matches!(hash.len(), 12 | 40)
-        && let Some(found) = ci.treeherder.push_of(hash).await.map_err(reading)?
+        && let Some(found) = treeherder.push_of(hash).await.map_err(reading)?
     {
         return Ok(found.push);
     }
-    let newest = ci.treeherder.newest_pushes(1000).await.map_err(reading)?;
+    let newest = treeherder.newest_pushes(1000).await.map_err(reading)?;
     let known: Vec<Push> = newest.into_iter().map(|push| push.push).collect();
     pick(ci, hash, &known)?.cloned().ok_or_else(|| {
         Error::NotFound(format!(

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::definitions::{DAY, push_of};
-use super::reply::{Reply, iso};
+use super::reply::{Reply, body_json, iso};
 use super::taskcluster::{Call, page};
 use crate::world::{Outcome, TaskRef, TaskState, World};
 
@@ -12,6 +12,7 @@ pub(super) fn index(call: &Call<'_>, path: &[&str]) -> Reply {
     match (call.request.method, path) {
         ("GET", ["ping"]) => call.ok(&json!({"alive": true, "uptime": 1})),
         ("GET", ["task", name]) => find_task(call, name),
+        ("POST", ["tasks", "indexes"]) => find_tasks(call),
         ("GET" | "POST", ["tasks", namespace]) => list_tasks(call, namespace),
         ("GET" | "POST", ["namespaces", namespace]) => list_namespaces(call, namespace),
         _ => call.no_such_method(),
@@ -50,17 +51,45 @@ fn entry(world: &World, namespace: &str, task: TaskRef, rank: i64) -> Value {
 
 fn find_task(call: &Call<'_>, name: &str) -> Reply {
     let world = call.world;
-    let found = push_and_rest(world, name).and_then(|(push, rest)| match rest {
-        "taskgraph.decision" | "decision" => Some(TaskRef::Decision { push }),
-        _ => None,
-    });
-    match found.filter(|task| completed(world, *task)) {
+    match indexed(world, name) {
         Some(task) => call.ok(&entry(world, name, task, push_of(world, task).date)),
         None => {
             let params = json!({"indexPath": name});
             call.not_found("findTask", "Indexed task not found", params)
         }
     }
+}
+
+/// `index.findTasksAtIndex`: paths behind which there is nothing are left out.
+fn find_tasks(call: &Call<'_>) -> Reply {
+    let body = body_json(call.request.body);
+    let Some(paths) = body["indexes"].as_array() else {
+        let message = "data must have required property 'indexes'";
+        return call.error(400, "InputValidationError", "findTasksAtIndex", message, json!({}));
+    };
+    let Ok((shown, token)) = page(call.request, paths) else {
+        let message = "Invalid continuation token";
+        return call.error(400, "InputError", "findTasksAtIndex", message, json!({}));
+    };
+    let found = shown.iter().filter_map(|path| {
+        let name = path.as_str()?;
+        let task = indexed(call.world, name)?;
+        Some(entry(call.world, name, task, push_of(call.world, task).date))
+    });
+    let mut answer = json!({"tasks": found.collect::<Vec<Value>>()});
+    if let Some(token) = token {
+        answer["continuationToken"] = json!(token);
+    }
+    call.ok(&answer)
+}
+
+/// The task behind a path.
+fn indexed(world: &World, name: &str) -> Option<TaskRef> {
+    let found = push_and_rest(world, name).and_then(|(push, rest)| match rest {
+        "taskgraph.decision" | "decision" => Some(TaskRef::Decision { push }),
+        _ => None,
+    });
+    found.filter(|task| completed(world, *task))
 }
 
 fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
