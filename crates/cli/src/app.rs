@@ -9,7 +9,10 @@ use clap::{Parser, Subcommand};
 use mozci_engine::Error;
 
 use crate::args::named_repo;
-use crate::commands::{backfill, cancel, demo, fill, jobs, pushes, retrigger, trigger};
+use crate::commands::{
+    backfill, cache, cancel, completions, demo, doctor, fill, jobs, pushes, requests, retrigger,
+    trigger,
+};
 use crate::context::Context;
 use crate::failure;
 use crate::show::Out;
@@ -42,9 +45,12 @@ pub(crate) struct Global {
     /// The repository, by its name in the config
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) repo: Option<String>,
-    /// Write one JSON object
+    /// Write one JSON object: the same as `--format json`
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// How the answer is written
+    #[arg(long, global = true, value_enum, default_value_t, conflicts_with = "json")]
+    pub(crate) format: Format,
     /// Say what it cost in time, requests and memory
     #[arg(long, global = true)]
     pub(crate) stats: bool,
@@ -57,6 +63,18 @@ pub(crate) struct Global {
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for people
+    #[default]
+    Table,
+    /// Tables of Markdown, for issues and chats
+    Markdown,
+    /// One JSON object, for programs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,8 +93,18 @@ enum Command {
     Retrigger(retrigger::Args),
     /// Cancel what waits or runs of some jobs
     Cancel(cancel::Args),
+    /// Check each source: reachable, authorised, of the promised shape, clocks, lag
+    Doctor(doctor::Args),
+    /// What was asked of the CI from here: the ledger
+    Requests(requests::Args),
+    /// What is kept so as not to ask twice
+    Cache(cache::Args),
     /// A simulated CI: a story told on it, or servers for other programs
     Demo(demo::Args),
+    /// Completions for a shell, on stdout
+    Completions(completions::Args),
+    /// The manual pages
+    Man(completions::ManArgs),
 }
 
 /// What a command came to: its exit status.
@@ -92,7 +120,8 @@ pub(crate) struct Interrupt {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    cli.global.json |= cli.global.format == Format::Json;
     let started = Instant::now();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -139,10 +168,14 @@ async fn interruptible(cli: Cli, stats: &Stats) -> Done {
 
 async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let global = cli.global;
-    if let Command::Demo(args) = cli.command {
-        return demo::run(args, &global, stats, interrupt).await;
-    }
-    let named = match &cli.command {
+    let command = match cli.command {
+        Command::Demo(args) => return demo::run(args, &global, stats, interrupt).await,
+        Command::Cache(args) => return cache::run(&args, &global),
+        Command::Completions(args) => return completions::run(&args),
+        Command::Man(args) => return completions::man(&args),
+        command => command,
+    };
+    let named = match &command {
         Command::Pushes(args) => args.range.named_repo(),
         Command::Jobs(args) => args.range.named_repo(),
         Command::Trigger(args) => args.range.named_repo(),
@@ -150,11 +183,11 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Fill(args) => named_repo(&args.rev),
         Command::Retrigger(args) => named_repo(&args.rev),
         Command::Cancel(args) => args.range.named_repo(),
-        Command::Demo(_) => None,
+        _ => None,
     };
     let context = Context::open(&global, named).await?;
     let mut out = Out::stdout(&global);
-    let done = match cli.command {
+    let done = match command {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
@@ -164,7 +197,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
             retrigger::run(args, &context, &mut out, stats, interrupt).await
         }
         Command::Cancel(args) => cancel::run(args, &context, &mut out, stats, interrupt).await,
-        Command::Demo(_) => Ok(0),
+        Command::Doctor(args) => doctor::run(args, &context, &mut out, stats).await,
+        Command::Requests(args) => requests::run(args, &context, &mut out, stats).await,
+        Command::Demo(_) | Command::Cache(_) | Command::Completions(_) | Command::Man(_) => Ok(0),
     };
     context.say_notes();
     if done.is_err() || !global.json {

@@ -4,10 +4,12 @@
 
 mod acts;
 mod bad_input;
+mod doctor;
 mod house;
 mod looks;
 mod lost_answers;
 mod other_clients;
+mod outputs;
 mod plain;
 mod proxy;
 mod several;

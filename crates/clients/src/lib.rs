@@ -4,6 +4,7 @@
 //! its folder. A client takes a base URL, credentials and the shared HTTP settings; no host stands
 //! in code.
 
+pub mod contract;
 pub mod hg;
 pub mod http;
 pub mod taskcluster;

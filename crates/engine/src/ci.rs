@@ -221,6 +221,19 @@ impl Ci {
         self.http.clock_offset()
     }
 
+    /// What to say of a refusal where the clocks differ: a signature holds for a quarter of an
+    /// hour.
+    pub(crate) fn clock_hint(&self) -> String {
+        match self.clock_offset() {
+            Some(offset) if offset.abs() > 300 => format!(
+                "; this machine's clock is {} s {} the servers', and signatures hold for a quarter of an hour: set it",
+                offset.abs(),
+                if offset > 0 { "behind" } else { "ahead of" }
+            ),
+            _ => String::new(),
+        }
+    }
+
     /// Things that a user should know besides the answer.
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()

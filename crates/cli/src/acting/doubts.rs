@@ -9,6 +9,14 @@ use mozci_engine::store::{AskState, Asking, Ledger};
 use crate::context::Context;
 use crate::show::plural;
 
+/// Settles what can be told by now, and says so; that nothing can be read is said, too.
+pub(crate) async fn settle(context: &Context, ledger: &Ledger) {
+    match reconcile(&context.ci, ledger).await {
+        Ok(changed) => say_doubts(context, changed),
+        Err(error) => context.talk(&format!("note: askings in doubt cannot be settled: {error}")),
+    }
+}
+
 /// Opens the ledger, settles what can be told by now of askings that were in doubt, and says what
 /// is still open.
 pub(crate) async fn open_ledger(context: &Context) -> Result<Ledger, Error> {

@@ -8,5 +8,5 @@ mod many;
 pub(crate) use act::{
     Act, ActArgs, Acted, WishArgs, carry_out, check, confirmed, ended_with, plan_all,
 };
-pub(crate) use doubts::open_ledger;
+pub(crate) use doubts::{open_ledger, settle};
 pub(crate) use many::{Many, ask_for_many};

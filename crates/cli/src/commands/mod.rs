@@ -1,11 +1,15 @@
 //! The commands, a file each.
 
 pub(crate) mod backfill;
+pub(crate) mod cache;
 pub(crate) mod cancel;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod demo_serve;
+pub(crate) mod doctor;
 pub(crate) mod fill;
 pub(crate) mod jobs;
 pub(crate) mod pushes;
+pub(crate) mod requests;
 pub(crate) mod retrigger;
 pub(crate) mod trigger;

@@ -37,20 +37,27 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     out.line(&format!("{} · {}", context.ci.repo, plural(pushes.len(), "push")));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.add_row(["push", "revision", "git", "when", "changesets", "author"]);
+    // Where there is little room the name in Git goes, and the author's host.
+    let narrow = out.is_narrow();
+    let header = ["push", "revision", "git", "when", "changesets", "author"];
+    table.set_header(header.into_iter().filter(|name| !narrow || *name != "git"));
     for push in pushes {
-        table.add_row([
+        let author =
+            if narrow { push.author.split('@').next().unwrap_or("") } else { &push.author };
+        let mut cells = vec![
             Cell::new(push.id).set_alignment(CellAlignment::Right),
             Cell::new(push.revision.short()),
             Cell::new(push.git.as_ref().map_or("·", |git| git.short())),
             Cell::new(age(now, push.date)).set_alignment(CellAlignment::Right),
             Cell::new(push.changesets.len()).set_alignment(CellAlignment::Right),
-            Cell::new(&push.author),
-        ]);
+            Cell::new(author),
+        ];
+        if narrow {
+            cells.remove(2);
+        }
+        table.add_row(cells);
     }
-    for line in table.lines() {
-        out.line(&line);
-    }
+    out.table(table, str::to_owned);
     if range.at_start {
         out.line("  the repository begins here");
     }

@@ -1,6 +1,7 @@
 //! Pushes by jobs as a table.
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width, presets};
+use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::run::State;
 use mozci_core::time::At;
@@ -9,18 +10,28 @@ use mozci_engine::flow::Matrix;
 use super::out::Out;
 use super::words::{age, mark, marks};
 
-/// Columns before the jobs': push, revision, when, author, with their gaps.
-const HEAD: usize = 48;
+/// Columns before the jobs': push, revision, when, author, with their gaps; only the first two
+/// where there is little room.
+const HEAD: (usize, usize) = (48, 24);
+
+/// Jobs that have a column each in Markdown at the most.
+const MOST_IN_MARKDOWN: usize = 12;
 
 /// Shows the matrix: by name where the names fit, by number with a legend where they don't, and as
 /// counts where even the numbers are too many.
 pub(crate) fn show_matrix(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
-    let room = out.width.saturating_sub(HEAD);
-    let names: Vec<String> =
-        matrix.jobs.iter().map(|(job, p)| short(job.as_str(), p.as_str())).collect();
+    let head = if out.is_narrow() { HEAD.1 } else { HEAD.0 };
+    let room = out.width.saturating_sub(head);
+    // Markdown has one line of heads, and breaks what is too wide by itself.
+    let markdown = out.is_markdown();
+    let name = |(job, p): &(JobName, JobName)| match markdown {
+        true => job.to_string(),
+        false => short(job.as_str(), p.as_str()),
+    };
+    let names: Vec<String> = matrix.jobs.iter().map(name).collect();
     let named: usize = names.iter().map(|name| name.chars().count().max(4) + 2).sum();
     let widest = widest_cell(matrix);
-    if named <= room {
+    if named <= room || (markdown && names.len() <= MOST_IN_MARKDOWN) {
         grid(out, pushes, matrix, now, Some(&names));
     } else if matrix.jobs.len() * (widest.max(2) + 2) <= room && matrix.jobs.len() <= 40 {
         grid(out, pushes, matrix, now, None);
@@ -52,20 +63,33 @@ fn table() -> Table {
     table
 }
 
-fn head(push: &Push, now: At) -> Vec<Cell> {
+/// The names of the columns before the jobs'.
+fn head_names(out: &Out) -> &'static [&'static str] {
+    if out.is_narrow() { &["push", "revision"] } else { &["push", "revision", "when", "author"] }
+}
+
+fn head(out: &Out, push: &Push, now: At) -> Vec<Cell> {
     let author: String = push.author.split('@').next().unwrap_or("").chars().take(12).collect();
-    vec![
+    let mut cells = vec![
         Cell::new(push.id).set_alignment(CellAlignment::Right),
         Cell::new(push.revision.short()),
         Cell::new(age(now, push.date)).set_alignment(CellAlignment::Right),
         Cell::new(author),
-    ]
+    ];
+    cells.truncate(head_names(out).len());
+    cells
 }
 
 fn grid(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At, names: Option<&[String]>) {
     let mut table = table();
-    if names.is_some() {
-        let mut platforms: Vec<String> = vec![String::new(); 4];
+    let fixed = head_names(out).len();
+    let mut header: Vec<String> = head_names(out).iter().map(ToString::to_string).collect();
+    header.extend((0..matrix.jobs.len()).map(|i| match names {
+        Some(names) => names[i].clone(),
+        None => (i + 1).to_string(),
+    }));
+    if names.is_some() && !out.is_markdown() {
+        let mut platforms: Vec<String> = vec![String::new(); fixed];
         let mut last = "";
         for (_, platform) in &matrix.jobs {
             platforms.push(if platform.as_str() == last {
@@ -75,27 +99,22 @@ fn grid(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At, names: Option<
             });
             last = platform.as_str();
         }
-        table.add_row(platforms);
+        table.set_header(platforms);
+        table.add_row(header);
+    } else {
+        table.set_header(header);
     }
-    let mut header: Vec<String> = ["push", "revision", "when", "author"].map(String::from).into();
-    header.extend((0..matrix.jobs.len()).map(|i| match names {
-        Some(names) => names[i].clone(),
-        None => (i + 1).to_string(),
-    }));
-    table.add_row(header);
     for (row, push) in pushes.iter().enumerate() {
-        let mut cells = head(push, now);
+        let mut cells = head(out, push, now);
         for job in 0..matrix.jobs.len() as u32 {
             cells.push(Cell::new(marks(matrix.cell(row, job).iter().map(|(_, run)| run))));
         }
         table.add_row(cells);
     }
-    for column in table.column_iter_mut().skip(4) {
+    for column in table.column_iter_mut().skip(fixed) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(4)));
     }
-    for line in table.lines() {
-        out.line(&coloured(&line));
-    }
+    out.table(table, coloured);
 }
 
 /// Colours the marks of a line: afterwards, since the table counts columns by itself.
@@ -104,7 +123,7 @@ fn coloured(line: &str) -> String {
     for c in line.chars() {
         let colour = match c {
             '✓' => Some(anstyle::AnsiColor::Green),
-            '✗' | '✘' => Some(anstyle::AnsiColor::Red),
+            '✗' => Some(anstyle::AnsiColor::Red),
             '▸' | '◌' => Some(anstyle::AnsiColor::Cyan),
             '↻' | '⧖' => Some(anstyle::AnsiColor::Magenta),
             _ => None,
@@ -124,15 +143,19 @@ fn coloured(line: &str) -> String {
 fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
     let states = seen_states(matrix);
     let mut table = table();
-    let mut header: Vec<Cell> =
-        ["push", "revision", "when", "author", "runs"].into_iter().map(Cell::new).collect();
-    header.extend(states.iter().map(|state| {
-        Cell::new(format!("{} {}", mark(state), state.word())).set_alignment(CellAlignment::Right)
-    }));
-    table.add_row(header);
+    let mut header: Vec<Cell> = head_names(out).iter().chain(&["runs"]).map(Cell::new).collect();
+    // Where there is little room the marks alone, which the legend explains.
+    let named = |state: &State| match out.is_narrow() {
+        true => mark(state).to_owned(),
+        false => format!("{} {}", mark(state), state.word()),
+    };
+    header.extend(
+        states.iter().map(|state| Cell::new(named(state)).set_alignment(CellAlignment::Right)),
+    );
+    table.set_header(header);
     for (row, push) in pushes.iter().enumerate() {
         let runs = &matrix.rows[row];
-        let mut cells = head(push, now);
+        let mut cells = head(out, push, now);
         cells.push(Cell::new(runs.len()).set_alignment(CellAlignment::Right));
         for state in &states {
             let count = runs.iter().filter(|(_, run)| run.state.word() == state.word()).count();
@@ -141,9 +164,7 @@ fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
         }
         table.add_row(cells);
     }
-    for line in table.lines() {
-        out.line(&line);
-    }
+    out.table(table, str::to_owned);
     out.line(&format!(
         " {} jobs are too many for a column each: narrow them with --include TEXT, or take --json",
         matrix.jobs.len()

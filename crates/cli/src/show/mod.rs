@@ -14,4 +14,4 @@ pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;
 pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result};
 pub(crate) use walk::{edge, show_edge, show_steps};
-pub(crate) use words::{age, plural};
+pub(crate) use words::{age, plural, size};

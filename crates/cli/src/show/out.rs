@@ -2,11 +2,15 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 
+use comfy_table::{Table, presets};
 use mozci_engine::Error;
 use serde::Serialize;
 
-use crate::app::Global;
+use crate::app::{Format, Global};
 use crate::failure::clear_progress;
+
+/// The narrowest terminal that is written for.
+const NARROWEST: usize = 60;
 
 /// Where the answer goes.
 pub(crate) struct Out {
@@ -15,6 +19,9 @@ pub(crate) struct Out {
     pub(crate) width: usize,
     /// Whether the answer is one JSON object.
     pub(crate) json: bool,
+    markdown: bool,
+    /// Whether lines that are too long are broken: where somebody looks at them.
+    wraps: bool,
     failed: Option<std::io::Error>,
 }
 
@@ -22,17 +29,65 @@ impl Out {
     pub(crate) fn stdout(global: &Global) -> Self {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
-        let width = terminal.map_or(120, |(terminal_size::Width(columns), _)| usize::from(columns));
+        let terminal = terminal.map(|(terminal_size::Width(columns), _)| usize::from(columns));
+        let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let width = terminal.or(told);
+        let markdown = global.format == Format::Markdown;
         Self {
             stream: anstream::AutoStream::auto(stdout),
-            width: width.max(60),
+            width: width.unwrap_or(120).max(NARROWEST),
             json: global.json,
+            wraps: width.is_some() && !markdown,
+            markdown,
             failed: None,
         }
     }
 
-    /// A line of text; nothing where JSON is asked for.
+    /// Whether there is little room, so that what can be done without is left away.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.width < 80 && !self.markdown
+    }
+
+    /// Whether tables are Markdown's.
+    pub(crate) fn is_markdown(&self) -> bool {
+        self.markdown
+    }
+
+    /// A table of cells. In Markdown as such; else by `finish`, which may colour a line.
+    pub(crate) fn table(&mut self, mut table: Table, finish: impl Fn(&str) -> String) {
+        if self.markdown {
+            table.load_style(presets::ASCII_MARKDOWN);
+            self.line("");
+        }
+        for line in table.lines() {
+            self.raw(&if self.markdown { line } else { finish(&line) });
+        }
+        if self.markdown {
+            self.line("");
+        }
+    }
+
+    /// A line of text, broken where it is too long for whoever looks at it; nothing where JSON is
+    /// asked for.
     pub(crate) fn line(&mut self, line: &str) {
+        // A command that is shown so as to be copied stays whole: the terminal breaks it.
+        if !self.wraps || line.chars().count() <= self.width || line.contains('`') {
+            return self.raw(line);
+        }
+        let indent = line.len() - line.trim_start().len();
+        let hanging = " ".repeat(indent.min(self.width / 3) + 4);
+        let options = textwrap::Options::new(self.width)
+            .subsequent_indent(&hanging)
+            // Names and ids stay whole.
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(line, options) {
+            self.raw(&line);
+        }
+    }
+
+    fn raw(&mut self, line: &str) {
         if !self.json {
             clear_progress();
             let written = writeln!(self.stream, "{}", line.trim_end());

@@ -1,5 +1,6 @@
 //! Pushes of a plan, a line each, and the edge between good and bad.
 
+use comfy_table::{Table, presets};
 use mozci_core::backfill::{Backfill, Step, WalkEnd};
 use mozci_core::judge::Judgement;
 use mozci_core::plan::Plan;
@@ -10,6 +11,11 @@ use super::words::{judgement, plural};
 
 /// One line a push: how it is judged, and what the plan does with it.
 pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if out.is_markdown() {
+        table.set_header(["", "push", "revision", "runs", "plan"]);
+    }
     for step in steps {
         let word = match step.judgement {
             Judgement::Good { .. } => "good",
@@ -24,12 +30,22 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
         };
         let state = format!("{}{asked}", judgement(step.judgement));
+        let fate = fate(plan, &step.push);
+        if out.is_markdown() {
+            let (id, revision) = (step.push.id.to_string(), step.push.revision.short());
+            table.add_row([word, &id, revision, &state, &fate]);
+            continue;
+        }
+        // Where there is little room, less of it between the columns.
+        let pad = if out.is_narrow() { 16 } else { 24 };
         out.line(&format!(
-            "{word:<6}{:>7}  {}  {state:<24} {}",
+            "{word:<6}{:>7}  {}  {state:<pad$} {fate}",
             step.push.id,
             step.push.revision.short(),
-            fate(plan, &step.push)
         ));
+    }
+    if out.is_markdown() {
+        out.table(table, str::to_owned);
     }
 }
 

@@ -32,6 +32,15 @@ pub(crate) fn machine_time(minutes: u64) -> String {
     }
 }
 
+/// A number of bytes for people.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
 /// What a judgement says, in words.
 pub(crate) fn judgement(judgement: Judgement) -> String {
     match judgement {
@@ -52,7 +61,7 @@ pub(crate) fn mark(state: &State) -> &'static str {
         State::Passed => "✓",
         State::Warnings => "w",
         State::Failed => "✗",
-        State::Busted => "✘",
+        State::Busted => "b",
         State::Exception => "!",
         State::Running => "▸",
         State::Pending => "◌",

@@ -106,13 +106,23 @@ impl Pushlog {
         Ok(page)
     }
 
-    async fn pushes(&self, query: &[(&str, &str)]) -> Result<PushPage, HgError> {
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// The URL of a question for pushes.
+    pub(crate) fn pushes_url(&self, query: &[(&str, &str)]) -> Result<Url, HttpError> {
         let mut url = self.base.join("json-pushes").map_err(|error| HttpError {
             problem: Problem::Connect(error.to_string()),
             method: "GET",
             url: self.base.to_string(),
         })?;
         url.query_pairs_mut().append_pair("version", "2").extend_pairs(query);
+        Ok(url)
+    }
+
+    async fn pushes(&self, query: &[(&str, &str)]) -> Result<PushPage, HgError> {
+        let url = self.pushes_url(query)?;
         let answer: Pushes = self.http.get(url.clone()).await.map_err(|error| {
             match &error.problem {
                 // An unknown repository is a page in HTML, an unknown revision JSON.

@@ -40,7 +40,7 @@ impl fmt::Debug for TaskclusterCredentials {
 /// A Taskcluster deployment.
 #[derive(Clone)]
 pub struct Taskcluster {
-    pub(super) http: Http,
+    pub(crate) http: Http,
     root: Url,
     credentials: Option<TaskclusterCredentials>,
 }
@@ -113,7 +113,7 @@ impl Taskcluster {
     }
 
     /// A service's URL with these path segments, each encoded as a whole.
-    pub(super) fn url(&self, service: &str, segments: &[&str]) -> Result<Url, HttpError> {
+    pub(crate) fn url(&self, service: &str, segments: &[&str]) -> Result<Url, HttpError> {
         let mut url = self.root.clone();
         let bad = || HttpError {
             problem: Problem::Connect("the root URL cannot be a base".into()),
@@ -251,6 +251,24 @@ impl Taskcluster {
         let complete = token.is_none() || fires.last().is_some_and(|fire| fire.at < since);
         fires.sort_by_key(|fire| std::cmp::Reverse(fire.at));
         Ok(Fires { fires, complete })
+    }
+
+    /// The scopes of the credentials, roles resolved.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn current_scopes(&self) -> Result<Vec<String>, HttpError> {
+        let failed = |problem| HttpError {
+            problem,
+            method: "GET",
+            url: format!("{}api/auth/v1/scopes/current", self.root),
+        };
+        let auth = Auth::new(self.builder())
+            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
+        let answer = self.signed_read(|| auth.currentScopes(), &failed).await?;
+        let scopes = answer["scopes"].as_array();
+        let scopes = scopes.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
+        Ok(scopes.iter().filter_map(Value::as_str).map(String::from).collect())
     }
 
     /// The scopes that a set of scopes stands for, roles resolved.

@@ -60,7 +60,25 @@ pub enum Asks {
     Nothing,
 }
 
+impl TaskDefinition {
+    /// Whether everything is there that decisions hang on: an action task tells its name and input.
+    pub fn is_whole(&self) -> bool {
+        let is_action = self.tags.get("kind").is_some_and(|kind| kind == "action-callback");
+        match &self.action {
+            Some(action) => action.is_readable(),
+            None => !is_action,
+        }
+    }
+}
+
 impl ActionContext {
+    /// Whether it tells what it was asked for. Those that ask for jobs by their labels have them in
+    /// their input.
+    pub fn is_readable(&self) -> bool {
+        let by_label = ["add-new-jobs", "retrigger-multiple", "backfill-task"];
+        self.input.is_object() || !by_label.contains(&self.name.as_str())
+    }
+
     /// What the action asks of a job, some of whose tasks are known by their ids.
     pub fn asks(&self, job: &JobName, is_of_job: impl Fn(&str) -> bool) -> Asks {
         let count = |value: &Value| {
@@ -251,7 +269,7 @@ pub(super) fn translate(wire: Definition) -> TaskDefinition {
     });
     TaskDefinition {
         label,
-        group: wire.task_group_id,
+        group: Some(wire.task_group_id),
         dependencies: wire.dependencies,
         scopes: wire.scopes,
         tags: wire.tags,

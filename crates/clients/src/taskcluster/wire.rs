@@ -44,9 +44,8 @@ pub(super) struct StatusEntry {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Definition {
-    #[serde(default)]
-    pub(super) task_group_id: Option<String>,
-    // The queue always sends both; without them decisions would go wrong silently.
+    pub(super) task_group_id: String,
+    // The queue always sends these; without them decisions would go wrong silently.
     pub(super) dependencies: Vec<String>,
     pub(super) scopes: Vec<String>,
     #[serde(default)]
@@ -54,7 +53,6 @@ pub(super) struct Definition {
     pub(super) metadata: Metadata,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
-    #[serde(default)]
     pub(super) extra: Value,
     #[serde(default)]
     pub(super) payload: Value,

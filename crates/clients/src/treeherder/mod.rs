@@ -47,4 +47,13 @@ impl Treeherder {
         }
         Ok(url)
     }
+
+    /// An answer as it comes.
+    pub(crate) async fn raw(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<serde_json::Value, HttpError> {
+        self.http.get_accepting(self.url(path, query)?, ACCEPT).await
+    }
 }

@@ -158,18 +158,6 @@ fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
     }
 }
 
-/// What to say of a refusal where the clocks differ: a signature holds for a quarter of an hour.
-fn clock_hint(ci: &Ci, refused: bool) -> String {
-    match ci.clock_offset() {
-        Some(offset) if refused && offset.abs() > 300 => format!(
-            "; this machine's clock is {} s {} the servers', and signatures hold for a quarter of an hour: set it",
-            offset.abs(),
-            if offset > 0 { "behind" } else { "ahead of" }
-        ),
-        _ => String::new(),
-    }
-}
-
 /// How often an act is sent that may be sent twice without harm.
 const TRIES: u32 = 3;
 
@@ -220,7 +208,8 @@ async fn send(
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
             Err(error) => {
                 refused = matches!(error, ActError::Forbidden(_));
-                not_sent(&format!("{error}{}", clock_hint(ci, refused)))
+                let hint = if refused { ci.clock_hint() } else { String::new() };
+                not_sent(&format!("{error}{hint}"))
             }
         }
     };

@@ -258,6 +258,12 @@ async fn judge(
         return Ok(Vec::new());
     }
     let definition = definition(ci, action.task).await?;
+    if !definition.is_whole() {
+        return Err(Error::Odd(format!(
+            "the action task {} does not say what it asks for, and what cannot be seen is not taken for missing",
+            action.task
+        )));
+    }
     let Some(context) = definition.action else {
         return Ok(Vec::new());
     };

@@ -306,7 +306,10 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
         .task(task)
         .await
         .map_err(Error::service(format!("cannot read the task {task}")))?;
-    ci.keep(FactKind::Task, [(task.to_string(), definition.clone())]);
+    // What was cut short on its way must not stay so for ever.
+    if definition.is_whole() {
+        ci.keep(FactKind::Task, [(task.to_string(), definition.clone())]);
+    }
     Ok(definition)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use mozci_clients::http::Problem;
 use mozci_clients::taskcluster::{ActionError, Actions, Input, Rendered, repeat, satisfies};
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Why};
@@ -227,8 +228,11 @@ async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String
     if let Some(expanded) = known.get(scopes) {
         return Ok(expanded.clone());
     }
-    let what = "cannot expand the scopes of a decision task";
-    let expanded = ci.taskcluster.expand_scopes(scopes).await.map_err(Error::service(what))?;
+    let expanded = ci.taskcluster.expand_scopes(scopes).await.map_err(|error| {
+        let refused = matches!(error.problem, Problem::Forbidden { .. });
+        let hint = if refused { ci.clock_hint() } else { String::new() };
+        Error::service(format!("cannot expand the scopes of a decision task{hint}"))(error)
+    })?;
     known.insert(scopes.to_vec(), expanded.clone());
     Ok(expanded)
 }

@@ -110,6 +110,10 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
             continue;
         }
         match definition(ci, task).await {
+            // Whatever an action's hook fires is an action.
+            Ok(definition) if definition.action.is_none() || !definition.is_whole() => {
+                unread = true;
+            }
             Ok(definition) if definition.group.as_deref() == Some(&asking.group) => {
                 let input = &asking.body["user"]["input"];
                 let same = definition

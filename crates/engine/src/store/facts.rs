@@ -55,6 +55,19 @@ impl FactKind {
     }
 }
 
+/// How many facts of a kind are kept of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FactCount {
+    /// The server, by the URLs that it is known under.
+    pub server: String,
+    /// The kind, with its reader's version.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// The facts of one server.
 #[derive(Debug)]
 pub struct Facts {
@@ -129,6 +142,31 @@ impl Facts {
             .execute("DELETE FROM facts WHERE server = ?", params![self.server])
             .map(drop)
             .map_err(StoreError::sqlite(&self.path))
+    }
+
+    /// What is kept, by server and kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn contents(&self) -> Result<Vec<FactCount>, StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let mut query = self
+            .connection
+            .prepare(
+                "SELECT server, kind, count(*), sum(length(key) + length(value)) FROM facts
+                 GROUP BY server, kind ORDER BY server, kind",
+            )
+            .map_err(&failed)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(FactCount {
+                server: row.get(0)?,
+                kind: row.get(1)?,
+                count: u64::from(row.get::<_, u32>(2)?),
+                bytes: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+            })
+        };
+        let rows = query.query_map([], read).map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
     /// How many questions were answered so far, counted from the last time this was asked.

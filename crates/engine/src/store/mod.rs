@@ -10,6 +10,6 @@ mod place;
 pub use answers::Answers;
 pub use asking::{AskId, AskState, AskedJob, Asking, this_process};
 pub use error::StoreError;
-pub use facts::{FactKind, Facts};
+pub use facts::{FactCount, FactKind, Facts};
 pub use ledger::{Ledger, Recorded};
-pub use place::Place;
+pub use place::{CACHE_FILES, Place};

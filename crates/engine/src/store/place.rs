@@ -37,6 +37,36 @@ impl Place {
     }
 }
 
+/// The files of the cache, besides those that SQLite puts beside them.
+pub const CACHE_FILES: [&str; 2] = ["facts.db", "answers.db"];
+
+impl Place {
+    /// The files of the cache that are there, with their sizes in bytes.
+    pub fn cache_files(&self) -> Vec<(PathBuf, u64)> {
+        let mut files = Vec::new();
+        for name in CACHE_FILES {
+            for beside in ["", "-wal", "-shm"] {
+                let path = self.cache.join(format!("{name}{beside}"));
+                files.extend(std::fs::metadata(&path).ok().map(|found| (path, found.len())));
+            }
+        }
+        files
+    }
+
+    /// Removes the cache; the ledger stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] for a file that cannot be removed.
+    pub fn clear_cache(&self) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        for (path, size) in self.cache_files() {
+            std::fs::remove_file(&path).map_err(|error| StoreError::io(&path, &error))?;
+            bytes += size;
+        }
+        Ok(bytes)
+    }
+}
+
 /// Opens a database of ours, only for its owner, and brings its tables up to date.
 pub(super) fn open(
     folder: &Path,

@@ -1,0 +1,43 @@
+//! `mozci doctor`
+
+use mozci_engine::Kind;
+use mozci_engine::flow::{Health, doctor};
+use serde_json::{Value, json};
+
+use crate::app::Done;
+use crate::context::Context;
+use crate::failure;
+use crate::show::{Out, top};
+use crate::stats::Stats;
+
+/// Arguments of `mozci doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Check each source of a repository: reachable, authorised, of the promised shape, clocks, lag.
+pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    context.progress("asking each source");
+    let checks = doctor(&context.ci).await;
+    for check in &checks {
+        let word = match check.health {
+            Health::Ok => "ok",
+            Health::Warn => "warn",
+            Health::Fail => "FAIL",
+            Health::Skipped => "–",
+        };
+        out.line(&format!(
+            "{word:<5} {:<12} {:<13} {:>5} ms  {}",
+            check.source, check.check, check.ms, check.detail
+        ));
+    }
+    let failed = checks.iter().filter(|check| check.health == Health::Fail).count();
+    if out.json {
+        let mut object = top("doctor", context);
+        object.insert("checks".into(), json!(checks));
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+    }
+    Ok(if failed == 0 { 0 } else { failure::status(Kind::Service) })
+}
