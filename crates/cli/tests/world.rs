@@ -152,6 +152,7 @@ pub(crate) fn steady() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d+ (s|min|h|d)\b old", "[age] old");
     settings.add_filter(r" +\d+ (s|min|h|d)  ", " [age]  ");
+    settings.add_filter(r"\| +\d+ (s|min|h|d) \|", "| [age] |");
     settings.add_filter(r"push_timestamp__(gte|lte)=\d+", "push_timestamp__$1=[date]");
     settings.add_filter(r"127\.0\.0\.1:\d+", "[host]");
     settings.add_filter(r#""date": \d+"#, "\"date\": 0");

@@ -145,9 +145,11 @@ fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
     let mut table = table();
     let mut header: Vec<Cell> = head_names(out).iter().chain(&["runs"]).map(Cell::new).collect();
     // Where there is little room the marks alone, which the legend explains.
-    let named = |state: &State| match out.is_narrow() {
-        true => mark(state).to_owned(),
-        false => format!("{} {}", mark(state), state.word()),
+    let words: usize = states.iter().map(|state| state.word().len() + 4).sum();
+    let fits = HEAD.0 + words <= out.width;
+    let named = |state: &State| match fits {
+        true => format!("{} {}", mark(state), state.word()),
+        false => mark(state).to_owned(),
     };
     header.extend(
         states.iter().map(|state| Cell::new(named(state)).set_alignment(CellAlignment::Right)),
