@@ -12,5 +12,6 @@ mod other_clients;
 mod outputs;
 mod plain;
 mod proxy;
+mod schedules;
 mod several;
 mod world;

@@ -257,12 +257,24 @@ async fn follow_on(
 fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
     act.interrupt.acting.store(false, Ordering::Relaxed);
     acted.status = status(&acted, act.interrupt);
+    say_unsent(&acted.results);
     if acted.status == failure::status(Kind::NotAllowed) {
         failure::say(
             "error: not everything was asked for: it is not allowed with these credentials; ask for the scope that is missing, or sign in as somebody who has it",
         );
     }
     acted
+}
+
+/// Says where not everything got through, for those who do not read each result.
+pub(crate) fn say_unsent(results: &[AskResult]) {
+    let unsent = results.iter().filter(|r| !matches!(r.state, AskState::Sent { .. })).count();
+    if unsent > 0 && !results.iter().any(|result| result.forbidden) {
+        failure::say(&format!(
+            "error: {unsent} of {} did not get through: run the command again, which asks only for what is missing",
+            plural(results.len(), "asking")
+        ));
+    }
 }
 
 /// The exit status of what was sent alone.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
 use crate::acting::open_ledger;
-use crate::acting::{ActArgs, check, confirmed, ended_with};
+use crate::acting::{ActArgs, check, confirmed, ended_with, say_unsent};
 use crate::app::{Done, Interrupt};
 use crate::args::FilterArgs;
 use crate::args::RangeArgs;
@@ -96,6 +96,7 @@ pub(crate) async fn run(
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
         interrupt.acting.store(false, Ordering::Relaxed);
         show_left_out(out, &left_out);
+        say_unsent(&results);
     } else if !taken.is_empty() {
         out.line(if args.act.dry_run { "dry run: nothing was sent" } else { "nothing was sent" });
     }

@@ -67,6 +67,8 @@ impl HttpError {
     pub fn is_passing(&self) -> bool {
         match &self.problem {
             Problem::Status { status, .. } => *status == 429 || *status >= 500,
+            // A page where JSON was promised is a proxy's as a rule, and goes with its trouble.
+            Problem::NotJson { .. } => true,
             Problem::Connect(_) | Problem::Timeout | Problem::Broken(_) => true,
             _ => false,
         }

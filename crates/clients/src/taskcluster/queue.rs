@@ -119,6 +119,15 @@ impl ActionContext {
 const IDS_A_REQUEST: usize = 1000;
 
 impl Taskcluster {
+    /// Asks the queue whether it is there, which also tells its time.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn ping(&self) -> Result<(), HttpError> {
+        let url = self.url("queue", &["ping"])?;
+        self.http.get::<serde::de::IgnoredAny>(url).await.map(drop)
+    }
+
     /// A task's definition.
     ///
     /// # Errors

@@ -82,6 +82,10 @@ impl Columns {
     pub(super) fn new(names: &[String]) -> Result<Self, String> {
         let needed = [
             Column::Name,
+            // Without these three decision and action tasks would not be known for what they are.
+            Column::Group,
+            Column::Symbol,
+            Column::Platform,
             Column::PushId,
             Column::Result,
             Column::State,

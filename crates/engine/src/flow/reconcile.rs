@@ -27,13 +27,20 @@ const SKEW_SECONDS: i64 = 60;
 /// [`Error::Store`]. What cannot be read leaves an asking as it is.
 pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut changed = Vec::new();
-    for mut asking in ledger.open_askings(&ci.root_url)? {
+    let open = ledger.open_askings(&ci.root_url)?;
+    if !open.is_empty() && ci.clock_offset().is_none() {
+        // How old an asking is counts by the servers' clock; that it is not told now is no harm.
+        let _ = ci.taskcluster.ping().await;
+    }
+    for mut asking in open {
         // A command that is at work marks its own askings.
         if asking.is_in_hand() {
             continue;
         }
+        let searched = search(ci, ledger, &asking).await;
+        // Only an answer tells the servers' time.
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        let state = match search(ci, ledger, &asking).await {
+        let state = match searched {
             Ok(Search::Found(task)) => AskState::Sent { task },
             Ok(Search::ProvenAbsent) if settled => AskState::NotSent { detail: absent(&asking) },
             Ok(Search::CannotTell) if settled => AskState::Uncertain {

@@ -1,28 +1,34 @@
 //! Simulated time: everything that happens after the start may happen faster than it would.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970 on the simulation's own time line.
 ///
 /// Up to the start of the simulation this is ordinary time. After it one ordinary second counts
 /// for `speed` simulated ones; answers show ordinary time, so that clients' clocks agree.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Clock {
     start: i64,
     speed: f64,
     /// How far the servers' clock is ahead of this machine's.
-    skew: i64,
+    skew: AtomicI64,
 }
 
 impl Clock {
     /// A clock that starts now, so many milliseconds ahead of this machine's.
     pub fn starting_now(speed: f64, skew: i64) -> Self {
-        Self { start: wall() + skew, speed, skew }
+        Self { start: wall() + skew, speed, skew: AtomicI64::new(skew) }
     }
 
     /// What the servers' clock shows, in milliseconds.
     pub fn wall(&self) -> i64 {
-        wall() + self.skew
+        wall() + self.skew.load(Ordering::Relaxed)
+    }
+
+    /// Lets so many milliseconds of ordinary time pass at once.
+    pub fn advance(&self, ms: i64) {
+        self.skew.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// When the simulation started.
