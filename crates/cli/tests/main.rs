@@ -8,6 +8,7 @@ mod doctor;
 mod house;
 mod looks;
 mod lost_answers;
+mod modern;
 mod other_clients;
 mod outputs;
 mod plain;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::world::{JOB, Served};
 
 /// The Python with the pinned clients, which `scripts/test` makes.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("MOZCI_TEST_PYTHON").map(PathBuf::from);
     if python.is_none() {
         eprintln!("skipped: MOZCI_TEST_PYTHON is not set; `scripts/test` makes that Python");

@@ -41,8 +41,15 @@ async fn the_trailing_slash_and_the_version_are_always_there() {
     assert_eq!(asked[0], "/api/jobs/?push_id__in=6&count=2000&job_type_name=a+b");
 }
 
-/// A row as Treeherder has them, with the columns in an order of their own.
+/// A page as Treeherder has them, with the columns in an order of their own. The columns that tell
+/// what kind of a task it is stand behind the others in every row.
 fn page(count: u64, rows: &[&str], names: &str) -> Answer {
+    let more = |list: &str, cells: &str| {
+        let separator = if list == "[]" { "" } else { "," };
+        format!("{}{separator}{cells}]", list.strip_suffix(']').unwrap())
+    };
+    let rows: Vec<String> = rows.iter().map(|row| more(row, r#""M","1","linux""#)).collect();
+    let names = more(names, r#""job_group_symbol","job_type_symbol","platform""#);
     let body = format!(
         "{{\"count\": {count}, \"next\": null, \"previous\": null, \"results\": [{}], \"job_property_names\": {names}}}",
         rows.join(",")
