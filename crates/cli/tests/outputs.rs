@@ -118,3 +118,29 @@ fn shells_and_man_get_what_they_need() {
     let pages = std::fs::read_dir(folder).unwrap().count();
     assert!(pages >= 12, "{pages}");
 }
+
+#[test]
+fn the_readmes_recipes_for_legacy_calls_work() {
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let table = readme.split("### Coming from `trigger.py`").nth(1).unwrap();
+    let recipes: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('`').find(|code| code.starts_with("mozci ")))
+        .collect();
+    assert!(recipes.len() >= 8, "{recipes:?}");
+    let served = Served::settled();
+    for recipe in recipes {
+        let words = recipe.split(' ').skip(1).map(|word| match word {
+            "B" => JOB,
+            "R" => "1036",
+            "F" => "1033",
+            word => word,
+        });
+        let mut arguments: Vec<&str> = words.collect();
+        arguments.push("--dry-run");
+        let said = served.run(&arguments);
+        assert_eq!(said.status, 0, "{recipe}: {said:?}");
+    }
+}

@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// What goes wrong; may be given several times [default: whatever passes when asked again]
     #[arg(long, value_name = "KIND")]
     fault: Vec<Fault>,
+    /// How many seconds a server that is asked too much names in `Retry-After`
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    retry_after: u64,
     /// The seed of what goes wrong
     #[arg(long, default_value_t = 1, value_name = "S")]
     fault_seed: u64,
@@ -79,7 +82,7 @@ pub(crate) async fn run(args: Args) -> Done {
         rate: args.faults,
         kinds: if args.fault.is_empty() { Fault::PASSING.to_vec() } else { args.fault.clone() },
         stall: Duration::from_secs(120),
-        retry_after: 1,
+        retry_after: args.retry_after,
     });
     let failed =
         |what: &'static str| move |error: std::io::Error| Error::Odd(format!("{what}: {error}"));

@@ -55,7 +55,7 @@ impl HttpSettings {
             // Treeherder's owners complained about 532 within two minutes.
             per_minute: 240,
             retries: 2,
-            first_retry: Duration::from_millis(200),
+            first_retry: Duration::from_millis(100),
             kept: None,
             on_request: None,
         }

@@ -1,10 +1,10 @@
 //! `jobs/`: the runs of many pushes in as many requests as there are pages.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::run::{Run, RunKey, State};
 use mozci_core::time::{At, Minutes};
@@ -65,10 +65,10 @@ const PAGE: u64 = 2000;
 const PUSHES_A_REQUEST: usize = 400;
 
 /// Pages that are read at once.
-const PAGES_AT_ONCE: usize = 4;
+const PAGES_AT_ONCE: usize = 6;
 
-/// How often a list is read anew whose pages shift meanwhile.
-const READINGS: u32 = 3;
+/// How often what is missing is read anew where pages shift meanwhile.
+const READINGS: u32 = 4;
 
 /// Rows that are read for one question at the most.
 const MOST_ROWS: u64 = 2_000_000;
@@ -84,64 +84,72 @@ impl Treeherder {
         filter: &JobFilter,
     ) -> Result<Rows, HttpError> {
         let mut names = Names::default();
-        for _ in 0..READINGS {
-            if let Some(rows) = self.read_jobs(pushes, filter, &mut names).await? {
-                return Ok(rows);
+        let mut first: Vec<(Url, u64)> = Vec::new();
+        for chunk in pushes.chunks(PUSHES_A_REQUEST) {
+            first.push((self.jobs_url(chunk, filter)?, 1));
+        }
+        let mut pages: BTreeMap<(Url, u64), Page> = BTreeMap::new();
+        self.read_pages(&first, &mut names, &mut pages).await?;
+        let counts: Vec<u64> = first.iter().filter_map(|at| Some(pages.get(at)?.count)).collect();
+        let total: u64 = counts.iter().sum();
+        if total > MOST_ROWS {
+            let text = format!("{total} rows are more than are read at once: narrow the range");
+            let url = first.first().map_or_else(String::new, |(url, _)| url.to_string());
+            return Err(HttpError { problem: Problem::Refused(text), method: "GET", url });
+        }
+        let further = first.iter().zip(&counts).flat_map(|((url, _), count)| {
+            (2..=count.div_ceil(PAGE)).map(move |page| (url.clone(), page))
+        });
+        let mut wanted: Vec<(Url, u64)> = further.collect();
+        for reading in 0..READINGS {
+            if reading > 0 {
+                self.http.meter().retry();
             }
-            self.http.meter().retry();
+            self.read_pages(&wanted, &mut names, &mut pages).await?;
+            let rows = pages.values().map(|page| page.rows.len()).sum::<usize>();
+            if rows as u64 >= total && distinct(&pages) >= total {
+                return Ok(put_together(pages));
+            }
+            // Rows moved from a page that was still to be read to one that had been. Where a page
+            // is short it is that one; else it may be anywhere.
+            wanted = pages
+                .iter()
+                .filter(|((_, number), page)| page.is_short(*number))
+                .map(|(at, _)| at.clone())
+                .collect();
+            if wanted.is_empty() {
+                wanted = pages.keys().cloned().collect();
+            }
         }
         // Rows that did not come must not be taken for runs that are not there.
         let text = format!("its pages shifted while they were read, {READINGS} times");
-        let url = self.jobs_url(pushes.get(..1).unwrap_or(&[]), filter)?.to_string();
+        let url = first.first().map_or_else(String::new, |(url, _)| url.to_string());
         Err(HttpError { problem: Problem::Broken(text), method: "GET", url })
     }
 
-    /// Reads every page once; `None` where rows are missing, since they moved from a page that was
-    /// still to be read to one that had been.
-    async fn read_jobs(
+    /// Reads pages, several at once, in the order in which they come.
+    async fn read_pages(
         &self,
-        pushes: &[TreeherderPushId],
-        filter: &JobFilter,
+        wanted: &[(Url, u64)],
         names: &mut Names,
-    ) -> Result<Option<Rows>, HttpError> {
-        let mut all = Rows::default();
-        let mut urls = Vec::new();
-        for chunk in pushes.chunks(PUSHES_A_REQUEST) {
-            urls.push(self.jobs_url(chunk, filter)?);
-        }
-        let mut total = 0;
-        let mut further = Vec::new();
-        let mut bodies =
-            stream::iter(&urls).map(|url| self.page_body(url, 1)).buffered(PAGES_AT_ONCE);
-        while let Some((url, body)) = bodies.try_next().await? {
-            let (rows, count) = parse_page(&url, &body, names)?;
-            all.append(rows);
-            total += count;
-            further.extend((2..=count.div_ceil(PAGE)).map(|page| (url.clone(), page)));
-        }
-        if total > MOST_ROWS {
-            let text = format!("{total} rows are more than are read at once: narrow the range");
-            let url = urls.first().map_or_else(String::new, Url::to_string);
-            return Err(HttpError { problem: Problem::Refused(text), method: "GET", url });
-        }
-        let mut bodies = stream::iter(&further)
-            .map(|(url, page)| self.page_body(url, *page))
-            .buffered(PAGES_AT_ONCE);
-        while let Some(page) = bodies.next().await {
-            let (url, body) = match page {
-                Ok(page) => page,
+        pages: &mut BTreeMap<(Url, u64), Page>,
+    ) -> Result<(), HttpError> {
+        let mut bodies = stream::iter(wanted)
+            .map(|(url, page)| async move { (url, *page, self.page_body(url, *page).await) })
+            .buffer_unordered(PAGES_AT_ONCE);
+        while let Some((url, number, body)) = bodies.next().await {
+            let page = match body {
+                Ok((url, body)) => {
+                    let (rows, count) = parse_page(&url, &body, names)?;
+                    Page { rows, count }
+                }
                 // A page past the end: there were more rows when the first page was read.
-                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) if number > 1 && error.is_not_found() => Page::default(),
                 Err(error) => return Err(error),
             };
-            all.append(parse_page(&url, &body, names)?.0);
+            pages.insert((url.clone(), number), page);
         }
-        if !further.is_empty() {
-            // A row that comes twice would hide one that never came.
-            let mut seen = HashSet::with_capacity(all.rows.len());
-            all.rows.retain(|row| seen.insert(row.run.key));
-        }
-        Ok((all.len() as u64 >= total).then_some(all))
+        Ok(())
     }
 
     fn jobs_url(&self, pushes: &[TreeherderPushId], filter: &JobFilter) -> Result<Url, HttpError> {
@@ -163,6 +171,51 @@ impl Treeherder {
         let body = self.http.get_body(&url, ACCEPT).await?;
         Ok((url, body))
     }
+}
+
+/// One page of the answer.
+#[derive(Debug, Default)]
+struct Page {
+    rows: Rows,
+    /// How many rows there are on all pages, by this one.
+    count: u64,
+}
+
+impl Page {
+    /// Whether it has fewer rows than a page with this number has to have.
+    fn is_short(&self, number: u64) -> bool {
+        let before = (number - 1) * PAGE;
+        (self.rows.len() as u64) < self.count.saturating_sub(before).min(PAGE)
+            || (self.count == 0 && number > 1)
+    }
+}
+
+/// How many different runs the pages have: a row that comes twice would hide one that never came.
+fn distinct(pages: &BTreeMap<(Url, u64), Page>) -> u64 {
+    if pages.len() == 1 {
+        return pages.values().map(|page| page.rows.len() as u64).sum();
+    }
+    let mut seen = HashSet::new();
+    let mut count = 0;
+    for page in pages.values() {
+        count += page.rows.without_task as u64;
+        count += page.rows.rows.iter().filter(|row| seen.insert(row.run.key)).count() as u64;
+    }
+    count
+}
+
+/// The rows of all pages in their order, each once.
+fn put_together(pages: BTreeMap<(Url, u64), Page>) -> Rows {
+    let several = pages.len() > 1;
+    let mut all = Rows::default();
+    for page in pages.into_values() {
+        all.append(page.rows);
+    }
+    if several {
+        let mut seen = HashSet::with_capacity(all.rows.len());
+        all.rows.retain(|row| seen.insert(row.run.key));
+    }
+    all
 }
 
 impl Rows {

@@ -82,7 +82,7 @@ pub struct CiConfig {
     pub requests_per_minute: Option<usize>,
     /// How long an answer may take; 60 seconds unless set.
     pub timeout_seconds: Option<f64>,
-    /// How long the first of two retries waits, the other three times as long; 0.2 seconds unless
+    /// How long the first of two retries waits, the other three times as long; 0.1 seconds unless
     /// set.
     pub retry_seconds: Option<f64>,
     /// The repositories by their names.
