@@ -127,6 +127,51 @@ fn answers_that_are_lost_make_no_second_task() {
 }
 
 #[test]
+fn what_lay_in_the_ledger_past_its_deadline_gets_a_new_body_and_a_new_id() {
+    let served = plain(settled());
+    assert_eq!(served.run(&["requests"]).status, 0);
+    let world = served.world();
+    let push = &world.autoland.pushes[world.autoland.pushes.len() - 1];
+    let (old, long_ago) = ("EGAPpvNuTjeoiVLEnvgbWg", world.clock.wall() / 1000 - 7200);
+    served
+        .ledger()
+        .execute(
+            "INSERT INTO askings VALUES (?1, 'p', ?2, 'autoland', ?3, 'hg', ?4, 'g', 'createTask',
+                 '', '', '{\"deadline\": \"2026-01-01T00:00:00.000Z\"}', ?5, 'recorded', NULL, '',
+                 '999999 gone 1')",
+            rusqlite::params![
+                old,
+                served.sim.urls.taskcluster,
+                push.id as i64,
+                push.node(),
+                long_ago
+            ],
+        )
+        .unwrap();
+    served
+        .ledger()
+        .execute("INSERT INTO asked_jobs VALUES (?1, ?2, 1, 'not run')", [old, JOB])
+        .unwrap();
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "2", "--yes", "--json"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("whose deadline is 2026-01-01"), "{said:?}");
+    assert!(said.stderr.contains("gets a new body and a new id"), "{said:?}");
+    assert_eq!((served.created(), served.askings("sent"), served.askings("not-sent")), (1, 1, 1));
+    assert_ne!(said.json()["results"][0]["task"], old);
+}
+
+#[test]
+fn the_doctor_knows_groups() {
+    let served = plain(settled());
+    let said = served.run(&["doctor", "--json"]);
+    let json = said.json();
+    let checks = json["checks"].as_array().unwrap();
+    let fine = |check: &&Value| check["health"] == "ok" || check["health"] == "skipped";
+    assert!(said.status == 0 && checks.iter().all(|check| fine(&check)), "{said:?}");
+    assert!(checks.iter().any(|check| check["check"] == "index" && check["health"] == "ok"));
+}
+
+#[test]
 fn what_only_task_graphs_can_tell_is_said() {
     let served = plain(settled());
     let said = served.run(&["fill", "--rev", "tip", "--dry-run"]);

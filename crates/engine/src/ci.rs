@@ -10,6 +10,7 @@ use mozci_clients::taskcluster::{Taskcluster, TaskclusterCredentials};
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::RepoName;
+use mozci_core::push::Push;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use url::Url;
@@ -36,6 +37,14 @@ pub(crate) struct Plain {
     pub(crate) group: GroupRule,
     /// The path of the text that tasks are called by.
     pub(crate) label: String,
+}
+
+impl Plain {
+    /// The index path of a task of a push.
+    pub(crate) fn path(&self, push: &Push) -> String {
+        let path = self.index.replace("{revision}", push.revision.hash());
+        path.replace("{push}", &push.id.to_string())
+    }
 }
 
 /// One repository of one CI.

@@ -21,16 +21,24 @@ use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, plural, show_left_out, show_plan_summary, show_result};
 
-/// How an act is carried out.
+/// Whether an act is carried out, and who is asked before.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Asking for jobs")]
-pub(crate) struct ActArgs {
+pub(crate) struct ConfirmArgs {
     /// Show the plan and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Don't ask before sending
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+/// How an act is carried out that has something to wait for.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Asking for jobs")]
+pub(crate) struct ActArgs {
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     /// Follow what was asked for, and what was under way already, until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
@@ -98,7 +106,7 @@ pub(crate) struct Act<'a> {
 }
 
 /// Refuses before anything is read what could not be carried out anyway.
-pub(crate) fn check(context: &Context, args: &ActArgs) -> Result<(), Error> {
+pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> {
     if args.dry_run {
         return Ok(());
     }
@@ -148,7 +156,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     under_way.dedup();
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         out.line(&nothing_to_ask(plan, under_way.len()));
-        if act.args.wait && !act.args.dry_run && in_play(act) {
+        if act.args.wait && !act.args.confirm.dry_run && in_play(act) {
             return follow_on(act, out, ledger, acted).await;
         }
         return Ok(acted);
@@ -156,17 +164,17 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     if let Err(refusal) = guarded(context, plan, act.histories, used) {
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
-        if !act.args.dry_run {
+        if !act.args.confirm.dry_run {
             failure::report(&Error::Guard(refusal));
             return Ok(acted);
         }
         out.line(&format!("a guard would refuse this: {refusal}"));
     }
-    if act.args.dry_run {
+    if act.args.confirm.dry_run {
         out.line("dry run: nothing was sent");
         return Ok(acted);
     }
-    if !act.args.yes && !confirmed(out, "Ask for them?", &details(plan)).await? {
+    if !act.args.confirm.yes && !confirmed(out, "Ask for them?", &details(plan)).await? {
         out.line("nothing was sent");
         return Ok(acted);
     }

@@ -6,7 +6,8 @@ mod follow;
 mod many;
 
 pub(crate) use act::{
-    Act, ActArgs, Acted, WishArgs, carry_out, check, confirmed, ended_with, plan_all, say_unsent,
+    Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, ended_with, plan_all,
+    say_unsent,
 };
 pub(crate) use doubts::{open_ledger, settle};
 pub(crate) use many::{Many, ask_for_many};

@@ -9,8 +9,7 @@ use mozci_engine::Error;
 use mozci_engine::flow::{read_job, read_range};
 use serde_json::{Value, json};
 
-use crate::acting::open_ledger;
-use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check};
+use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{ReachArgs, named_repo};
 use crate::context::Context;
@@ -69,7 +68,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let spec = args.range()?;
-    check(context, &args.act)?;
+    check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
     let job = JobName::new(&args.job);
     context.progress("reading the pushlog");

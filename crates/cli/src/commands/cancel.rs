@@ -10,11 +10,9 @@ use mozci_engine::store::AskedJob;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
-use crate::acting::open_ledger;
-use crate::acting::{ActArgs, check, confirmed, ended_with, say_unsent};
+use crate::acting::{ConfirmArgs, check, confirmed, ended_with, open_ledger, say_unsent};
 use crate::app::{Done, Interrupt};
-use crate::args::FilterArgs;
-use crate::args::RangeArgs;
+use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
 use crate::show::{Out, plural, show_left_out, show_result, top};
 use crate::stats::Stats;
@@ -33,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "jobs")]
     all: bool,
     #[command(flatten)]
-    act: ActArgs,
+    confirm: ConfirmArgs,
 }
 
 /// What is taken back.
@@ -57,7 +55,7 @@ pub(crate) async fn run(
             "nothing says which jobs: name them, give a filter (--include, --platform, …), or --all".into(),
         ));
     }
-    check(context, &args.act)?;
+    check(context, &args.confirm)?;
     let mut ledger = open_ledger(context).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
@@ -87,8 +85,8 @@ pub(crate) async fn run(
     });
     let mut results: Vec<AskResult> = Vec::new();
     let mut left_out = Vec::new();
-    let acts = !taken.is_empty() && !args.act.dry_run;
-    if acts && (args.act.yes || confirmed(out, "Cancel them?", &[]).await?) {
+    let acts = !taken.is_empty() && !args.confirm.dry_run;
+    if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
         let prepared = Prepared { asks: taken.iter().map(ready).collect(), left_out: vec![] };
         let mut on_result = |result: &AskResult| show_result(out, result);
@@ -98,7 +96,11 @@ pub(crate) async fn run(
         show_left_out(out, &left_out);
         say_unsent(&results);
     } else if !taken.is_empty() {
-        out.line(if args.act.dry_run { "dry run: nothing was sent" } else { "nothing was sent" });
+        out.line(if args.confirm.dry_run {
+            "dry run: nothing was sent"
+        } else {
+            "nothing was sent"
+        });
     }
     if out.json {
         let mut object = top("cancel", context);

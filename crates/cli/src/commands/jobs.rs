@@ -12,8 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::app::Done;
-use crate::args::FilterArgs;
-use crate::args::RangeArgs;
+use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
 use crate::show::{Out, age, plural, push_json, show_matrix, top};
 use crate::stats::Stats;

@@ -8,9 +8,7 @@ use mozci_core::revision::RevisionSpec;
 use mozci_core::run::State;
 use mozci_engine::flow::{read_jobs, read_matrix, resolve};
 
-use crate::acting::open_ledger;
-use crate::acting::{ActArgs, check, plan_all};
-use crate::acting::{Many, ask_for_many};
+use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
 use crate::args::FilterArgs;
 use crate::context::Context;
@@ -48,7 +46,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    check(context, &args.act)?;
+    check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
     context.progress("reading the push");
     let pushes = [resolve(&context.ci, &args.rev).await?];

@@ -5,12 +5,9 @@ use mozci_core::range::Reach;
 use mozci_engine::Error;
 use mozci_engine::flow::{choose, read_jobs, read_range};
 
-use crate::acting::open_ledger;
-use crate::acting::{ActArgs, WishArgs, check, plan_all};
-use crate::acting::{Many, ask_for_many};
+use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::FilterArgs;
-use crate::args::RangeArgs;
+use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -46,7 +43,7 @@ pub(crate) async fn run(
                 .into(),
         ));
     }
-    check(context, &args.act)?;
+    check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 /// The largest body that is kept, in bytes.
-pub(super) const MOST_KEPT: usize = 256 << 10;
+pub(super) const MOST_KEPT: usize = 64 << 10;
 
 /// An answer with the mark that the server gave to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use mozci_clients::contract::{Finding, Sample};
 use mozci_clients::http::HttpError;
 use mozci_clients::taskcluster::satisfies;
 use mozci_core::ids::{TaskId, TreeherderPushId};
+use mozci_core::push::Push;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -148,7 +149,7 @@ impl Examination<'_> {
     }
 
     async fn taskcluster(&mut self, rows: Option<&Value>) {
-        let decision = self.decision(rows).await;
+        let decision = self.decision().await;
         if let Some(decision) = decision {
             let started = Instant::now();
             let task = self.ci.taskcluster.sample_task(decision).await;
@@ -170,29 +171,28 @@ impl Examination<'_> {
         }
     }
 
-    /// A decision task, or a task of a push's group, that has ended well: by Treeherder where it
-    /// shows one, and by the index.
-    async fn decision(&mut self, rows: Option<&Value>) -> Option<TaskId> {
+    /// A decision task, or a task of a push's group, that has ended well, by the index.
+    async fn decision(&mut self) -> Option<TaskId> {
         let what = ("taskcluster", "index");
         let started = Instant::now();
-        let revision = match &self.ci.pushes {
+        let pushes: Vec<Push> = match &self.ci.pushes {
             PushSource::Hg(pushlog) => {
-                // A push a few before the newest, whose task has ended by now.
-                let tip = pushlog.push_of("tip").await.ok()?;
-                let before = tip.1.id.number().saturating_sub(6);
-                let page = pushlog.between(before, tip.1.id.number()).await.ok()?;
-                page.pushes.iter().map(|push| push.revision.hash().to_owned()).collect()
+                // One of the newest few, whose task has ended by now.
+                let tip = pushlog.push_of("tip").await.ok()?.1.id.number();
+                pushlog.between(tip.saturating_sub(6), tip).await.ok()?.pushes
             }
-            PushSource::Treeherder(_) => {
-                let row = rows?["results"].as_array()?.first()?;
-                vec![row["push_revision"].as_str()?.to_owned()]
+            PushSource::Treeherder(treeherder) => {
+                let newest = treeherder.newest_pushes(6).await.ok()?;
+                newest.into_iter().map(|push| push.push).collect()
             }
         };
-        let path = |revision: &String| match &self.ci.plain {
-            Some(plain) => plain.index.replace("{revision}", revision),
-            None => format!("{}.revision.{revision}.taskgraph.decision", self.ci.index),
+        let path = |push: &Push| match &self.ci.plain {
+            Some(plain) => plain.path(push),
+            None => {
+                format!("{}.revision.{}.taskgraph.decision", self.ci.index, push.revision.hash())
+            }
         };
-        let paths: Vec<String> = Vec::from_iter(revision.iter().map(path));
+        let paths: Vec<String> = pushes.iter().map(path).collect();
         let found = match self.ci.taskcluster.find_tasks(&paths).await {
             Ok(found) => found,
             Err(error) => {

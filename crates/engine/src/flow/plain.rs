@@ -25,11 +25,7 @@ use crate::store::Ledger;
 
 /// The tasks of each push; none where the index knows none.
 async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<GroupTask>>, Error> {
-    let path = |push: &Push| {
-        let path = plain.index.replace("{revision}", push.revision.hash());
-        path.replace("{push}", &push.id.to_string())
-    };
-    let paths: Vec<String> = pushes.iter().map(path).collect();
+    let paths: Vec<String> = pushes.iter().map(|push| plain.path(push)).collect();
     let what = "cannot look up the pushes' tasks in the index";
     let indexed = ci.taskcluster.find_tasks(&paths).await.map_err(Error::service(what))?;
     let group_of: HashMap<TaskId, TaskId> = match plain.group {

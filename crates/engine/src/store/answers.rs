@@ -20,7 +20,7 @@ CREATE TABLE answers (
 "];
 
 /// Answers that are kept at the most; the ones that were used longest ago go first.
-const MOST: i64 = 500;
+const MOST: i64 = 300;
 
 /// The answers, in a file of their own: it is shared by threads, and may be lost at any time.
 #[derive(Debug)]
