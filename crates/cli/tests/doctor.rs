@@ -101,3 +101,21 @@ fn clocks_scopes_and_sources_that_are_not_there() {
         "the others are looked at all the same: {told}"
     );
 }
+
+#[test]
+fn what_was_read_is_shown_where_the_rest_cannot_be() {
+    // Young, so that the queue is asked for what is under way; and the queue is not there.
+    let world = WorldConfig { newest_minutes_ago: 30, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let closed = served.config().replace(&served.sim.urls.taskcluster, "http://127.0.0.1:1");
+    served.write_config(&closed);
+    let said = served.run(&["jobs", "--json"]);
+    let json = said.json();
+    assert_eq!(said.status, 3, "{said:?}");
+    assert_eq!(json["pushes"].as_array().unwrap().len(), 8);
+    assert!(json["incomplete"].as_str().unwrap().contains("no connection"), "{json}");
+    assert!(said.stderr.contains("Treeherder's, which is behind"), "{said:?}");
+    // Who acts on it is not content with that.
+    let act = served.run(&["cancel", "--all", "--yes"]);
+    assert!(act.status == 3 && act.stderr.contains("nothing was sent"), "{act:?}");
+}

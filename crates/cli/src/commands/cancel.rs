@@ -62,7 +62,7 @@ pub(crate) async fn run(
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let read_at = context.ci.now();
-    let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
     let mut taken: Vec<Taken> = Vec::new();
     for (row, push) in matrix.rows.iter().zip(&pushes) {
         for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {

@@ -6,6 +6,7 @@ use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_core::time::At;
+use mozci_engine::Kind;
 use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::app::Done;
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
+use crate::failure;
 use crate::show::{Out, age, plural, push_json, show_matrix, top};
 use crate::stats::Stats;
 
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         out.object(&Object {
             top: top("jobs", context),
             treeherder_behind_seconds: matrix.behind,
+            incomplete: matrix.incomplete.as_deref(),
             pushes: rows
                 .map(|(push, row)| PushJobs {
                     push: push_json(push),
@@ -55,6 +58,10 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         })?;
     } else {
         show(out, context, &range, &pushes, &matrix);
+    }
+    if let Some(incomplete) = &matrix.incomplete {
+        failure::say(&format!("error: {incomplete}"));
+        return Ok(failure::status(Kind::Service));
     }
     Ok(u8::from(context.global.exit_status && bad))
 }
@@ -122,6 +129,8 @@ struct Object<'a> {
     #[serde(flatten)]
     top: Map<String, Value>,
     treeherder_behind_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<&'a str>,
     pushes: Vec<PushJobs<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stats: Option<Value>,

@@ -52,7 +52,7 @@ pub(crate) async fn run(
     let pushes = [resolve(&context.ci, &args.rev).await?];
     let filter = args.filter.filter(&args.jobs);
     context.progress("reading the push's runs");
-    let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
     let what = if args.failed { Again::Failed } else { Again::Coalesced };
     let of_interest = |state: &State| match what {
         Again::Failed => state.is_bad(),

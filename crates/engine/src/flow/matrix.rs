@@ -25,9 +25,22 @@ pub struct Matrix {
     pub rows: Vec<Vec<(u32, Run)>>,
     /// How many seconds Treeherder's newest word is old, where there is any.
     pub behind: Option<i64>,
+    /// What could not be read, in words: the rest is shown all the same.
+    pub incomplete: Option<String>,
 }
 
 impl Matrix {
+    /// The matrix, for whoever acts on it.
+    ///
+    /// # Errors
+    /// [`Error::Odd`] where something could not be read.
+    pub fn whole(self) -> Result<Self, Error> {
+        match self.incomplete {
+            Some(why) => Err(Error::Odd(format!("{why}; nothing was sent"))),
+            None => Ok(self),
+        }
+    }
+
     /// The runs of a job on a push, by their places.
     pub fn cell(&self, push: usize, job: u32) -> &[(u32, Run)] {
         let row = &self.rows[push];
@@ -89,12 +102,21 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
         }
     }
     let mut states = HashMap::new();
+    let mut incomplete = None;
     if unresolved.len() <= MOST_STATES {
         let mut tasks: Vec<TaskId> = unresolved.keys().copied().collect();
         tasks.sort_unstable();
         if !tasks.is_empty() {
-            let what = "cannot read the states of tasks";
-            states = ci.taskcluster.statuses(&tasks).await.map_err(Error::service(what))?;
+            match ci.taskcluster.statuses(&tasks).await {
+                Ok(found) => states = found,
+                // What Treeherder shows is sound as far as it goes.
+                Err(error) => {
+                    incomplete = Some(format!(
+                        "the states of {} unresolved tasks cannot be read and are Treeherder's, which is behind: {error}",
+                        tasks.len()
+                    ));
+                }
+            }
         }
     } else {
         ci.note(format!(
@@ -119,7 +141,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
         refine(cell, &states);
     }
     let behind = newest.map(|seen| now.since(seen).max(0));
-    Ok(Matrix { jobs, rows: cells, behind })
+    Ok(Matrix { jobs, rows: cells, behind, incomplete })
 }
 
 /// Brings a push's runs up to what the queue knows.

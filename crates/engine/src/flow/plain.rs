@@ -189,7 +189,7 @@ pub(super) async fn read_matrix(
         row
     });
     let rows = rows.collect();
-    Ok(Matrix { jobs, rows, behind: None })
+    Ok(Matrix { jobs, rows, behind: None, incomplete: None })
 }
 
 /// The jobs that a filter means among those that ran on any of the pushes.
