@@ -15,7 +15,13 @@ fn snapshot(name: &str, text: &str) {
 /// The simulated CI, known only as index, groups and tasks.
 fn plain(world: WorldConfig) -> Served {
     let served = Served::of(world);
-    let config: String = served
+    served.write_config(&config(&served));
+    served
+}
+
+/// Its config.
+pub(crate) fn config(served: &Served) -> String {
+    served
         .config()
         .lines()
         .filter(|line| !line.starts_with("treeherder_url"))
@@ -29,9 +35,7 @@ fn plain(world: WorldConfig) -> Served {
             line => line.to_owned(),
         })
         .map(|line| format!("{line}\n"))
-        .collect();
-    served.write_config(&config);
-    served
+        .collect()
 }
 
 fn settled() -> WorldConfig {

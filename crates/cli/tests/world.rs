@@ -93,6 +93,10 @@ impl Served {
         std::fs::write(self.config_path(), text).unwrap();
     }
 
+    pub(crate) fn read_config(&self) -> String {
+        std::fs::read_to_string(self.config_path()).unwrap()
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mozci"));
         command

@@ -190,6 +190,14 @@ impl Kept for InMemory {
     fn put(&self, url: &str, answer: &KeptAnswer) {
         self.0.lock().unwrap().insert(url.to_owned(), answer.clone());
     }
+
+    fn remove(&self, url: &str) {
+        self.0.lock().unwrap().remove(url);
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
 }
 
 #[tokio::test]
@@ -214,4 +222,26 @@ async fn json_that_ends_in_the_middle_is_asked_for_again() {
     let server =
         serve(vec![Answer::json(200, "{\"a\": [1"), Answer::json(200, "{\"a\": 1}")]).await;
     assert_eq!(http(1).get::<Value>(server.url.clone()).await.unwrap(), json!({"a": 1}));
+}
+
+#[tokio::test]
+async fn what_could_not_be_used_is_not_confirmed_later() {
+    let odd = Answer::json(200, "{\"a\": 1}").header("etag", "\"x\"");
+    let server = serve(vec![odd]).await;
+    let mut settings = HttpSettings::new("mozci-tests");
+    settings.kept = Some(std::sync::Arc::new(InMemory::default()));
+    let client = Http::new(settings).unwrap();
+    for _ in 0..2 {
+        assert!(client.get::<Vec<u8>>(server.url.clone()).await.is_err());
+    }
+    let headers = server.headers.lock().unwrap();
+    assert!(headers.iter().all(|headers| headers.get("if-none-match").is_none()));
+}
+
+#[tokio::test]
+async fn a_large_answer_is_asked_for_again_where_it_did_not_begin() {
+    let bad = Answer::json(502, "<html>bad gateway</html>").typed("text/html");
+    let server = serve(vec![bad, Answer::json(200, "{\"a\": 1}")]).await;
+    let found = http(1).get_streamed::<Value>(server.url.clone(), 1 << 20).await;
+    assert_eq!(found.unwrap(), json!({"a": 1}));
 }

@@ -1,7 +1,5 @@
 //! Filling and retriggering: which jobs of a push are asked for, and which are not.
 
-use std::cmp::Ordering;
-
 use crate::facts::PushFacts;
 use crate::have::have;
 use crate::ids::JobName;
@@ -70,9 +68,12 @@ fn is_failed_last(facts: &PushFacts) -> bool {
 
 /// The run that a source heard of last, among those that say something where there are any.
 fn last(facts: &PushFacts) -> Option<&Run> {
-    let by_time = |a: &&Run, b: &&Run| match (a.seen, b.seen) {
-        (Some(a), Some(b)) => a.0.cmp(&b.0),
-        _ => Ordering::Equal,
+    // One of which nobody knows when it was is taken for older, and of two that nobody can tell
+    // apart the one that failed: then the other follows it.
+    let by_time = |a: &&Run, b: &&Run| {
+        let time = |run: &Run| run.seen.map_or(i64::MIN, |at| at.0);
+        let followed = |run: &Run| !run.state.is_bad();
+        time(a).cmp(&time(b)).then(followed(a).cmp(&followed(b)))
     };
     let counting = facts.runs.iter().filter(|run| run.state.counts()).max_by(by_time);
     counting.or_else(|| facts.runs.iter().max_by(by_time))

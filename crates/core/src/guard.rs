@@ -35,9 +35,9 @@ pub enum Refusal {
         /// Runs that it may ask for.
         limit: u32,
     },
-    /// Too many runs on one push.
+    /// Too many runs of one job on one push.
     PushBudget {
-        /// Runs wanted on each push.
+        /// Runs that a push would have.
         runs: u32,
         /// Runs that one push may get.
         limit: u32,
@@ -69,7 +69,7 @@ impl fmt::Display for Refusal {
             ),
             Self::PushBudget { runs, limit } => write!(
                 f,
-                "--times {runs} is more than the {limit} runs that one push may have; lower it, or raise `runs_per_push` under [guards] in the config"
+                "a push would have {runs} runs of one job, and may have {limit}; lower --times, or raise `runs_per_push` under [guards] in the config"
             ),
             Self::DayBudget { used, runs, limit } => write!(
                 f,
@@ -102,8 +102,9 @@ pub fn check<'a>(
     if runs == 0 {
         return Ok(());
     }
-    if plan.times > budgets.push {
-        return Err(Refusal::PushBudget { runs: plan.times, limit: budgets.push });
+    let most = plan.most_on_a_push();
+    if most > budgets.push {
+        return Err(Refusal::PushBudget { runs: most, limit: budgets.push });
     }
     if runs > budgets.plan {
         return Err(Refusal::PlanBudget { runs, limit: budgets.plan });

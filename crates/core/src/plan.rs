@@ -41,6 +41,13 @@ impl Plan {
         }
     }
 
+    /// The most runs that any push would have of one job.
+    pub fn most_on_a_push(&self) -> u32 {
+        let asked = self.requests.iter().map(|r| r.have.saturating_add(r.times));
+        let waits = self.waits_for.iter().map(|w| w.have.saturating_add(w.times));
+        asked.chain(waits).max().unwrap_or(0)
+    }
+
     /// Runs that this plan asks for.
     pub fn runs(&self) -> u32 {
         self.requests.iter().map(|request| request.times).sum()
@@ -91,6 +98,8 @@ pub struct PlannedRequest {
     pub job: JobName,
     /// How many.
     pub times: u32,
+    /// How many the push has already, there or asked for.
+    pub have: u32,
     /// What for.
     pub why: Why,
     /// The build that has to be made first; asking for the job pulls it in.
@@ -159,6 +168,8 @@ pub struct Waiting {
     pub job: JobName,
     /// How many runs it lacks.
     pub times: u32,
+    /// How many the push has already, there or asked for.
+    pub have: u32,
     /// The build that is under way.
     pub build: JobName,
 }
@@ -341,12 +352,13 @@ pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: As
     let builds = match &facts.build {
         Build::UnderWay(build) => {
             let build = build.clone();
-            return plan.waits_for.push(Waiting { push, job, times, build });
+            return plan.waits_for.push(Waiting { push, job, times, have: have(facts), build });
         }
         Build::Missing(build) => Some(build.clone()),
         _ => None,
     };
-    plan.requests.push(PlannedRequest { push, job, times, why, builds, through });
+    let have = have(facts);
+    plan.requests.push(PlannedRequest { push, job, times, have, why, builds, through });
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ pub struct Ci {
     pub(crate) others: Vec<(String, Pushlog)>,
     pub(crate) project: String,
     hosts: Vec<String>,
+    root: Url,
     http: Http,
     facts: Option<Facts>,
     notes: RefCell<Vec<String>>,
@@ -175,7 +176,8 @@ impl Ci {
             index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
             treeherder,
             plain,
-            taskcluster: Taskcluster::new(http.clone(), root, opening.credentials),
+            taskcluster: Taskcluster::new(http.clone(), root.clone(), opening.credentials),
+            root,
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
             poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
@@ -199,6 +201,12 @@ impl Ci {
         self.treeherder.as_ref().ok_or_else(|| without_treeherder(&self.repo))
     }
 
+    /// Whether a platform, as rows have it, is that of decision and action tasks.
+    pub fn is_group_platform(&self, platform: &str) -> bool {
+        let rest = platform.strip_prefix(self.decision_platform.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Whether pushes have task graphs, with actions through which jobs are asked for.
     pub fn has_graphs(&self) -> bool {
         self.plain.is_none()
@@ -215,9 +223,9 @@ impl Ci {
         self.hosts.iter().any(|known| known == host)
     }
 
-    /// The servers' present, as far as they told it.
+    /// Taskcluster's present, as far as it told it: what is asked for counts by its clock alone.
     pub fn now(&self) -> At {
-        At(chrono::Utc::now().timestamp() + self.http.clock_offset().unwrap_or(0))
+        At(chrono::Utc::now().timestamp() + self.clock_offset().unwrap_or(0))
     }
 
     /// How long to pause before an act is sent again that may be.
@@ -225,9 +233,9 @@ impl Ci {
         self.http.settings().first_retry
     }
 
-    /// How many seconds the servers' clock is ahead of this machine's, as far as they told it.
+    /// How many seconds Taskcluster's clock is ahead of this machine's, as far as it told it.
     pub fn clock_offset(&self) -> Option<i64> {
-        self.http.clock_offset()
+        self.http.clock_offset(&self.root)
     }
 
     /// What to say of a refusal where the clocks differ: a signature holds for a quarter of an
@@ -282,6 +290,9 @@ impl Ci {
             store.forget()?;
             // What was answered from it so far does not hold either.
             store.take_hits();
+        }
+        if let Some(kept) = &self.http.settings().kept {
+            kept.clear();
         }
         self.note(format!("{why}: what was known of {} from before is forgotten", self.repo));
         Ok(())

@@ -381,8 +381,7 @@ pub(crate) async fn send(
     let (context, stop) = (act.context, &act.interrupt.stop);
     context.progress("reading the pushes' actions");
     let prepared = prepare(&context.ci, plan).await?;
-    let read_at = histories.iter().map(|history| history.read_at).min();
-    let read_at = read_at.unwrap_or_else(|| context.ci.now());
+    let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
     let mut on_result = |result: &AskResult| show_result(out, result);

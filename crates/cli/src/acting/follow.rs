@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
-use mozci_core::have::have;
 use mozci_core::ids::{JobName, PushId};
-use mozci_core::plan::{Plan, Waiting, Wish, have_n};
+use mozci_core::plan::{Plan, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
 use mozci_engine::flow::{
@@ -36,8 +35,12 @@ pub(crate) async fn follow(
     let jobs: Vec<JobName> = act.histories.iter().map(|history| history.job.clone()).collect();
     let builds: Vec<BuildOf> = act.histories.iter().map(|h| h.build.clone()).collect();
     // Each is asked for once: a run that comes to nothing is the user's to ask for again.
-    let mut planned: HashMap<(PushId, JobName), u32> =
-        act.plan.waits_for.iter().map(|w| ((w.push.id, w.job.clone()), wanted(act, w))).collect();
+    let mut planned: HashMap<(PushId, JobName), u32> = act
+        .plan
+        .waits_for
+        .iter()
+        .map(|w| ((w.push.id, w.job.clone()), w.have.saturating_add(w.times)))
+        .collect();
     let started = Instant::now();
     let mut failures = 0;
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
@@ -102,14 +105,6 @@ pub(crate) async fn follow(
         Err(error) => give_up(acted, &error),
     }
     Ok(())
-}
-
-/// How many runs a push that waits for its build is to have in the end.
-fn wanted(act: &Act<'_>, waiting: &Waiting) -> u32 {
-    let history = act.histories.iter().find(|history| history.job == waiting.job);
-    let mut facts = history.into_iter().flat_map(|history| &history.facts);
-    let had = facts.find(|facts| facts.push.id == waiting.push.id).map_or(0, have);
-    had.saturating_add(waiting.times)
 }
 
 /// Failures to read in a row after which following is given up.

@@ -4,9 +4,11 @@ use mozci_core::ids::JobName;
 use mozci_core::push::PushRef;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
-use mozci_engine::Error;
-use mozci_engine::flow::{AskResult, Prepared, ReadyAsk, Sends, ask, read_matrix, read_range};
+use mozci_engine::flow::{
+    AskResult, Prepared, ReadyAsk, Sends, ask, pending_actions, read_matrix, read_range,
+};
 use mozci_engine::store::AskedJob;
+use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
@@ -14,6 +16,7 @@ use crate::acting::{ConfirmArgs, check, confirmed, ended_with, open_ledger, say_
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
+use crate::failure;
 use crate::show::{Out, plural, show_left_out, show_result, top};
 use crate::stats::Stats;
 
@@ -61,13 +64,18 @@ pub(crate) async fn run(
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
-    let read_at = context.ci.now();
+    let read_at = ledger.mark_now()?;
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
     let mut taken: Vec<Taken> = Vec::new();
     for (row, push) in matrix.rows.iter().zip(&pushes) {
         for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {
-            let (job, push) = (matrix.jobs[*job as usize].0.clone(), PushRef::from(push));
-            taken.push(Taken { push, job, run: run.clone() });
+            let (job, platform) = &matrix.jobs[*job as usize];
+            // Without its decision task a push would have nothing at all.
+            let is_group = context.ci.is_group_platform(platform.as_str());
+            if is_group && !filter.jobs.contains(job) {
+                continue;
+            }
+            taken.push(Taken { push: PushRef::from(push), job: job.clone(), run: run.clone() });
         }
     }
     for Taken { push, job, run } in &taken {
@@ -79,7 +87,17 @@ pub(crate) async fn run(
             run.key.task
         ));
     }
+    let pending = pending_actions(&context.ci, &ledger, &pushes).await?;
+    if !pending.is_empty() {
+        context.talk(&format!(
+            "note: {} on these pushes {} still at work and may make more runs: run this again when they have ended ({})",
+            plural(pending.len(), "action task"),
+            if pending.len() == 1 { "is" } else { "are" },
+            pending.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ));
+    }
     out.line(&match taken.len() {
+        0 if !pending.is_empty() => "nothing waits or runs yet".to_owned(),
         0 => "nothing waits or runs: nothing to cancel".to_owned(),
         count => format!("{} of {}", plural(count, "task"), plural(pushes.len(), "push")),
     });
@@ -109,13 +127,18 @@ pub(crate) async fn run(
             .map(|t| json!({"push": t.push, "job": t.job, "task": t.run.key.task, "state": t.run.state}))
             .collect();
         object.insert("plan".into(), json!({"requests": requests, "left_out": left_out}));
+        object.insert("pending_actions".into(), json!(pending));
         object.insert("results".into(), json!(results));
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
         }
         out.object(&Value::Object(object))?;
     }
-    Ok(ended_with(&results, interrupt))
+    match ended_with(&results, interrupt) {
+        // What is to come could not be cancelled: trying again may help.
+        0 if !pending.is_empty() => Ok(failure::status(Kind::Service)),
+        status => Ok(status),
+    }
 }
 
 fn ready(taken: &Taken) -> ReadyAsk {

@@ -6,13 +6,13 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::{Plan, Wish};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::State;
-use mozci_engine::flow::{read_jobs, read_matrix, resolve};
+use mozci_engine::flow::{read_jobs, read_matrix, resolve, settle_times};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
 use crate::args::FilterArgs;
 use crate::context::Context;
-use crate::show::Out;
+use crate::show::{Out, plural};
 use crate::stats::Stats;
 
 /// Arguments of `mozci retrigger`.
@@ -59,6 +59,7 @@ pub(crate) async fn run(
         _ => *state == State::Coalesced,
     };
     let mut jobs: Vec<JobName> = Vec::new();
+    let mut passed_over = 0;
     for (place, (job, platform)) in matrix.jobs.iter().enumerate() {
         let told = platform.as_str();
         let facets =
@@ -67,13 +68,26 @@ pub(crate) async fn run(
         // The tier was looked at when the rows were read.
         let any_kind = !context.ci.has_graphs();
         let tierless = JobFilter { tier: Vec::new(), any_kind, ..filter.clone() };
-        if runs.any(|run| of_interest(&run.state)) && tierless.asks_for(&facets) {
-            jobs.push(job.clone());
+        match runs.any(|run| of_interest(&run.state)) {
+            true if tierless.asks_for(&facets) => jobs.push(job.clone()),
+            true => passed_over += 1,
+            false => {}
         }
+    }
+    if passed_over > 0 {
+        context.talk(&format!(
+            "note: {} of other kinds than builds and tests passed over: name them, or give --kind",
+            plural(passed_over, "job")
+        ));
     }
     let histories = match jobs.is_empty() {
         true => Vec::new(),
-        false => read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, None).await?,
+        false => {
+            let mut histories = read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, None).await?;
+            // Which run was the last one, only the queue tells.
+            settle_times(&context.ci, &mut histories).await?;
+            histories
+        }
     };
     let plan = plan_all(&histories, 1, |history| {
         let plans = history

@@ -1,5 +1,6 @@
 //! The one HTTP client.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use super::judge::{
 use super::kept::{Kept, KeptAnswer, MOST_KEPT};
 use super::meter::Meter;
 use super::once::Once;
-use super::pace::{Pace, Turn};
+use super::pace::{Pace, Turn, host_key};
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -75,6 +76,25 @@ pub(super) struct Opened {
     pub(super) turn: Turn,
     /// What the server was asked to confirm.
     kept: Option<KeptAnswer>,
+    /// Whether it is what was asked for itself, and not where that led.
+    is_first: bool,
+}
+
+/// An answer's body, with the mark that the server gave to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The server's `ETag`.
+    pub(super) etag: Option<String>,
+}
+
+impl std::ops::Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Sends requests. Cheap to clone; clones share connections, limits and counters.
@@ -84,7 +104,8 @@ pub struct Http {
     settings: Arc<HttpSettings>,
     pace: Arc<Pace>,
     once: Arc<Once>,
-    clock: Arc<Mutex<Option<i64>>>,
+    /// How far each host's clock is ahead of ours, in seconds.
+    clocks: Arc<Mutex<HashMap<String, i64>>>,
     meter: Arc<Meter>,
 }
 
@@ -111,7 +132,7 @@ impl Http {
             pace: Arc::new(Pace::new(settings.per_host, settings.per_minute)),
             settings: Arc::new(settings),
             once: Arc::default(),
-            clock: Arc::default(),
+            clocks: Arc::default(),
             meter: Arc::default(),
         })
     }
@@ -126,9 +147,10 @@ impl Http {
         &self.settings
     }
 
-    /// How many seconds the servers' clock is ahead of ours, by the last answer that told.
-    pub fn clock_offset(&self) -> Option<i64> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many seconds the clock of a URL's host is ahead of ours, by its last answer that told.
+    pub fn clock_offset(&self, url: &Url) -> Option<i64> {
+        let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.get(&host_key(url)).copied()
     }
 
     /// Gets JSON.
@@ -149,7 +171,19 @@ impl Http {
         accept: &str,
     ) -> Result<T, HttpError> {
         let body = self.get_body(&url, accept).await?;
-        parse(&body, &Method::GET, &url)
+        let parsed = parse(&body, &Method::GET, &url);
+        if let Some(store) = &self.settings.kept {
+            match (&parsed, &body.etag) {
+                // Only what could be used is worth a server's confirmation.
+                (Ok(_), Some(etag)) if body.bytes.len() <= MOST_KEPT => {
+                    let (etag, body) = (etag.clone(), body.bytes.clone());
+                    store.put(url.as_str(), &KeptAnswer { etag, body });
+                }
+                (Err(_), _) => store.remove(url.as_str()),
+                _ => {}
+            }
+        }
+        parsed
     }
 
     /// Gets the body of an answer that must be JSON, unparsed. Who asks for what somebody else is
@@ -157,7 +191,7 @@ impl Http {
     ///
     /// # Errors
     /// [`HttpError`], after passing failures were tried again.
-    pub async fn get_body(&self, url: &Url, accept: &str) -> Result<Arc<Vec<u8>>, HttpError> {
+    pub async fn get_body(&self, url: &Url, accept: &str) -> Result<Arc<Body>, HttpError> {
         let asking = async { self.read(Method::GET, url, accept, None).await.map(Arc::new) };
         self.once.ask(format!("{accept} {url}"), asking).await
     }
@@ -178,7 +212,7 @@ impl Http {
         url: &Url,
         accept: &str,
         body: Option<&Value>,
-    ) -> Result<Vec<u8>, HttpError> {
+    ) -> Result<Body, HttpError> {
         self.again(|| self.follow(&method, url, accept, body)).await
     }
 
@@ -224,17 +258,26 @@ impl Http {
         url: &Url,
         accept: &str,
         body: Option<&Value>,
-    ) -> Result<Vec<u8>, (HttpError, Option<Duration>)> {
+    ) -> Result<Body, (HttpError, Option<Duration>)> {
         let opened = self.open(method, url, accept, body, self.settings.timeout).await;
         let opened = opened.map_err(|error| (error, None))?;
-        let wait = match opened.response.status().as_u16() {
-            429 | 503 => retry_after(&opened.response),
-            _ => None,
-        };
-        if let Some(wait) = wait {
-            self.pace.hold(&opened.url, wait.min(LONGEST_HOLD));
-        }
+        let wait = self.asked_to_wait(&opened);
         self.read_to_end(method, opened).await.map_err(|error| (error, wait))
+    }
+
+    /// How long a server asked to be left alone, which its host then is.
+    pub(super) fn asked_to_wait(&self, opened: &Opened) -> Option<Duration> {
+        let wait = match opened.response.status().as_u16() {
+            429 | 503 => retry_after(&opened.response)?,
+            _ => return None,
+        };
+        self.hold(&opened.url, wait.min(LONGEST_HOLD));
+        Some(wait)
+    }
+
+    /// Sends nothing to a URL's host for so long.
+    pub(crate) fn hold(&self, url: &Url, wait: Duration) {
+        self.pace.hold(url, wait);
     }
 
     /// Reads what was opened, and judges it.
@@ -242,28 +285,21 @@ impl Http {
         &self,
         method: &Method,
         opened: Opened,
-    ) -> Result<Vec<u8>, HttpError> {
-        let Opened { response, url, started, turn: _turn, kept } = opened;
+    ) -> Result<Body, HttpError> {
+        let Opened { response, url, started, turn: _turn, kept, is_first } = opened;
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
-        let etag = etag.map(str::to_owned);
+        // Where a redirect led is nobody's business: it may be signed.
+        let etag = etag.filter(|_| is_first).map(str::to_owned);
         let result = self.body(response).await;
         let bytes = result.as_ref().map_or(0, |(_, _, body)| body.len());
         self.meter.request(started, bytes);
         let (status, kind, body) = result.map_err(|problem| failure(method, &url, problem))?;
         if let (StatusCode::NOT_MODIFIED, Some(kept)) = (status, kept) {
             self.meter.confirmed();
-            return Ok(kept.body);
+            return Ok(Body { bytes: kept.body, etag: Some(kept.etag) });
         }
-        let body = judge(status, &kind, body).map_err(|problem| failure(method, &url, problem))?;
-        if let (Some(store), Some(etag)) = (&self.settings.kept, etag)
-            && *method == Method::GET
-            && body.len() <= MOST_KEPT
-            // What is cut off must not be confirmed later.
-            && parse::<serde::de::IgnoredAny>(&body, method, &url).is_ok()
-        {
-            store.put(url.as_str(), &KeptAnswer { etag, body: body.clone() });
-        }
-        Ok(body)
+        let bytes = judge(status, &kind, body).map_err(|problem| failure(method, &url, problem))?;
+        Ok(Body { bytes, etag })
     }
 
     /// Waits until a request may be sent to a URL's host, for requests that others send.
@@ -294,7 +330,7 @@ impl Http {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             }
             let kept = match &self.settings.kept {
-                Some(store) if *method == Method::GET => store.get(url.as_str()),
+                Some(store) if *method == Method::GET && hop == 0 => store.get(url.as_str()),
                 _ => None,
             };
             if let Some(kept) = &kept {
@@ -307,14 +343,19 @@ impl Http {
                     return Err(failure(method, &url, problem_of(&error)));
                 }
             };
-            self.note_clock(&response, hop == 0);
+            self.note_clock(&url, &response, hop == 0);
             if let Some(tell) = self.settings.on_request {
                 let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
-                tell(&format!("{method} {} {status} {took} ms", without_secrets(&url)));
+                // What a redirect leads to may be signed.
+                let mut shown = without_secrets(&url);
+                if hop > 0 {
+                    shown.set_query(None);
+                }
+                tell(&format!("{method} {shown} {status} {took} ms"));
             }
             let status = response.status();
             if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
-                return Ok(Opened { response, url, started, turn, kept });
+                return Ok(Opened { response, url, started, turn, kept, is_first: hop == 0 });
             }
             self.meter.request(started, 0);
             url = redirect(&response).map_err(|problem| failure(method, &url, problem))?;
@@ -339,13 +380,14 @@ impl Http {
 
     /// Takes the server's time from an answer. What a cache gives out, and what a redirect leads
     /// to, has the time at which it was made.
-    fn note_clock(&self, response: &Response, is_first: bool) {
+    fn note_clock(&self, url: &Url, response: &Response, is_first: bool) {
         if !is_first || response.headers().contains_key(AGE) {
             return;
         }
         if let Some(date) = date(response) {
             let offset = date - chrono::Utc::now().timestamp();
-            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset);
+            let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+            clocks.insert(host_key(url), offset);
         }
     }
 }

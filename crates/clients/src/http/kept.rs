@@ -21,4 +21,8 @@ pub trait Kept: Debug + Send + Sync {
     fn get(&self, url: &str) -> Option<KeptAnswer>;
     /// Keeps the answer to a URL.
     fn put(&self, url: &str, answer: &KeptAnswer);
+    /// Keeps the answer to a URL no longer: it could not be used.
+    fn remove(&self, url: &str);
+    /// Keeps nothing any longer: the servers were reset.
+    fn clear(&self);
 }

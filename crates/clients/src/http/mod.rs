@@ -10,7 +10,7 @@ mod once;
 mod pace;
 mod streamed;
 
-pub use client::{Http, HttpSettings};
+pub use client::{Body, Http, HttpSettings};
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::client::Body;
 use super::error::HttpError;
 
 /// An answer's body, shared by everybody who asked.
-pub(super) type Answer = Result<Arc<Vec<u8>>, HttpError>;
+pub(super) type Answer = Result<Arc<Body>, HttpError>;
 
 /// The questions that are under way.
 #[derive(Debug, Default)]

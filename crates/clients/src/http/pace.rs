@@ -12,6 +12,12 @@ use url::Url;
 /// The span that requests are counted over.
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// What tells hosts apart.
+pub(super) fn host_key(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or(0);
+    format!("{}:{port}", url.host_str().unwrap_or(""))
+}
+
 /// The pace of every host.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -69,8 +75,7 @@ impl Pace {
     }
 
     fn host(&self, url: &Url) -> Arc<Host> {
-        let port = url.port_or_known_default().unwrap_or(0);
-        let key = format!("{}:{port}", url.host_str().unwrap_or(""));
+        let key = host_key(url);
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(hosts.entry(key).or_insert_with(|| {
             let places = Arc::new(Semaphore::new(self.at_once));

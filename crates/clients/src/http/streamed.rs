@@ -14,15 +14,15 @@ use url::Url;
 
 use super::client::{Http, Opened};
 use super::error::{HttpError, Problem};
-use super::judge::{content_type, is_json, parse};
+use super::judge::{content_type, is_json};
 
 /// How long a large answer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Http {
     /// Gets JSON of up to `limit` bytes (after decompression) and parses it while it comes, so that
-    /// what the type leaves out is never held. It is sent once: whoever asks for hundreds of
-    /// megabytes does not ask again by himself.
+    /// what the type leaves out is never held. Only its beginning is asked for again: whoever
+    /// asks for hundreds of megabytes does not do so twice by himself.
     ///
     /// # Errors
     /// [`HttpError`].
@@ -31,12 +31,7 @@ impl Http {
         url: Url,
         limit: usize,
     ) -> Result<T, HttpError> {
-        let opened = self.open(&Method::GET, &url, "application/json", None, PATIENCE).await?;
-        if !(opened.response.status().is_success() && is_json(content_type(&opened.response))) {
-            // It is no answer, and small: read whole, it says what it is.
-            let body = self.read_to_end(&Method::GET, opened).await?;
-            return parse(&body, &Method::GET, &url);
-        }
+        let opened = self.again(|| self.opened_well(&url)).await?;
         let Opened { response, started, turn: _turn, .. } = opened;
         let failed = |problem| HttpError { problem, method: "GET", url: url.to_string() };
         let read = Arc::new(AtomicUsize::new(0));
@@ -59,5 +54,23 @@ impl Http {
                 _ => Problem::Broken(format!("it is no whole JSON ({error})")),
             })
         })
+    }
+
+    /// Opens an answer in JSON. Anything else is small: read whole, it says what it is.
+    async fn opened_well(&self, url: &Url) -> Result<Opened, (HttpError, Option<Duration>)> {
+        let opened = self.open(&Method::GET, url, "application/json", None, PATIENCE).await;
+        let opened = opened.map_err(|error| (error, None))?;
+        if opened.response.status().is_success() && is_json(content_type(&opened.response)) {
+            return Ok(opened);
+        }
+        let wait = self.asked_to_wait(&opened);
+        match self.read_to_end(&Method::GET, opened).await {
+            Err(error) => Err((error, wait)),
+            Ok(_) => {
+                let text = "the server answered something else than JSON".to_owned();
+                let problem = Problem::Broken(text);
+                Err((HttpError { problem, method: "GET", url: url.to_string() }, wait))
+            }
+        }
     }
 }

@@ -175,7 +175,9 @@ impl Action {
         });
         let most = match properties.get("times") {
             None => 1,
-            Some(times) => times["maximum"].as_u64().map_or(u32::MAX, |most| most.max(1) as u32),
+            Some(times) => times["maximum"]
+                .as_u64()
+                .map_or(u32::MAX, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
         };
         let mut inputs = Vec::new();
         for labels in labels.chunks(most_labels) {

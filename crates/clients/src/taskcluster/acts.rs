@@ -107,6 +107,11 @@ impl Taskcluster {
         self.credentials.is_some()
     }
 
+    /// The root URL, for errors.
+    pub(super) fn task_root(&self) -> &str {
+        self.root.as_str()
+    }
+
     /// A link to a task for people.
     pub fn task_link(&self, task: TaskId) -> String {
         format!("{}/tasks/{task}", self.root.as_str().trim_end_matches('/'))
@@ -176,7 +181,12 @@ impl Taskcluster {
         let started = Instant::now();
         let answer = answer.await;
         self.count(name, started);
-        answer.map_err(|error| act_error(&error))
+        answer.map_err(|error| {
+            if is_busy(&error) {
+                self.http.hold(&self.root, BUSY_PAUSE);
+            }
+            act_error(&error)
+        })
     }
 
     /// Asks through the official client what needs a signature, and again after a passing failure.
@@ -192,7 +202,13 @@ impl Taskcluster {
                 let started = Instant::now();
                 let answer = ask().await;
                 self.count("a signed request", started);
-                answer.map_err(|error| (failed(read_problem(&error)), None))
+                answer.map_err(|error| {
+                    let pause = is_busy(&error).then_some(BUSY_PAUSE);
+                    if pause.is_some() {
+                        self.http.hold(&self.root, BUSY_PAUSE);
+                    }
+                    (failed(read_problem(&error)), pause)
+                })
             })
             .await
     }
@@ -308,6 +324,14 @@ fn parts(error: &anyhow::Error) -> (Option<&reqwest::Error>, String) {
     let words = words.split("\n\nThis request requires").next().unwrap_or(words).replace("```", "");
     let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
     (http, words.chars().take(600).collect())
+}
+
+/// How long a server that is asked too much is left alone, where the official client keeps its
+/// `Retry-After` to itself.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    parts(error).0.and_then(reqwest::Error::status).is_some_and(|status| status.as_u16() == 429)
 }
 
 fn act_error(error: &anyhow::Error) -> ActError {

@@ -7,7 +7,7 @@ use mozci_core::time::At;
 use serde_json::{Value, json};
 
 use super::acts::Taskcluster;
-use super::queue::{TaskDefinition, shape, translate};
+use super::queue::{TaskDefinition, all_read, shape, translate};
 use super::status::{TaskStatus, instant};
 use super::wire::{Definitions, GroupPage};
 use crate::http::HttpError;
@@ -58,6 +58,7 @@ impl Taskcluster {
                 break;
             }
         }
+        all_read(self, token)?;
         Ok(tasks)
     }
 
@@ -89,6 +90,7 @@ impl Taskcluster {
                     break;
                 }
             }
+            all_read(self, token)?;
         }
         Ok(found)
     }

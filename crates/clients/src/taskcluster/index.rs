@@ -6,7 +6,7 @@ use mozci_core::ids::TaskId;
 use serde_json::json;
 
 use super::acts::Taskcluster;
-use super::queue::shape;
+use super::queue::{all_read, shape};
 use super::wire::{Indexed, IndexedTasks};
 use crate::http::HttpError;
 
@@ -54,6 +54,7 @@ impl Taskcluster {
                     break;
                 }
             }
+            all_read(self, token)?;
         }
         Ok(found)
     }

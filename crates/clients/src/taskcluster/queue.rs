@@ -94,7 +94,8 @@ impl ActionContext {
             "retrigger-multiple" => {
                 let requests = self.input["requests"].as_array().map(Vec::as_slice).unwrap_or(&[]);
                 let ours = requests.iter().filter(|request| names_job(&request["tasks"]));
-                match ours.map(|request| count(&request["times"])).sum() {
+                let runs = ours.map(|request| count(&request["times"]));
+                match runs.fold(0, u32::saturating_add) {
                     0 => Asks::Nothing,
                     runs => Asks::Runs(runs),
                 }
@@ -166,6 +167,7 @@ impl Taskcluster {
                     break;
                 }
             }
+            all_read(self, token)?;
         }
         Ok(found)
     }
@@ -189,6 +191,7 @@ impl Taskcluster {
                 break;
             }
         }
+        all_read(self, token)?;
         Ok(names)
     }
 
@@ -250,6 +253,19 @@ impl Created {
     /// The tasks of a job.
     pub fn of(&self, job: &JobName) -> &[TaskId] {
         self.0.get(job.as_str()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A list of which pages are left after as many as are believed was not read: what is missing must
+/// not be taken for absent.
+pub(super) fn all_read(taskcluster: &Taskcluster, token: Option<String>) -> Result<(), HttpError> {
+    match token {
+        None => Ok(()),
+        Some(_) => Err(HttpError {
+            problem: Problem::Refused("the list does not end after a hundred pages".into()),
+            method: "GET",
+            url: taskcluster.task_root().to_owned(),
+        }),
     }
 }
 

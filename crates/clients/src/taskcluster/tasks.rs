@@ -18,9 +18,31 @@ const INDEX: &str = "index.";
 /// What the queue adds to a definition by itself, and does not take back.
 const ADDED: [&str; 2] = ["provisionerId", "workerType"];
 
+/// What the queue always sends of a definition. Without one of these the clone would be another
+/// task: one that starts without its build, or under other scopes.
+const NEEDED: [&str; 13] = [
+    "taskQueueId",
+    "schedulerId",
+    "taskGroupId",
+    "dependencies",
+    "requires",
+    "routes",
+    "priority",
+    "retries",
+    "scopes",
+    "payload",
+    "metadata",
+    "tags",
+    "extra",
+];
+
 /// The body that repeats a task: its own definition with times from `now` on, without the routes
-/// into the index. `None` where the definition's own times cannot be read.
+/// into the index. `None` where the definition is not whole or its own times cannot
+/// be read.
 pub fn repeat(definition: &Value, now: DateTime<Utc>) -> Option<Value> {
+    if NEEDED.iter().any(|key| definition.get(key).is_none_or(Value::is_null)) {
+        return None;
+    }
     let instant = |key: &str| DateTime::parse_from_rfc3339(definition[key].as_str()?).ok();
     let created = instant("created")?;
     // Milliseconds, as the queue writes them: what is sent and what it keeps must be the same.
@@ -103,6 +125,8 @@ mod tests {
             "created": "2026-01-01T00:00:00.000Z",
             "deadline": "2026-01-05T00:00:00.000Z",
             "expires": "2027-01-01T00:00:00.000Z",
+            "schedulerId": "s", "taskGroupId": "g", "requires": "all-completed", "priority": "low",
+            "retries": 5, "scopes": [], "payload": {}, "metadata": {"name": "t"}, "tags": {}, "extra": {},
             "dependencies": ["x"],
             "routes": ["index.gecko.v2.x", "tc-treeherder.v2.autoland.abc"],
         });
@@ -115,6 +139,10 @@ mod tests {
         assert_eq!(body["dependencies"], json!(["x"]));
         assert!(body.get("workerType").is_none());
         assert_eq!(deadline(&body).unwrap(), now + TimeDelta::days(4));
-        assert!(repeat(&json!({"created": "yesterday"}), now).is_none());
+        for key in NEEDED.iter().chain(&["created", "deadline"]) {
+            let mut less = definition.clone();
+            less.as_object_mut().unwrap().remove(*key);
+            assert!(repeat(&less, now).is_none(), "{key}");
+        }
     }
 }

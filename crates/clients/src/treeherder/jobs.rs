@@ -15,7 +15,7 @@ use url::Url;
 
 use super::wire::{Column, Columns, JobPage};
 use super::{ACCEPT, Treeherder};
-use crate::http::{HttpError, Problem};
+use crate::http::{Body, HttpError, Problem};
 
 /// Which rows are wanted. Only filters that Treeherder knows: others it ignores silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Treeherder {
         let mut pages: BTreeMap<(Url, u64), Page> = BTreeMap::new();
         self.read_pages(&first, &mut names, &mut pages).await?;
         let counts: Vec<u64> = first.iter().filter_map(|at| Some(pages.get(at)?.count)).collect();
-        let total: u64 = counts.iter().sum();
+        let total = counts.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
         if total > MOST_ROWS {
             let text = format!("{total} rows are more than are read at once: narrow the range");
             let url = first.first().map_or_else(String::new, |(url, _)| url.to_string());
@@ -163,7 +163,7 @@ impl Treeherder {
         self.url("jobs/", &query)
     }
 
-    async fn page_body(&self, url: &Url, page: u64) -> Result<(Url, Arc<Vec<u8>>), HttpError> {
+    async fn page_body(&self, url: &Url, page: u64) -> Result<(Url, Arc<Body>), HttpError> {
         let mut url = url.clone();
         if page > 1 {
             url.query_pairs_mut().append_pair("page", &page.to_string());

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 use mozci_clients::taskcluster::{ActError, Rendered, Triggered};
+use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
@@ -14,7 +15,9 @@ use super::prepare::{ACTION, CANCEL, CREATE, Prepared, ReadyAsk, Sends};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskId, AskState, AskedJob, Asking, Ledger, Recorded, this_process};
+use crate::store::{
+    AskId, AskState, AskedJob, Asking, Booking, Day, Ledger, Mark, Recorded, this_process,
+};
 
 /// What became of one asking.
 #[derive(Debug, Clone, Serialize)]
@@ -58,19 +61,28 @@ const AT_ONCE: usize = 4;
 /// Returns a result an asking, and what another command had asked for in the meantime.
 ///
 /// # Errors
-/// [`Error::Store`] where the ledger cannot be written; then nothing more is sent.
+/// [`Error::Store`] where the ledger cannot be written, [`Error::Guard`] where the day has seen
+/// enough; then nothing more is sent.
 pub async fn ask(
     ci: &Ci,
     ledger: &mut Ledger,
     prepared: Prepared,
-    read_at: At,
+    read_at: Mark,
     stop: &AtomicBool,
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
     let plan = AskId::new();
     let askings: Vec<Asking> =
         prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask)).collect();
-    let recorded = ledger.record(&askings, read_at)?;
+    let day = Day { since: ci.now().plus(-24 * 3600), limit: ci.budgets.day };
+    let recorded = match ledger.record(&askings, read_at, day)? {
+        Booking::Booked(recorded) => recorded,
+        // Others asked since the plan was held against the guards.
+        Booking::OverBudget { used } => {
+            let runs = askings.iter().fold(0u32, |sum, a| sum.saturating_add(a.times()));
+            return Err(Error::Guard(Refusal::DayBudget { used, runs, limit: day.limit }));
+        }
+    };
     let mut left_out = Vec::new();
     let mut to_send = Vec::new();
     for ((asking, ask), recorded) in askings.into_iter().zip(prepared.asks).zip(recorded) {
@@ -162,11 +174,16 @@ fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
 const TRIES: u32 = 3;
 
 /// Carries one asking out. A hook is triggered once, whatever comes back; a task is created under
-/// an id that hangs on the asking's, and cancelled, as often as it takes to know.
-async fn carry_out(ci: &Ci, asking: &Asking, sends: &Sends) -> Result<Triggered, ActError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
+/// an id that hangs on the asking's, and cancelled, as often as it takes to know. Once a try may have
+/// happened nothing that a later one brings proves the contrary.
+async fn carry_out(
+    ci: &Ci,
+    ledger: &Ledger,
+    asking: &Asking,
+    sends: &Sends,
+) -> Result<Triggered, ActError> {
+    let mut doubt: Option<String> = None;
+    for tries in 1.. {
         let done = match sends {
             Sends::Hook(rendered) => return ci.taskcluster.trigger_hook(rendered).await,
             Sends::Create(body) => {
@@ -175,13 +192,27 @@ async fn carry_out(ci: &Ci, asking: &Asking, sends: &Sends) -> Result<Triggered,
             }
             Sends::Cancel(task) => ci.taskcluster.cancel_task(*task).await.map(|_| *task),
         };
-        match done {
-            Err(ActError::Uncertain(_) | ActError::NotSent(_)) if tries < TRIES => {
-                tokio::time::sleep(ci.retry_pause() * tries).await;
-            }
-            done => return done.map(Triggered::Task),
+        let error = match done {
+            Ok(task) => return Ok(Triggered::Task(task)),
+            Err(error) => error,
+        };
+        let again = matches!(error, ActError::Uncertain(_) | ActError::NotSent(_));
+        if let ActError::Uncertain(detail) = &error {
+            doubt = Some(detail.clone());
+        }
+        if !again || tries >= TRIES {
+            return Err(match doubt {
+                Some(detail) => ActError::Uncertain(detail),
+                None => error,
+            });
+        }
+        tokio::time::sleep(ci.retry_pause() * tries).await;
+        // How long it may take to arrive counts from the last try.
+        if let Some(detail) = not_ours(ledger, asking, ci.now()) {
+            return Err(doubt.map_or(ActError::NotSent(detail), ActError::Uncertain));
         }
     }
+    Err(ActError::NotSent("it was not tried".to_owned()))
 }
 
 async fn send(
@@ -202,7 +233,7 @@ async fn send(
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
         not_sent(&detail)
     } else {
-        match carry_out(ci, asking, &ask.sends).await {
+        match carry_out(ci, ledger, asking, &ask.sends).await {
             Ok(Triggered::Task(task)) => AskState::Sent { task },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::taskcluster::{Asks, TaskStatus};
-use mozci_clients::treeherder::JobRow;
+use mozci_clients::treeherder::{JobFilter, JobRow};
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
@@ -37,6 +37,8 @@ struct Action {
     push: usize,
     task: TaskId,
     state: State,
+    /// What it asks for by the ledger, by the jobs' places: the queue may not know it yet.
+    ours: Vec<(usize, u32)>,
 }
 
 /// A job with the rows that Treeherder shows of it.
@@ -95,7 +97,10 @@ pub(crate) async fn read(
     let mut backfills: Vec<Vec<(usize, Backfill)>> = jobs.iter().map(|_| Vec::new()).collect();
     for (push, job, asks) in counted.into_iter().flatten() {
         match asks {
-            Still::Runs(runs) => *asked[job].runs.entry(push).or_default() += runs,
+            Still::Runs(runs) => {
+                let asked = asked[job].runs.entry(push).or_default();
+                *asked = asked.saturating_add(runs);
+            }
             Still::Backfill(backfill) => backfills[job].push((push, backfill)),
             Still::Created(tasks) => created[job].extend(tasks.into_iter().map(|t| (push, t))),
         }
@@ -112,11 +117,53 @@ pub(crate) async fn read(
     let found = self::statuses(ci, &hidden).await?;
     for (asked, created) in asked.iter_mut().zip(created) {
         for (push, task) in created {
-            let runs = found.get(&task).map(|status| status.runs.clone()).unwrap_or_default();
-            asked.sightings.extend(runs.into_iter().map(|run| (push, run)));
+            match found.get(&task) {
+                Some(status) => {
+                    asked.sightings.extend(status.runs.iter().map(|run| (push, run.clone())));
+                }
+                // It was created, and the queue does not show it yet.
+                None => *asked.runs.entry(push).or_default() += 1,
+            }
         }
     }
     Ok(asked)
+}
+
+/// Action tasks on some pushes that have not ended yet, so that they may still make runs: those that
+/// Treeherder shows, and those that the ledger knows besides.
+///
+/// # Errors
+/// [`Error::Service`], [`Error::Store`].
+pub async fn pending_actions(
+    ci: &Ci,
+    ledger: &Ledger,
+    pushes: &[Push],
+) -> Result<Vec<TaskId>, Error> {
+    if !ci.has_graphs() {
+        return Ok(Vec::new());
+    }
+    let ids = super::history::treeherder_ids(ci, pushes).await?;
+    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
+    list.sort_unstable();
+    let of_groups = JobFilter::Platform(ci.decision_platform.clone());
+    let groups = ci.treeherder()?.jobs(&list, &of_groups).await;
+    let groups = groups.map_err(super::history::reading_jobs)?;
+    let shown = shown_actions(ci, &ids, &groups.rows);
+    let mut tasks: Vec<TaskId> =
+        shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
+    for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {
+        let ours = asking.times() > 0 && asking.action != CREATE;
+        if let (true, AskState::Sent { task }) = (ours, &asking.state)
+            && pushes.iter().any(|push| push.revision == asking.revision)
+        {
+            tasks.push(*task);
+        }
+    }
+    tasks.sort_unstable();
+    tasks.dedup();
+    let found = statuses(ci, &tasks).await?;
+    tasks.retain(|task| found.get(task).is_none_or(|status| !status.state.is_final()));
+    Ok(tasks)
 }
 
 pub(super) async fn statuses(
@@ -147,7 +194,7 @@ fn shown_actions(
         let matters = !row.run.state.is_final() || (row.run.state.is_good() && recent);
         if matters {
             let state = row.run.state.clone();
-            actions.push(Action { push: *push, task: row.run.key.task, state });
+            actions.push(Action { push: *push, task: row.run.key.task, state, ours: Vec::new() });
         }
     }
     actions
@@ -188,7 +235,7 @@ fn from_ledger(
             }
             AskState::Sent { task } => {
                 if !groups.iter().any(|row| row.run.key.task == task) {
-                    actions.push(Action { push, task, state: State::Pending });
+                    actions.push(Action { push, task, state: State::Pending, ours });
                 }
             }
             AskState::Recorded | AskState::Uncertain { .. } => {
@@ -251,8 +298,12 @@ async fn judge(
     let state = match (statuses.get(&action.task), action.state.is_final()) {
         (Some(status), _) => status.state.clone(),
         (None, true) => action.state,
-        // A task that the queue does not know asks for nothing.
-        (None, false) => return Ok(Vec::new()),
+        // A task that the queue does not know asks for nothing; but one that we sent lately is
+        // only not shown yet.
+        (None, false) => {
+            let still = |(job, times): &(usize, u32)| (action.push, *job, Still::Runs(*times));
+            return Ok(action.ours.iter().map(still).collect());
+        }
     };
     if state.is_final() && !state.is_good() {
         return Ok(Vec::new());

@@ -30,12 +30,15 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<
             "no push of the range has a task graph, so that nobody can tell which jobs there are; name them".into(),
         ));
     };
-    let meant = meant(&graph, graph.0.keys().map(String::as_str), filter);
     check_named(ci, &graph, push, filter)?;
+    some(meant(&graph, graph.0.keys().map(String::as_str), filter), graph.0.len(), push)
+}
+
+/// The jobs that filters mean, where they mean any: nothing at all is a slip as a rule.
+fn some(meant: Vec<JobName>, of: usize, push: &Push) -> Result<Vec<JobName>, Error> {
     if meant.is_empty() {
         return Err(Error::NotFound(format!(
-            "none of the {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
-            graph.0.len(),
+            "none of {of} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
             push.id
         )));
     }
@@ -78,8 +81,14 @@ pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Vec<JobN
     let graph = graph.map_err(what("the task graph"))?;
     check_named(ci, &graph, push, filter)?;
     Ok(match targets.map_err(what("the chosen tasks"))? {
-        Some(targets) => meant(&graph, targets.iter().map(String::as_str), filter),
-        None => meant(&graph, graph.0.keys().map(String::as_str), filter),
+        Some(mut targets) => {
+            targets.sort_unstable();
+            targets.dedup();
+            meant(&graph, targets.iter().map(String::as_str), filter)
+        }
+        None => {
+            some(meant(&graph, graph.0.keys().map(String::as_str), filter), graph.0.len(), push)?
+        }
     })
 }
 

@@ -11,14 +11,13 @@ use mozci_core::plan::PastRuns;
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 use mozci_core::sighting::{Sightings, Source};
-use mozci_core::time::At;
 
 use super::asked::{self, Asked, Shown};
 use super::builds::{BuildOf, build_of, builds_of, read_builds, unresolved_builds};
 use super::decisions::decisions;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{FactKind, Ledger};
+use crate::store::{FactKind, Ledger, Mark};
 
 /// A job on many pushes.
 #[derive(Debug, Clone)]
@@ -31,8 +30,8 @@ pub struct JobHistory {
     pub facts: Vec<PushFacts>,
     /// The build's runs on each of them.
     pub build_runs: Vec<Vec<Run>>,
-    /// When reading began: what was asked for later is not in here.
-    pub read_at: At,
+    /// Where the ledger ended when reading began: what was asked for later is not in here.
+    pub read_at: Mark,
 }
 
 impl JobHistory {
@@ -153,10 +152,7 @@ async fn read_rows(ci: &Ci, list: &[TreeherderPushId], jobs: &[JobName]) -> Resu
         groups: Rows { without_task: all.without_task, ..empty() },
         others: Some(empty()),
     };
-    let of_groups = |row: &JobRow| {
-        let rest = row.platform.as_str().strip_prefix(ci.decision_platform.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let of_groups = |row: &JobRow| ci.is_group_platform(row.platform.as_str());
     for row in all.rows {
         match places.get(&row.job) {
             Some(place) => read.of_jobs[*place].rows.push(row),
@@ -194,7 +190,11 @@ pub async fn read_jobs(
     jobs: &[JobName],
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
-    let read_at = ci.now();
+    // What is asked for from here on, this reading may not have seen.
+    let read_at = match ledger {
+        Some(ledger) => ledger.mark_now()?,
+        None => Mark::default(),
+    };
     if let Some(plain) = &ci.plain {
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
@@ -311,6 +311,31 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
         ci.keep(FactKind::Task, [(task.to_string(), definition.clone())]);
     }
     Ok(definition)
+}
+
+/// Puts the queue's times to the runs of jobs that ran several times: Treeherder's last word on a
+/// run also changes when somebody classifies it.
+///
+/// # Errors
+/// [`Error::Service`].
+pub async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Result<(), Error> {
+    let several =
+        |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.state.counts()).count() > 1;
+    let mut tasks: Vec<TaskId> = Vec::new();
+    for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
+        tasks.extend(facts.runs.iter().map(|run| run.key.task));
+    }
+    tasks.sort_unstable();
+    tasks.dedup();
+    let found = asked::statuses(ci, &tasks).await?;
+    for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
+        for run in &mut facts.runs {
+            let known = found.get(&run.key.task);
+            let known = known.and_then(|status| status.runs.iter().find(|r| r.key == run.key));
+            run.seen = known.and_then(|known| known.seen);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a run of Treeherder's should be looked at in Taskcluster, which is ahead of it.

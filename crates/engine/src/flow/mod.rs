@@ -17,10 +17,11 @@ mod resolve;
 mod wait;
 
 pub use ask::{AskResult, ask};
+pub use asked::pending_actions;
 pub use builds::BuildOf;
 pub use choose::{choose, chosen};
 pub use doctor::{Check, Health, doctor};
-pub use history::{JobHistory, read_job, read_jobs};
+pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
 pub use prepare::{Prepared, ReadyAsk, Sends, prepare};
 pub use range::{RangePushes, read_range};

@@ -12,7 +12,6 @@ use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 use mozci_core::sighting::{Sightings, Source};
-use mozci_core::time::At;
 
 use super::asked::{self, Asked, Shown};
 use super::builds::BuildOf;
@@ -21,7 +20,7 @@ use super::matrix::Matrix;
 use crate::ci::{Ci, Plain};
 use crate::config::GroupRule;
 use crate::error::Error;
-use crate::store::Ledger;
+use crate::store::{Ledger, Mark};
 
 /// The tasks of each push; none where the index knows none.
 async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<GroupTask>>, Error> {
@@ -64,7 +63,7 @@ pub(super) async fn read_jobs(
     ledger: Option<&Ledger>,
     pushes: &[Push],
     jobs: &[JobName],
-    read_at: At,
+    read_at: Mark,
 ) -> Result<Vec<JobHistory>, Error> {
     let groups = groups(ci, plain, pushes).await?;
     for job in jobs {
@@ -200,5 +199,11 @@ pub(super) async fn choose(
     filter: &JobFilter,
 ) -> Result<Vec<JobName>, Error> {
     let matrix = read_matrix(ci, plain, pushes, filter).await?;
+    if matrix.jobs.is_empty() {
+        return Err(Error::NotFound(format!(
+            "no job that ran on these pushes of {} is meant by these filters (a glob has to fit the whole name)",
+            ci.repo
+        )));
+    }
     Ok(matrix.jobs.into_iter().map(|(job, _)| job).collect())
 }

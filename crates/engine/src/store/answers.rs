@@ -68,6 +68,14 @@ impl Kept for Answers {
             [MOST],
         );
     }
+
+    fn remove(&self, url: &str) {
+        let _ = self.connection().execute("DELETE FROM answers WHERE url = ?", [url]);
+    }
+
+    fn clear(&self) {
+        let _ = self.connection().execute("DELETE FROM answers", []);
+    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mozci_core::ids::{JobName, RepoName, Revision, TaskId, Vcs};
+use mozci_core::ids::{JobName, TaskId};
 use mozci_core::time::At;
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, AskState, AskedJob, Asking};
+use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
 use super::place::open;
+use super::rows::{COLUMNS, asking, columns, insert, jobs_of};
 
 const MIGRATIONS: [&str; 2] = [
     "
@@ -65,6 +66,32 @@ pub enum Recorded {
     AlreadyAsked(JobName),
 }
 
+/// A place in the ledger: what was written after it, nobody has seen who read it then. It hangs on
+/// no clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Mark(i64);
+
+/// What may be asked for within a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Day {
+    /// When it began.
+    pub since: At,
+    /// The runs that it may see.
+    pub limit: u32,
+}
+
+/// What came of writing askings down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Booking {
+    /// For each asking whether it stands there.
+    Booked(Vec<Recorded>),
+    /// None does: the day would see too many runs.
+    OverBudget {
+        /// Runs asked for so far, also by others since the plan was made.
+        used: u32,
+    },
+}
+
 /// The ledger.
 #[derive(Debug)]
 pub struct Ledger {
@@ -87,24 +114,47 @@ impl Ledger {
         &self.path
     }
 
-    /// Writes askings down in one transaction, before any of them is sent. One whose job was asked
-    /// for on the same push after `read` by somebody else is not written.
+    /// The present end of the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn mark_now(&self) -> Result<Mark, StoreError> {
+        let newest = "SELECT coalesce(max(rowid), 0) FROM askings";
+        let found = self.connection.query_row(newest, [], |row| row.get(0));
+        found.map(Mark).map_err(StoreError::sqlite(&self.path))
+    }
+
+    /// Writes askings down in one transaction, before any of them is sent. One of whose jobs
+    /// somebody else asked for on the same push after `read` is not written; none is where the day
+    /// would see too much.
     ///
     /// # Errors
     /// [`StoreError`]; then none is written.
-    pub fn record(&mut self, askings: &[Asking], read: At) -> Result<Vec<Recorded>, StoreError> {
+    pub fn record(
+        &mut self,
+        askings: &[Asking],
+        read: Mark,
+        day: Day,
+    ) -> Result<Booking, StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(&failed)?;
+        let adds = askings.iter().fold(0u32, |sum, asking| sum.saturating_add(asking.times()));
+        if let Some(first) = askings.first().filter(|_| adds > 0) {
+            let used = runs_since(&transaction, &first.ci, day.since).map_err(&failed)?;
+            if used.saturating_add(adds) > day.limit {
+                return Ok(Booking::OverBudget { used });
+            }
+        }
         let mut outcome = Vec::with_capacity(askings.len());
         for asking in askings {
             let other: Option<String> = {
                 let mut query = transaction
                     .prepare_cached(
                         "SELECT job FROM askings JOIN asked_jobs ON asking = id
-                         WHERE ci = ? AND created >= ? AND revision = ? AND plan <> ?
+                         WHERE ci = ? AND askings.rowid > ? AND revision = ? AND plan <> ?
                            AND state <> 'not-sent' AND times > 0
                            AND job IN (SELECT value FROM json_each(?))",
                     )
@@ -122,7 +172,7 @@ impl Ledger {
             outcome.push(Recorded::New);
         }
         transaction.commit().map_err(&failed)?;
-        Ok(outcome)
+        Ok(Booking::Booked(outcome))
     }
 
     /// Notes that an asking is sent at this instant, before it is. False where it is no longer
@@ -203,15 +253,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn runs_since(&self, ci: &str, since: At) -> Result<u32, StoreError> {
-        self.connection
-            .query_row(
-                "SELECT coalesce(sum(times), 0) FROM askings JOIN asked_jobs ON asking = id
-                 WHERE ci = ? AND created >= ? AND state <> 'not-sent'",
-                params![ci, since.0],
-                |row| row.get::<_, i64>(0),
-            )
-            .map(|sum| u32::try_from(sum).unwrap_or(u32::MAX))
-            .map_err(StoreError::sqlite(&self.path))
+        runs_since(&self.connection, ci, since).map_err(StoreError::sqlite(&self.path))
     }
 
     fn select(
@@ -220,122 +262,34 @@ impl Ledger {
         values: impl rusqlite::Params,
     ) -> Result<Vec<Asking>, StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        let sql = format!(
-            "SELECT id, plan, ci, repo, push, vcs, revision, task_group, action,
-                    hook_group, hook, body, created, state, task, detail, process
-             FROM askings WHERE {condition}"
-        );
+        let sql = format!("SELECT {COLUMNS} FROM askings WHERE {condition}");
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
         let rows = query.query_map(values, |row| Ok(asking(row))).map_err(&failed)?;
         let mut askings = Vec::new();
         for row in rows {
             let mut read: Asking = row.and_then(|inner| inner).map_err(&failed)?;
-            read.jobs = self.jobs_of(&read.id).map_err(&failed)?;
+            read.jobs = jobs_of(&self.connection, &read.id).map_err(&failed)?;
             askings.push(read);
         }
         Ok(askings)
     }
-
-    fn jobs_of(&self, id: &AskId) -> Result<Vec<AskedJob>, rusqlite::Error> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT job, times, why FROM asked_jobs WHERE asking = ? ORDER BY job",
-        )?;
-        let read = |row: &Row<'_>| {
-            Ok(AskedJob {
-                job: JobName::new(row.get::<_, String>(0)?),
-                times: row.get(1)?,
-                why: row.get(2)?,
-            })
-        };
-        query.query_map([id.as_str()], read)?.collect()
-    }
 }
 
-fn columns(state: &AskState) -> (&'static str, Option<String>, &str) {
-    match state {
-        AskState::Recorded => ("recorded", None, ""),
-        AskState::Sent { task } => ("sent", Some(task.to_string()), ""),
-        AskState::NotSent { detail } => ("not-sent", None, detail),
-        AskState::Uncertain { detail } => ("uncertain", None, detail),
-    }
-}
-
-fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Error> {
-    let (state, task, detail) = columns(&asking.state);
-    let vcs = match asking.revision.vcs() {
-        Vcs::Hg => "hg",
-        Vcs::Git => "git",
-    };
-    connection.execute(
-        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        params![
-            asking.id.as_str(),
-            asking.plan,
-            asking.ci,
-            asking.repo.as_str(),
-            i64::try_from(asking.push).unwrap_or(i64::MAX),
-            vcs,
-            asking.revision.hash(),
-            asking.group,
-            asking.action,
-            asking.hook_group,
-            asking.hook,
-            asking.body.to_string(),
-            asking.created.0,
-            state,
-            task,
-            detail,
-            asking.process,
-        ],
+fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusqlite::Error> {
+    let sum: i64 = connection.query_row(
+        "SELECT coalesce(sum(times), 0) FROM askings JOIN asked_jobs ON asking = id
+         WHERE ci = ? AND created >= ? AND state <> 'not-sent'",
+        params![ci, since.0],
+        |row| row.get(0),
     )?;
-    let mut jobs = connection.prepare_cached("INSERT INTO asked_jobs VALUES (?, ?, ?, ?)")?;
-    for asked in &asking.jobs {
-        jobs.execute(params![asking.id.as_str(), asked.job.as_str(), asked.times, asked.why])?;
-    }
-    Ok(())
-}
-
-/// Reads a row that this program wrote; one that it can't have written is an error.
-fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
-    let bad = |column: usize, error: String| {
-        let text = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
-    };
-    let vcs = if row.get::<_, String>(5)? == "git" { Vcs::Git } else { Vcs::Hg };
-    let detail: String = row.get(15)?;
-    let state = match row.get::<_, String>(13)?.as_str() {
-        "recorded" => AskState::Recorded,
-        "sent" => AskState::Sent {
-            task: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
-        },
-        "not-sent" => AskState::NotSent { detail },
-        _ => AskState::Uncertain { detail },
-    };
-    Ok(Asking {
-        id: AskId::from_ledger(row.get(0)?),
-        plan: row.get(1)?,
-        ci: row.get(2)?,
-        repo: RepoName::new(row.get::<_, String>(3)?),
-        push: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
-        revision: Revision::new(vcs, &row.get::<_, String>(6)?)
-            .map_err(|e| bad(6, e.to_string()))?,
-        jobs: Vec::new(),
-        group: row.get(7)?,
-        action: row.get(8)?,
-        hook_group: row.get(9)?,
-        hook: row.get(10)?,
-        body: serde_json::from_str(&row.get::<_, String>(11)?)
-            .map_err(|e| bad(11, e.to_string()))?,
-        created: At(row.get(12)?),
-        state,
-        process: row.get(16)?,
-    })
+    Ok(u32::try_from(sum).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::this_process;
+    use crate::store::{AskedJob, this_process};
+    use mozci_core::ids::{RepoName, Revision, Vcs};
 
     fn asking(plan: &str, created: i64) -> Asking {
         Asking {
@@ -357,12 +311,21 @@ mod tests {
         }
     }
 
+    const ENOUGH: Day = Day { since: At(0), limit: u32::MAX };
+
+    fn book(ledger: &mut Ledger, askings: &[Asking], read: Mark) -> Vec<Recorded> {
+        match ledger.record(askings, read, ENOUGH).unwrap() {
+            Booking::Booked(recorded) => recorded,
+            over @ Booking::OverBudget { .. } => panic!("{over:?}"),
+        }
+    }
+
     #[test]
     fn what_is_recorded_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         let first = asking("p1", 100);
-        assert_eq!(ledger.record(std::slice::from_ref(&first), At(90)).unwrap(), [Recorded::New]);
+        assert_eq!(book(&mut ledger, std::slice::from_ref(&first), Mark(0)), [Recorded::New]);
         assert_eq!(ledger.open_askings("http://tc").unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { task }).unwrap();
@@ -376,11 +339,28 @@ mod tests {
     fn what_another_process_asked_since_the_reading_is_not_asked_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        ledger.record(&[asking("p1", 100)], At(90)).unwrap();
-        let again = ledger.record(&[asking("p2", 101)], At(95)).unwrap();
+        let read = ledger.mark_now().unwrap();
+        assert_eq!(book(&mut ledger, &[asking("p1", 100)], read), [Recorded::New]);
+        // Whatever the clocks say: it stands there since.
+        let again = book(&mut ledger, &[asking("p2", 50)], read);
         assert_eq!(again, [Recorded::AlreadyAsked(JobName::new("test"))]);
-        let later = ledger.record(&[asking("p3", 200)], At(150)).unwrap();
-        assert_eq!(later, [Recorded::New]);
+        let read = ledger.mark_now().unwrap();
+        assert_eq!(book(&mut ledger, &[asking("p3", 200)], read), [Recorded::New]);
+    }
+
+    #[test]
+    fn a_day_sees_no_more_than_it_may_whoever_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        let day = Day { since: At(0), limit: 5 };
+        let mut ask = |plan, job: &str| {
+            let mut asking = asking(plan, 100);
+            asking.jobs[0].job = JobName::new(job);
+            ledger.record(&[asking], Mark(0), day).unwrap()
+        };
+        assert_eq!(ask("p1", "a"), Booking::Booked(vec![Recorded::New]));
+        assert_eq!(ask("p2", "b"), Booking::Booked(vec![Recorded::New]));
+        assert_eq!(ask("p3", "c"), Booking::OverBudget { used: 4 });
     }
 
     #[test]
@@ -390,7 +370,7 @@ mod tests {
         ledger.connection.busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(ledger.path()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let error = ledger.record(&[asking("p", 1)], At(0)).unwrap_err();
+        let error = ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap_err();
         assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     }
 
@@ -398,10 +378,10 @@ mod tests {
     fn a_full_disk_loses_nothing_that_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        ledger.record(&[asking("p", 1)], At(0)).unwrap();
+        ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap();
         ledger.connection.pragma_update(None, "max_page_count", 1).unwrap();
         let many: Vec<Asking> = (0..500).map(|i| asking("q", 1000 + i)).collect();
-        let error = ledger.record(&many, At(500)).unwrap_err();
+        let error = ledger.record(&many, Mark(500), ENOUGH).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
         assert_eq!(ledger.runs_since("http://tc", At(0)).unwrap(), 2);
     }

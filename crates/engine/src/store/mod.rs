@@ -6,10 +6,11 @@ mod error;
 mod facts;
 mod ledger;
 mod place;
+mod rows;
 
 pub use answers::Answers;
 pub use asking::{AskId, AskState, AskedJob, Asking, this_process};
 pub use error::StoreError;
 pub use facts::{FactCount, FactKind, Facts};
-pub use ledger::{Ledger, Recorded};
+pub use ledger::{Booking, Day, Ledger, Mark, Recorded};
 pub use place::{CACHE_FILES, Place};

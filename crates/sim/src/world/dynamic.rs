@@ -99,6 +99,11 @@ impl Dynamic {
         Some(&self.created.get(self.names.get(&task)?)?.1)
     }
 
+    /// The ids under which tasks were created from outside.
+    pub fn created_ids(&self) -> impl Iterator<Item = TaskId> {
+        self.created.keys().copied()
+    }
+
     /// Takes a task in under an id from outside.
     pub fn create(&mut self, id: TaskId, push: u32, job: usize, definition: Value, created: i64) {
         let n = self.add_task(push, job, created);

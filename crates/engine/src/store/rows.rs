@@ -1,0 +1,109 @@
+//! Askings as rows of the ledger.
+
+use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
+use mozci_core::time::At;
+use rusqlite::{Connection, Row, params};
+
+use super::asking::{AskId, AskState, AskedJob, Asking};
+
+/// What an asking is read from, in the order that [`asking`] goes by.
+pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
+     hook_group, hook, body, created, state, task, detail, process";
+
+pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) {
+    match state {
+        AskState::Recorded => ("recorded", None, ""),
+        AskState::Sent { task } => ("sent", Some(task.to_string()), ""),
+        AskState::NotSent { detail } => ("not-sent", None, detail),
+        AskState::Uncertain { detail } => ("uncertain", None, detail),
+    }
+}
+
+pub(super) fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Error> {
+    let (state, task, detail) = columns(&asking.state);
+    let vcs = match asking.revision.vcs() {
+        Vcs::Hg => "hg",
+        Vcs::Git => "git",
+    };
+    connection.execute(
+        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        params![
+            asking.id.as_str(),
+            asking.plan,
+            asking.ci,
+            asking.repo.as_str(),
+            i64::try_from(asking.push).unwrap_or(i64::MAX),
+            vcs,
+            asking.revision.hash(),
+            asking.group,
+            asking.action,
+            asking.hook_group,
+            asking.hook,
+            asking.body.to_string(),
+            asking.created.0,
+            state,
+            task,
+            detail,
+            asking.process,
+        ],
+    )?;
+    let mut jobs = connection.prepare_cached("INSERT INTO asked_jobs VALUES (?, ?, ?, ?)")?;
+    for asked in &asking.jobs {
+        jobs.execute(params![asking.id.as_str(), asked.job.as_str(), asked.times, asked.why])?;
+    }
+    Ok(())
+}
+
+/// Reads a row that this program wrote; one that it can't have written is an error.
+pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
+    let bad = |column: usize, error: String| {
+        let text = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
+    };
+    let vcs = if row.get::<_, String>(5)? == "git" { Vcs::Git } else { Vcs::Hg };
+    let detail: String = row.get(15)?;
+    let state = match row.get::<_, String>(13)?.as_str() {
+        "recorded" => AskState::Recorded,
+        "sent" => AskState::Sent {
+            task: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
+        },
+        "not-sent" => AskState::NotSent { detail },
+        _ => AskState::Uncertain { detail },
+    };
+    Ok(Asking {
+        id: AskId::from_ledger(row.get(0)?),
+        plan: row.get(1)?,
+        ci: row.get(2)?,
+        repo: RepoName::new(row.get::<_, String>(3)?),
+        push: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
+        revision: Revision::new(vcs, &row.get::<_, String>(6)?)
+            .map_err(|e| bad(6, e.to_string()))?,
+        jobs: Vec::new(),
+        group: row.get(7)?,
+        action: row.get(8)?,
+        hook_group: row.get(9)?,
+        hook: row.get(10)?,
+        body: serde_json::from_str(&row.get::<_, String>(11)?)
+            .map_err(|e| bad(11, e.to_string()))?,
+        created: At(row.get(12)?),
+        state,
+        process: row.get(16)?,
+    })
+}
+
+/// The jobs of an asking.
+pub(super) fn jobs_of(
+    connection: &Connection,
+    id: &AskId,
+) -> Result<Vec<AskedJob>, rusqlite::Error> {
+    let mut query = connection
+        .prepare_cached("SELECT job, times, why FROM asked_jobs WHERE asking = ? ORDER BY job")?;
+    let read = |row: &Row<'_>| {
+        Ok(AskedJob {
+            job: JobName::new(row.get::<_, String>(0)?),
+            times: row.get(1)?,
+            why: row.get(2)?,
+        })
+    };
+    query.query_map([id.as_str()], read)?.collect()
+}
