@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::config::{CiConfig, GroupRule, PushlogKind};
 use crate::error::Error;
-use crate::store::{Answers, FactKind, Facts, Place};
+use crate::store::{Answers, FactKind, Facts, Place, StoreError};
 
 /// Where a repository's pushes are read.
 #[derive(Debug)]
@@ -325,7 +325,9 @@ fn settings(config: &CiConfig, opening: &Opening<'_>, notes: &mut Vec<String>) -
     settings.first_retry = seconds(config.retry_seconds, settings.first_retry, 0.0, 60.0);
     match Answers::open(&opening.place.cache) {
         Ok(answers) => settings.kept = Some(Arc::new(answers)),
-        Err(error) => notes.push(format!("answers cannot be kept: {error}")),
+        // It costs some bytes: what is said of it need not be more than that.
+        Err(StoreError::Busy { .. }) => {}
+        Err(error) => notes.push(format!("answers of servers cannot be kept: {error}")),
     }
     settings
 }

@@ -43,10 +43,23 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
     }
 }
 
-/// What was left out after the plan was shown.
+/// What was left out after the plan was shown, a line for each reason on each push.
 pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
+    let mut lines: Vec<(String, String, Vec<&str>)> = Vec::new();
     for entry in left_out {
-        out.line(&format!("  push {}  left out: {}", entry.push.id, entry.why));
+        let (push, why) = (entry.push.id.to_string(), entry.why.to_string());
+        match lines.iter_mut().find(|line| line.0 == push && line.1 == why) {
+            Some((.., jobs)) => jobs.push(entry.job.as_str()),
+            None => lines.push((push, why, vec![entry.job.as_str()])),
+        }
+    }
+    for (push, why, jobs) in lines {
+        let jobs = match jobs.as_slice() {
+            [one] => (*one).to_owned(),
+            [first, rest @ ..] => format!("{first} and {} more jobs", rest.len()),
+            [] => continue,
+        };
+        out.line(&format!("  push {push}  {jobs} left out: {why}"));
     }
 }
 

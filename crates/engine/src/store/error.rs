@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 pub enum StoreError {
     /// Another process holds it.
     #[error(
-        "the ledger {path} is held by another process: wait until that one is done, or end it; nothing was sent"
+        "{path} is held by another process: wait until that one is done, or end it; nothing was sent"
     )]
     Busy {
         /// The file.
