@@ -95,7 +95,8 @@ impl Context {
         }
         let usage = self.ci.usage();
         if usage.retries > 0 {
-            self.talk(&format!("note: {} requests had to be sent again", usage.retries));
+            let requests = crate::show::plural(usage.retries as usize, "request");
+            self.talk(&format!("note: {requests} had to be sent again"));
         }
         if usage.held.as_secs() > 0 {
             self.talk(&format!(

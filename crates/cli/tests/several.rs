@@ -136,8 +136,13 @@ fn failed_jobs_are_run_again_once() {
 
 #[test]
 fn what_waits_is_cancelled_and_nothing_else() {
-    // Slow and young, so that much is under way.
-    let world = WorldConfig { newest_minutes_ago: 30, speed: 1.0, ..WorldConfig::default() };
+    // Slow and young, so that much is under way, and Treeherder is behind.
+    let world = WorldConfig {
+        newest_minutes_ago: 30,
+        speed: 1.0,
+        treeherder_lag: 10.0,
+        ..WorldConfig::default()
+    };
     let served = Served::of(world);
     let world = served.world();
     let tip = world.config.pushes - 1;

@@ -245,3 +245,23 @@ async fn a_large_answer_is_asked_for_again_where_it_did_not_begin() {
     let found = http(1).get_streamed::<Value>(server.url.clone(), 1 << 20).await;
     assert_eq!(found.unwrap(), json!({"a": 1}));
 }
+
+#[tokio::test]
+async fn a_large_answer_that_stalls_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = [0u8; 4096];
+            let _ = socket.read(&mut request).await;
+            let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+            let _ = socket.write_all(head).await;
+            open.push(socket);
+        }
+    });
+    let mut settings = HttpSettings::new("mozci-tests");
+    settings.timeout = Duration::from_millis(200);
+    let client = Http::new(settings).unwrap();
+    assert!(client.get_streamed::<Value>(url, 1 << 20).await.is_err());
+}

@@ -82,6 +82,10 @@ impl Plan {
             all.requests.iter().filter_map(|r| Some((r.push.id, r.builds.as_ref()?))).collect();
         builds.sort_unstable();
         builds.dedup();
+        // A build that is asked for itself is among the runs.
+        builds.retain(|(push, build)| {
+            !all.requests.iter().any(|r| r.push.id == *push && r.job == **build)
+        });
         all.estimate.builds = u32::try_from(builds.len()).unwrap_or(u32::MAX);
         all.estimate.runs = all.runs();
         all.estimate.machine_minutes = minutes;

@@ -266,7 +266,8 @@ fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
     act.interrupt.acting.store(false, Ordering::Relaxed);
     acted.status = status(&acted, act.interrupt);
     say_unsent(&acted.results);
-    if acted.status == failure::status(Kind::NotAllowed) {
+    let skewed = act.context.ci.clock_offset().is_some_and(|offset| offset.abs() > 300);
+    if acted.status == failure::status(Kind::NotAllowed) && !skewed {
         failure::say(
             "error: not everything was asked for: it is not allowed with these credentials; ask for the scope that is missing, or sign in as somebody who has it",
         );
@@ -309,7 +310,10 @@ fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
 }
 
 fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {
-    let left_out = match plan.left_out.len() {
+    let mut pushes: Vec<PushId> = plan.left_out.iter().map(|left_out| left_out.push.id).collect();
+    pushes.sort_unstable();
+    pushes.dedup();
+    let left_out = match pushes.len() {
         0 => String::new(),
         count => format!("; {} cannot be filled", plural(count, "push")),
     };
@@ -384,7 +388,8 @@ pub(crate) async fn send(
     let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
-    let mut on_result = |result: &AskResult| show_result(out, result);
+    let names = histories.len() > 1;
+    let mut on_result = |result: &AskResult| show_result(out, result, names);
     let sent = ask(&context.ci, ledger, prepared, read_at, stop, &mut on_result);
     let (results, more) = sent.await?;
     show_left_out(out, &more);

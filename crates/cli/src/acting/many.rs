@@ -55,6 +55,7 @@ pub(crate) async fn ask_for_many(
 fn show(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
     match histories {
         [one] => {
+            out.line(one.job.as_str());
             let steps: Vec<Step> = one.facts.iter().map(Step::from).collect();
             show_steps(out, &steps, plan);
         }

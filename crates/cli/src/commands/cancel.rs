@@ -1,15 +1,16 @@
 //! `mozci cancel`
 
-use mozci_core::ids::JobName;
+use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::flow::{
-    AskResult, Prepared, ReadyAsk, Sends, ask, pending_actions, read_matrix, read_range,
+    AskResult, Prepared, ReadyAsk, Sends, ask, pending_actions, read_matrix, read_range, unshown,
 };
 use mozci_engine::store::AskedJob;
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use crate::acting::{ConfirmArgs, check, confirmed, ended_with, open_ledger, say_unsent};
@@ -66,6 +67,9 @@ pub(crate) async fn run(
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let read_at = ledger.mark_now()?;
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
+    if matrix.jobs.is_empty() && filter.is_given() && filter.jobs.is_empty() {
+        context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
+    }
     let mut taken: Vec<Taken> = Vec::new();
     for (row, push) in matrix.rows.iter().zip(&pushes) {
         for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {
@@ -78,6 +82,12 @@ pub(crate) async fn run(
             taken.push(Taken { push: PushRef::from(push), job: job.clone(), run: run.clone() });
         }
     }
+    let known: HashSet<TaskId> =
+        matrix.rows.iter().flatten().map(|(_, run)| run.key.task).collect();
+    for (place, job, run) in unshown(&context.ci, &pushes, &filter, &known).await? {
+        taken.push(Taken { push: PushRef::from(&pushes[place]), job, run });
+    }
+    taken.sort_by_key(|taken| std::cmp::Reverse(taken.push.id));
     for Taken { push, job, run } in &taken {
         out.line(&format!(
             "{:>13}  {}  {job}  {}  → cancel {}",
@@ -107,7 +117,7 @@ pub(crate) async fn run(
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
         let prepared = Prepared { asks: taken.iter().map(ready).collect(), left_out: vec![] };
-        let mut on_result = |result: &AskResult| show_result(out, result);
+        let mut on_result = |result: &AskResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
         interrupt.acting.store(false, Ordering::Relaxed);

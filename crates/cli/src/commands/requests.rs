@@ -42,10 +42,10 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     for asking in &askings {
         let times = match asking.times() {
             0 => "cancel".to_owned(),
-            times => format!("{times} ×"),
+            times => plural(times as usize, "run"),
         };
         out.line(&format!(
-            "{:>7}  {:<10} {:>8}  {:>6} {}  {}",
+            "{:>7}  {:<10} {:>8}  {:>7}  {}  {}",
             age(now, asking.created),
             word(&asking.state),
             asking.push,

@@ -53,6 +53,9 @@ pub(crate) async fn run(
     let filter = args.filter.filter(&args.jobs);
     context.progress("reading the push's runs");
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
+    if matrix.jobs.is_empty() && filter.is_given() {
+        context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
+    }
     let what = if args.failed { Again::Failed } else { Again::Coalesced };
     let of_interest = |state: &State| match what {
         Again::Failed => state.is_bad(),

@@ -11,11 +11,15 @@ use mozci_engine::flow::JobHistory;
 use super::out::Out;
 use super::words::plural;
 
-/// Jobs that are listed of one kind on one push.
-const LISTED: usize = 12;
+/// Jobs that are listed of one kind on one push, and how many where the plan is a large one.
+const LISTED: (usize, usize) = (12, 3);
+
+/// Requests over which a plan is a large one.
+const LARGE: usize = 60;
 
 /// Shows for each push how its jobs stand, what is asked for, and what is left out and why.
 pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
+    let listed = if plan.requests.len() > LARGE { LISTED.1 } else { LISTED.0 };
     let pushes = histories.first().map_or(0, |history| history.facts.len());
     for place in 0..pushes {
         let facts: Vec<&PushFacts> = histories.iter().map(|h| &h.facts[place]).collect();
@@ -24,6 +28,7 @@ pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
         out.line(&format!("{:>13}  {}  {}", push.id, push.revision.short(), standing(&facts)));
         list(
             out,
+            listed,
             "→ ask for",
             plan.requests.iter().filter(|r| r.push == push).map(|r| {
                 let times = if r.times == 1 { String::new() } else { format!("{} × ", r.times) };
@@ -33,6 +38,7 @@ pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
         );
         list(
             out,
+            listed,
             "waits for its build",
             plan.waits_for
                 .iter()
@@ -44,25 +50,26 @@ pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
             left_out.entry(entry.why.to_string()).or_default().push(entry.job.to_string());
         }
         for (why, jobs) in left_out {
-            list(out, &format!("left out: {why}:"), jobs.into_iter());
+            list(out, listed, &format!("left out: {why}:"), jobs.into_iter());
         }
     }
 }
 
 /// How many of the jobs are good, bad, and so on.
 fn standing(facts: &[&PushFacts]) -> String {
-    let mut counts = [0usize; 5];
+    let mut counts = [0usize; 6];
     for facts in facts {
         counts[match facts.judgement() {
             Judgement::Bad { .. } => 0,
             Judgement::Mixed { .. } => 1,
             Judgement::Good { .. } => 2,
+            Judgement::Waiting if !facts.is_under_way() => 4,
             Judgement::Waiting => 3,
             _ if facts.asked > 0 => 3,
-            Judgement::NoEvidence | Judgement::NotRun => 4,
+            Judgement::NoEvidence | Judgement::NotRun => 5,
         }] += 1;
     }
-    let words = ["bad", "mixed", "good", "under way", "without a result"];
+    let words = ["bad", "mixed", "good", "under way", "blocked for ever", "without a result"];
     let told: Vec<String> = counts
         .iter()
         .zip(words)
@@ -72,18 +79,18 @@ fn standing(facts: &[&PushFacts]) -> String {
     format!("{}: {}", plural(facts.len(), "job"), told.join(", "))
 }
 
-fn list(out: &mut Out, what: &str, items: impl Iterator<Item = String>) {
+fn list(out: &mut Out, listed: usize, what: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     match items.as_slice() {
         [] => {}
         [one] => out.line(&format!("      {what} {one}")),
         many => {
             out.line(&format!("      {what}"));
-            for item in many.iter().take(LISTED) {
+            for item in many.iter().take(listed) {
                 out.line(&format!("        {item}"));
             }
-            if many.len() > LISTED {
-                out.line(&format!("        and {} more (--json lists all)", many.len() - LISTED));
+            if many.len() > listed {
+                out.line(&format!("        and {} more (--json lists all)", many.len() - listed));
             }
         }
     }

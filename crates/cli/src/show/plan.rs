@@ -35,11 +35,17 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
             false => "as action `add-new-jobs` of each push's decision task",
         });
     }
+    let mut waits: Vec<(String, usize)> = Vec::new();
     for waiting in &plan.waits_for {
-        out.line(&format!(
-            "  push {}  {} is under way: asked for once it is there (with --wait)",
-            waiting.push.id, waiting.build
-        ));
+        let what = format!("  push {}  {} is under way", waiting.push.id, waiting.build);
+        match waits.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, jobs)) => *jobs += 1,
+            None => waits.push((what, 1)),
+        }
+    }
+    for (what, jobs) in waits {
+        let jobs = if jobs == 1 { String::new() } else { format!("{jobs} jobs ") };
+        out.line(&format!("{what}: {jobs}asked for once it is there (with --wait)"));
     }
 }
 
@@ -56,6 +62,7 @@ pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
     for (push, why, jobs) in lines {
         let jobs = match jobs.as_slice() {
             [one] => (*one).to_owned(),
+            [first, other] => format!("{first} and {other}"),
             [first, rest @ ..] => format!("{first} and {} more jobs", rest.len()),
             [] => continue,
         };
@@ -64,7 +71,7 @@ pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
 }
 
 /// What became of one asking.
-pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
+pub(crate) fn show_result(out: &mut Out, result: &AskResult, names: bool) {
     let text = match &result.state {
         AskState::Recorded => "recorded".to_owned(),
         AskState::Sent { task } => match (result.times(), result.by_action) {
@@ -85,7 +92,11 @@ pub(crate) fn show_result(out: &mut Out, result: &AskResult) {
             result.id.as_str()
         ),
     };
-    out.line(&format!("  push {}  {text}", result.push.id));
+    let job = match result.jobs.as_slice() {
+        [one] if names => format!("{}  ", one.job),
+        _ => String::new(),
+    };
+    out.line(&format!("  push {}  {job}{text}", result.push.id));
 }
 
 /// Of how many jobs, where that is more than one.

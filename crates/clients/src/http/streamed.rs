@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
@@ -36,10 +36,19 @@ impl Http {
         let failed = |problem| HttpError { problem, method: "GET", url: url.to_string() };
         let read = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&read);
-        let chunks = response.bytes_stream().map_err(std::io::Error::other);
+        // It may take long as a whole, but never pause for longer than an answer may take.
+        let idle = self.settings().timeout;
+        let chunks = stream::try_unfold(response, move |mut response| async move {
+            match tokio::time::timeout(idle, response.chunk()).await {
+                Ok(Ok(chunk)) => Ok(chunk.map(|chunk| (chunk, response))),
+                Ok(Err(error)) => Err(std::io::Error::other(error)),
+                Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+            }
+        });
         let chunks = chunks.inspect_ok(move |chunk| {
             counter.fetch_add(chunk.len(), Ordering::Relaxed);
         });
+        let chunks = Box::pin(chunks);
         let reader = SyncIoBridge::new(StreamReader::new(chunks).take(limit as u64));
         let parsed = tokio::task::spawn_blocking(move || {
             serde_json::from_reader::<_, T>(BufReader::with_capacity(1 << 16, reader))
@@ -58,8 +67,15 @@ impl Http {
 
     /// Opens an answer in JSON. Anything else is small: read whole, it says what it is.
     async fn opened_well(&self, url: &Url) -> Result<Opened, (HttpError, Option<Duration>)> {
-        let opened = self.open(&Method::GET, url, "application/json", None, PATIENCE).await;
-        let opened = opened.map_err(|error| (error, None))?;
+        let opening = self.open(&Method::GET, url, "application/json", None, PATIENCE);
+        // Several hops may each take as long as an answer.
+        let opened = match tokio::time::timeout(self.settings().timeout * 2, opening).await {
+            Ok(opened) => opened.map_err(|error| (error, None))?,
+            Err(_) => {
+                let (problem, url) = (Problem::Timeout, url.to_string());
+                return Err((HttpError { problem, method: "GET", url }, None));
+            }
+        };
         if opened.response.status().is_success() && is_json(content_type(&opened.response)) {
             return Ok(opened);
         }

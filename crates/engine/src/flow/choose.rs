@@ -114,7 +114,7 @@ fn check_named(ci: &Ci, graph: &TaskGraph, push: &Push, filter: &JobFilter) -> R
     }
 }
 
-async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
+pub(super) async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
     let ids: HashMap<TreeherderPushId, usize> = treeherder_ids(ci, pushes).await?;
     let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
     list.sort_unstable();

@@ -14,6 +14,7 @@ mod prepare;
 mod range;
 mod reconcile;
 mod resolve;
+mod unshown;
 mod wait;
 
 pub use ask::{AskResult, ask};
@@ -27,4 +28,5 @@ pub use prepare::{Prepared, ReadyAsk, Sends, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
+pub use unshown::unshown;
 pub use wait::{Awaited, LIMIT, Outcome, pause, wait};

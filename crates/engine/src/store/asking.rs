@@ -134,6 +134,7 @@ impl Asking {
     pub fn names(&self) -> String {
         match self.jobs.as_slice() {
             [one] => one.job.to_string(),
+            [first, other] => format!("{} and {}", first.job, other.job),
             [first, rest @ ..] => format!("{} and {} more jobs", first.job, rest.len()),
             [] => "no job".to_owned(),
         }
