@@ -196,3 +196,12 @@ async fn what_a_hook_fired_proves_an_absence_only_when_it_is_whole() {
     // The recording says that there is more and never ends, so that nothing is proven by it.
     assert!(!record.complete);
 }
+
+#[tokio::test]
+async fn a_list_that_does_not_end_is_no_list() {
+    let page = r#"{"statuses": [], "continuationToken": "again"}"#;
+    let (server, client) = taskcluster(vec![Answer::json(200, page)]).await;
+    let error = client.statuses(&[task()]).await.unwrap_err();
+    assert!(error.to_string().contains("does not end"), "{error}");
+    assert_eq!(server.asked.lock().unwrap().len(), 100);
+}

@@ -75,6 +75,16 @@ impl HttpError {
     }
 }
 
+impl Problem {
+    /// What is wrong with a body that cannot be read as it was promised.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Data => Self::Shape(error.to_string()),
+            _ => Self::Broken(format!("it is no whole JSON ({error})")),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -35,13 +35,7 @@ pub(super) fn parse<T: DeserializeOwned>(
     method: &Method,
     url: &Url,
 ) -> Result<T, HttpError> {
-    serde_json::from_slice(body).map_err(|error| {
-        let problem = match error.classify() {
-            serde_json::error::Category::Data => Problem::Shape(error.to_string()),
-            _ => Problem::Broken(format!("it is no whole JSON ({error})")),
-        };
-        failure(method, url, problem)
-    })
+    serde_json::from_slice(body).map_err(|error| failure(method, url, Problem::of_json(&error)))
 }
 
 pub(super) fn content_type(response: &Response) -> &str {

@@ -57,10 +57,9 @@ impl Http {
         let bytes = read.load(Ordering::Relaxed);
         self.meter().request(started, bytes);
         parsed.map_err(|error| {
-            failed(match error.classify() {
-                _ if bytes > limit => Problem::TooLarge { limit },
-                serde_json::error::Category::Data => Problem::Shape(error.to_string()),
-                _ => Problem::Broken(format!("it is no whole JSON ({error})")),
+            failed(match bytes > limit {
+                true => Problem::TooLarge { limit },
+                false => Problem::of_json(&error),
             })
         })
     }

@@ -107,11 +107,6 @@ impl Taskcluster {
         self.credentials.is_some()
     }
 
-    /// The root URL, for errors.
-    pub(super) fn task_root(&self) -> &str {
-        self.root.as_str()
-    }
-
     /// A link to a task for people.
     pub fn task_link(&self, task: TaskId) -> String {
         format!("{}/tasks/{task}", self.root.as_str().trim_end_matches('/'))
@@ -282,9 +277,7 @@ impl Taskcluster {
         let auth = Auth::new(self.builder())
             .map_err(|error| failed(Problem::Connect(error.to_string())))?;
         let answer = self.signed_read(|| auth.currentScopes(), &failed).await?;
-        let scopes = answer["scopes"].as_array();
-        let scopes = scopes.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
-        Ok(scopes.iter().filter_map(Value::as_str).map(String::from).collect())
+        scopes_of(&answer).map_err(failed)
     }
 
     /// The scopes that a set of scopes stands for, roles resolved.
@@ -301,10 +294,15 @@ impl Taskcluster {
             .map_err(|error| failed(Problem::Connect(error.to_string())))?;
         let body = json!({"scopes": scopes});
         let answer = self.signed_read(|| auth.expandScopes(&body), &failed).await?;
-        let expanded = answer["scopes"].as_array();
-        let expanded = expanded.ok_or_else(|| failed(Problem::Shape("no `scopes`".into())))?;
-        Ok(expanded.iter().filter_map(Value::as_str).map(String::from).collect())
+        scopes_of(&answer).map_err(failed)
     }
+}
+
+/// The scopes that an answer of the auth service lists.
+fn scopes_of(answer: &Value) -> Result<Vec<String>, Problem> {
+    let scopes = answer["scopes"].as_array();
+    let scopes = scopes.ok_or_else(|| Problem::Shape("no `scopes`".into()))?;
+    Ok(scopes.iter().filter_map(Value::as_str).map(String::from).collect())
 }
 
 /// Whether a set of scopes satisfies one: a scope that ends in `*` stands for all that begin so.

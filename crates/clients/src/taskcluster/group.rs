@@ -7,7 +7,8 @@ use mozci_core::time::At;
 use serde_json::{Value, json};
 
 use super::acts::Taskcluster;
-use super::queue::{TaskDefinition, all_read, shape, translate};
+use super::pages::{ENTRIES_A_REQUEST, task_id};
+use super::queue::{TaskDefinition, translate};
 use super::status::{TaskStatus, instant};
 use super::wire::{Definitions, GroupPage};
 use crate::http::HttpError;
@@ -19,6 +20,8 @@ pub struct GroupTask {
     pub status: TaskStatus,
     /// What it is called, by the rule that was given; nothing where its definition has no such text.
     pub label: Option<String>,
+    /// Its kind, where its tags tell: `test`, `decision-task`, `action-callback`.
+    pub kind: Option<String>,
     /// What it waits for.
     pub dependencies: Vec<TaskId>,
     /// When it was created.
@@ -33,32 +36,23 @@ impl Taskcluster {
     /// [`HttpError`]; not found also means expired.
     pub async fn group(&self, group: TaskId, label: &str) -> Result<Vec<GroupTask>, HttpError> {
         let mut tasks = Vec::new();
-        let mut token: Option<String> = None;
-        for _ in 0..100 {
-            let mut url = self.url("queue", &["task-group", &group.to_string(), "list"])?;
-            if let Some(token) = &token {
-                url.query_pairs_mut().append_pair("continuationToken", token);
-            }
-            let page: GroupPage = self.http.get(url.clone()).await?;
-            for entry in page.tasks {
-                let status = TaskStatus::new(&entry.status).map_err(|e| shape(&url, e))?;
-                let dependencies = entry.task["dependencies"].as_array();
-                let dependencies = dependencies
-                    .ok_or_else(|| shape(&url, format!("task {}: no dependencies", status.task)))?;
-                let ids = dependencies.iter().filter_map(|id| id.as_str()?.parse().ok());
-                tasks.push(GroupTask {
-                    label: text_at(&entry.task, label),
-                    dependencies: ids.collect(),
-                    created: entry.task["created"].as_str().and_then(instant),
-                    status,
-                });
-            }
-            token = page.continuation_token;
-            if token.is_none() {
-                break;
-            }
-        }
-        all_read(self, token)?;
+        let url = self.url("queue", &["task-group", &group.to_string(), "list"])?;
+        self.each_of::<GroupPage>(&url, None, |entry| {
+            let status = TaskStatus::new(&entry.status)?;
+            let dependencies = entry.task["dependencies"].as_array();
+            let dependencies =
+                dependencies.ok_or_else(|| format!("task {}: no dependencies", status.task))?;
+            let ids = dependencies.iter().filter_map(|id| id.as_str()?.parse().ok());
+            tasks.push(GroupTask {
+                label: text_at(&entry.task, label),
+                kind: text_at(&entry.task, "tags.kind"),
+                dependencies: ids.collect(),
+                created: entry.task["created"].as_str().and_then(instant),
+                status,
+            });
+            Ok(())
+        })
+        .await?;
         Ok(tasks)
     }
 
@@ -71,26 +65,13 @@ impl Taskcluster {
         tasks: &[TaskId],
     ) -> Result<HashMap<TaskId, TaskDefinition>, HttpError> {
         let mut found = HashMap::new();
-        for chunk in tasks.chunks(1000) {
-            let mut token: Option<String> = None;
-            for _ in 0..100 {
-                let mut url = self.url("queue", &["tasks"])?;
-                if let Some(token) = &token {
-                    url.query_pairs_mut().append_pair("continuationToken", token);
-                }
-                let page: Definitions =
-                    self.http.ask(url.clone(), &json!({"taskIds": chunk})).await?;
-                for entry in page.tasks {
-                    let task = entry.task_id.parse();
-                    let task = task.map_err(|e| shape(&url, format!("taskId: {e}")))?;
-                    found.insert(task, translate(entry.task));
-                }
-                token = page.continuation_token;
-                if token.is_none() {
-                    break;
-                }
-            }
-            all_read(self, token)?;
+        let url = self.url("queue", &["tasks"])?;
+        for chunk in tasks.chunks(ENTRIES_A_REQUEST) {
+            self.each_of::<Definitions>(&url, Some(&json!({"taskIds": chunk})), |entry| {
+                found.insert(task_id(&entry.task_id)?, translate(entry.task));
+                Ok(())
+            })
+            .await?;
         }
         Ok(found)
     }

@@ -6,7 +6,8 @@ use mozci_core::ids::TaskId;
 use serde_json::json;
 
 use super::acts::Taskcluster;
-use super::queue::{all_read, shape};
+use super::pages::{ENTRIES_A_REQUEST, task_id};
+use super::queue::shape;
 use super::wire::{Indexed, IndexedTasks};
 use crate::http::HttpError;
 
@@ -20,9 +21,7 @@ impl Taskcluster {
     pub async fn find_task(&self, path: &str) -> Result<Option<TaskId>, HttpError> {
         let url = self.url("index", &["task", path])?;
         match self.http.get::<Indexed>(url.clone()).await {
-            Ok(found) => {
-                found.task_id.parse().map(Some).map_err(|e| shape(&url, format!("taskId: {e}")))
-            }
+            Ok(found) => task_id(&found.task_id).map(Some).map_err(|reason| shape(&url, reason)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -35,30 +34,14 @@ impl Taskcluster {
     /// [`HttpError`].
     pub async fn find_tasks(&self, paths: &[String]) -> Result<HashMap<String, TaskId>, HttpError> {
         let mut found = HashMap::new();
-        for chunk in paths.chunks(PATHS_A_REQUEST) {
-            let mut token: Option<String> = None;
-            for _ in 0..100 {
-                let mut url = self.url("index", &["tasks", "indexes"])?;
-                if let Some(token) = &token {
-                    url.query_pairs_mut().append_pair("continuationToken", token);
-                }
-                let page: IndexedTasks =
-                    self.http.ask(url.clone(), &json!({"indexes": chunk})).await?;
-                for entry in page.tasks {
-                    let task = entry.task_id.parse();
-                    let task = task.map_err(|e| shape(&url, format!("taskId: {e}")))?;
-                    found.insert(entry.namespace, task);
-                }
-                token = page.continuation_token;
-                if token.is_none() {
-                    break;
-                }
-            }
-            all_read(self, token)?;
+        let url = self.url("index", &["tasks", "indexes"])?;
+        for chunk in paths.chunks(ENTRIES_A_REQUEST) {
+            self.each_of::<IndexedTasks>(&url, Some(&json!({"indexes": chunk})), |entry| {
+                found.insert(entry.namespace, task_id(&entry.task_id)?);
+                Ok(())
+            })
+            .await?;
         }
         Ok(found)
     }
 }
-
-/// Paths in one bulk question; the index gives at most 1000 rows a page.
-const PATHS_A_REQUEST: usize = 1000;

@@ -6,6 +6,7 @@ mod acts;
 mod graph;
 mod group;
 mod index;
+mod pages;
 mod queue;
 mod status;
 mod tasks;

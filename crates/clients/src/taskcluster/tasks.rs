@@ -60,10 +60,8 @@ pub fn repeat(definition: &Value, now: DateTime<Utc>) -> Option<Value> {
     if let Some(routes) = body.get_mut("routes").and_then(Value::as_array_mut) {
         routes.retain(|route| !route.as_str().is_some_and(|route| route.starts_with(INDEX)));
     }
-    if body.contains_key("taskQueueId") {
-        for key in ADDED {
-            body.remove(key);
-        }
+    for key in ADDED {
+        body.remove(key);
     }
     Some(Value::Object(body))
 }

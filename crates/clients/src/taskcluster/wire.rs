@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pages::Page;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
@@ -143,3 +145,22 @@ pub(super) struct FireEntry {
     #[serde(default)]
     pub(super) result: Option<String>,
 }
+
+/// Each page has its entries under a name of its own.
+macro_rules! page {
+    ($page:ty, $entries:ident: $entry:ty) => {
+        impl Page for $page {
+            type Entry = $entry;
+
+            fn into_parts(self) -> (Vec<$entry>, Option<String>) {
+                (self.$entries, self.continuation_token)
+            }
+        }
+    };
+}
+
+page!(Statuses, statuses: StatusEntry);
+page!(IndexedTasks, tasks: IndexedTask);
+page!(GroupPage, tasks: GroupEntry);
+page!(Definitions, tasks: DefinitionEntry);
+page!(Artifacts, artifacts: Artifact);

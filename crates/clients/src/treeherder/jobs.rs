@@ -106,9 +106,9 @@ impl Treeherder {
                 self.http.meter().retry();
             }
             self.read_pages(&wanted, &mut names, &mut pages).await?;
-            let rows = pages.values().map(|page| page.rows.len()).sum::<usize>();
-            if rows as u64 >= total && distinct(&pages) >= total {
-                return Ok(put_together(pages));
+            let distinct = distinct(&pages);
+            if distinct >= total {
+                return Ok(put_together(pages, distinct));
             }
             // Rows moved from a page that was still to be read to one that had been. Where a page
             // is short it is that one; else it may be anywhere.
@@ -204,14 +204,13 @@ fn distinct(pages: &BTreeMap<(Url, u64), Page>) -> u64 {
     count
 }
 
-/// The rows of all pages in their order, each once.
-fn put_together(pages: BTreeMap<(Url, u64), Page>) -> Rows {
-    let several = pages.len() > 1;
+/// The rows of all pages in their order, each once; `distinct` of them differ.
+fn put_together(pages: BTreeMap<(Url, u64), Page>, distinct: u64) -> Rows {
     let mut all = Rows::default();
     for page in pages.into_values() {
         all.append(page.rows);
     }
-    if several {
+    if all.len() as u64 > distinct {
         let mut seen = HashSet::with_capacity(all.rows.len());
         all.rows.retain(|row| seen.insert(row.run.key));
     }
@@ -247,12 +246,8 @@ impl Names {
 
 fn parse_page(url: &Url, body: &[u8], names: &mut Names) -> Result<(Rows, u64), HttpError> {
     let bad = |problem| HttpError { problem, method: "GET", url: url.to_string() };
-    let page: JobPage<'_> = serde_json::from_slice(body).map_err(|error| {
-        bad(match error.classify() {
-            serde_json::error::Category::Data => Problem::Shape(error.to_string()),
-            _ => Problem::Broken(format!("it is no whole JSON ({error})")),
-        })
-    })?;
+    let page: JobPage<'_> =
+        serde_json::from_slice(body).map_err(|error| bad(Problem::of_json(&error)))?;
     let columns = Columns::new(&page.job_property_names).map_err(|e| bad(Problem::Shape(e)))?;
     let mut rows = Rows::default();
     for raw in &page.results {

@@ -56,17 +56,23 @@ impl Kept for Answers {
     fn put(&self, url: &str, answer: &KeptAnswer) {
         let connection = self.connection();
         let now = chrono::Utc::now().timestamp();
+        // One commit for both: each waits for the disk.
+        let kept = || -> Result<(), rusqlite::Error> {
+            let transaction = connection.unchecked_transaction()?;
+            transaction.execute(
+                "INSERT INTO answers VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET etag = ?2, body = ?3, used = ?4",
+                params![url, answer.etag, answer.body, now],
+            )?;
+            transaction.execute(
+                "DELETE FROM answers WHERE url NOT IN
+                     (SELECT url FROM answers ORDER BY used DESC LIMIT ?)",
+                [MOST],
+            )?;
+            transaction.commit()
+        };
         // That it cannot be kept costs an answer's bytes the next time, and nothing else.
-        let _ = connection.execute(
-            "INSERT INTO answers VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET etag = ?2, body = ?3, used = ?4",
-            params![url, answer.etag, answer.body, now],
-        );
-        let _ = connection.execute(
-            "DELETE FROM answers WHERE url NOT IN
-                 (SELECT url FROM answers ORDER BY used DESC LIMIT ?)",
-            [MOST],
-        );
+        let _ = kept();
     }
 
     fn remove(&self, url: &str) {
