@@ -18,9 +18,9 @@ pub enum Again {
     Missing,
 }
 
-/// Plans one run more of a job on a push where there is reason to.
-pub fn again(
-    facts: &PushFacts,
+/// Plans one run more of a job on each of some pushes where there is reason to.
+pub fn again<'a>(
+    facts: impl IntoIterator<Item = &'a PushFacts>,
     job: &JobName,
     what: Again,
     wish: Wish,
@@ -28,13 +28,15 @@ pub fn again(
 ) -> Plan {
     let mut plan = Plan { jobs: vec![job.clone()], ..Plan::empty(1) };
     let times = wish.times;
-    match reason(facts, what) {
-        Some(Ok(why)) => place(&mut plan, facts, job, Asked { times, why, keeps: true, wish }),
-        Some(Err(why)) => {
-            let push = PushRef::from(&facts.push);
-            plan.left_out.push(LeftOut { push, job: job.clone(), why });
+    for facts in facts {
+        match reason(facts, what) {
+            Some(Ok(why)) => place(&mut plan, facts, job, Asked { times, why, keeps: true, wish }),
+            Some(Err(why)) => {
+                let push = PushRef::from(&facts.push);
+                plan.left_out.push(LeftOut { push, job: job.clone(), why });
+            }
+            None => {}
         }
-        None => {}
     }
     plan.estimate = estimate(&plan, past);
     plan
@@ -93,7 +95,7 @@ mod tests {
         for (i, run) in facts.runs.iter_mut().enumerate() {
             run.seen = Some(At(100 + i as i64));
         }
-        again(&facts, &JobName::new("t"), what, Wish::times(1), &PastRuns::default())
+        again([&facts], &JobName::new("t"), what, Wish::times(1), &PastRuns::default())
     }
 
     #[test]

@@ -19,5 +19,6 @@ pub mod push;
 pub mod range;
 pub mod revision;
 pub mod run;
+pub mod several;
 pub mod sighting;
 pub mod time;

@@ -8,7 +8,7 @@ use crate::estimate::{Estimate, median};
 use crate::facts::{Build, Decision, PushFacts};
 use crate::have::{have, lacks};
 use crate::ids::{JobName, PushId, TaskId};
-use crate::push::PushRef;
+use crate::push::{PushRef, count_pushes};
 use crate::run::{Run, State};
 
 /// What would be asked for, as data: cheap to make, to print and to compare.
@@ -55,10 +55,7 @@ impl Plan {
 
     /// The pushes that this plan asks for something on, each once.
     pub fn pushes(&self) -> usize {
-        let mut pushes: Vec<PushId> = self.requests.iter().map(|r| r.push.id).collect();
-        pushes.sort_unstable();
-        pushes.dedup();
-        pushes.len()
+        count_pushes(self.requests.iter().map(|request| request.push.id))
     }
 
     /// One plan of several: pushes newest first, on each the jobs in their order. A build that
@@ -122,15 +119,6 @@ pub enum Through {
     DecisionTask(TaskId),
     /// By repeating this task of the push's own.
     ClonedTask(TaskId),
-}
-
-impl Through {
-    /// The task that it goes by.
-    pub fn task(self) -> TaskId {
-        match self {
-            Self::DecisionTask(task) | Self::ClonedTask(task) => task,
-        }
-    }
 }
 
 /// Why runs are asked for.

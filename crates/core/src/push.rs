@@ -1,5 +1,7 @@
 //! Pushes.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
@@ -30,6 +32,11 @@ pub struct Changeset {
     pub revision: Revision,
     /// The same commit in Git, where the pushlog knows it.
     pub git: Option<Revision>,
+}
+
+/// How many different pushes these are.
+pub fn count_pushes(ids: impl IntoIterator<Item = PushId>) -> usize {
+    ids.into_iter().collect::<BTreeSet<PushId>>().len()
 }
 
 /// Serialised as every output writes a push: `id`, the full `revision`, `vcs`.

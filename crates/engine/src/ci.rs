@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::config::{CiConfig, GroupRule, PushlogKind};
 use crate::error::Error;
-use crate::store::{Answers, FactKind, Facts, Place, StoreError};
+use crate::store::{Answers, Day, FactKind, Facts, Place, StoreError};
 
 /// Where a repository's pushes are read.
 #[derive(Debug)]
@@ -226,6 +226,11 @@ impl Ci {
     /// Taskcluster's present, as far as it told it: what is asked for counts by its clock alone.
     pub fn now(&self) -> At {
         At(chrono::Utc::now().timestamp() + self.clock_offset().unwrap_or(0))
+    }
+
+    /// The last 24 hours, and the runs that they may see.
+    pub fn day(&self) -> Day {
+        Day { since: self.now().plus(-24 * 3600), limit: self.budgets.day }
     }
 
     /// How long to pause before an act is sent again that may be.

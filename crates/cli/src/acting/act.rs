@@ -4,11 +4,11 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 
-use mozci_core::estimate::median;
 use mozci_core::facts::PushFacts;
 use mozci_core::guard::{self, Refusal};
-use mozci_core::ids::PushId;
-use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Wish};
+use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
+use mozci_core::push::count_pushes;
+use mozci_core::several;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{AskResult, JobHistory, Outcome, ask, prepare};
 use mozci_engine::store::{AskState, Ledger};
@@ -148,14 +148,10 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     let ci = &context.ci;
     let used = used_today(context, ledger)?;
     show_plan_summary(out, plan, (used, ci.budgets.day));
-    let mut under_way: Vec<PushId> = all_facts(act.histories)
-        .filter(|facts| facts.is_under_way())
-        .map(|facts| facts.push.id)
-        .collect();
-    under_way.sort_unstable();
-    under_way.dedup();
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
-        out.line(&nothing_to_ask(plan, under_way.len()));
+        let under_way = all_facts(act.histories).filter(|facts| facts.is_under_way());
+        let under_way = count_pushes(under_way.map(|facts| facts.push.id));
+        out.line(&nothing_to_ask(plan, under_way));
         if act.args.wait && !act.args.confirm.dry_run && in_play(act) {
             return follow_on(act, out, ledger, acted).await;
         }
@@ -196,7 +192,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
 /// Runs asked for in the last 24 hours.
 pub(crate) fn used_today(context: &Context, ledger: &Ledger) -> Result<u32, Error> {
     let ci = &context.ci;
-    Ok(ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?)
+    Ok(ledger.runs_since(&ci.root_url, ci.day().since)?)
 }
 
 /// Holds a plan against the guards.
@@ -212,37 +208,13 @@ pub(crate) fn guarded(
     guard::check(plan, &context.ci.budgets, used, newest)
 }
 
-/// One plan for several jobs, each planned by itself. A job whose runs mostly end in infrastructure
-/// failures is left out.
+/// One plan for several jobs, each planned by itself.
 pub(crate) fn plan_all(
     histories: &[JobHistory],
     times: u32,
     each: impl Fn(&JobHistory) -> Plan,
 ) -> Plan {
-    // What a job takes that never ended here is taken from the others.
-    let pool = median(all_facts(histories).flat_map(|facts| &facts.runs));
-    let plans = histories.iter().map(|history| {
-        let mut plan = each(history);
-        if let (None, Some((minutes, samples)), 0) =
-            (plan.estimate.machine_minutes, pool, plan.estimate.builds)
-        {
-            let runs = u64::from(plan.estimate.runs);
-            plan.estimate.machine_minutes = Some(runs * u64::from(minutes.0));
-            plan.estimate.samples = samples;
-        }
-        let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
-        if histories.len() > 1 && guard::infra(newest).is_some() {
-            let asked = plan.requests.drain(..).map(|request| (request.push, request.job));
-            let waits = plan.waits_for.drain(..).map(|waiting| (waiting.push, waiting.job));
-            let why = LeftOutReason::Infra;
-            let ails =
-                asked.chain(waits).map(|(push, job)| LeftOut { push, job, why: why.clone() });
-            plan.left_out.extend(ails);
-            plan.estimate = Plan::empty(times).estimate;
-        }
-        plan
-    });
-    Plan::join(plans, times)
+    several::join(histories.iter().map(|history| (each(history), &history.facts[..])), times)
 }
 
 /// Whether anything goes on, or may, on the pushes in question.
@@ -310,10 +282,7 @@ fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
 }
 
 fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {
-    let mut pushes: Vec<PushId> = plan.left_out.iter().map(|left_out| left_out.push.id).collect();
-    pushes.sort_unstable();
-    pushes.dedup();
-    let left_out = match pushes.len() {
+    let left_out = match count_pushes(plan.left_out.iter().map(|left_out| left_out.push.id)) {
         0 => String::new(),
         count => format!("; {} cannot be filled", plural(count, "push")),
     };

@@ -7,7 +7,7 @@ mod many;
 
 pub(crate) use act::{
     Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, ended_with, plan_all,
-    say_unsent,
+    say_unsent, used_today,
 };
 pub(crate) use doubts::{open_ledger, settle};
 pub(crate) use many::{Many, ask_for_many};

@@ -5,7 +5,7 @@ use mozci_core::push::PushRef;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::flow::{
-    AskResult, Prepared, ReadyAsk, Sends, ask, pending_actions, read_matrix, read_range, unshown,
+    AskResult, AtWork, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix, read_range,
 };
 use mozci_engine::store::AskedJob;
 use mozci_engine::{Error, Kind};
@@ -84,7 +84,9 @@ pub(crate) async fn run(
     }
     let known: HashSet<TaskId> =
         matrix.rows.iter().flatten().map(|(_, run)| run.key.task).collect();
-    for (place, job, run) in unshown(&context.ci, &pushes, &filter, &known).await? {
+    let AtWork { runs, actions: pending } =
+        at_work(&context.ci, &ledger, &pushes, &filter, &known).await?;
+    for (place, job, run) in runs {
         taken.push(Taken { push: PushRef::from(&pushes[place]), job, run });
     }
     taken.sort_by_key(|taken| std::cmp::Reverse(taken.push.id));
@@ -97,7 +99,6 @@ pub(crate) async fn run(
             run.key.task
         ));
     }
-    let pending = pending_actions(&context.ci, &ledger, &pushes).await?;
     if !pending.is_empty() {
         context.talk(&format!(
             "note: {} on these pushes {} still at work and may make more runs: run this again when they have ended ({})",

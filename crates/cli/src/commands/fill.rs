@@ -1,8 +1,9 @@
 //! `mozci fill`
 
 use mozci_core::again::{Again, again};
+use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
-use mozci_engine::flow::{chosen, read_jobs, resolve};
+use mozci_engine::flow::{Chosen, chosen, read_jobs, resolve};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
@@ -43,17 +44,13 @@ pub(crate) async fn run(
     context.progress("reading the push and its task graph");
     let push = resolve(&context.ci, &args.rev).await?;
     let filter = args.filter.filter(&args.jobs);
-    let jobs = chosen(&context.ci, &push, &filter).await?;
+    let Chosen { jobs, builds } = chosen(&context.ci, &push, &filter).await?;
     context.progress("reading the push's runs");
     let pushes = [push];
-    let histories = read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, None).await?;
-    let wish = mozci_core::plan::Wish { times: 1, only_built: args.built };
+    let histories = read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, Some(&builds)).await?;
+    let wish = Wish { times: 1, only_built: args.built };
     let plan = plan_all(&histories, 1, |history| {
-        let plans = history
-            .facts
-            .iter()
-            .map(|facts| again(facts, &history.job, Again::Missing, wish, &history.past()));
-        mozci_core::plan::Plan::join(plans, 1)
+        again(&history.facts, &history.job, Again::Missing, wish, &history.past())
     });
     let many = Many { command: "fill", args: &args.act, plan: &plan, histories: &histories };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await

@@ -3,7 +3,7 @@
 use mozci_engine::store::{AskState, Asking, Ledger};
 use serde_json::{Value, json};
 
-use crate::acting::settle;
+use crate::acting::{settle, used_today};
 use crate::app::Done;
 use crate::context::Context;
 use crate::show::{Out, age, plural, top};
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         true => ledger.open_askings(&ci.root_url)?,
         false => ledger.newest(&ci.root_url, args.limit)?,
     };
-    let used = ledger.runs_since(&ci.root_url, ci.now().plus(-24 * 3600))?;
+    let used = used_today(context, &ledger)?;
     let now = ci.now();
     out.line(&format!(
         "{} · {} of {} runs a day asked for · {}",

@@ -1,9 +1,9 @@
 //! `mozci retrigger`
 
 use mozci_core::again::{Again, again};
-use mozci_core::filter::{Facets, JobFilter};
+use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
-use mozci_core::plan::{Plan, Wish};
+use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::State;
 use mozci_engine::flow::{read_jobs, read_matrix, resolve, settle_times};
@@ -61,18 +61,13 @@ pub(crate) async fn run(
         Again::Failed => state.is_bad(),
         _ => *state == State::Coalesced,
     };
+    let asks_for = JobFilter { any_kind: !context.ci.has_graphs(), ..filter };
     let mut jobs: Vec<JobName> = Vec::new();
     let mut passed_over = 0;
-    for (place, (job, platform)) in matrix.jobs.iter().enumerate() {
-        let told = platform.as_str();
-        let facets =
-            Facets { platform: (!told.is_empty()).then_some(told), ..Facets::of(job.as_str()) };
+    for (place, (job, _)) in matrix.jobs.iter().enumerate() {
         let mut runs = matrix.cell(0, place as u32).iter().map(|(_, run)| run);
-        // The tier was looked at when the rows were read.
-        let any_kind = !context.ci.has_graphs();
-        let tierless = JobFilter { tier: Vec::new(), any_kind, ..filter.clone() };
         match runs.any(|run| of_interest(&run.state)) {
-            true if tierless.asks_for(&facets) => jobs.push(job.clone()),
+            true if asks_for.asks_for(&matrix.facets(place)) => jobs.push(job.clone()),
             true => passed_over += 1,
             false => {}
         }
@@ -93,11 +88,7 @@ pub(crate) async fn run(
         }
     };
     let plan = plan_all(&histories, 1, |history| {
-        let plans = history
-            .facts
-            .iter()
-            .map(|facts| again(facts, &history.job, what, Wish::times(1), &history.past()));
-        Plan::join(plans, 1)
+        again(&history.facts, &history.job, what, Wish::times(1), &history.past())
     });
     let many = Many { command: "retrigger", args: &args.act, plan: &plan, histories: &histories };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await

@@ -1,9 +1,12 @@
 //! `mozci trigger`
 
+use std::collections::HashSet;
+
+use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
 use mozci_core::range::Reach;
 use mozci_engine::Error;
-use mozci_engine::flow::{choose, read_jobs, read_range};
+use mozci_engine::flow::{Chosen, choose, read_jobs, read_range};
 
 use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
@@ -49,11 +52,15 @@ pub(crate) async fn run(
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
     let only_named = args.filter.filter(&[]) == Default::default();
-    let jobs = match only_named {
-        true => unique(filter.jobs),
-        false => choose(&context.ci, &range.pushes, &filter).await?,
+    let (jobs, builds) = match only_named {
+        true => (unique(filter.jobs), None),
+        false => {
+            let Chosen { jobs, builds } = choose(&context.ci, &range.pushes, &filter).await?;
+            (jobs, Some(builds))
+        }
     };
-    let histories = read_jobs(&context.ci, Some(&ledger), &range.pushes, &jobs, None).await?;
+    let histories =
+        read_jobs(&context.ci, Some(&ledger), &range.pushes, &jobs, builds.as_deref()).await?;
     let wish = args.wish.wish();
     let plan = plan_all(&histories, wish.times, |history| {
         let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
@@ -64,8 +71,8 @@ pub(crate) async fn run(
 }
 
 /// Each job once, in the order in which they were named.
-fn unique(mut jobs: Vec<mozci_core::ids::JobName>) -> Vec<mozci_core::ids::JobName> {
-    let mut seen = std::collections::HashSet::new();
+fn unique(mut jobs: Vec<JobName>) -> Vec<JobName> {
+    let mut seen = HashSet::new();
     jobs.retain(|job| seen.insert(job.clone()));
     jobs
 }

@@ -16,7 +16,7 @@ use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{
-    AskId, AskState, AskedJob, Asking, Booking, Day, Ledger, Mark, Recorded, this_process,
+    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, this_process,
 };
 
 /// What became of one asking.
@@ -74,7 +74,7 @@ pub async fn ask(
     let plan = AskId::new();
     let askings: Vec<Asking> =
         prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask)).collect();
-    let day = Day { since: ci.now().plus(-24 * 3600), limit: ci.budgets.day };
+    let day = ci.day();
     let recorded = match ledger.record(&askings, read_at, day)? {
         Booking::Booked(recorded) => recorded,
         // Others asked since the plan was held against the guards.

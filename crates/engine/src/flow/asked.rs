@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::taskcluster::{Asks, TaskStatus};
-use mozci_clients::treeherder::{JobFilter, JobRow};
+use mozci_clients::treeherder::JobRow;
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
@@ -129,26 +129,16 @@ pub(crate) async fn read(
     Ok(asked)
 }
 
-/// Action tasks on some pushes that have not ended yet, so that they may still make runs: those that
-/// Treeherder shows, and those that the ledger knows besides.
-///
-/// # Errors
-/// [`Error::Service`], [`Error::Store`].
-pub async fn pending_actions(
+/// Of the action tasks on some pushes those that have not ended yet: those that Treeherder shows,
+/// and those that the ledger knows besides.
+pub(super) async fn pending_actions(
     ci: &Ci,
     ledger: &Ledger,
     pushes: &[Push],
+    ids: &HashMap<TreeherderPushId, usize>,
+    groups: &[JobRow],
 ) -> Result<Vec<TaskId>, Error> {
-    if !ci.has_graphs() {
-        return Ok(Vec::new());
-    }
-    let ids = super::history::treeherder_ids(ci, pushes).await?;
-    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
-    list.sort_unstable();
-    let of_groups = JobFilter::Platform(ci.decision_platform.clone());
-    let groups = ci.treeherder()?.jobs(&list, &of_groups).await;
-    let groups = groups.map_err(super::history::reading_jobs)?;
-    let shown = shown_actions(ci, &ids, &groups.rows);
+    let shown = shown_actions(ci, ids, groups);
     let mut tasks: Vec<TaskId> =
         shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
     for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
-use mozci_clients::taskcluster::{TaskDefinition, TaskGraph, pick_build};
+use mozci_clients::taskcluster::{GraphEntry, TaskDefinition, TaskGraph, pick_build};
 use mozci_clients::treeherder::{JobFilter, JobRow, Rows};
 use mozci_core::facts::Decision;
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
@@ -26,6 +26,13 @@ pub enum BuildOf {
     Nothing,
     /// It could not be found out.
     Unknown,
+}
+
+impl BuildOf {
+    /// What a task graph tells of a job.
+    pub(crate) fn by_graph(entry: &GraphEntry) -> Self {
+        entry.build().map_or(Self::Nothing, |build| Self::Job(JobName::new(build)))
+    }
 }
 
 /// The rows of the builds that jobs hang on, from what was read already where it has them.
@@ -182,10 +189,7 @@ pub(super) async fn builds_of(
     let mut builds = Vec::with_capacity(jobs.len());
     for (job, rows) in jobs.iter().zip(of_jobs) {
         builds.push(match graph.0.get(job.as_str()) {
-            Some(entry) => match entry.build() {
-                Some(build) => BuildOf::Job(JobName::new(build)),
-                None => BuildOf::Nothing,
-            },
+            Some(entry) => BuildOf::by_graph(entry),
             None if rows.rows.is_empty() => {
                 let labels = graph.0.keys().map(String::as_str);
                 return Err(Error::NotFound(unknown_job(ci, job.as_str(), push, labels)));

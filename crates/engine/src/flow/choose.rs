@@ -1,28 +1,36 @@
 //! Which jobs a filter means on a push: of everything that can run there, or of what was chosen.
 
-use std::collections::HashMap;
-
 use mozci_clients::taskcluster::TaskGraph;
-use mozci_clients::treeherder::JobFilter as RowFilter;
 use mozci_core::facts::Decision;
 use mozci_core::filter::JobFilter;
-use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
+use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::Push;
 
-use super::builds::{newest_graph, unknown_job};
+use super::builds::{BuildOf, newest_graph, unknown_job};
 use super::decisions::decisions;
-use super::history::{reading_jobs, treeherder_ids};
+use super::history::{group_rows, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
+
+/// Jobs that are meant, and the builds that they hang on by the task graph that told: whoever reads
+/// their histories need not read it again.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// The jobs.
+    pub jobs: Vec<JobName>,
+    /// The build of each.
+    pub builds: Vec<BuildOf>,
+}
 
 /// The jobs which a filter means among everything that can run, by the newest task graph of some
 /// pushes. Kinds other than builds and tests are meant only where they are named.
 ///
 /// # Errors
 /// [`Error::NotFound`] where no push has a task graph, or none of the jobs is meant.
-pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chosen, Error> {
     if let Some(plain) = &ci.plain {
-        return super::plain::choose(ci, plain, pushes, filter).await;
+        let jobs = super::plain::choose(ci, plain, pushes, filter).await?;
+        return Ok(Chosen { builds: vec![BuildOf::Unknown; jobs.len()], jobs });
     }
     let decided = decisions_of(ci, pushes).await?;
     let Some((push, graph)) = newest_graph(ci, pushes, &decided).await? else {
@@ -31,14 +39,16 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Vec<
         ));
     };
     check_named(ci, &graph, push, filter)?;
-    some(meant(&graph, graph.0.keys().map(String::as_str), filter), graph.0.len(), push)
+    any(&graph, push, filter)
 }
 
-/// The jobs that filters mean, where they mean any: nothing at all is a slip as a rule.
-fn some(meant: Vec<JobName>, of: usize, push: &Push) -> Result<Vec<JobName>, Error> {
-    if meant.is_empty() {
+/// The jobs of a graph that filters mean, where they mean any: nothing at all is a slip as a rule.
+fn any(graph: &TaskGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
+    let meant = meant(graph, graph.0.keys().map(String::as_str), filter);
+    if meant.jobs.is_empty() {
         return Err(Error::NotFound(format!(
-            "none of {of} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
+            "none of {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
+            graph.0.len(),
             push.id
         )));
     }
@@ -50,7 +60,7 @@ fn some(meant: Vec<JobName>, of: usize, push: &Push) -> Result<Vec<JobName>, Err
 ///
 /// # Errors
 /// [`Error::NotFound`] where the push has no task graph.
-pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Vec<JobName>, Error> {
+pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
     if !ci.has_graphs() {
         return Err(Error::Usage(format!(
             "the pushes of {} have no task graphs, so that nobody can tell what is missing; `retrigger` repeats what ran",
@@ -80,27 +90,26 @@ pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Vec<JobN
     });
     let graph = graph.map_err(what("the task graph"))?;
     check_named(ci, &graph, push, filter)?;
-    Ok(match targets.map_err(what("the chosen tasks"))? {
+    match targets.map_err(what("the chosen tasks"))? {
         Some(mut targets) => {
             targets.sort_unstable();
             targets.dedup();
-            meant(&graph, targets.iter().map(String::as_str), filter)
+            Ok(meant(&graph, targets.iter().map(String::as_str), filter))
         }
-        None => {
-            some(meant(&graph, graph.0.keys().map(String::as_str), filter), graph.0.len(), push)?
-        }
-    })
+        None => any(&graph, push, filter),
+    }
 }
 
 fn meant<'a>(
     graph: &TaskGraph,
     labels: impl Iterator<Item = &'a str>,
     filter: &JobFilter,
-) -> Vec<JobName> {
-    let meant = labels.filter(|label| {
-        graph.0.get(*label).is_some_and(|entry| filter.asks_for(&entry.facets(label)))
-    });
-    meant.map(JobName::new).collect()
+) -> Chosen {
+    let entries = labels.filter_map(|label| Some((label, graph.0.get(label)?)));
+    let meant = entries.filter(|(label, entry)| filter.asks_for(&entry.facets(label)));
+    let (jobs, builds) =
+        meant.map(|(label, entry)| (JobName::new(label), BuildOf::by_graph(entry))).unzip();
+    Chosen { jobs, builds }
 }
 
 /// Every job that is named must be there.
@@ -114,11 +123,8 @@ fn check_named(ci: &Ci, graph: &TaskGraph, push: &Push, filter: &JobFilter) -> R
     }
 }
 
-pub(super) async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
-    let ids: HashMap<TreeherderPushId, usize> = treeherder_ids(ci, pushes).await?;
-    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
-    list.sort_unstable();
-    let of_groups = RowFilter::Platform(ci.decision_platform.clone());
-    let groups = ci.treeherder()?.jobs(&list, &of_groups).await.map_err(reading_jobs)?;
+async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
+    let ids = treeherder_ids(ci, pushes).await?;
+    let groups = group_rows(ci, &ids).await?;
     decisions(ci, pushes, &ids, &groups.rows).await
 }

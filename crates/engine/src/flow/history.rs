@@ -119,6 +119,22 @@ pub(crate) fn reading_jobs(source: mozci_clients::http::HttpError) -> Error {
     )(source)
 }
 
+/// Treeherder's numbers in their order, as questions name them.
+pub(crate) fn in_order(ids: &HashMap<TreeherderPushId, usize>) -> Vec<TreeherderPushId> {
+    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
+    list.sort_unstable();
+    list
+}
+
+/// The decision and action tasks of pushes.
+pub(crate) async fn group_rows(
+    ci: &Ci,
+    ids: &HashMap<TreeherderPushId, usize>,
+) -> Result<Rows, Error> {
+    let of_groups = JobFilter::Platform(ci.decision_platform.clone());
+    ci.treeherder()?.jobs(&in_order(ids), &of_groups).await.map_err(reading_jobs)
+}
+
 /// Up to so many jobs are read one by one; of more every run of the pushes is read.
 const ONE_BY_ONE: usize = 4;
 
@@ -133,15 +149,18 @@ struct Read {
 }
 
 /// Reads the rows of some jobs, and of decision and action tasks.
-async fn read_rows(ci: &Ci, list: &[TreeherderPushId], jobs: &[JobName]) -> Result<Read, Error> {
+async fn read_rows(
+    ci: &Ci,
+    ids: &HashMap<TreeherderPushId, usize>,
+    jobs: &[JobName],
+) -> Result<Read, Error> {
+    let list = &in_order(ids);
     if jobs.len() <= ONE_BY_ONE {
-        let of_groups = JobFilter::Platform(ci.decision_platform.clone());
         let each = jobs.iter().map(|job| async {
             let filter = JobFilter::Job(job.clone());
             ci.treeherder()?.jobs(list, &filter).await.map_err(reading_jobs)
         });
-        let groups = async { ci.treeherder()?.jobs(list, &of_groups).await.map_err(reading_jobs) };
-        let (of_jobs, groups) = tokio::try_join!(try_join_all(each), groups)?;
+        let (of_jobs, groups) = tokio::try_join!(try_join_all(each), group_rows(ci, ids))?;
         return Ok(Read { of_jobs, groups, others: None });
     }
     let all = ci.treeherder()?.jobs(list, &JobFilter::All).await.map_err(reading_jobs)?;
@@ -199,9 +218,7 @@ pub async fn read_jobs(
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
     let ids = treeherder_ids(ci, pushes).await?;
-    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
-    list.sort_unstable();
-    let Read { of_jobs, groups, others } = read_rows(ci, &list, jobs).await?;
+    let Read { of_jobs, groups, others } = read_rows(ci, &ids, jobs).await?;
     for rows in of_jobs.iter().chain([&groups]) {
         check_revisions(ci, pushes, &ids, rows)?;
     }
@@ -220,7 +237,8 @@ pub async fn read_jobs(
                 (decided, builds)
             }
         };
-        let build_rows = read_builds(ci, &list, jobs, &builds, &of_jobs, others.as_ref()).await?;
+        let build_rows =
+            read_builds(ci, &in_order(&ids), jobs, &builds, &of_jobs, others.as_ref()).await?;
         Ok::<_, Error>((decided, builds, build_rows))
     };
     let shown: Vec<Shown<'_>> =

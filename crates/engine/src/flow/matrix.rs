@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use mozci_clients::treeherder::{JobFilter as RowFilter, JobRow};
 use mozci_core::filter::{Facets, JobFilter};
-use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
+use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::sighting::{Sightings, Source};
 
 use super::builds::known_in_graph;
 use super::decisions::decisions;
-use super::history::{check_revisions, is_unresolved, treeherder_ids};
+use super::history::{check_revisions, in_order, is_unresolved, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
 
@@ -41,6 +41,13 @@ impl Matrix {
         }
     }
 
+    /// What is known of a job by its place, besides its tier: that was looked at when the rows were
+    /// read.
+    pub fn facets(&self, job: usize) -> Facets<'_> {
+        let (name, platform) = &self.jobs[job];
+        facets_of(name, platform)
+    }
+
     /// The runs of a job on a push, by their places.
     pub fn cell(&self, push: usize, job: u32) -> &[(u32, Run)] {
         let row = &self.rows[push];
@@ -50,11 +57,14 @@ impl Matrix {
     }
 }
 
+fn facets_of<'a>(job: &'a JobName, platform: &'a JobName) -> Facets<'a> {
+    let told = platform.as_str();
+    Facets { platform: (!told.is_empty()).then_some(told), ..Facets::of(job.as_str()) }
+}
+
 /// What a row tells of its job.
-pub(crate) fn facets(row: &JobRow) -> Facets<'_> {
-    let told = row.platform.as_str();
-    let platform = (!told.is_empty()).then_some(told);
-    Facets { platform, tier: row.tier, ..Facets::of(row.job.as_str()) }
+fn facets(row: &JobRow) -> Facets<'_> {
+    Facets { tier: row.tier, ..facets_of(&row.job, &row.platform) }
 }
 
 /// Runs whose states are asked of Taskcluster at the most, a thousand a request.
@@ -70,8 +80,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
     }
     let failed = || Error::service("cannot read Treeherder's jobs");
     let ids = treeherder_ids(ci, pushes).await?;
-    let mut list: Vec<TreeherderPushId> = ids.keys().copied().collect();
-    list.sort_unstable();
+    let list = in_order(&ids);
     let wanted = match filter.jobs.as_slice() {
         [job] => RowFilter::Job(job.clone()),
         _ => RowFilter::All,

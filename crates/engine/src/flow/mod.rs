@@ -2,6 +2,7 @@
 
 mod ask;
 mod asked;
+mod at_work;
 mod builds;
 mod choose;
 mod decisions;
@@ -14,13 +15,12 @@ mod prepare;
 mod range;
 mod reconcile;
 mod resolve;
-mod unshown;
 mod wait;
 
 pub use ask::{AskResult, ask};
-pub use asked::pending_actions;
+pub use at_work::{AtWork, at_work};
 pub use builds::BuildOf;
-pub use choose::{choose, chosen};
+pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
@@ -28,5 +28,4 @@ pub use prepare::{Prepared, ReadyAsk, Sends, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
-pub use unshown::unshown;
 pub use wait::{Awaited, LIMIT, Outcome, pause, wait};

@@ -1,0 +1,97 @@
+//! What Treeherder does not show of what goes on: it may be hours behind.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use mozci_core::facts::Decision;
+use mozci_core::filter::{Facets, JobFilter};
+use mozci_core::ids::{JobName, TaskId};
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+
+use super::asked::pending_actions;
+use super::decisions::decisions;
+use super::history::{group_rows, treeherder_ids};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::Ledger;
+
+/// Pushes whose groups are read: each is a list of thousands.
+const MOST: usize = 20;
+
+/// The kinds of the tasks that make the others.
+const MAKERS: [&str; 2] = ["decision-task", "action-callback"];
+
+/// What goes on besides what is known.
+#[derive(Debug, Clone, Default)]
+pub struct AtWork {
+    /// What waits or runs of the jobs that a filter means, by the pushes' places: from the pushes'
+    /// task groups.
+    pub runs: Vec<(usize, JobName, Run)>,
+    /// Action tasks that have not ended yet, so that they may still make runs.
+    pub actions: Vec<TaskId>,
+}
+
+/// Reads what goes on besides the tasks that are known already.
+///
+/// # Errors
+/// [`Error::Service`], [`Error::Store`].
+pub async fn at_work(
+    ci: &Ci,
+    ledger: &Ledger,
+    pushes: &[Push],
+    filter: &JobFilter,
+    known: &HashSet<TaskId>,
+) -> Result<AtWork, Error> {
+    if !ci.has_graphs() {
+        // There nothing but the groups was read.
+        return Ok(AtWork::default());
+    }
+    let ids = treeherder_ids(ci, pushes).await?;
+    let groups = group_rows(ci, &ids).await?;
+    let mut groups_of = Vec::new();
+    if pushes.len() > MOST {
+        ci.note(format!(
+            "of more than {MOST} pushes only what Treeherder shows is looked at, which may be behind"
+        ));
+    } else {
+        let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
+        groups_of.extend(decided.into_iter().enumerate().filter_map(|(place, decision)| {
+            match decision {
+                Decision::Done(task) => Some((place, task)),
+                _ => None,
+            }
+        }));
+    }
+    let found: Vec<Vec<(usize, JobName, Run)>> = stream::iter(groups_of)
+        .map(|(place, group)| of_group(ci, &pushes[place], place, group, filter, known))
+        .buffered(4)
+        .try_collect()
+        .await?;
+    let actions = pending_actions(ci, ledger, pushes, &ids, &groups.rows).await?;
+    Ok(AtWork { runs: found.into_iter().flatten().collect(), actions })
+}
+
+async fn of_group(
+    ci: &Ci,
+    push: &Push,
+    place: usize,
+    group: TaskId,
+    filter: &JobFilter,
+    known: &HashSet<TaskId>,
+) -> Result<Vec<(usize, JobName, Run)>, Error> {
+    let what = format!("cannot read the tasks of push {}", push.id);
+    let tasks = ci.taskcluster.group(group, "metadata.name").await.map_err(Error::service(what))?;
+    let unknown = tasks.into_iter().filter(|task| !known.contains(&task.status.task));
+    let waiting = unknown.filter_map(|task| {
+        let label = task.label?;
+        let kind = task.kind.as_deref();
+        let named = filter.jobs.iter().any(|job| job.as_str() == label);
+        // Without its decision task a push would have nothing at all.
+        let is_maker = kind.is_some_and(|kind| MAKERS.contains(&kind));
+        let meant = filter.keeps(&Facets { kind, ..Facets::of(&label) }) && (named || !is_maker);
+        let run = task.status.runs.into_iter().find(|run| run.state.is_waiting())?;
+        meant.then(|| (place, JobName::new(&label), run))
+    });
+    Ok(waiting.collect())
+}
