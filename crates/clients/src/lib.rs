@@ -4,6 +4,8 @@
 //! its folder. A client takes a base URL, credentials and the shared HTTP settings; no host stands
 //! in code.
 
+pub mod act;
+pub mod buildbot;
 pub mod contract;
 pub mod hg;
 pub mod http;

@@ -1,6 +1,7 @@
 //! Reads of Taskcluster.
 
-use mozci_clients::taskcluster::{ActError, Asks, Rendered, Taskcluster, TaskclusterCredentials};
+use mozci_clients::act::ActError;
+use mozci_clients::taskcluster::{Asks, Rendered, Taskcluster, TaskclusterCredentials};
 use mozci_core::ids::JobName;
 use mozci_core::run::State;
 use serde_json::json;

@@ -27,7 +27,7 @@ async fn rows_are_runs_with_treeherders_words_for_results() {
     assert_eq!(states[5].1, State::Retried);
     assert_eq!(states[6].1, State::Cancelled);
     let first = &rows.rows[0];
-    assert_eq!(first.run.key.task.to_string(), "MT5LWGVySgeKFRYXGBkaGw");
+    assert_eq!(first.run.key.request.to_string(), "MT5LWGVySgeKFRYXGBkaGw");
     assert_eq!(first.run.duration, Some(Minutes(18)));
     assert_eq!((first.symbol.as_str(), first.platform.as_str()), ("D", "gecko-decision/opt"));
     assert!(rows.revisions[&TreeherderPushId(6)].starts_with("402a107ebc79"));

@@ -3,7 +3,8 @@
 use crate::facts::PushFacts;
 use crate::have::have;
 use crate::ids::JobName;
-use crate::plan::{Asked, LeftOut, LeftOutReason, PastRuns, Plan, Why, Wish, estimate, place};
+use crate::place::{Asked, place};
+use crate::plan::{LeftOut, LeftOutReason, PastRuns, Plan, Why, Wish, estimate};
 use crate::push::PushRef;
 use crate::run::{Run, State};
 
@@ -77,7 +78,7 @@ fn last(facts: &PushFacts) -> Option<&Run> {
         let followed = |run: &Run| !run.state.is_bad();
         time(a).cmp(&time(b)).then(followed(a).cmp(&followed(b)))
     };
-    let counting = facts.runs.iter().filter(|run| run.state.counts()).max_by(by_time);
+    let counting = facts.runs.iter().filter(|run| run.counts()).max_by(by_time);
     counting.or_else(|| facts.runs.iter().max_by(by_time))
 }
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::ids::{JobName, TaskId};
+use crate::ids::{BuildId, JobName, SchedulerName, TaskId};
+use crate::plan::Through;
 use crate::judge::Judgement;
 use crate::push::Push;
 use crate::run::{Run, State};
@@ -98,6 +99,42 @@ pub enum Decision {
         /// The newest task of the job on this push, if there is one.
         own: Option<TaskId>,
     },
+    /// This CI has no such tasks: builders are forced.
+    Forced(Forced),
+}
+
+/// How a builder is asked for on a Buildbot master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Forced {
+    /// The job itself.
+    pub job: Forcing,
+    /// The build that it hangs on, where it hangs on one.
+    pub build: Forcing,
+    /// Whether that build starts the job by itself when it ends well.
+    pub starts: bool,
+}
+
+/// What a builder can be asked for through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forcing {
+    /// This force scheduler covers it.
+    Scheduler(SchedulerName),
+    /// None does: a build of the push's own can be repeated, where there is one.
+    Repeats {
+        /// The newest build of the push's own.
+        own: Option<BuildId>,
+    },
+}
+
+impl Forcing {
+    /// The way to ask, where there is one.
+    pub fn through(&self) -> Option<Through> {
+        match self {
+            Self::Scheduler(name) => Some(Through::ForceScheduler(name.clone())),
+            Self::Repeats { own } => own.map(Through::RepeatedBuild),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,10 +149,11 @@ pub(crate) mod test_support {
             .iter()
             .enumerate()
             .map(|(i, state)| Run {
-                key: RunKey { task: TaskId::from_bytes([i as u8 + 1; 16]), run: 0 },
-                state: state.clone(),
                 duration: state.is_final().then_some(Minutes(20)),
-                seen: None,
+                ..Run::new(
+                    RunKey { request: TaskId::from_bytes([i as u8 + 1; 16]).into(), run: 0 },
+                    state.clone(),
+                )
             })
             .collect()
     }

@@ -6,7 +6,7 @@ use crate::facts::PushFacts;
 /// created them yet. Coalesced, cancelled, expired and infra ones do not, nor do retried ones,
 /// whose successor counts for itself.
 pub fn have(facts: &PushFacts) -> u32 {
-    let seen = facts.runs.iter().filter(|run| run.state.counts()).count();
+    let seen = facts.runs.iter().filter(|run| run.counts()).count();
     u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.asked)
 }
 

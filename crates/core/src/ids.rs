@@ -60,6 +60,11 @@ name! {
     JobName
 }
 
+name! {
+    /// A scheduler of a Buildbot master.
+    SchedulerName
+}
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -80,6 +85,23 @@ number! {
     PushlogId
 }
 number! {
+    /// A Buildbot change's number. Of several changes of one revision the first is the push's.
+    ChangeId
+}
+number! {
+    /// How many commits lead to a commit along first parents, itself counted: a branch's own
+    /// numbering where nobody else numbers its pushes.
+    CommitNumber
+}
+number! {
+    /// A build request's number on a Buildbot master.
+    BuildRequestId
+}
+number! {
+    /// A build's number on a Buildbot master, over all its builders.
+    BuildId
+}
+number! {
     /// A push's number in Treeherder, one sequence over all repositories; not the pushlog's.
     TreeherderPushId
 }
@@ -91,6 +113,10 @@ pub enum PushId {
     Pushlog(PushlogId),
     /// Treeherder's, where a repository has no pushlog of its own.
     Treeherder(TreeherderPushId),
+    /// A Buildbot master's.
+    Change(ChangeId),
+    /// Its place on its branch.
+    Commit(CommitNumber),
 }
 
 impl PushId {
@@ -99,6 +125,8 @@ impl PushId {
         match self {
             Self::Pushlog(id) => id.0,
             Self::Treeherder(id) => id.0,
+            Self::Change(id) => id.0,
+            Self::Commit(id) => id.0,
         }
     }
 }
@@ -166,6 +194,67 @@ impl Serialize for TaskId {
     }
 }
 
+/// A request's id, together with whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestId {
+    /// A Taskcluster task.
+    Task(TaskId),
+    /// A Buildbot build request.
+    BuildRequest(BuildRequestId),
+}
+
+impl RequestId {
+    /// The task, where it is one.
+    pub fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Task(task) => Some(task),
+            Self::BuildRequest(_) => None,
+        }
+    }
+
+    /// The build request, where it is one.
+    pub fn build_request(self) -> Option<BuildRequestId> {
+        match self {
+            Self::BuildRequest(id) => Some(id),
+            Self::Task(_) => None,
+        }
+    }
+}
+
+impl From<TaskId> for RequestId {
+    fn from(task: TaskId) -> Self {
+        Self::Task(task)
+    }
+}
+
+impl From<BuildRequestId> for RequestId {
+    fn from(id: BuildRequestId) -> Self {
+        Self::BuildRequest(id)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = IdError;
+
+    /// Digits alone are a build request: no task id is made of digits.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.parse() {
+            Ok(number) => Ok(Self::BuildRequest(BuildRequestId(number))),
+            Err(_) => text.parse().map(Self::Task),
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(task) => task.fmt(f),
+            Self::BuildRequest(id) => id.fmt(f),
+        }
+    }
+}
+
 /// The version control system that a revision belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -229,6 +318,9 @@ mod tests {
         assert_eq!(TaskId::from_bytes(id.bytes()), id);
         for bad in ["", "not-a-task-id", "ElYTlGDVRui7j4JtKcd8-", "AAAAAAAAAAAAAAAAAAAAAA"] {
             assert!(bad.parse::<TaskId>().is_err(), "{bad}");
+        }
+        for text in ["ElYTlGDVRui7j4JtKcd8-Q", "4711"] {
+            assert_eq!(text.parse::<RequestId>().unwrap().to_string(), text);
         }
     }
 

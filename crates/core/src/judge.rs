@@ -39,8 +39,8 @@ impl Judgement {
         let (mut passed, mut failed, mut waiting, mut any) = (0, 0, false, false);
         for run in runs {
             any = true;
-            passed += u32::from(run.state.is_good());
-            failed += u32::from(run.state.is_bad());
+            passed += u32::from(run.is_good());
+            failed += u32::from(run.is_bad());
             waiting |= !run.state.is_final();
         }
         match (passed, failed) {

@@ -1,13 +1,15 @@
 //! Plans: what would be asked for where, why, and what was left out and why.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::estimate::{Estimate, median};
-use crate::facts::{Build, Decision, PushFacts};
+use crate::facts::PushFacts;
 use crate::have::{have, lacks};
-use crate::ids::{JobName, PushId, TaskId};
+use crate::ids::{BuildId, JobName, PushId, SchedulerName, TaskId};
+use crate::place::{Asked, place};
 use crate::push::{PushRef, count_pushes};
 use crate::run::{Run, State};
 
@@ -71,6 +73,16 @@ impl Plan {
             all.estimate.samples += plan.estimate.samples;
             minutes = minutes.zip(plan.estimate.machine_minutes).map(|(a, b)| a + b);
         }
+        // A build that several jobs need, or that is asked for itself, is asked for once.
+        let mut seen: HashSet<(PushId, JobName)> = all
+            .requests
+            .iter()
+            .filter(|request| !request.is_needed())
+            .map(|request| (request.push.id, request.job.clone()))
+            .collect();
+        all.requests.retain(|request| {
+            !request.is_needed() || seen.insert((request.push.id, request.job.clone()))
+        });
         let newest = |push: &PushRef| std::cmp::Reverse(push.id);
         all.requests.sort_by_key(|request| newest(&request.push));
         all.waits_for.sort_by_key(|waiting| newest(&waiting.push));
@@ -111,18 +123,29 @@ pub struct PlannedRequest {
     pub through: Through,
 }
 
+impl PlannedRequest {
+    /// Whether it is asked for only since another job needs it.
+    pub fn is_needed(&self) -> bool {
+        matches!(self.why, Why::NeededBy { .. })
+    }
+}
+
 /// How runs are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Through {
     /// Through an action of this decision task.
     DecisionTask(TaskId),
     /// By repeating this task of the push's own.
     ClonedTask(TaskId),
+    /// Through this force scheduler of a Buildbot master.
+    ForceScheduler(SchedulerName),
+    /// By repeating this build of the push's own.
+    RepeatedBuild(BuildId),
 }
 
 /// Why runs are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 pub enum Why {
     /// There is no run that counts.
@@ -136,6 +159,11 @@ pub enum Why {
     },
     /// Its last run failed.
     Failed,
+    /// A job hangs on it that is wanted there.
+    NeededBy {
+        /// That job.
+        job: JobName,
+    },
     /// Another request was run in its place.
     Coalesced,
 }
@@ -146,6 +174,7 @@ impl fmt::Display for Why {
             Self::NotRun => f.write_str("not run"),
             Self::TooFew { have, want } => write!(f, "has {have} of {want}"),
             Self::Failed => f.write_str("its last run failed"),
+            Self::NeededBy { job } => write!(f, "{job} needs it"),
             Self::Coalesced => f.write_str("coalesced"),
         }
     }
@@ -196,6 +225,11 @@ pub enum LeftOutReason {
     /// The push has no task of the job that could be repeated, and tasks of other pushes must not
     /// be: they would run on the wrong revision.
     NoDefinition,
+    /// No force scheduler covers the builder, and the push has no build of it that could be
+    /// repeated.
+    NotForceable,
+    /// That build is missing, and no force scheduler covers its builder.
+    BuildNotForceable(JobName),
     /// `--every` passes it over.
     NotEvery,
     /// The push's actions do not offer what is needed.
@@ -224,6 +258,12 @@ impl fmt::Display for LeftOutReason {
             Self::DecisionMissing => f.write_str("no decision task is known"),
             Self::DecisionUnderWay => f.write_str("its decision task is not done yet"),
             Self::NoDefinition => f.write_str("no definition here: there is no task to repeat"),
+            Self::NotForceable => f.write_str(
+                "no force scheduler covers the builder, and there is no build here to repeat",
+            ),
+            Self::BuildNotForceable(build) => {
+                write!(f, "{build} is missing here, and no force scheduler covers it")
+            }
             Self::NotEvery => f.write_str("passed over by --every"),
             Self::NoAction(text) => f.write_str(text),
             Self::AlreadyThere(what) => {
@@ -295,68 +335,26 @@ pub struct PastRuns<'a> {
 
 /// What a plan's requests cost, by what such runs took before.
 pub(crate) fn estimate(plan: &Plan, past: &PastRuns<'_>) -> Estimate {
-    let builds = plan.requests.iter().filter(|request| request.builds.is_some()).count();
+    let pulled = plan.requests.iter().filter(|request| request.builds.is_some()).count();
+    let builds: u32 = plan.requests.iter().filter(|r| r.is_needed()).map(|request| request.times).sum();
+    let waits: u32 = match builds {
+        0 => 0,
+        // What waits for a build that the plan asks for is of the plan's own making.
+        _ => plan.waits_for.iter().map(|waiting| waiting.times).sum(),
+    };
     Estimate::new(
-        plan.runs(),
-        u32::try_from(builds).unwrap_or(u32::MAX),
+        plan.runs() - builds + waits,
+        builds + u32::try_from(pulled).unwrap_or(u32::MAX),
         median(past.job.iter().copied()),
         median(past.build.iter().copied()),
     )
-}
-
-/// What a push lacks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
-    pub(crate) times: u32,
-    pub(crate) why: Why,
-    /// Whether `--every` keeps the push.
-    pub(crate) keeps: bool,
-    pub(crate) wish: Wish,
-}
-
-/// Puts a push that lacks runs where it belongs in the plan.
-pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: Asked) {
-    let push = PushRef::from(&facts.push);
-    let job = job.clone();
-    let Asked { times, why, keeps, wish } = asked;
-    let left_out = |why| LeftOut { push: push.clone(), job: job.clone(), why };
-    let reason = match (&facts.decision, &facts.build) {
-        (Decision::UnderWay, _) => Some(LeftOutReason::DecisionUnderWay),
-        (Decision::Failed, _) => Some(LeftOutReason::DecisionFailed),
-        (Decision::Missing, _) => Some(LeftOutReason::DecisionMissing),
-        (_, Build::Failed(build)) => Some(LeftOutReason::BuildFailed(build.clone())),
-        (_, Build::Dead(build)) => Some(LeftOutReason::BuildDead(build.clone())),
-        _ if !keeps => Some(LeftOutReason::NotEvery),
-        (Decision::NoGraph { own: None }, _) => Some(LeftOutReason::NoDefinition),
-        (_, Build::Missing(build)) if wish.only_built => {
-            Some(LeftOutReason::NotBuilt(build.clone()))
-        }
-        _ => None,
-    };
-    if let Some(reason) = reason {
-        return plan.left_out.push(left_out(reason));
-    }
-    let through = match facts.decision {
-        Decision::Done(task) => Through::DecisionTask(task),
-        Decision::NoGraph { own: Some(task) } => Through::ClonedTask(task),
-        _ => return,
-    };
-    let builds = match &facts.build {
-        Build::UnderWay(build) => {
-            let build = build.clone();
-            return plan.waits_for.push(Waiting { push, job, times, have: have(facts), build });
-        }
-        Build::Missing(build) => Some(build.clone()),
-        _ => None,
-    };
-    let have = have(facts);
-    plan.requests.push(PlannedRequest { push, job, times, have, why, builds, through });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::test_support::facts;
+    use crate::facts::{Build, Decision};
     use crate::run::State::*;
 
     #[test]
@@ -378,7 +376,7 @@ mod tests {
             PastRuns { job: past.runs.iter().collect(), build: past_build.runs.iter().collect() };
         let plan = have_n(all.iter().map(|f| (f, true)), &job, Wish::times(2), &past);
         let asked: Vec<_> =
-            plan.requests.iter().map(|r| (r.push.id.number(), r.times, r.why)).collect();
+            plan.requests.iter().map(|r| (r.push.id.number(), r.times, r.why.clone())).collect();
         assert_eq!(
             asked,
             [
@@ -408,10 +406,10 @@ mod tests {
         let mut bare = facts(50, &[]);
         bare.decision = Decision::NoGraph { own: None };
         let mut own = facts(49, &[Passed]);
-        own.decision = Decision::NoGraph { own: Some(own.runs[0].key.task) };
+        own.decision = Decision::NoGraph { own: own.runs[0].key.task() };
         let clones = have_n([(&bare, true), (&own, true)], &job, Wish::times(2), &past);
         assert_eq!(clones.left_out[0].why, LeftOutReason::NoDefinition);
-        assert_eq!(clones.requests[0].through, Through::ClonedTask(own.runs[0].key.task));
+        assert_eq!(clones.requests[0].through, Through::ClonedTask(own.runs[0].key.task().unwrap()));
         assert_eq!(plan.estimate.machine_minutes, Some(5 * 20 + 20));
         assert_eq!(plan.estimate.builds, 1);
     }

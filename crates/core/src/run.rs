@@ -2,16 +2,24 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::ids::TaskId;
+use crate::ids::{BuildId, JobName, RequestId, TaskId};
 use crate::time::{At, Minutes};
 
 /// What merges two sightings of one run: the request's id and the run's number within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RunKey {
     /// The request.
-    pub task: TaskId,
+    #[serde(flatten)]
+    pub request: RequestId,
     /// The run's number; a request that has not run yet is shown as its run 0.
     pub run: u32,
+}
+
+impl RunKey {
+    /// The task that it is a run of, where it is one.
+    pub fn task(&self) -> Option<TaskId> {
+        self.request.task()
+    }
 }
 
 /// The state of a run, or of a request that is still waiting for its first run.
@@ -119,4 +127,48 @@ pub struct Run {
     /// When a source last heard of it.
     #[serde(skip)]
     pub seen: Option<At>,
+    /// What else is known, as of few runs.
+    #[serde(flatten)]
+    pub more: Option<Box<More>>,
+}
+
+impl Run {
+    /// A run of which nothing is known but where it stands.
+    pub fn new(key: RunKey, state: State) -> Self {
+        Self { key, state, duration: None, seen: None, more: None }
+    }
+
+    /// Whether it ran on a build that was never made, so that it proves nothing.
+    pub fn is_unfounded(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.build_absent.is_some())
+    }
+
+    /// Whether it says that the push is good.
+    pub fn is_good(&self) -> bool {
+        self.state.is_good() && !self.is_unfounded()
+    }
+
+    /// Whether it says that the push is bad.
+    pub fn is_bad(&self) -> bool {
+        self.state.is_bad() && !self.is_unfounded()
+    }
+
+    /// Whether it counts where N runs are wanted. One that proves nothing and has ended does not.
+    pub fn counts(&self) -> bool {
+        self.state.counts() && !(self.is_unfounded() && self.state.is_final())
+    }
+}
+
+/// What is known of a run besides where it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct More {
+    /// Its build on a Buildbot master.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildId>,
+    /// The request that was run in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coalesced_into: Option<RequestId>,
+    /// The build that it should have been run on, and that was never made of its push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_absent: Option<JobName>,
 }

@@ -91,7 +91,7 @@ impl Sightings {
         for i in 1..runs.len() {
             let (before, after) = runs.split_at_mut(i);
             let (run, next) = (&mut before[i - 1], &after[0]);
-            if run.key.task == next.key.task && run.state == State::Exception {
+            if run.key.request == next.key.request && run.state == State::Exception {
                 run.state = State::Retried;
             }
         }
@@ -108,7 +108,7 @@ mod tests {
 
     fn run(number: u32, state: State) -> Run {
         let task = TaskId::from_bytes([7; 16]);
-        Run { key: RunKey { task, run: number }, state, duration: None, seen: None }
+        Run::new(RunKey { request: task.into(), run: number }, state)
     }
 
     #[test]

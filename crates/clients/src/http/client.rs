@@ -20,6 +20,7 @@ use super::kept::{Kept, KeptAnswer, MOST_KEPT};
 use super::meter::Meter;
 use super::once::Once;
 use super::pace::{Pace, Turn, host_key};
+use super::session::Cookies;
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -100,7 +101,8 @@ impl std::ops::Deref for Body {
 /// Sends requests. Cheap to clone; clones share connections, limits and counters.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
+    pub(super) cookies: Arc<Cookies>,
     settings: Arc<HttpSettings>,
     pace: Arc<Pace>,
     once: Arc<Once>,
@@ -129,6 +131,7 @@ impl Http {
             })?;
         Ok(Self {
             client,
+            cookies: Arc::default(),
             pace: Arc::new(Pace::new(settings.per_host, settings.per_minute)),
             settings: Arc::new(settings),
             once: Arc::default(),
@@ -325,7 +328,8 @@ impl Http {
             let turn = self.turn(method, &url).await?;
             let started = Instant::now();
             let request = self.client.request(method.clone(), url.clone());
-            let mut request = request.header(ACCEPT, accept).timeout(patience);
+            let request = request.header(ACCEPT, accept).timeout(patience);
+            let mut request = self.with_cookie(request, &url);
             if let Some(body) = body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             }
@@ -364,7 +368,9 @@ impl Http {
         Err(failure(method, &url, problem))
     }
 
-    async fn body(&self, mut response: Response) -> Result<(StatusCode, String, Vec<u8>), Problem> {
+    pub(super) async fn body(
+        &self,
+        mut response: Response) -> Result<(StatusCode, String, Vec<u8>), Problem> {
         let status = response.status();
         let kind = content_type(&response).to_owned();
         let limit = self.settings.max_body;

@@ -5,12 +5,15 @@ mod client;
 mod error;
 mod judge;
 mod kept;
+mod live;
 mod meter;
 mod once;
 mod pace;
+mod session;
 mod streamed;
 
 pub use client::{Body, Http, HttpSettings};
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};
+pub use session::ActAnswer;

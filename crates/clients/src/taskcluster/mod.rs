@@ -13,7 +13,7 @@ mod tasks;
 mod wire;
 
 pub use actions::{Action, ActionError, Actions, Input, Rendered};
-pub use acts::{ActError, Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
+pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
 pub use graph::{GraphEntry, TaskGraph, pick_build};
 pub use group::GroupTask;
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};

@@ -24,11 +24,11 @@ impl TaskStatus {
         let mut runs: Vec<Run> = Vec::new();
         for (i, entry) in status.runs.iter().enumerate() {
             let followed = i + 1 < status.runs.len();
+            let key = RunKey { request: task.into(), run: entry.run_id };
             runs.push(Run {
-                key: RunKey { task, run: entry.run_id },
-                state: run_state(entry, followed),
                 duration: duration(entry),
                 seen: entry.resolved.as_deref().or(entry.started.as_deref()).and_then(instant),
+                ..Run::new(key, run_state(entry, followed))
             });
         }
         let state = match runs.last() {
@@ -37,9 +37,9 @@ impl TaskStatus {
             None => word(&status.state, None),
         };
         if runs.is_empty() {
-            let key = RunKey { task, run: 0 };
+            let key = RunKey { request: task.into(), run: 0 };
             let seen = status.deadline.as_deref().filter(|_| state.is_final()).and_then(instant);
-            runs.push(Run { key, state: state.clone(), duration: None, seen });
+            runs.push(Run { seen, ..Run::new(key, state.clone()) });
         }
         Ok(Self { task, state, runs })
     }

@@ -6,7 +6,8 @@ use mozci_core::ids::TaskId;
 use serde_json::{Value, json};
 use taskcluster::Queue;
 
-use super::acts::{ActError, Taskcluster};
+use super::acts::Taskcluster;
+use crate::act::ActError;
 use super::status::TaskStatus;
 use super::wire::StatusEntry;
 use crate::http::HttpError;

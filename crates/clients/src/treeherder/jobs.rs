@@ -354,7 +354,11 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
             symbol,
             platform,
             tier,
-            run: Run { key: RunKey { task, run: retry }, state, duration, seen: modified },
+            run: Run {
+                duration,
+                seen: modified,
+                ..Run::new(RunKey { request: task.into(), run: retry }, state)
+            },
         }))
     }
 }

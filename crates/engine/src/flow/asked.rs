@@ -55,7 +55,7 @@ impl<'a> Shown<'a> {
         rows: &'a [JobRow],
         ids: &HashMap<TreeherderPushId, usize>,
     ) -> Self {
-        let place = |row: &JobRow| Some((row.run.key.task, *ids.get(&row.push)?));
+        let place = |row: &JobRow| Some((row.run.key.task()?, *ids.get(&row.push)?));
         Self { job, rows, places: rows.iter().filter_map(place).collect() }
     }
 }
@@ -76,7 +76,7 @@ pub(crate) async fn read(
     from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
 
     let unresolved = jobs.iter().flat_map(|shown| shown.rows);
-    let unresolved = unresolved.filter(|row| is_unresolved(&row.run)).map(|r| r.run.key.task);
+    let unresolved = unresolved.filter(|row| is_unresolved(&row.run)).filter_map(|r| r.run.key.task());
     let waiting = actions.iter().filter(|a| !a.state.is_final()).map(|action| action.task);
     let mut wanted: Vec<TaskId> = unresolved.chain(waiting).collect();
     wanted.sort_unstable();
@@ -177,14 +177,14 @@ fn shown_actions(
     let now = ci.now();
     let mut actions: Vec<Action> = Vec::new();
     for row in groups.iter().filter(|row| row.group.as_str() == ACTION_GROUP) {
-        let Some(push) = ids.get(&row.push) else {
+        let (Some(push), Some(task)) = (ids.get(&row.push), row.run.key.task()) else {
             continue;
         };
         let recent = row.run.seen.is_none_or(|seen| now.since(seen) < LAG_SECONDS);
         let matters = !row.run.state.is_final() || (row.run.state.is_good() && recent);
         if matters {
             let state = row.run.state.clone();
-            actions.push(Action { push: *push, task: row.run.key.task, state, ours: Vec::new() });
+            actions.push(Action { push: *push, task, state, ours: Vec::new() });
         }
     }
     actions
@@ -224,7 +224,7 @@ fn from_ledger(
                 }
             }
             AskState::Sent { task } => {
-                if !groups.iter().any(|row| row.run.key.task == task) {
+                if !groups.iter().any(|row| row.run.key.task() == Some(task)) {
                     actions.push(Action { push, task, state: State::Pending, ours });
                 }
             }

@@ -77,14 +77,14 @@ pub(super) async fn unresolved_builds(
 ) -> Result<Vec<(usize, JobName, Run)>, Error> {
     let unresolved = rows.filter(|row| is_unresolved(&row.run));
     let place: HashMap<TaskId, (usize, &JobName)> = unresolved
-        .filter_map(|row| Some((row.run.key.task, (*ids.get(&row.push)?, &row.job))))
+        .filter_map(|row| Some((row.run.key.task()?, (*ids.get(&row.push)?, &row.job))))
         .collect();
     let mut tasks: Vec<TaskId> = place.keys().copied().collect();
     tasks.sort_unstable();
     let found = asked::statuses(ci, &tasks).await?;
     let runs = found.values().flat_map(|status| &status.runs);
     let placed = runs.filter_map(|run| {
-        let (push, job) = place.get(&run.key.task)?;
+        let (push, job) = place.get(&run.key.task()?)?;
         Some((*push, (*job).clone(), run.clone()))
     });
     Ok(placed.collect())
@@ -109,12 +109,13 @@ pub(super) async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error>
             }
         }
     };
-    let (definition, neighbours) = tokio::try_join!(definition(ci, row.run.key.task), neighbours)?;
+    let Some(task) = row.run.key.task() else { return Ok(BuildOf::Unknown) };
+    let (definition, neighbours) = tokio::try_join!(definition(ci, task), neighbours)?;
     if definition.dependencies.is_empty() {
         return Ok(BuildOf::Nothing);
     }
     let by_id: HashMap<String, &JobName> =
-        neighbours.rows.iter().map(|row| (row.run.key.task.to_string(), &row.job)).collect();
+        neighbours.rows.iter().map(|row| (row.run.key.request.to_string(), &row.job)).collect();
     // The build is of the task's own push as a rule; other dependencies, images and toolchains of
     // other pushes, are only looked at where it is not.
     let known = |id: &String| {
@@ -147,7 +148,7 @@ async fn label_of(ci: &Ci, id: &str) -> Result<Option<String>, Error> {
 }
 
 fn task_key(row: &JobRow) -> String {
-    row.run.key.task.to_string()
+    row.run.key.request.to_string()
 }
 
 /// Of several dependencies the build is the one that is called so.

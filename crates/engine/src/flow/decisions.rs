@@ -59,8 +59,9 @@ async fn decision(
         ci.keep(FactKind::Decision, [(key.to_owned(), task.to_string())]);
         Decision::Done(task)
     };
-    if let Some(done) = runs.iter().find(|run| run.state.is_good()) {
-        return Ok(keep(done.key.task));
+    let done = runs.iter().find(|run| run.state.is_good());
+    if let Some(task) = done.and_then(|done| done.key.task()) {
+        return Ok(keep(task));
     }
     let under_way = runs.iter().any(|run| !run.state.is_final());
     if !under_way && !runs.is_empty() {

@@ -338,17 +338,17 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
 /// [`Error::Service`].
 pub async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Result<(), Error> {
     let several =
-        |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.state.counts()).count() > 1;
+        |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.counts()).count() > 1;
     let mut tasks: Vec<TaskId> = Vec::new();
     for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
-        tasks.extend(facts.runs.iter().map(|run| run.key.task));
+        tasks.extend(facts.runs.iter().filter_map(|run| run.key.task()));
     }
     tasks.sort_unstable();
     tasks.dedup();
     let found = asked::statuses(ci, &tasks).await?;
     for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
         for run in &mut facts.runs {
-            let known = found.get(&run.key.task);
+            let known = run.key.task().and_then(|task| found.get(&task));
             let known = known.and_then(|status| status.runs.iter().find(|r| r.key == run.key));
             run.seen = known.and_then(|known| known.seen);
         }

@@ -94,8 +94,10 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
         if !names.contains_key(&row.job) {
             names.insert(row.job.clone(), row.platform.clone());
         }
-        if let (true, Some(push)) = (is_unresolved(&row.run), ids.get(&row.push)) {
-            unresolved.insert(row.run.key.task, *push);
+        if is_unresolved(&row.run)
+            && let (Some(push), Some(task)) = (ids.get(&row.push), row.run.key.task())
+        {
+            unresolved.insert(task, *push);
         }
     }
     let missing: Vec<&JobName> =
@@ -162,14 +164,14 @@ fn refine(
     let mut rest = std::mem::take(cell).into_iter().peekable();
     while let Some((job, first)) = rest.next() {
         let mut sightings = Sightings::default();
-        if let Some(status) = states.get(&first.key.task) {
+        if let Some(status) = first.key.task().and_then(|task| states.get(&task)) {
             for run in &status.runs {
                 sightings.add(Source::Queue, run.clone());
             }
         }
-        let task = first.key.task;
+        let request = first.key.request;
         sightings.add(Source::Treeherder, first);
-        while let Some((_, run)) = rest.next_if(|(j, run)| *j == job && run.key.task == task) {
+        while let Some((_, run)) = rest.next_if(|(j, run)| *j == job && run.key.request == request) {
             sightings.add(Source::Treeherder, run);
         }
         refined.extend(sightings.into_runs().into_iter().map(|run| (job, run)));

@@ -1,0 +1,18 @@
+//! A Buildbot master, version 4: its data API, its force schedulers, its events.
+
+mod about;
+mod acts;
+mod events;
+mod forcing;
+mod master;
+mod reading;
+mod session;
+mod wire;
+
+pub use about::About;
+pub use acts::Forced;
+pub use events::{Channel, Event, Events};
+pub use forcing::{ForceError, ForceScheduler, Parameters};
+pub use master::Master;
+pub use reading::{Builder, BuildsOf, Change, Listed, Set, Stamp};
+pub use session::BuildbotCredentials;

@@ -1,0 +1,159 @@
+//! Where a push that lacks runs belongs in a plan.
+
+use crate::facts::{Build, Decision, Forced, Forcing, PushFacts};
+use crate::have::have;
+use crate::ids::JobName;
+use crate::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Waiting, Why, Wish};
+use crate::push::PushRef;
+
+/// What a push lacks.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) times: u32,
+    pub(crate) why: Why,
+    /// Whether `--every` keeps the push.
+    pub(crate) keeps: bool,
+    pub(crate) wish: Wish,
+}
+
+/// Puts a push that lacks runs where it belongs in the plan.
+pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: Asked) {
+    let push = PushRef::from(&facts.push);
+    let job = job.clone();
+    if let Some(why) = hindrance(facts, &asked) {
+        return plan.left_out.push(LeftOut { push, job, why });
+    }
+    let Asked { times, why, .. } = asked;
+    let have = have(facts);
+    let request = |through, builds| PlannedRequest {
+        push: push.clone(),
+        job: job.clone(),
+        times,
+        have,
+        why,
+        builds,
+        through,
+    };
+    let waits = |build: &JobName| Waiting {
+        push: push.clone(),
+        job: job.clone(),
+        times,
+        have,
+        build: build.clone(),
+    };
+    match (&facts.decision, &facts.build) {
+        (_, Build::UnderWay(build)) => plan.waits_for.push(waits(build)),
+        (Decision::Forced(forced), Build::Missing(build) | Build::Dead(build)) => {
+            // Forcing one builder pulls nothing in: its build comes first, it afterwards.
+            if let Some(through) = forced.build.through() {
+                plan.waits_for.push(waits(build));
+                plan.requests.push(PlannedRequest {
+                    job: build.clone(),
+                    times: 1,
+                    have: 0,
+                    why: Why::NeededBy { job: job.clone() },
+                    ..request(through, None)
+                });
+            }
+        }
+        (Decision::Forced(forced), _) => {
+            plan.requests.extend(forced.job.through().map(|through| request(through, None)));
+        }
+        (Decision::Done(task), build) => {
+            let builds = match build {
+                Build::Missing(build) => Some(build.clone()),
+                _ => None,
+            };
+            plan.requests.push(request(Through::DecisionTask(*task), builds));
+        }
+        (Decision::NoGraph { own }, _) => {
+            plan.requests.extend(own.map(|own| request(Through::ClonedTask(own), None)));
+        }
+        _ => {}
+    }
+}
+
+/// Why a push that lacks runs gets none.
+fn hindrance(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
+    match (&facts.decision, &facts.build) {
+        (Decision::UnderWay, _) => Some(LeftOutReason::DecisionUnderWay),
+        (Decision::Failed, _) => Some(LeftOutReason::DecisionFailed),
+        (Decision::Missing, _) => Some(LeftOutReason::DecisionMissing),
+        (_, Build::Failed(build)) => Some(LeftOutReason::BuildFailed(build.clone())),
+        (Decision::Forced(_), Build::Dead(_)) if !asked.wish.only_built => {
+            unforceable(facts, asked)
+        }
+        (_, Build::Dead(build)) => Some(LeftOutReason::BuildDead(build.clone())),
+        _ if !asked.keeps => Some(LeftOutReason::NotEvery),
+        (Decision::NoGraph { own: None }, _) => Some(LeftOutReason::NoDefinition),
+        (_, Build::Missing(build)) if asked.wish.only_built => {
+            Some(LeftOutReason::NotBuilt(build.clone()))
+        }
+        _ => unforceable(facts, asked),
+    }
+}
+
+/// Why a builder that is forced cannot be.
+fn unforceable(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
+    if !asked.keeps {
+        return Some(LeftOutReason::NotEvery);
+    }
+    let Decision::Forced(Forced { job, build, starts }) = &facts.decision else { return None };
+    let is_there = !matches!(facts.build, Build::Missing(_) | Build::Dead(_) | Build::UnderWay(_));
+    let by_itself = *starts && !is_there && asked.times == 1;
+    match (&facts.build, build) {
+        (Build::Missing(name) | Build::Dead(name), Forcing::Repeats { .. }) => {
+            Some(LeftOutReason::BuildNotForceable(name.clone()))
+        }
+        _ if job.through().is_some() || by_itself => None,
+        _ => Some(LeftOutReason::NotForceable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::test_support::facts;
+    use crate::ids::{BuildId, SchedulerName};
+    use crate::plan::{PastRuns, have_n};
+
+    fn plan(build: Build, forced: Forced, times: u32) -> Plan {
+        let mut facts = facts(7, &[]);
+        facts.build = build;
+        facts.decision = Decision::Forced(forced);
+        let past = PastRuns::default();
+        have_n([(&facts, true)], &JobName::new("test"), Wish::times(times), &past)
+    }
+
+    #[test]
+    fn a_builder_is_forced_and_its_missing_build_before_it() {
+        let by = || Forcing::Scheduler(SchedulerName::new("force"));
+        let repeats = |own| Forcing::Repeats { own };
+        let build = || JobName::new("build");
+        let of = |build, forced, times| {
+            let plan = plan(build, forced, times);
+            let asked: Vec<String> =
+                plan.requests.iter().map(|r| format!("{} × {}", r.times, r.job)).collect();
+            let waits: u32 = plan.waits_for.iter().map(|w| w.times).sum();
+            (asked.join(", "), waits, plan.left_out.first().map(|left| left.why.clone()))
+        };
+        let all = |starts| Forced { job: by(), build: by(), starts };
+        assert_eq!(of(Build::Ready(build()), all(false), 2), ("2 × test".into(), 0, None));
+        assert_eq!(of(Build::NotNeeded, all(false), 1), ("1 × test".into(), 0, None));
+        assert_eq!(of(Build::Missing(build()), all(false), 2), ("1 × build".into(), 2, None));
+        assert_eq!(of(Build::Dead(build()), all(false), 1), ("1 × build".into(), 1, None));
+        assert_eq!(of(Build::UnderWay(build()), all(false), 1), (String::new(), 1, None));
+        // One that the build starts by itself needs no scheduler of its own, but for more runs.
+        let started = || Forced { job: repeats(None), build: by(), starts: true };
+        assert_eq!(of(Build::Missing(build()), started(), 1), ("1 × build".into(), 1, None));
+        assert_eq!(of(Build::UnderWay(build()), started(), 1), (String::new(), 1, None));
+        let no = Some(LeftOutReason::NotForceable);
+        assert_eq!(of(Build::Missing(build()), started(), 2), (String::new(), 0, no.clone()));
+        assert_eq!(of(Build::Ready(build()), started(), 1), (String::new(), 0, no));
+        let own = Forced { job: repeats(Some(BuildId(3))), build: by(), starts: false };
+        assert_eq!(of(Build::NotNeeded, own, 1), ("1 × test".into(), 0, None));
+        let stuck = Forced { job: by(), build: repeats(None), starts: false };
+        let no = Some(LeftOutReason::BuildNotForceable(build()));
+        assert_eq!(of(Build::Missing(build()), stuck, 1), (String::new(), 0, no));
+    }
+}
