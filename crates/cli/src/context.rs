@@ -1,9 +1,8 @@
 //! What a command works with: the CI that is meant, and what the user said of the output.
 
-use mozci_clients::taskcluster::TaskclusterCredentials;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{CiConfig, Config, credentials};
+use mozci_engine::config::{CiConfig, Config, Credentials, credentials};
 use mozci_engine::store::Place;
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
@@ -67,7 +66,7 @@ impl Context {
         config: &Config,
         (name, ci): (&str, &CiConfig),
         repo: Option<&str>,
-        credentials: Option<TaskclusterCredentials>,
+        credentials: Option<Credentials>,
         place: Place,
     ) -> Result<Self, Error> {
         let open = Ci::open(Opening {

@@ -7,6 +7,7 @@
 pub mod act;
 pub mod buildbot;
 pub mod contract;
+pub mod git;
 pub mod hg;
 pub mod http;
 pub mod taskcluster;

@@ -55,6 +55,7 @@ fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> 
     let last = last(facts);
     match (what, last.map(|run| &run.state)) {
         (_, Some(State::Coalesced)) => Some(Ok(Why::Coalesced)),
+        (Again::Missing, _) if last.is_some_and(Run::is_unfounded) => Some(Ok(Why::BuildAbsent)),
         (Again::Missing, None) => Some(Ok(Why::NotRun)),
         // Somebody took it back, or the infrastructure ended it: that was no oversight.
         (Again::Missing, Some(state)) => Some(Err(LeftOutReason::Ended(state.clone()))),
@@ -117,6 +118,17 @@ mod tests {
         assert_eq!(asks(&[Cancelled, Coalesced], Missing), 1);
         let cancelled = plan(&[Cancelled], 0, Missing);
         assert_eq!(cancelled.left_out[0].why, LeftOutReason::Ended(Cancelled));
+    }
+
+    #[test]
+    fn what_ran_without_its_build_is_missing() {
+        let mut facts = facts(9, &[Passed]);
+        let build_absent = Some(JobName::new("build"));
+        facts.runs[0].more = Some(Box::new(crate::run::More { build_absent, ..Default::default() }));
+        let past = PastRuns::default();
+        let plan = again([&facts], &JobName::new("t"), Again::Missing, Wish::times(1), &past);
+        assert_eq!(plan.requests[0].why, Why::BuildAbsent);
+        assert_eq!(facts.judgement(), crate::judge::Judgement::NoEvidence);
     }
 
     proptest! {

@@ -64,13 +64,14 @@ impl Plan {
     /// several jobs of a push need is made, and counted, once.
     pub fn join(plans: impl IntoIterator<Item = Self>, times: u32) -> Self {
         let mut all = Self::empty(times);
-        let mut minutes = Some(0);
+        let (mut minutes, mut runs) = (Some(0), 0u32);
         for plan in plans {
             all.jobs.extend(plan.jobs);
             all.requests.extend(plan.requests);
             all.waits_for.extend(plan.waits_for);
             all.left_out.extend(plan.left_out);
             all.estimate.samples += plan.estimate.samples;
+            runs = runs.saturating_add(plan.estimate.runs);
             minutes = minutes.zip(plan.estimate.machine_minutes).map(|(a, b)| a + b);
         }
         // A build that several jobs need, or that is asked for itself, is asked for once.
@@ -95,8 +96,9 @@ impl Plan {
         builds.retain(|(push, build)| {
             !all.requests.iter().any(|r| r.push.id == *push && r.job == **build)
         });
-        all.estimate.builds = u32::try_from(builds.len()).unwrap_or(u32::MAX);
-        all.estimate.runs = all.runs();
+        let needed: u32 = all.requests.iter().filter(|r| r.is_needed()).map(|r| r.times).sum();
+        all.estimate.builds = needed + u32::try_from(builds.len()).unwrap_or(u32::MAX);
+        all.estimate.runs = runs;
         all.estimate.machine_minutes = minutes;
         all
     }
@@ -159,6 +161,8 @@ pub enum Why {
     },
     /// Its last run failed.
     Failed,
+    /// It ran where its build was never made, which proves nothing.
+    BuildAbsent,
     /// A job hangs on it that is wanted there.
     NeededBy {
         /// That job.
@@ -174,6 +178,7 @@ impl fmt::Display for Why {
             Self::NotRun => f.write_str("not run"),
             Self::TooFew { have, want } => write!(f, "has {have} of {want}"),
             Self::Failed => f.write_str("its last run failed"),
+            Self::BuildAbsent => f.write_str("it ran without its build"),
             Self::NeededBy { job } => write!(f, "{job} needs it"),
             Self::Coalesced => f.write_str("coalesced"),
         }

@@ -23,6 +23,15 @@ pub enum RevisionSpec {
         /// The host and port of the link that named it, if it was one.
         host: Option<String>,
     },
+    /// A build of a Buildbot master's; its push is the one that it ran for.
+    Build {
+        /// The link's host and port.
+        host: String,
+        /// The builder, by its id or name; none where the number is the build's own id.
+        builder: Option<String>,
+        /// The build's number.
+        number: u64,
+    },
     /// A revision of a repository that was named along with it, as links do.
     InRepo {
         /// The link's host and port.
@@ -39,12 +48,12 @@ pub enum RevisionSpec {
 pub enum RevisionError {
     /// Nothing that any of the forms fits.
     #[error(
-        "{0:?} is no revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a Treeherder or Taskcluster URL"
+        "{0:?} is no revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a URL of Treeherder, Taskcluster or a Buildbot build"
     )]
     Form(String),
     /// A link that names neither a revision nor a task.
     #[error(
-        "{0} names no push: a Treeherder link needs `revision=` or `selectedTaskRun=`, a Taskcluster link `/tasks/<id>`"
+        "{0} names no push: a Treeherder link needs `revision=` or `selectedTaskRun=`, a Taskcluster link `/tasks/<id>`, a Buildbot link `#/builders/<id>/builds/<number>`"
     )]
     Url(String),
 }
@@ -82,6 +91,10 @@ impl fmt::Display for RevisionSpec {
             Self::Id(id) => write!(f, "push {id}"),
             Self::Hash(hash) => f.write_str(hash),
             Self::Task { task, .. } => write!(f, "task {task}"),
+            Self::Build { builder: Some(builder), number, .. } => {
+                write!(f, "build {number} of builder {builder}")
+            }
+            Self::Build { number, .. } => write!(f, "build {number}"),
             Self::InRepo { repo, hash, .. } => write!(f, "{hash} of {repo}"),
         }
     }
@@ -95,6 +108,9 @@ fn hash_of(text: &str) -> Option<String> {
 fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     let error = || RevisionError::Url(text.chars().take(200).collect());
     let url = Url::parse(text).map_err(|_| error())?;
+    if let Some(build) = buildbot_build(&url) {
+        return Ok(build);
+    }
     // Older Treeherder links carry everything after `#/`.
     let url = match url.fragment().filter(|fragment| fragment.starts_with('/')) {
         Some(fragment) => url.join(fragment).map_err(|_| error())?,
@@ -124,6 +140,23 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     let task = value("selectedTaskRun").or_else(|| value("selectedJob"));
     let task = task.as_deref().and_then(|t| t.split('.').next()).and_then(|t| t.parse().ok());
     task.map(|task| RevisionSpec::Task { task, host: Some(host) }).ok_or_else(error)
+}
+
+/// A build by its page's link, `#/builders/ID/builds/NUMBER` (older masters leave the first slash
+/// out), or by the data API's.
+fn buildbot_build(url: &Url) -> Option<RevisionSpec> {
+    let fragment = url.fragment().map(|fragment| fragment.trim_start_matches('/'));
+    let path = url.path();
+    let api = path.find("/api/v2/").map(|at| &path[at + "/api/v2/".len()..]);
+    let place = fragment.filter(|fragment| fragment.starts_with("build")).or(api)?;
+    let place = place.split('?').next().unwrap_or(place);
+    let parts: Vec<&str> = place.split('/').collect();
+    let (builder, number) = match parts.as_slice() {
+        ["builders", builder, "builds", number, ..] => (Some((*builder).to_owned()), number),
+        ["builds", number, ..] => (None, number),
+        _ => return None,
+    };
+    Some(RevisionSpec::Build { host: host_of(url)?, builder, number: number.parse().ok()? })
 }
 
 /// A URL's host with its port, by which two servers on one machine are told apart.
@@ -164,6 +197,19 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        let build = |builder: Option<&str>| RevisionSpec::Build {
+            host: "ci.example.com:443".into(),
+            builder: builder.map(String::from),
+            number: 12,
+        };
+        for (link, builder) in [
+            ("https://ci.example.com/all/#/builders/3/builds/12", Some("3")),
+            ("https://ci.example.com/#builders/linux/builds/12/steps/2", Some("linux")),
+            ("https://ci.example.com/x/api/v2/builders/3/builds/12", Some("3")),
+            ("https://ci.example.com/api/v2/builds/12", None),
+        ] {
+            assert_eq!(link.parse(), Ok(build(builder)), "{link}");
         }
         for (host, rest) in [
             ("th.example.com", format!("jobs?repo=autoland&revision={hash}")),

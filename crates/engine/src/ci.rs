@@ -4,19 +4,21 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mozci_clients::git::Git;
 use mozci_clients::hg::Pushlog;
 use mozci_clients::http::{Http, HttpSettings};
-use mozci_clients::taskcluster::{Taskcluster, TaskclusterCredentials};
+use mozci_clients::taskcluster::Taskcluster;
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::guard::Budgets;
-use mozci_core::ids::RepoName;
+use mozci_core::ids::{RepoName, RequestId};
 use mozci_core::push::Push;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use url::Url;
 
-use crate::config::{CiConfig, GroupRule, PushlogKind};
+use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind, RepoConfig};
 use crate::error::Error;
+use crate::farm::Farm;
 use crate::store::{Answers, Day, FactKind, Facts, Place, StoreError};
 
 /// Where a repository's pushes are read.
@@ -26,6 +28,41 @@ pub enum PushSource {
     Hg(Pushlog),
     /// From Treeherder.
     Treeherder(Treeherder),
+    /// From the Buildbot master's changes.
+    Changes,
+    /// From a Git repository.
+    Git(GitPushes),
+}
+
+/// A Git repository that pushes are read from.
+#[derive(Debug)]
+pub struct GitPushes {
+    /// A clone's folder, or where to clone from.
+    url: String,
+    branch: String,
+    cache: std::path::PathBuf,
+    open: tokio::sync::OnceCell<Git>,
+}
+
+impl GitPushes {
+    /// The clone, made or brought up to date once a command where it is our own.
+    pub(crate) async fn git(&self) -> Result<&Git, Error> {
+        let open = async || {
+            let folder = std::path::Path::new(&self.url);
+            match folder.is_dir() {
+                true => Ok(Git::at(folder, &self.branch)),
+                false => Git::cloned(&self.url, &self.cache, &self.branch).await,
+            }
+        };
+        Ok(self.open.get_or_try_init(open).await?)
+    }
+}
+
+/// What runs the jobs.
+#[derive(Debug)]
+enum System {
+    Taskcluster(Box<Taskcluster>),
+    Buildbot(Box<Farm>),
 }
 
 /// Where the tasks of a push are, on a Taskcluster without task graphs.
@@ -58,8 +95,7 @@ pub struct Ci {
     pub pushes: PushSource,
     treeherder: Option<Treeherder>,
     pub(crate) plain: Option<Plain>,
-    /// Taskcluster.
-    pub taskcluster: Taskcluster,
+    system: System,
     /// The limits of what may be asked for.
     pub budgets: Budgets,
     /// How long to pause between two looks while waiting.
@@ -87,7 +123,7 @@ pub struct Opening<'a> {
     /// The repository's name; the CI's own default where there is none.
     pub repo: Option<&'a str>,
     /// Credentials to act with.
-    pub credentials: Option<TaskclusterCredentials>,
+    pub credentials: Option<Credentials>,
     /// The limits.
     pub budgets: Budgets,
     /// Where the files are.
@@ -114,7 +150,7 @@ impl Ci {
                 return Ok(None);
             };
             match (repo.pushlog, &repo.url) {
-                (PushlogKind::Treeherder, _) => Ok(None),
+                (PushlogKind::Treeherder | PushlogKind::Changes | PushlogKind::Git, _) => Ok(None),
                 (PushlogKind::Hg, Some(url)) => {
                     Ok(Some(Pushlog::new(http.clone(), parse(url, "url")?)))
                 }
@@ -130,12 +166,16 @@ impl Ci {
         };
         let treeherder =
             treeherder_url.clone().map(|url| Treeherder::new(http.clone(), url, &project));
-        let pushes = match (pushlog(repo.as_str())?, &treeherder) {
-            (Some(pushlog), _) => PushSource::Hg(pushlog),
-            (None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
-            (None, None) => return Err(without_treeherder(&repo)),
+        let pushes = match (own.pushlog, pushlog(repo.as_str())?, &treeherder) {
+            (PushlogKind::Changes, ..) => PushSource::Changes,
+            (PushlogKind::Git, ..) => PushSource::Git(git_pushes(&repo, own, &opening.place)?),
+            (_, Some(pushlog), _) => PushSource::Hg(pushlog),
+            (_, None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
+            (_, None, None) => return Err(without_treeherder(&repo)),
         };
+        fits(config.kind, own.pushlog, &repo)?;
         let plain = match &own.tasks_index {
+            _ if config.kind == CiKind::Buildbot => None,
             None if treeherder.is_none() => return Err(without_treeherder(&repo)),
             None => None,
             Some(index) if !(index.contains("{revision}") || index.contains("{push}")) => {
@@ -156,7 +196,8 @@ impl Ci {
         let root = parse(&config.root_url, "root_url")?;
         let mut hosts: Vec<String> =
             treeherder_url.iter().chain([&root]).filter_map(host_of).collect();
-        for url in config.repos.values().filter_map(|repo| repo.url.as_deref()) {
+        let urls = config.repos.values().filter(|repo| repo.pushlog == PushlogKind::Hg);
+        for url in urls.filter_map(|repo| repo.url.as_deref()) {
             hosts.extend(host_of(&parse(url, "url")?));
         }
         let server = format!("{} {} {repo}", config.root_url, own.url.as_deref().unwrap_or(""));
@@ -168,7 +209,25 @@ impl Ci {
                 None
             }
         };
+        let system = match (config.kind, opening.credentials) {
+            (CiKind::Buildbot, credentials) => {
+                let credentials = match credentials {
+                    Some(Credentials::Buildbot(credentials)) => Some(credentials),
+                    _ => None,
+                };
+                System::Buildbot(Box::new(Farm::new(&http, &root, &repo, own, credentials)))
+            }
+            (CiKind::Taskcluster, credentials) => {
+                let credentials = match credentials {
+                    Some(Credentials::Taskcluster(credentials)) => Some(credentials),
+                    _ => None,
+                };
+                let taskcluster = Taskcluster::new(http.clone(), root.clone(), credentials);
+                System::Taskcluster(Box::new(taskcluster))
+            }
+        };
         Ok(Self {
+            system,
             decision_platform: own
                 .decision_platform
                 .clone()
@@ -176,7 +235,6 @@ impl Ci {
             index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
             treeherder,
             plain,
-            taskcluster: Taskcluster::new(http.clone(), root.clone(), opening.credentials),
             root,
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -191,6 +249,58 @@ impl Ci {
             facts,
             notes: RefCell::new(notes),
         })
+    }
+
+    /// Taskcluster.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a Buildbot master runs the jobs.
+    pub(crate) fn taskcluster(&self) -> Result<&Taskcluster, Error> {
+        match &self.system {
+            System::Taskcluster(taskcluster) => Ok(taskcluster),
+            System::Buildbot(_) => Err(Error::Usage(format!(
+                "{} is a Buildbot master, which has no tasks",
+                self.root_url
+            ))),
+        }
+    }
+
+    /// The Buildbot farm, where it is one.
+    pub fn farm(&self) -> Option<&Farm> {
+        match &self.system {
+            System::Buildbot(farm) => Some(farm),
+            System::Taskcluster(_) => None,
+        }
+    }
+
+    /// Whether there is something to ask with: a Buildbot master may be open to everybody.
+    pub fn can_ask(&self) -> bool {
+        match &self.system {
+            System::Taskcluster(taskcluster) => taskcluster.has_credentials(),
+            System::Buildbot(_) => true,
+        }
+    }
+
+    /// How long failures to read may go on until following is given up: a Buildbot master that is
+    /// started anew is away for as long as it takes.
+    pub fn patience(&self) -> Duration {
+        match &self.system {
+            System::Taskcluster(_) => Duration::ZERO,
+            System::Buildbot(_) => Duration::from_secs(600),
+        }
+    }
+
+    /// Where a request can be looked at.
+    pub(crate) fn link(&self, request: RequestId) -> Option<String> {
+        match (&self.system, request) {
+            (System::Taskcluster(taskcluster), RequestId::Task(task)) => {
+                Some(taskcluster.task_link(task))
+            }
+            (System::Buildbot(farm), RequestId::BuildRequest(id)) => {
+                Some(farm.master.request_link(id))
+            }
+            _ => None,
+        }
     }
 
     /// Treeherder.
@@ -209,7 +319,7 @@ impl Ci {
 
     /// Whether pushes have task graphs, with actions through which jobs are asked for.
     pub fn has_graphs(&self) -> bool {
-        self.plain.is_none()
+        self.plain.is_none() && self.farm().is_none()
     }
 
     /// The counters of everything that was sent.
@@ -223,7 +333,7 @@ impl Ci {
         self.hosts.iter().any(|known| known == host)
     }
 
-    /// Taskcluster's present, as far as it told it: what is asked for counts by its clock alone.
+    /// The CI's present, as far as it told it: what is asked for counts by its clock alone.
     pub fn now(&self) -> At {
         At(chrono::Utc::now().timestamp() + self.clock_offset().unwrap_or(0))
     }
@@ -238,7 +348,7 @@ impl Ci {
         self.http.settings().first_retry
     }
 
-    /// How many seconds Taskcluster's clock is ahead of this machine's, as far as it told it.
+    /// How many seconds the CI's clock is ahead of this machine's, as far as it told it.
     pub fn clock_offset(&self) -> Option<i64> {
         self.http.clock_offset(&self.root)
     }
@@ -308,6 +418,31 @@ impl Ci {
             self.http.meter().cache_hits(facts.take_hits());
         }
     }
+}
+
+/// A pushlog must be one that its kind of CI has.
+fn fits(kind: CiKind, pushlog: PushlogKind, repo: &RepoName) -> Result<(), Error> {
+    let of_buildbot = matches!(pushlog, PushlogKind::Changes | PushlogKind::Git);
+    let expected = match (kind, of_buildbot) {
+        (CiKind::Taskcluster, true) => "\"hg\" or \"treeherder\"",
+        (CiKind::Buildbot, false) => "\"changes\" or \"git\"",
+        _ => return Ok(()),
+    };
+    Err(Error::Usage(format!(
+        "the repository {repo} of a {} CI needs pushlog = {expected} in the config",
+        if kind == CiKind::Buildbot { "Buildbot" } else { "Taskcluster" }
+    )))
+}
+
+fn git_pushes(repo: &RepoName, own: &RepoConfig, place: &Place) -> Result<GitPushes, Error> {
+    let url = own.url.clone().ok_or_else(|| {
+        Error::Usage(format!(
+            "the repository {repo} has pushlog = \"git\" and no `url` in the config: a clone's folder, or where to clone from"
+        ))
+    })?;
+    let branch = own.branch.clone().unwrap_or_else(|| repo.to_string());
+    let (cache, open) = (place.cache.join("git"), tokio::sync::OnceCell::new());
+    Ok(GitPushes { url, branch, cache, open })
 }
 
 fn without_treeherder(repo: &RepoName) -> Error {

@@ -1,5 +1,6 @@
 //! Errors by what a caller does about them.
 
+use mozci_clients::git::GitError;
 use mozci_clients::hg::HgError;
 use mozci_clients::http::{HttpError, Problem};
 use mozci_core::guard::Refusal;
@@ -81,6 +82,15 @@ impl Error {
     pub fn service(what: impl Into<String>) -> impl FnOnce(HttpError) -> Self {
         let what = what.into();
         move |source| Self::Service { what, source: Box::new(source) }
+    }
+}
+
+impl From<GitError> for Error {
+    fn from(error: GitError) -> Self {
+        match error {
+            unknown @ GitError::Unknown { .. } => Self::NotFound(unknown.to_string()),
+            other => Self::Odd(other.to_string()),
+        }
     }
 }
 

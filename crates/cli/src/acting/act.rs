@@ -1,6 +1,7 @@
 //! What every command that asks for jobs does with its plan: guards, a look, a yes, the ledger,
 //! the requests.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 
@@ -10,7 +11,7 @@ use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
 use mozci_core::push::count_pushes;
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
-use mozci_engine::flow::{AskResult, JobHistory, Outcome, ask, prepare};
+use mozci_engine::flow::{AskResult, BuildOf, JobHistory, Outcome, Prepared, ask, check_plan, prepare};
 use mozci_engine::store::{AskState, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use super::follow::follow;
 use crate::app::Interrupt;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, plural, show_left_out, show_plan_summary, show_result};
+use crate::show::{Out, plural, show_left_out, show_plan_summary, show_result, show_ties};
 
 /// Whether an act is carried out, and who is asked before.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,9 +40,20 @@ pub(crate) struct ConfirmArgs {
 pub(crate) struct ActArgs {
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
+    /// A value for a field of a Buildbot force scheduler; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
     /// Follow what was asked for, and what was under way already, until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// Reads a name with its value.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it needs a name, an equals sign and a value".to_owned()),
+    }
 }
 
 /// How many runs are wanted, and where.
@@ -79,7 +91,16 @@ pub(crate) struct Acted {
 
 impl Acted {
     /// Adds what came of it to the JSON object.
-    pub(crate) fn json(&self, object: &mut Map<String, Value>, plan: &Plan) {
+    pub(crate) fn json(
+        &self,
+        object: &mut Map<String, Value>,
+        plan: &Plan,
+        histories: &[JobHistory],
+    ) {
+        let ties: Vec<Value> = histories.iter().filter_map(tie).collect();
+        if !ties.is_empty() {
+            object.insert("hangs_on".into(), ties.into());
+        }
         let mut shown = json!(plan);
         if let (Some(list), Ok(Value::Array(more))) =
             (shown["left_out"].as_array_mut(), serde_json::to_value(&self.left_out))
@@ -93,6 +114,12 @@ impl Acted {
             object.insert("refused".into(), json!(refusal));
         }
     }
+}
+
+/// The build that a job hangs on, and how that is known.
+fn tie(history: &JobHistory) -> Option<Value> {
+    let BuildOf::Job(build) = &history.build else { return None };
+    Some(json!({"job": history.job, "build": build, "inferred": history.inferred}))
 }
 
 /// Everything that an act goes by.
@@ -110,7 +137,7 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
     if args.dry_run {
         return Ok(());
     }
-    if !context.ci.taskcluster.has_credentials() {
+    if !context.ci.can_ask() {
         return Err(credentials_missing(&context.config));
     }
     let can_ask = std::io::stdin().is_terminal() && !context.global.json;
@@ -118,6 +145,21 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
         return Err(Error::Usage(
             "there is nobody to ask before sending: give `--yes` to send, or `--dry-run` to see the plan".into(),
         ));
+    }
+    Ok(())
+}
+
+/// Hands on what was given for force schedulers.
+fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
+    match context.ci.farm() {
+        Some(farm) => farm.give(args.parameters.iter().cloned().collect()),
+        None if args.parameters.is_empty() => {}
+        None => {
+            return Err(Error::Usage(format!(
+                "--param is for Buildbot masters, and {} is none",
+                context.ci.root_url
+            )));
+        }
     }
     Ok(())
 }
@@ -147,6 +189,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     let mut acted = Acted::default();
     let ci = &context.ci;
     let used = used_today(context, ledger)?;
+    show_ties(out, act.histories);
     show_plan_summary(out, plan, (used, ci.budgets.day));
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         let under_way = all_facts(act.histories).filter(|facts| facts.is_under_way());
@@ -157,6 +200,8 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         }
         return Ok(acted);
     }
+    take_parameters(context, act.args)?;
+    check_plan(ci, plan).await?;
     if let Err(refusal) = guarded(context, plan, act.histories, used) {
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
@@ -334,13 +379,31 @@ fn details(plan: &Plan) -> Vec<String> {
             request.times,
             request.job,
             request.why,
-            match request.through {
+            match &request.through {
                 Through::DecisionTask(task) => format!("decision task {task}"),
                 Through::ClonedTask(task) => format!("repeats the task {task}"),
+                Through::ForceScheduler(name) => format!("force scheduler {name}"),
+                Through::RepeatedBuild(build) => format!("repeats the build {build}"),
             }
         )
     };
     plan.requests.iter().map(line).collect()
+}
+
+/// Says why sending takes as long as it does, where it does.
+fn say_paced(context: &Context, prepared: &Prepared) {
+    if context.ci.farm().is_none_or(|farm| !farm.coalesces()) {
+        return;
+    }
+    let mut builders: BTreeMap<&str, usize> = BTreeMap::new();
+    for ask in &prepared.asks {
+        *builders.entry(&ask.group).or_default() += 1;
+    }
+    for (builder, count) in builders.into_iter().filter(|(_, count)| *count > 1) {
+        context.talk(&format!(
+            "{count} requests for {builder}, each sent when the one before has begun: those that wait at once the master would coalesce; Ctrl-C stops between two"
+        ));
+    }
 }
 
 /// Sends a plan's requests and shows what became of each.
@@ -352,12 +415,13 @@ pub(crate) async fn send(
     histories: &[JobHistory],
 ) -> Result<Acted, Error> {
     let (context, stop) = (act.context, &act.interrupt.stop);
-    context.progress("reading the pushes' actions");
+    context.progress("preparing what is sent");
     let prepared = prepare(&context.ci, plan).await?;
     let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
-    let names = histories.len() > 1;
+    let names = histories.len() > 1 || plan.requests.iter().any(PlannedRequest::is_needed);
+    say_paced(context, &prepared);
     let mut on_result = |result: &AskResult| show_result(out, result, names);
     let sent = ask(&context.ci, ledger, prepared, read_at, stop, &mut on_result);
     let (results, more) = sent.await?;

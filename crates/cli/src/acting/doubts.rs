@@ -7,7 +7,7 @@ use mozci_engine::flow::{SETTLE_SECONDS, reconcile};
 use mozci_engine::store::{AskState, Asking, Ledger};
 
 use crate::context::Context;
-use crate::show::plural;
+use crate::show::{plural, what};
 
 /// Settles what can be told by now, and says so; that nothing can be read is said, too.
 pub(crate) async fn settle(context: &Context, ledger: &Ledger) {
@@ -30,9 +30,10 @@ pub(crate) async fn open_ledger(context: &Context) -> Result<Ledger, Error> {
     if let Some(newest) = young.iter().map(|asking| asking.created).max() {
         let seconds = (SETTLE_SECONDS + 1 - now.since(newest)).max(1);
         context.talk(&format!(
-            "note: {} of a command that was cut off or got no answer {} in doubt and counted as asked for; the hook's record can tell in {seconds} s: run it again then",
+            "note: {} of a command that was cut off or got no answer {} in doubt and counted as asked for; {} can tell in {seconds} s: run it again then",
             plural(young.len(), "asking"),
             if young.len() == 1 { "is" } else { "are" },
+            teller(context),
         ));
     }
     let old: Vec<Asking> =
@@ -46,8 +47,8 @@ pub(crate) fn say_doubts(context: &Context, askings: Vec<Asking>) {
     let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for asking in askings {
         let (ending, which) = match &asking.state {
-            AskState::Sent { task } => {
-                ("did arrive".to_owned(), format!("{} (action task {task})", asking.push))
+            AskState::Sent { request } => {
+                ("did arrive".to_owned(), format!("{} ({})", asking.push, what(*request)))
             }
             AskState::NotSent { detail } => {
                 (format!("was not sent: {detail}"), asking.push.to_string())
@@ -63,5 +64,13 @@ pub(crate) fn say_doubts(context: &Context, askings: Vec<Asking>) {
     for (line, pushes) in endings {
         let line = line.replace("{}", &pushes.join(", "));
         context.talk(&format!("note: an earlier asking for {line}"));
+    }
+}
+
+/// Who can tell whether something arrived.
+pub(crate) fn teller(context: &Context) -> &'static str {
+    match context.ci.farm() {
+        Some(_) => "the newest buildsets",
+        None => "the hook's record",
     }
 }

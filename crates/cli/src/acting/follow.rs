@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
-use mozci_core::ids::{JobName, PushId};
+use mozci_core::ids::{BuildRequestId, JobName, PushId};
 use mozci_core::plan::{Plan, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
 use mozci_engine::flow::{
-    AskResult, Awaited, BuildOf, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs, reconcile, wait,
+    AskResult, Awaited, BuildOf, Ear, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
+    reconcile, wait,
 };
 use mozci_engine::store::{AskState, Ledger};
 
@@ -28,8 +29,11 @@ pub(crate) async fn follow(
     acted: &mut Acted,
 ) -> Result<(), Error> {
     let (ci, stop) = (&act.context.ci, &act.interrupt.stop);
-    act.context.talk("waiting until everything has ended; Ctrl-C leaves it running there");
-    acted.outcomes = watch(act, out, &acted.results).await?;
+    let mut ear = Ear::open(ci).await?;
+    let told = ear.told_by().map_or(String::new(), |by| format!(", told by the master ({by})"));
+    act.context
+        .talk(&format!("waiting until everything has ended{told}; Ctrl-C leaves it running there"));
+    acted.outcomes = watch(act, out, &acted.results, &mut ear).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };
     let all: Vec<Push> = first.facts.iter().map(|facts| facts.push.clone()).collect();
     let jobs: Vec<JobName> = act.histories.iter().map(|history| history.job.clone()).collect();
@@ -42,14 +46,15 @@ pub(crate) async fn follow(
         .map(|w| ((w.push.id, w.job.clone()), w.have.saturating_add(w.times)))
         .collect();
     let started = Instant::now();
-    let mut failures = 0;
+    let mut failing: Option<(u32, Instant)> = None;
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
         say_doubts(act.context, reconcile(ci, ledger).await?);
         let now = match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
             Ok(now) => now,
             Err(error) => {
-                failures += 1;
-                if failures == FAILURES {
+                let (times, since) = failing.unwrap_or((0, Instant::now()));
+                failing = Some((times + 1, since));
+                if times + 1 >= FAILURES && since.elapsed() >= ci.patience() {
                     give_up(acted, &error);
                     return Ok(());
                 }
@@ -58,7 +63,7 @@ pub(crate) async fn follow(
                 continue;
             }
         };
-        failures = 0;
+        failing = None;
         let next = plan_all(&now, act.plan.times, |history| {
             let waits = |facts: &&PushFacts| {
                 planned.contains_key(&(facts.push.id, history.job.clone()))
@@ -88,7 +93,7 @@ pub(crate) async fn follow(
             }
             let mut round = send(act, out, ledger, &next, &now).await?;
             acted.left_out.append(&mut round.left_out);
-            acted.outcomes.extend(watch(act, out, &round.results).await?);
+            acted.outcomes.extend(watch(act, out, &round.results, &mut ear).await?);
             acted.results.append(&mut round.results);
             continue;
         }
@@ -98,7 +103,11 @@ pub(crate) async fn follow(
             acted.after = Some(now);
             return Ok(());
         }
-        pause(ci.poll, stop).await;
+        match can_settle && all_facts(&now).any(|facts| facts.doubtful > 0) {
+            // Of what is in doubt nobody tells.
+            true => pause(ci.poll, stop).await,
+            false => ear.next(&at_work(&now), stop).await,
+        }
     }
     match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
         Ok(after) => acted.after = Some(after),
@@ -117,24 +126,37 @@ fn give_up(acted: &mut Acted, error: &Error) {
 }
 
 /// Follows what was sent to its end, showing each thing that has ended.
-async fn watch(act: &Act<'_>, out: &mut Out, results: &[AskResult]) -> Result<Vec<Outcome>, Error> {
+async fn watch(
+    act: &Act<'_>,
+    out: &mut Out,
+    results: &[AskResult],
+    ear: &mut Ear,
+) -> Result<Vec<Outcome>, Error> {
     let mut on_change = |outcome: &Outcome| {
         if outcome.done {
             show_outcome(out, outcome, act.histories.len() > 1);
         }
     };
-    wait(&act.context.ci, &awaited(results), &act.interrupt.stop, &mut on_change).await
+    wait(&act.context.ci, &awaited(results), ear, &act.interrupt.stop, &mut on_change).await
+}
+
+/// The build requests that are waiting or at work.
+fn at_work(histories: &[JobHistory]) -> Vec<BuildRequestId> {
+    let of_jobs = all_facts(histories).flat_map(|facts| &facts.runs);
+    let of_builds = histories.iter().flat_map(|history| history.build_runs.iter().flatten());
+    let open = of_jobs.chain(of_builds).filter(|run| run.state.is_waiting());
+    open.filter_map(|run| run.key.request.build_request()).collect()
 }
 
 fn awaited(results: &[AskResult]) -> Vec<Awaited> {
     let mut awaited: Vec<Awaited> = Vec::new();
     for result in results {
-        let AskState::Sent { task } = result.state else { continue };
+        let AskState::Sent { request } = result.state else { continue };
         awaited.extend(result.jobs.iter().map(|asked| Awaited {
             push: result.push.clone(),
             job: asked.job.clone(),
             times: asked.times,
-            action: task,
+            action: request,
             by_action: result.by_action,
         }));
     }

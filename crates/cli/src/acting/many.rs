@@ -42,7 +42,7 @@ pub(crate) async fn ask_for_many(
         let mut object = top(command, context);
         let jobs: Vec<_> = histories.iter().map(|history| &history.job).collect();
         object.insert("jobs".into(), json!(jobs));
-        acted.json(&mut object, plan);
+        acted.json(&mut object, plan, histories);
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
         }

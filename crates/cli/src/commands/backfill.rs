@@ -6,7 +6,7 @@ use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::{read_job, read_range};
+use mozci_engine::flow::{JobHistory, read_job, read_range};
 use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check, open_ledger};
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     }
     show_edge(out, after.as_ref().unwrap_or(&answer));
     if out.json {
-        let object = object(context, &job, &answer, after.as_ref(), &acted, stats)?;
+        let object = object(context, &histories[0], &answer, after.as_ref(), &acted, stats)?;
         out.object(&object)?;
     }
     let bad = answer.steps.first().is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));
@@ -111,16 +111,16 @@ pub(crate) async fn run(
 
 fn object(
     context: &Context,
-    job: &JobName,
+    history: &JobHistory,
     answer: &Backfill,
     after: Option<&Backfill>,
     acted: &Acted,
     stats: &Stats,
 ) -> Result<Value, Error> {
     let mut object = top("backfill", context);
-    object.insert("job".into(), json!(job));
+    object.insert("job".into(), json!(history.job));
     object.insert("walk".into(), json!(answer));
-    acted.json(&mut object, &answer.plan);
+    acted.json(&mut object, &answer.plan, std::slice::from_ref(history));
     if let Some(after) = after {
         let (last_good, first_bad) = edge(after);
         object.insert(

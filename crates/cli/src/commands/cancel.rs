@@ -1,6 +1,6 @@
 //! `mozci cancel`
 
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
@@ -83,7 +83,7 @@ pub(crate) async fn run(
         }
     }
     let known: HashSet<TaskId> =
-        matrix.rows.iter().flatten().map(|(_, run)| run.key.task).collect();
+        matrix.rows.iter().flatten().filter_map(|(_, run)| run.key.task()).collect();
     let AtWork { runs, actions: pending } =
         at_work(&context.ci, &ledger, &pushes, &filter, &known).await?;
     for (place, job, run) in runs {
@@ -96,7 +96,7 @@ pub(crate) async fn run(
             push.id,
             push.revision.short(),
             run.state.word(),
-            run.key.task
+            run.key.request
         ));
     }
     if !pending.is_empty() {
@@ -110,7 +110,10 @@ pub(crate) async fn run(
     out.line(&match taken.len() {
         0 if !pending.is_empty() => "nothing waits or runs yet".to_owned(),
         0 => "nothing waits or runs: nothing to cancel".to_owned(),
-        count => format!("{} of {}", plural(count, "task"), plural(pushes.len(), "push")),
+        count => {
+            let one = if context.ci.farm().is_some() { "request" } else { "task" };
+            format!("{} of {}", plural(count, one), plural(pushes.len(), "push"))
+        }
     });
     let mut results: Vec<AskResult> = Vec::new();
     let mut left_out = Vec::new();
@@ -135,7 +138,13 @@ pub(crate) async fn run(
         let mut object = top("cancel", context);
         let requests: Vec<Value> = taken
             .iter()
-            .map(|t| json!({"push": t.push, "job": t.job, "task": t.run.key.task, "state": t.run.state}))
+            .map(|t| {
+                let mut entry = json!(t.run.key.request);
+                entry["push"] = json!(t.push);
+                entry["job"] = json!(t.job);
+                entry["state"] = json!(t.run.state);
+                entry
+            })
             .collect();
         object.insert("plan".into(), json!({"requests": requests, "left_out": left_out}));
         object.insert("pending_actions".into(), json!(pending));
@@ -158,7 +167,14 @@ fn ready(taken: &Taken) -> ReadyAsk {
     ReadyAsk {
         push: push.clone(),
         jobs: vec![AskedJob { job: job.clone(), times: 0, why }],
-        group: run.key.task,
-        sends: Sends::Cancel(run.key.task),
+        group: match run.key.request {
+            RequestId::Task(task) => task.to_string(),
+            RequestId::BuildRequest(_) => job.to_string(),
+        },
+        sends: match (run.key.request, run.more.as_ref().and_then(|more| more.build)) {
+            (RequestId::Task(task), _) => Sends::Cancel(task),
+            (RequestId::BuildRequest(request), Some(build)) => Sends::Stop { build, request },
+            (RequestId::BuildRequest(request), None) => Sends::Withdraw(request),
+        },
     }
 }

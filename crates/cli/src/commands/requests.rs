@@ -81,7 +81,7 @@ fn word(state: &AskState) -> &'static str {
 fn detail(state: &AskState) -> String {
     match state {
         AskState::Recorded => String::new(),
-        AskState::Sent { task } => task.to_string(),
+        AskState::Sent { request } => request.to_string(),
         AskState::NotSent { detail } | AskState::Uncertain { detail } => detail.clone(),
     }
 }

@@ -1,14 +1,17 @@
 //! Pushes by jobs as a table.
 
+use std::collections::HashMap;
+
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width, presets};
-use mozci_core::ids::JobName;
+use mozci_core::ids::{JobName, RequestId};
 use mozci_core::push::Push;
 use mozci_core::run::State;
 use mozci_core::time::At;
 use mozci_engine::flow::Matrix;
 
 use super::out::Out;
-use super::words::{age, mark, marks};
+use super::plan::what;
+use super::words::{UNFOUNDED, age, mark, marks};
 
 /// Columns before the jobs': push, revision, when, author, with their gaps; only the first two
 /// where there is little room.
@@ -42,6 +45,41 @@ pub(crate) fn show_matrix(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: 
         counts(out, pushes, matrix, now);
     }
     out.line(&legend(matrix));
+    coalesced(out, pushes, matrix);
+}
+
+/// Coalesced runs that are listed at the most.
+const LISTED: usize = 12;
+
+/// What was run in the place of coalesced runs, and where.
+fn coalesced(out: &mut Out, pushes: &[Push], matrix: &Matrix) {
+    let mut place_of: HashMap<RequestId, usize> = HashMap::new();
+    let mut listed: Vec<(usize, u32, Option<RequestId>)> = Vec::new();
+    for (place, row) in matrix.rows.iter().enumerate() {
+        for (job, run) in row {
+            place_of.insert(run.key.request, place);
+            // Of Taskcluster's nobody tells into what.
+            if run.state == State::Coalesced && run.key.request.build_request().is_some() {
+                let into = run.more.as_ref().and_then(|more| more.coalesced_into);
+                listed.push((place, *job, into));
+            }
+        }
+    }
+    for (place, job, into) in listed.iter().take(LISTED) {
+        let (push, job) = (&pushes[*place], &matrix.jobs[*job as usize].0);
+        let into = match into {
+            Some(into) => match place_of.get(into) {
+                Some(other) => format!("into {}, push {}", what(*into), pushes[*other].id),
+                None => format!("into {}", what(*into)),
+            },
+            None => "into what cannot be told".to_owned(),
+        };
+        out.line(&format!(" ⇣ push {}  {job} was coalesced {into}", push.id));
+    }
+    if listed.len() > LISTED {
+        let more = listed.len() - LISTED;
+        out.line(&format!(" ⇣ and {more} more were coalesced (--json lists all)"));
+    }
 }
 
 fn short(job: &str, platform: &str) -> String {
@@ -187,5 +225,9 @@ fn seen_states(matrix: &Matrix) -> Vec<State> {
 fn legend(matrix: &Matrix) -> String {
     let words: Vec<String> =
         seen_states(matrix).iter().map(|s| format!("{} {}", mark(s), s.word())).collect();
-    format!(" {}  · not run   a mark a run", words.join("  "))
+    let unfounded = match matrix.rows.iter().flatten().any(|(_, run)| run.is_unfounded()) {
+        true => format!("  {UNFOUNDED} build absent, proves nothing"),
+        false => String::new(),
+    };
+    format!(" {}{unfounded}  · not run   a mark a run", words.join("  "))
 }

@@ -1,19 +1,33 @@
 //! Plans, and what became of them.
 
-use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through};
-use mozci_engine::flow::{AskResult, Outcome};
+use mozci_core::ids::RequestId;
+use mozci_core::plan::{LeftOut, Plan, Through};
+use mozci_engine::flow::{AskResult, BuildOf, JobHistory, Outcome};
 use mozci_engine::store::AskState;
 
 use super::out::Out;
 use super::words::{machine_time, mark, plural};
 
+/// What jobs hang on where that was not told but inferred.
+pub(crate) fn show_ties(out: &mut Out, histories: &[JobHistory]) {
+    for history in histories.iter().filter(|history| history.inferred) {
+        if let BuildOf::Job(build) = &history.build {
+            out.line(&format!(
+                "{} hangs on {build}, as history has it (`build_of` in the config says it for sure)",
+                history.job
+            ));
+        }
+    }
+}
+
 /// What a plan comes to, in a few lines.
 pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) {
-    let runs = plan.runs() as usize;
-    if runs > 0 {
+    let runs = plan.estimate.runs as usize;
+    if !plan.requests.is_empty() {
         let cost = match plan.estimate.machine_minutes {
             Some(minutes) => format!(
-                "about {} of machine time (median of {})",
+                "{}{} of machine time (median of {})",
+                if minutes == 0 { "" } else { "about " },
                 machine_time(minutes),
                 plural(plan.estimate.samples, "run")
             ),
@@ -29,23 +43,50 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
             plural(runs, "run"),
             plural(plan.pushes(), "push"),
         ));
-        let clones = |request: &PlannedRequest| matches!(request.through, Through::ClonedTask(_));
-        out.line(match plan.requests.iter().any(clones) {
-            true => "by repeating the pushes' own tasks",
-            false => "as action `add-new-jobs` of each push's decision task",
-        });
+        out.line(&ways(plan));
     }
     let mut waits: Vec<(String, usize)> = Vec::new();
     for waiting in &plan.waits_for {
-        let what = format!("  push {}  {} is under way", waiting.push.id, waiting.build);
+        let is_asked = plan.requests.iter().any(|request| {
+            request.push == waiting.push && request.job == waiting.build
+        });
+        let stands = if is_asked { "is asked for first" } else { "is under way" };
+        let what = format!("  push {}  {} {stands}", waiting.push.id, waiting.build);
         match waits.iter_mut().find(|(known, _)| *known == what) {
             Some((_, jobs)) => *jobs += 1,
             None => waits.push((what, 1)),
         }
     }
     for (what, jobs) in waits {
-        let jobs = if jobs == 1 { String::new() } else { format!("{jobs} jobs ") };
-        out.line(&format!("{what}: {jobs}asked for once it is there (with --wait)"));
+        let jobs = if jobs == 1 { "the job".to_owned() } else { format!("{jobs} jobs") };
+        out.line(&format!("{what}, {jobs} once it is there (with --wait)"));
+    }
+}
+
+/// How the requests of a plan are made.
+fn ways(plan: &Plan) -> String {
+    let mut ways: Vec<String> = Vec::new();
+    for request in &plan.requests {
+        let way = match &request.through {
+            Through::DecisionTask(_) => {
+                "as action `add-new-jobs` of each push's decision task".to_owned()
+            }
+            Through::ClonedTask(_) => "by repeating the pushes' own tasks".to_owned(),
+            Through::ForceScheduler(name) => format!("through the force scheduler {name}"),
+            Through::RepeatedBuild(_) => "by repeating the pushes' own builds".to_owned(),
+        };
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways.join(", ")
+}
+
+/// A request with the word for it.
+pub(crate) fn what(request: RequestId) -> String {
+    match request {
+        RequestId::Task(task) => format!("task {task}"),
+        RequestId::BuildRequest(id) => format!("build request {id}"),
     }
 }
 
@@ -72,31 +113,39 @@ pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
 
 /// What became of one asking.
 pub(crate) fn show_result(out: &mut Out, result: &AskResult, names: bool) {
+    let teller = match result.by_action {
+        true => "the hook's record",
+        false => "the CI",
+    };
     let text = match &result.state {
         AskState::Recorded => "recorded".to_owned(),
-        AskState::Sent { task } => match (result.times(), result.by_action) {
-            (0, _) => format!("cancelled: task {task}"),
-            (times, true) => {
+        AskState::Sent { request } => match (result.times(), result.by_action) {
+            (0, _) => format!("cancelled: {}", what(*request)),
+            (times, by_action) => {
                 let runs = plural(times as usize, "run");
-                format!("asked for {runs}{}: action task {task}", of_jobs(result))
-            }
-            (times, false) => {
-                let runs = plural(times as usize, "run");
-                format!("asked for {runs}{}: task {task}", of_jobs(result))
+                let action = if by_action { "action " } else { "" };
+                format!("asked for {runs}{}: {action}{}", of_jobs(result), what(*request))
             }
         },
         AskState::NotSent { detail } if result.times() == 0 => format!("not cancelled: {detail}"),
         AskState::NotSent { detail } => format!("not asked for: {detail}"),
         AskState::Uncertain { detail } => format!(
-            "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until the hook's record tells, run the command again in a minute (asking {})",
+            "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until {teller} tells, run the command again in a minute (asking {})",
             result.id.as_str()
         ),
+    };
+    let again = match result.coalesced.as_slice() {
+        [] => String::new(),
+        made => {
+            let ids: Vec<String> = made.iter().map(ToString::to_string).collect();
+            format!("; made again, since the master ran others in the place of {}", ids.join(", "))
+        }
     };
     let job = match result.jobs.as_slice() {
         [one] if names => format!("{}  ", one.job),
         _ => String::new(),
     };
-    out.line(&format!("  push {}  {job}{text}", result.push.id));
+    out.line(&format!("  push {}  {job}{text}{again}", result.push.id));
 }
 
 /// Of how many jobs, where that is more than one.

@@ -51,6 +51,11 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
 
 fn fate(plan: &Plan, push: &PushRef) -> String {
     if let Some(request) = plan.requests.iter().find(|request| request.push == *push) {
+        if request.is_needed() {
+            let waits = plan.waits_for.iter().filter(|waiting| waiting.push == *push);
+            let times: u32 = waits.map(|waiting| waiting.times).sum();
+            return format!("→ ask for {}, which is missing, then for {times}", request.job);
+        }
         let build = match &request.builds {
             Some(build) => format!(" (and {build}, which is missing)"),
             None => String::new(),

@@ -27,7 +27,8 @@ pub(crate) fn plural(count: usize, one: &str) -> String {
 /// Minutes of machine time for people.
 pub(crate) fn machine_time(minutes: u64) -> String {
     match minutes {
-        0..120 => format!("{minutes} min"),
+        0 => "under a minute".to_owned(),
+        1..120 => format!("{minutes} min"),
         _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
     }
 }
@@ -75,8 +76,12 @@ pub(crate) fn mark(state: &State) -> &'static str {
     }
 }
 
+/// The mark of a run on a build that was never made.
+pub(crate) const UNFOUNDED: &str = "∅";
+
 /// The marks of runs, one each.
 pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
-    let text: String = runs.map(|run| mark(&run.state)).collect();
+    let mark = |run: &Run| if run.is_unfounded() { UNFOUNDED } else { mark(&run.state) };
+    let text: String = runs.map(mark).collect();
     if text.is_empty() { "·".to_owned() } else { text }
 }

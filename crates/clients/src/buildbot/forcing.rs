@@ -90,6 +90,11 @@ impl ForceScheduler {
         self.builders.iter().any(|name| name == builder)
     }
 
+    /// Whether its form has a field of this full name.
+    pub fn has_field(&self, name: &str) -> bool {
+        self.field(name).is_some()
+    }
+
     fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.full_name == name)
     }

@@ -12,6 +12,7 @@ mod pace;
 mod session;
 mod streamed;
 
+pub(crate) use error::beginning;
 pub use client::{Body, Http, HttpSettings};
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};

@@ -3,19 +3,84 @@
 
 use std::process::{Command, Stdio};
 
+use mozci_clients::buildbot::BuildbotCredentials;
 use mozci_clients::taskcluster::TaskclusterCredentials;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::file::CiConfig;
+use super::file::{CiConfig, CiKind};
 use crate::error::Error;
 
-/// The credentials for a CI: `TASKCLUSTER_CLIENT_ID`, `TASKCLUSTER_ACCESS_TOKEN` and
-/// `TASKCLUSTER_CERTIFICATE` as `env` has them, or what `credentials_command` prints.
+/// Credentials of either kind of CI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A Taskcluster client's.
+    Taskcluster(TaskclusterCredentials),
+    /// A user's of a Buildbot master.
+    Buildbot(BuildbotCredentials),
+}
+
+/// The credentials for a CI, from the environment as `env` has it, or what `credentials_command`
+/// prints.
 ///
 /// # Errors
 /// [`Error::NotAllowed`] for half a set, for credentials of another deployment, or a command that
 /// fails.
 pub fn credentials(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Credentials>, Error> {
+    match ci.kind {
+        CiKind::Taskcluster => Ok(of_taskcluster(ci, env)?.map(Credentials::Taskcluster)),
+        CiKind::Buildbot => Ok(of_buildbot(ci, env)?.map(Credentials::Buildbot)),
+    }
+}
+
+/// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.
+fn of_buildbot(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<BuildbotCredentials>, Error> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
+    if let Some(cookie) = get("BUILDBOT_COOKIE") {
+        return Ok(Some(BuildbotCredentials::Cookie(cookie)));
+    }
+    let half = |there: &str, missing: &str| {
+        Error::NotAllowed(format!(
+            "half a set of credentials: {there} is set and {missing} is not; set both, or BUILDBOT_COOKIE to the cookie of a session in your browser"
+        ))
+    };
+    match (get("BUILDBOT_USER"), get("BUILDBOT_PASSWORD")) {
+        (Some(user), Some(password)) => Ok(Some(BuildbotCredentials::Password { user, password })),
+        (Some(_), None) => Err(half("BUILDBOT_USER", "BUILDBOT_PASSWORD")),
+        (None, Some(_)) => Err(half("BUILDBOT_PASSWORD", "BUILDBOT_USER")),
+        (None, None) => match &ci.credentials_command {
+            None => Ok(None),
+            Some(command) => match from_command::<Session>(command)? {
+                Session { cookie: Some(cookie), .. } => {
+                    Ok(Some(BuildbotCredentials::Cookie(cookie)))
+                }
+                Session { user: Some(user), password: Some(password), .. } => {
+                    Ok(Some(BuildbotCredentials::Password { user, password }))
+                }
+                _ => Err(Error::NotAllowed(
+                    "`credentials_command` printed neither `cookie` nor `user` and `password`".into(),
+                )),
+            },
+        },
+    }
+}
+
+/// What a command prints for a Buildbot master.
+#[derive(Deserialize)]
+struct Session {
+    cookie: Option<String>,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+/// `TASKCLUSTER_CLIENT_ID`, `TASKCLUSTER_ACCESS_TOKEN` and `TASKCLUSTER_CERTIFICATE`.
+fn of_taskcluster(
     ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<TaskclusterCredentials>, Error> {
@@ -37,7 +102,14 @@ pub fn credentials(
         (Some(_), None) => Err(half("TASKCLUSTER_CLIENT_ID", "TASKCLUSTER_ACCESS_TOKEN")),
         (None, Some(_)) => Err(half("TASKCLUSTER_ACCESS_TOKEN", "TASKCLUSTER_CLIENT_ID")),
         (None, None) => match &ci.credentials_command {
-            Some(command) => from_command(command).map(Some),
+            Some(command) => {
+                let printed: Printed = from_command(command)?;
+                Ok(Some(TaskclusterCredentials {
+                    client_id: printed.client_id,
+                    access_token: printed.access_token,
+                    certificate: printed.certificate,
+                }))
+            }
             None => Ok(None),
         },
     }
@@ -70,7 +142,7 @@ struct Printed {
     certificate: Option<String>,
 }
 
-fn from_command(command: &[String]) -> Result<TaskclusterCredentials, Error> {
+fn from_command<T: DeserializeOwned>(command: &[String]) -> Result<T, Error> {
     let [program, arguments @ ..] = command else {
         return Err(Error::NotAllowed("`credentials_command` is empty".into()));
     };
@@ -87,14 +159,9 @@ fn from_command(command: &[String]) -> Result<TaskclusterCredentials, Error> {
         return Err(failed(format!("it ended with {}", output.status)));
     }
     // What it printed is a secret: an error says where it broke, not what stood there.
-    let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|error| {
+    serde_json::from_slice(&output.stdout).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         failed(format!("it did not print the JSON that was expected ({place})"))
-    })?;
-    Ok(TaskclusterCredentials {
-        client_id: printed.client_id,
-        access_token: printed.access_token,
-        certificate: printed.certificate,
     })
 }
 
@@ -124,16 +191,29 @@ mod tests {
             ("TASKCLUSTER_ROOT_URL", "http://tc"),
         ]);
         let found = credentials(&ci(None), whole).unwrap().unwrap();
-        assert_eq!(found.client_id, "me");
+        let text = format!("{found:?}");
+        assert!(text.contains("me"), "{text}");
         assert!(!format!("{found:?}").contains("s3cret"));
         let half = credentials(&ci(None), env(&[("TASKCLUSTER_ACCESS_TOKEN", "s3cret")]));
         let text = half.unwrap_err().to_string();
         assert!(text.contains("TASKCLUSTER_CLIENT_ID is not") && !text.contains("s3cret"));
         assert_eq!(credentials(&ci(None), env(&[])).unwrap(), None);
         let printed = ci(Some(&["echo", "{\"clientId\": \"c\", \"accessToken\": \"s3cret\"}"]));
-        assert_eq!(credentials(&printed, env(&[])).unwrap().unwrap().client_id, "c");
+        assert!(credentials(&printed, env(&[])).unwrap().is_some());
         let odd = credentials(&ci(Some(&["echo", "s3cret"])), env(&[])).unwrap_err().to_string();
         assert!(!odd.contains("s3cret"), "{odd}");
+        let mut farm = printed.clone();
+        farm.kind = CiKind::Buildbot;
+        assert!(credentials(&farm, env(&[])).unwrap_err().to_string().contains("neither"));
+        farm.credentials_command = None;
+        let half = credentials(&farm, env(&[("BUILDBOT_PASSWORD", "s3cret")])).unwrap_err();
+        let text = half.to_string();
+        assert!(text.contains("BUILDBOT_USER is not") && !text.contains("s3cret"), "{text}");
+        let whole = env(&[("BUILDBOT_USER", "me"), ("BUILDBOT_PASSWORD", "s3cret")]);
+        let found = format!("{:?}", credentials(&farm, whole).unwrap());
+        assert!(found.contains("me") && !found.contains("s3cret"), "{found}");
+        let cookie = env(&[("BUILDBOT_COOKIE", "s3cret")]);
+        assert!(!format!("{:?}", credentials(&farm, cookie).unwrap()).contains("s3cret"));
         let other = env(&[
             ("TASKCLUSTER_CLIENT_ID", "me"),
             ("TASKCLUSTER_ACCESS_TOKEN", "s3cret"),

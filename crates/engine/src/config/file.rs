@@ -57,6 +57,8 @@ impl Guards {
 pub enum CiKind {
     /// Taskcluster: with taskgraph and Treeherder beside it, or with bare task groups.
     Taskcluster,
+    /// A Buildbot master.
+    Buildbot,
 }
 
 /// One CI.
@@ -65,14 +67,16 @@ pub enum CiKind {
 pub struct CiConfig {
     /// Its kind.
     pub kind: CiKind,
-    /// Taskcluster's root URL.
+    /// Taskcluster's root URL, or a Buildbot master's URL.
+    #[serde(alias = "url")]
     pub root_url: String,
     /// Treeherder's URL; needed where repositories have task graphs.
     pub treeherder_url: Option<String>,
     /// Where Pulse is; not used yet.
     pub pulse_url: Option<String>,
-    /// A command that prints credentials as JSON (`clientId`, `accessToken`, `certificate`), used
-    /// where the environment has none.
+    /// A command that prints credentials as JSON, used where the environment has none: for
+    /// Taskcluster `clientId`, `accessToken` and `certificate`, for Buildbot `user` and `password`,
+    /// or `cookie`.
     pub credentials_command: Option<Vec<String>>,
     /// How long `--wait` pauses between two looks; 15 seconds unless set.
     pub poll_seconds: Option<f64>,
@@ -98,6 +102,10 @@ pub enum PushlogKind {
     Hg,
     /// From Treeherder.
     Treeherder,
+    /// From a Buildbot master's changes.
+    Changes,
+    /// From a Git repository: the commits of the branch along first parents.
+    Git,
 }
 
 /// One repository.
@@ -106,8 +114,30 @@ pub enum PushlogKind {
 pub struct RepoConfig {
     /// Where its pushes are read.
     pub pushlog: PushlogKind,
-    /// Its URL; needed for `pushlog = "hg"`.
+    /// Its URL; needed for `pushlog = "hg"`. For `pushlog = "git"` a clone's folder, or where to
+    /// clone from.
     pub url: Option<String>,
+    /// The branch, where it is called otherwise than the repository here; for Buildbot and Git.
+    pub branch: Option<String>,
+    /// Whose revisions Buildbot's changes are; Git's unless set.
+    #[serde(default)]
+    pub vcs: VcsName,
+    /// The codebase, on a Buildbot master that has several.
+    pub codebase: Option<String>,
+    /// For Buildbot, the builder that each builder hangs on; empty for none. What is not said here
+    /// is inferred from history.
+    #[serde(default)]
+    pub build_of: BTreeMap<String, String>,
+    /// Builders that their build starts by itself, also where it was forced.
+    #[serde(default)]
+    pub started_by_build: Vec<String>,
+    /// For each builder the values of its force scheduler's fields.
+    #[serde(default)]
+    pub force: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whether the Buildbot master coalesces requests (`collapseRequests`), as it does unless told
+    /// otherwise. Where it does not, requests need not wait for one another.
+    #[serde(default = "yes")]
+    pub coalesces: bool,
     /// Repositories that are merged into it.
     #[serde(default)]
     pub merges_from: Vec<String>,
@@ -125,6 +155,21 @@ pub struct RepoConfig {
     pub group: GroupRule,
     /// The path of the text in a definition that tasks are called by; `metadata.name` unless set.
     pub label: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The version control systems, as the config names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VcsName {
+    /// Git.
+    #[default]
+    Git,
+    /// Mercurial.
+    Hg,
 }
 
 /// Which group a push's tasks are in.
@@ -219,7 +264,8 @@ impl Config {
 }
 
 impl CiConfig {
-    /// The repository of this name; the only one, or `autoland`, where none is named.
+    /// The repository of this name; the only one, or `autoland` (on Buildbot `main`), where none is
+    /// named.
     ///
     /// # Errors
     /// [`Error::NotFound`] with the nearest names.
@@ -227,6 +273,7 @@ impl CiConfig {
         let name = match (name, self.repos.len()) {
             (Some(name), _) => name,
             (None, 1) => self.repos.keys().next().map_or("", String::as_str),
+            (None, _) if self.kind == CiKind::Buildbot => "main",
             (None, _) => "autoland",
         };
         if let Some(repo) = self.repos.get(name) {

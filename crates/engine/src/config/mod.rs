@@ -3,5 +3,7 @@
 mod credentials;
 mod file;
 
-pub use credentials::{credentials, credentials_missing};
-pub use file::{CiConfig, CiKind, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig};
+pub use credentials::{Credentials, credentials, credentials_missing};
+pub use file::{
+    CiConfig, CiKind, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig, VcsName,
+};

@@ -3,15 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
-use mozci_clients::taskcluster::{ActError, Rendered, Triggered};
+use mozci_clients::act::ActError;
+use mozci_clients::taskcluster::{Rendered, Taskcluster, Triggered};
 use mozci_core::guard::Refusal;
+use mozci_core::ids::RequestId;
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::json;
 
-use super::prepare::{ACTION, CANCEL, CREATE, Prepared, ReadyAsk, Sends};
+use super::prepare::{ACTION, CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, Sends};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -31,7 +33,10 @@ pub struct AskResult {
     /// How it ended.
     #[serde(flatten)]
     pub state: AskState,
-    /// Where the action task can be looked at.
+    /// Requests that were made before and in whose place the master ran others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coalesced: Vec<RequestId>,
+    /// Where the request can be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// Whether it was refused for lack of credentials or scopes.
@@ -100,13 +105,31 @@ pub async fn ask(
             }
         }
     }
-    let mut results: Vec<AskResult> = Vec::new();
     let ledger: &Ledger = ledger;
+    let results = match ci.farm() {
+        Some(farm) => {
+            super::buildbot::send_all(ci, farm, ledger, &to_send, stop, on_result).await?
+        }
+        None => send_all(ci, ledger, &to_send, stop, on_result).await?,
+    };
+    Ok((results, left_out))
+}
+
+/// Sends askings to Taskcluster, the first alone, then several at once.
+async fn send_all(
+    ci: &Ci,
+    ledger: &Ledger,
+    to_send: &[(Asking, ReadyAsk)],
+    stop: &AtomicBool,
+    on_result: &mut dyn FnMut(&AskResult),
+) -> Result<Vec<AskResult>, Error> {
+    let mut results: Vec<AskResult> = Vec::new();
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     let forbidden = AtomicBool::new(false);
+    let taskcluster = ci.taskcluster()?;
     for batch in [first, rest] {
         let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| send(ci, ledger, asking, ask, stop, &forbidden))
+            .map(|(asking, ask)| send(ci, taskcluster, ledger, asking, ask, stop, &forbidden))
             .buffered(AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.forbidden {
@@ -117,22 +140,23 @@ pub async fn ask(
             results.push(result);
         }
     }
-    for (result, (asking, _)) in results.iter_mut().zip(&to_send) {
+    for (result, (asking, _)) in results.iter_mut().zip(to_send) {
         // An answer that was lost: the hook's own record may show that it fired all the same.
         if matches!(result.state, AskState::Uncertain { .. })
             && let Ok(Some(task)) =
                 look_for(ci, ledger, &Asking { created: result.sent_at, ..asking.clone() }).await
         {
-            result.state = AskState::Sent { task };
-            result.link = Some(ci.taskcluster.task_link(task));
+            result.state = AskState::Sent { request: task.into() };
+            result.link = ci.link(task.into());
             ledger.mark(&result.id, &result.state)?;
             on_result(result);
         }
     }
-    Ok((results, left_out))
+    Ok(results)
 }
 
 fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
+    let id = AskId::new();
     let empty = String::new;
     let (action, hook_group, hook, body) = match &ask.sends {
         Sends::Hook(rendered) => {
@@ -141,16 +165,31 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         }
         Sends::Create(body) => (CREATE, empty(), empty(), body.clone()),
         Sends::Cancel(task) => (CANCEL, empty(), empty(), json!({"taskId": task})),
+        Sends::Force { scheduler, parameters } => {
+            let mut parameters = parameters.clone();
+            // The one text of ours that Buildbot keeps: by it the asking is found again.
+            let reasons: Vec<&str> = ask.jobs.iter().map(|asked| asked.why.as_str()).collect();
+            let reason = format!("mozci {}: {}", id.as_str(), reasons.join(", "));
+            parameters.insert("reason".into(), reason.into());
+            (FORCE, empty(), scheduler.to_string(), parameters.into())
+        }
+        Sends::Rebuild(build) => (REBUILD, empty(), empty(), json!({"build": build})),
+        Sends::Stop { build, request } => {
+            ("stop", empty(), empty(), json!({"build": build, "build_request": request}))
+        }
+        Sends::Withdraw(request) => {
+            ("cancel", empty(), empty(), json!({"build_request": request}))
+        }
     };
     Asking {
-        id: AskId::new(),
+        id,
         plan: plan.to_owned(),
         ci: ci.root_url.clone(),
         repo: ci.repo.clone(),
         push: ask.push.id.number(),
         revision: ask.push.revision.clone(),
         jobs: ask.jobs.clone(),
-        group: ask.group.to_string(),
+        group: ask.group.clone(),
         action: action.to_owned(),
         hook_group,
         hook,
@@ -162,7 +201,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
 }
 
 /// Why an asking that is about to be sent must not be.
-fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
+pub(super) fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
     match ledger.sending(&asking.id, now) {
         Ok(true) => None,
         Ok(false) => Some("another command gave it up in the meantime".to_owned()),
@@ -178,6 +217,7 @@ const TRIES: u32 = 3;
 /// happened nothing that a later one brings proves the contrary.
 async fn carry_out(
     ci: &Ci,
+    taskcluster: &Taskcluster,
     ledger: &Ledger,
     asking: &Asking,
     sends: &Sends,
@@ -185,12 +225,15 @@ async fn carry_out(
     let mut doubt: Option<String> = None;
     for tries in 1.. {
         let done = match sends {
-            Sends::Hook(rendered) => return ci.taskcluster.trigger_hook(rendered).await,
+            Sends::Hook(rendered) => return taskcluster.trigger_hook(rendered).await,
             Sends::Create(body) => {
                 let task = asking.id.task();
-                ci.taskcluster.create_task(task, body).await.map(|()| task)
+                taskcluster.create_task(task, body).await.map(|()| task)
             }
-            Sends::Cancel(task) => ci.taskcluster.cancel_task(*task).await.map(|_| *task),
+            Sends::Cancel(task) => taskcluster.cancel_task(*task).await.map(|_| *task),
+            Sends::Force { .. } | Sends::Rebuild(_) | Sends::Stop { .. } | Sends::Withdraw(_) => {
+                return Err(ActError::NotSent("Taskcluster has no builders".to_owned()));
+            }
         };
         let error = match done {
             Ok(task) => return Ok(Triggered::Task(task)),
@@ -217,6 +260,7 @@ async fn carry_out(
 
 async fn send(
     ci: &Ci,
+    taskcluster: &Taskcluster,
     ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
@@ -233,8 +277,8 @@ async fn send(
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
         not_sent(&detail)
     } else {
-        match carry_out(ci, ledger, asking, &ask.sends).await {
-            Ok(Triggered::Task(task)) => AskState::Sent { task },
+        match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
+            Ok(Triggered::Task(task)) => AskState::Sent { request: task.into() },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
             Err(error) => {
@@ -245,7 +289,7 @@ async fn send(
         }
     };
     let link = match &state {
-        AskState::Sent { task } => Some(ci.taskcluster.task_link(*task)),
+        AskState::Sent { request } => ci.link(*request),
         _ => None,
     };
     AskResult {
@@ -253,6 +297,7 @@ async fn send(
         push: ask.push.clone(),
         jobs: ask.jobs.clone(),
         state,
+        coalesced: Vec::new(),
         link,
         forbidden: refused,
         sent_at,

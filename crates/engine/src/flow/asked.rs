@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::taskcluster::{Asks, TaskStatus};
 use mozci_clients::treeherder::JobRow;
-use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
+use mozci_core::ids::{JobName, RequestId, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 
@@ -143,7 +143,7 @@ pub(super) async fn pending_actions(
         shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
     for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {
         let ours = asking.times() > 0 && asking.action != CREATE;
-        if let (true, AskState::Sent { task }) = (ours, &asking.state)
+        if let (true, AskState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
             && pushes.iter().any(|push| push.revision == asking.revision)
         {
             tasks.push(*task);
@@ -164,7 +164,7 @@ pub(super) async fn statuses(
         return Ok(HashMap::new());
     }
     let what = "cannot read the states of tasks, and what cannot be seen is not taken for missing";
-    ci.taskcluster.statuses(tasks).await.map_err(Error::service(what))
+    ci.taskcluster()?.statuses(tasks).await.map_err(Error::service(what))
 }
 
 /// The action tasks that Treeherder shows, those left out which cannot matter any more: failed
@@ -218,12 +218,12 @@ fn from_ledger(
             .collect();
         match asking.state {
             _ if ours.is_empty() => {}
-            AskState::Sent { task } if asking.action == CREATE => {
+            AskState::Sent { request: RequestId::Task(task) } if asking.action == CREATE => {
                 for (job, _) in ours {
                     created[job].push((push, task));
                 }
             }
-            AskState::Sent { task } => {
+            AskState::Sent { request: RequestId::Task(task) } => {
                 if !groups.iter().any(|row| row.run.key.task() == Some(task)) {
                     actions.push(Action { push, task, state: State::Pending, ours });
                 }
@@ -236,7 +236,7 @@ fn from_ledger(
                     }
                 }
             }
-            AskState::NotSent { .. } => {}
+            AskState::NotSent { .. } | AskState::Sent { .. } => {}
         }
     }
     Ok(())
@@ -318,7 +318,7 @@ async fn judge(
             (Asks::Runs(_), true) => {
                 if created.is_none() {
                     let what = format!("cannot read what the action task {} created", action.task);
-                    let found = ci.taskcluster.created_by(action.task).await;
+                    let found = ci.taskcluster()?.created_by(action.task).await;
                     created = Some(found.map_err(Error::service(what))?);
                 }
                 let tasks = created.as_ref().map(|created| created.of(shown.job).to_vec());

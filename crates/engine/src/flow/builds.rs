@@ -168,7 +168,7 @@ pub(crate) async fn newest_graph<'a>(
     });
     let Some((push, task)) = newest else { return Ok(None) };
     let what = format!("cannot read the task graph of push {}", push.id);
-    let graph = ci.taskcluster.full_task_graph(task).await.map_err(Error::service(what))?;
+    let graph = ci.taskcluster()?.full_task_graph(task).await.map_err(Error::service(what))?;
     Ok(Some((push, graph)))
 }
 

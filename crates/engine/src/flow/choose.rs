@@ -28,6 +28,9 @@ pub struct Chosen {
 /// # Errors
 /// [`Error::NotFound`] where no push has a task graph, or none of the jobs is meant.
 pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chosen, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::choose(ci, farm, filter).await;
+    }
     if let Some(plain) = &ci.plain {
         let jobs = super::plain::choose(ci, plain, pushes, filter).await?;
         return Ok(Chosen { builds: vec![BuildOf::Unknown; jobs.len()], jobs });
@@ -61,6 +64,9 @@ fn any(graph: &TaskGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Err
 /// # Errors
 /// [`Error::NotFound`] where the push has no task graph.
 pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::chosen(ci, farm, push, filter).await;
+    }
     if !ci.has_graphs() {
         return Err(Error::Usage(format!(
             "the pushes of {} have no task graphs, so that nobody can tell what is missing; `retrigger` repeats what ran",
@@ -82,10 +88,11 @@ pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, 
         }
     };
     let what = |what: &str| Error::service(format!("cannot read {what} of push {}", push.id));
-    let (graph, targets) = tokio::join!(ci.taskcluster.full_task_graph(task), async {
+    let taskcluster = ci.taskcluster()?;
+    let (graph, targets) = tokio::join!(taskcluster.full_task_graph(task), async {
         match filter.is_given() {
             true => Ok(None),
-            false => ci.taskcluster.target_tasks(task).await.map(Some),
+            false => taskcluster.target_tasks(task).await.map(Some),
         }
     });
     let graph = graph.map_err(what("the task graph"))?;

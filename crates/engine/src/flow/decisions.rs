@@ -73,7 +73,7 @@ async fn decision(
     // Treeherder is behind; the index has the task as soon as it has ended well.
     let path = format!("{}.revision.{key}.taskgraph.decision", ci.index);
     let what = format!("cannot look up the decision task of push {}", push.id);
-    let found = ci.taskcluster.find_task(&path).await.map_err(Error::service(what))?;
+    let found = ci.taskcluster()?.find_task(&path).await.map_err(Error::service(what))?;
     Ok(match found {
         Some(task) => keep(task),
         None if under_way => Decision::UnderWay,

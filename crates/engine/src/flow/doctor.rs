@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use mozci_clients::contract::{Finding, Sample};
 use mozci_clients::http::HttpError;
-use mozci_clients::taskcluster::satisfies;
+use mozci_clients::taskcluster::{Taskcluster, satisfies};
 use mozci_core::ids::{TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use serde::Serialize;
@@ -54,16 +54,21 @@ const SKEW_SECONDS: (i64, i64) = (30, 600);
 
 /// Looks at every source of a repository. Nothing here is an error: what fails is told.
 pub async fn doctor(ci: &Ci) -> Vec<Check> {
-    let mut examined = Examination { ci, checks: Vec::new() };
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::doctor(ci, farm).await;
+    }
+    let Ok(taskcluster) = ci.taskcluster() else { return Vec::new() };
+    let mut examined = Examination { ci, taskcluster, checks: Vec::new() };
     examined.pushlog().await;
     let rows = examined.treeherder().await;
     examined.taskcluster(rows.as_ref()).await;
-    examined.clock();
+    examined.checks.push(clock(ci, "clock"));
     examined.checks
 }
 
 struct Examination<'a> {
     ci: &'a Ci,
+    taskcluster: &'a Taskcluster,
     checks: Vec<Check>,
 }
 
@@ -119,7 +124,7 @@ impl Examination<'_> {
                 let answer = pushlog.sample().await;
                 self.answered(what, started, answer);
             }
-            PushSource::Treeherder(_) => {
+            PushSource::Treeherder(_) | PushSource::Changes | PushSource::Git(_) => {
                 self.add(what, started, Health::Skipped, "pushes are read from Treeherder");
             }
         }
@@ -152,11 +157,11 @@ impl Examination<'_> {
         let decision = self.decision().await;
         if let Some(decision) = decision {
             let started = Instant::now();
-            let task = self.ci.taskcluster.sample_task(decision).await;
+            let task = self.taskcluster.sample_task(decision).await;
             self.answered(("taskcluster", "task"), started, task);
             if self.ci.has_graphs() {
                 let started = Instant::now();
-                let actions = self.ci.taskcluster.sample_actions(decision).await;
+                let actions = self.taskcluster.sample_actions(decision).await;
                 let actions = self.answered(("taskcluster", "actions"), started, actions);
                 self.acts(actions.as_ref(), decision).await;
             } else {
@@ -185,6 +190,7 @@ impl Examination<'_> {
                 let newest = treeherder.newest_pushes(6).await.ok()?;
                 newest.into_iter().map(|push| push.push).collect()
             }
+            PushSource::Changes | PushSource::Git(_) => Vec::new(),
         };
         let path = |push: &Push| match &self.ci.plain {
             Some(plain) => plain.path(push),
@@ -193,7 +199,7 @@ impl Examination<'_> {
             }
         };
         let paths: Vec<String> = pushes.iter().map(path).collect();
-        let found = match self.ci.taskcluster.find_tasks(&paths).await {
+        let found = match self.taskcluster.find_tasks(&paths).await {
             Ok(found) => found,
             Err(error) => {
                 self.add(what, started, Health::Fail, error.to_string());
@@ -210,7 +216,7 @@ impl Examination<'_> {
             return None;
         };
         let task = found.get(path).copied();
-        let indexed = self.ci.taskcluster.sample_indexed(path).await;
+        let indexed = self.taskcluster.sample_indexed(path).await;
         self.answered(what, started, indexed);
         task
     }
@@ -219,11 +225,11 @@ impl Examination<'_> {
     async fn acts(&mut self, actions: Option<&Value>, decision: TaskId) {
         let started = Instant::now();
         let what = ("taskcluster", "scopes");
-        if !self.ci.taskcluster.has_credentials() {
+        if !self.taskcluster.has_credentials() {
             let text = "no credentials: reading works, asking for jobs does not";
             return self.add(what, started, Health::Warn, text);
         }
-        let scopes = match self.ci.taskcluster.current_scopes().await {
+        let scopes = match self.taskcluster.current_scopes().await {
             Ok(scopes) => scopes,
             Err(error) => return self.add(what, started, Health::Fail, error.to_string()),
         };
@@ -267,7 +273,7 @@ impl Examination<'_> {
         let shown: Vec<(TaskId, &Value)> =
             rows.filter_map(|row| Some((row["task_id"].as_str()?.parse().ok()?, row))).collect();
         let tasks: Vec<TaskId> = shown.iter().map(|(task, _)| *task).collect();
-        let samples = self.ci.taskcluster.sample_statuses(&tasks[..tasks.len().min(3)]).await;
+        let samples = self.taskcluster.sample_statuses(&tasks[..tasks.len().min(3)]).await;
         match samples {
             Ok(samples) => {
                 let mut worst = None::<Sample>;
@@ -316,22 +322,29 @@ impl Examination<'_> {
         };
         self.add(what, started, health, text);
     }
+}
 
-    fn clock(&mut self) {
-        let what = ("clock", "skew");
-        let started = Instant::now();
-        let Some(offset) = self.ci.clock_offset() else {
-            return self.add(what, started, Health::Skipped, "no server told its time");
-        };
-        let (health, hint) = match offset.abs() {
-            seconds if seconds > SKEW_SECONDS.1 => {
-                (Health::Fail, ": signatures are refused; set this machine's clock")
-            }
-            seconds if seconds > SKEW_SECONDS.0 => (Health::Warn, ": ages are counted by theirs"),
-            _ => (Health::Ok, ""),
-        };
-        let side = if offset < 0 { "behind" } else { "ahead of" };
-        let text = format!("the servers are {} s {side} this machine{hint}", offset.abs());
-        self.add(what, started, health, text);
-    }
+/// Whether the clocks agree, by what a source told of its own.
+pub(super) fn clock(ci: &Ci, source: &'static str) -> Check {
+    let check = |health, detail: String| Check {
+        source,
+        check: "skew",
+        health,
+        detail,
+        findings: Vec::new(),
+        ms: 0,
+    };
+    let Some(offset) = ci.clock_offset() else {
+        return check(Health::Skipped, "no server told its time".to_owned());
+    };
+    let (health, hint) = match offset.abs() {
+        seconds if seconds > SKEW_SECONDS.1 && ci.farm().is_none() => {
+            (Health::Fail, ": signatures are refused; set this machine's clock")
+        }
+        seconds if seconds > SKEW_SECONDS.0 => (Health::Warn, ": ages are counted by theirs"),
+        _ => (Health::Ok, ""),
+    };
+    let side = if offset < 0 { "behind" } else { "ahead of" };
+    let text = format!("the servers are {} s {side} this machine{hint}", offset.abs());
+    check(health, text)
 }

@@ -26,6 +26,8 @@ pub struct JobHistory {
     pub job: JobName,
     /// The build that it hangs on, as far as that could be found out.
     pub build: BuildOf,
+    /// Whether that was inferred from history, and not told.
+    pub inferred: bool,
     /// What is known of each push, in the order of the pushes that were asked about.
     pub facts: Vec<PushFacts>,
     /// The build's runs on each of them.
@@ -214,6 +216,9 @@ pub async fn read_jobs(
         Some(ledger) => ledger.mark_now()?,
         None => Mark::default(),
     };
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::read_jobs(ci, farm, ledger, pushes, jobs, read_at).await;
+    }
     if let Some(plain) = &ci.plain {
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
@@ -296,7 +301,14 @@ pub async fn read_jobs(
                 decision: decision.clone(),
             })
             .collect();
-        histories.push(JobHistory { job: job.clone(), build, facts, build_runs, read_at });
+        histories.push(JobHistory {
+            job: job.clone(),
+            build,
+            inferred: false,
+            facts,
+            build_runs,
+            read_at,
+        });
     }
     Ok(histories)
 }
@@ -320,7 +332,7 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
         return Ok(known);
     }
     let definition = ci
-        .taskcluster
+        .taskcluster()?
         .task(task)
         .await
         .map_err(Error::service(format!("cannot read the task {task}")))?;
@@ -337,6 +349,10 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
 /// # Errors
 /// [`Error::Service`].
 pub async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Result<(), Error> {
+    if ci.farm().is_some() {
+        // A master's own times are the only ones there are.
+        return Ok(());
+    }
     let several =
         |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.counts()).count() > 1;
     let mut tasks: Vec<TaskId> = Vec::new();

@@ -75,6 +75,9 @@ const MOST_STATES: usize = 2000;
 /// # Errors
 /// [`Error::NotFound`] for a job by name that has no run there.
 pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::read_matrix(ci, farm, pushes, filter).await;
+    }
     if let Some(plain) = &ci.plain {
         return super::plain::read_matrix(ci, plain, pushes, filter).await;
     }
@@ -118,7 +121,7 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
         let mut tasks: Vec<TaskId> = unresolved.keys().copied().collect();
         tasks.sort_unstable();
         if !tasks.is_empty() {
-            match ci.taskcluster.statuses(&tasks).await {
+            match ci.taskcluster()?.statuses(&tasks).await {
                 Ok(found) => states = found,
                 // What Treeherder shows is sound as far as it goes.
                 Err(error) => {

@@ -3,6 +3,7 @@
 mod ask;
 mod asked;
 mod at_work;
+mod buildbot;
 mod builds;
 mod choose;
 mod decisions;
@@ -24,8 +25,10 @@ pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
-pub use prepare::{Prepared, ReadyAsk, Sends, prepare};
+pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
 pub use wait::{Awaited, LIMIT, Outcome, pause, wait};
+
+pub use buildbot::Ear;

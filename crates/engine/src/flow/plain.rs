@@ -26,14 +26,14 @@ use crate::store::{Ledger, Mark};
 async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<GroupTask>>, Error> {
     let paths: Vec<String> = pushes.iter().map(|push| plain.path(push)).collect();
     let what = "cannot look up the pushes' tasks in the index";
-    let indexed = ci.taskcluster.find_tasks(&paths).await.map_err(Error::service(what))?;
+    let indexed = ci.taskcluster()?.find_tasks(&paths).await.map_err(Error::service(what))?;
     let group_of: HashMap<TaskId, TaskId> = match plain.group {
         GroupRule::Task => indexed.values().map(|task| (*task, *task)).collect(),
         GroupRule::Group => {
             let mut tasks: Vec<TaskId> = indexed.values().copied().collect();
             tasks.sort_unstable();
             let what = "cannot read the pushes' indexed tasks";
-            let found = ci.taskcluster.tasks(&tasks).await.map_err(Error::service(what))?;
+            let found = ci.taskcluster()?.tasks(&tasks).await.map_err(Error::service(what))?;
             let group = |group: &Option<String>| group.as_ref()?.parse().ok();
             found.iter().filter_map(|(task, d)| Some((*task, group(&d.group)?))).collect()
         }
@@ -48,7 +48,7 @@ async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<Group
             async move {
                 let Some(group) = group else { return Ok(Vec::new()) };
                 let what = format!("cannot read the tasks of push {}, and what cannot be seen is not taken for missing", push.id);
-                ci.taskcluster.group(group, &plain.label).await.map_err(Error::service(what))
+                ci.taskcluster()?.group(group, &plain.label).await.map_err(Error::service(what))
             }
         })
         .buffered(4)
@@ -100,6 +100,7 @@ pub(super) async fn read_jobs(
         JobHistory {
             job: job.clone(),
             build: BuildOf::Unknown,
+            inferred: false,
             facts: facts.collect(),
             build_runs: vec![Vec::new(); pushes.len()],
             read_at,

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::http::Problem;
 use mozci_clients::taskcluster::{ActionError, Actions, Input, Rendered, repeat, satisfies};
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Why};
 use mozci_core::push::PushRef;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::asked::statuses;
@@ -22,6 +22,12 @@ pub(crate) const ACTION: &str = "add-new-jobs";
 
 /// What a task is created by, where there are no actions.
 pub(crate) const CREATE: &str = "createTask";
+
+/// What a Buildbot builder is forced by.
+pub(crate) const FORCE: &str = "force";
+
+/// What a Buildbot build is repeated by.
+pub(crate) const REBUILD: &str = "rebuild";
 
 /// What a task is cancelled by.
 pub(crate) const CANCEL: &str = "cancelTask";
@@ -43,8 +49,8 @@ pub struct ReadyAsk {
     pub push: PushRef,
     /// What for.
     pub jobs: Vec<AskedJob>,
-    /// The task that it goes by.
-    pub group: TaskId,
+    /// What it goes by: a decision task, a task, a builder.
+    pub group: String,
     /// What is sent.
     pub sends: Sends,
 }
@@ -58,6 +64,24 @@ pub enum Sends {
     Create(Value),
     /// A task is cancelled.
     Cancel(TaskId),
+    /// A builder is forced.
+    Force {
+        /// Through this scheduler.
+        scheduler: SchedulerName,
+        /// With these values.
+        parameters: Map<String, Value>,
+    },
+    /// A build is repeated.
+    Rebuild(BuildId),
+    /// A build is stopped.
+    Stop {
+        /// The build.
+        build: BuildId,
+        /// The request that it carries out.
+        request: BuildRequestId,
+    },
+    /// A build request is taken back that is not being built yet.
+    Withdraw(BuildRequestId),
 }
 
 /// Prepares every request of a plan: at most a few questions a push, and only for pushes that are
@@ -66,12 +90,15 @@ pub enum Sends {
 /// # Errors
 /// [`Error::Service`]; nothing has been sent then.
 pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::prepare(ci, farm, plan).await;
+    }
     let scopes = Mutex::default();
     let mut by_task: Vec<(Through, Vec<&PlannedRequest>)> = Vec::new();
     for request in &plan.requests {
         match by_task.iter_mut().find(|(through, _)| *through == request.through) {
             Some((_, requests)) => requests.push(request),
-            None => by_task.push((request.through, vec![request])),
+            None => by_task.push((request.through.clone(), vec![request])),
         }
     }
     let each = stream::iter(by_task)
@@ -81,6 +108,9 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
                 match through {
                     Through::DecisionTask(task) => by_action(ci, task, requests, scopes).await,
                     Through::ClonedTask(task) => by_clone(ci, task, requests).await,
+                    Through::ForceScheduler(_) | Through::RepeatedBuild(_) => {
+                        Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
+                    }
                 }
             }
         })
@@ -93,6 +123,18 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
         prepared.left_out.extend(one.left_out);
     }
     Ok(prepared)
+}
+
+/// Checks what a plan needs to be told before it can be sent, without reading anything of its
+/// pushes.
+///
+/// # Errors
+/// [`Error::Usage`] with what is missing: required fields of a force scheduler.
+pub async fn check_plan(ci: &Ci, plan: &Plan) -> Result<(), Error> {
+    match ci.farm() {
+        Some(farm) => super::buildbot::check_plan(ci, farm, plan).await,
+        None => Ok(()),
+    }
 }
 
 fn left_out(request: &PlannedRequest, why: LeftOutReason) -> LeftOut {
@@ -117,9 +159,10 @@ async fn by_action(
     let reading = |what: &str| {
         Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))
     };
+    let taskcluster = ci.taskcluster()?;
     let (actions, labels, task) = tokio::join!(
-        ci.taskcluster.artifact::<Actions>(decision, "public/actions.json"),
-        ci.taskcluster.artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
+        taskcluster.artifact::<Actions>(decision, "public/actions.json"),
+        taskcluster.artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
         definition(ci, decision),
     );
     let actions = match actions {
@@ -180,13 +223,13 @@ async fn by_action(
             let of_input = requests.iter().filter(|r| input.labels.contains(&r.job));
             let jobs = of_input.map(|request| asked(request, input.times)).collect();
             let (push, sends) = (requests[0].push.clone(), Sends::Hook(rendered));
-            prepared.asks.push(ReadyAsk { push, jobs, group: decision, sends });
+            prepared.asks.push(ReadyAsk { push, jobs, group: group.clone(), sends });
         }
     }
     Ok(prepared)
 }
 
-fn asked(request: &PlannedRequest, times: u32) -> AskedJob {
+pub(super) fn asked(request: &PlannedRequest, times: u32) -> AskedJob {
     AskedJob { job: request.job.clone(), times, why: request.why.to_string() }
 }
 
@@ -198,8 +241,8 @@ async fn by_clone(
 ) -> Result<Prepared, Error> {
     let mut prepared = Prepared::default();
     let what = format!("cannot read the task {task}");
-    let definition = ci.taskcluster.raw_definition(task).await.map_err(Error::service(what))?;
-    let group = definition["taskGroupId"].as_str().and_then(|group| group.parse().ok());
+    let definition = ci.taskcluster()?.raw_definition(task).await.map_err(Error::service(what))?;
+    let group = definition["taskGroupId"].as_str().and_then(|group| group.parse::<TaskId>().ok());
     let now = chrono::DateTime::from_timestamp(ci.now().0, 0).unwrap_or_default();
     for request in requests {
         let (Some(body), Some(group)) = (repeat(&definition, now), group) else {
@@ -211,7 +254,7 @@ async fn by_clone(
             prepared.asks.push(ReadyAsk {
                 push: request.push.clone(),
                 jobs: vec![asked(request, 1)],
-                group,
+                group: group.to_string(),
                 sends: Sends::Create(body.clone()),
             });
         }
@@ -228,7 +271,7 @@ async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String
     if let Some(expanded) = known.get(scopes) {
         return Ok(expanded.clone());
     }
-    let expanded = ci.taskcluster.expand_scopes(scopes).await.map_err(|error| {
+    let expanded = ci.taskcluster()?.expand_scopes(scopes).await.map_err(|error| {
         let refused = matches!(error.problem, Problem::Forbidden { .. });
         let hint = if refused { ci.clock_hint() } else { String::new() };
         Error::service(format!("cannot expand the scopes of a decision task{hint}"))(error)

@@ -34,7 +34,7 @@ impl RangePushes {
 }
 
 /// Pushes of one range at the most; more are refused, not cut off.
-const MOST: usize = 5000;
+pub(super) const MOST: usize = 5000;
 
 /// The same where pushes come from Treeherder, which gives a thousand at once, some of which may
 /// share the instant of the first.
@@ -47,6 +47,10 @@ const MOST_IN_TREEHERDER: usize = 990;
 /// empty one.
 pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error> {
     let (pushes, origin, at_start) = match &ci.pushes {
+        PushSource::Changes | PushSource::Git(_) => match ci.farm() {
+            Some(farm) => super::buildbot::read_range(ci, farm, spec).await?,
+            None => return Err(no_farm(ci)),
+        },
         PushSource::Hg(pushlog) => in_pushlog(ci, pushlog, spec).await?,
         PushSource::Treeherder(treeherder) => in_treeherder(ci, treeherder, spec).await?,
     };
@@ -57,18 +61,23 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
     Ok(RangePushes { pushes, origin, at_start, keeps: kept })
 }
 
-fn too_long(pushes: usize) -> Error {
+/// What [`Ci::open`] refuses.
+pub(super) fn no_farm(ci: &Ci) -> Error {
+    Error::Usage(format!("{} is no Buildbot master", ci.root_url))
+}
+
+pub(super) fn too_long(pushes: usize) -> Error {
     Error::Usage(format!("the range has {pushes} pushes, and {MOST} are the most: narrow it"))
 }
 
-fn reversed(from: &Push, rev: &Push) -> Error {
+pub(super) fn reversed(from: &Push, rev: &Push) -> Error {
     Error::Usage(format!(
         "the range runs the wrong way: --from-rev is push {} and --rev is the older push {}; swap them",
         from.id, rev.id
     ))
 }
 
-type Found = (Vec<Push>, usize, bool);
+pub(super) type Found = (Vec<Push>, usize, bool);
 
 async fn in_pushlog(ci: &Ci, pushlog: &Pushlog, spec: &RangeSpec) -> Result<Found, Error> {
     if let Reach::From(from) = &spec.reach {
@@ -116,7 +125,7 @@ async fn in_pushlog(ci: &Ci, pushlog: &Pushlog, spec: &RangeSpec) -> Result<Foun
     }
 }
 
-fn empty(ci: &Ci, rev: &Push) -> Error {
+pub(super) fn empty(ci: &Ci, rev: &Push) -> Error {
     Error::NotFound(format!(
         "the range is empty: {} has no push since then up to push {} ({})",
         ci.repo,

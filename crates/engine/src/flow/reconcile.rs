@@ -19,18 +19,21 @@ use crate::store::{AskState, Asking, Ledger};
 pub const SETTLE_SECONDS: i64 = 60;
 
 /// How far a fire's time may lie before the asking's, for clocks that differ.
-const SKEW_SECONDS: i64 = 60;
+pub(super) const SKEW_SECONDS: i64 = 60;
 
 /// Looks at every open asking of the CI and marks what can be told now.
 ///
 /// # Errors
 /// [`Error::Store`]. What cannot be read leaves an asking as it is.
 pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::reconcile(ci, farm, ledger).await;
+    }
     let mut changed = Vec::new();
     let open = ledger.open_askings(&ci.root_url)?;
     if !open.is_empty() && ci.clock_offset().is_none() {
         // How old an asking is counts by the servers' clock; that it is not told now is no harm.
-        let _ = ci.taskcluster.ping().await;
+        let _ = ci.taskcluster()?.ping().await;
     }
     for mut asking in open {
         // A command that is at work marks its own askings.
@@ -41,7 +44,7 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
         // Only an answer tells the servers' time.
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
         let state = match searched {
-            Ok(Search::Found(task)) => AskState::Sent { task },
+            Ok(Search::Found(task)) => AskState::Sent { request: task.into() },
             Ok(Search::ProvenAbsent) if settled => AskState::NotSent { detail: absent(&asking) },
             Ok(Search::CannotTell) if settled => AskState::Uncertain {
                 detail: "the hook's record does not reach back to it".to_owned(),
@@ -105,7 +108,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     }
     let since = asking.created.plus(-SKEW_SECONDS);
     let record = ci
-        .taskcluster
+        .taskcluster()?
         .last_fires(&asking.hook_group, &asking.hook, since)
         .await
         .map_err(Error::service("cannot read what a hook fired lately"))?;
@@ -113,7 +116,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     // The oldest fire that fits is ours, if anybody's.
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
-        if ledger.knows_task(&ci.root_url, task)? {
+        if ledger.knows(&ci.root_url, task.into())? {
             continue;
         }
         match definition(ci, task).await {

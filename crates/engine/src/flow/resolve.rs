@@ -7,6 +7,7 @@ use mozci_core::ids::TaskId;
 use mozci_core::push::Push;
 use mozci_core::revision::RevisionSpec;
 
+use super::range::no_farm;
 use crate::ci::{Ci, PushSource};
 use crate::error::Error;
 
@@ -21,7 +22,7 @@ const SEARCHED: u64 = 1000;
 pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
     let host = match spec {
         RevisionSpec::Task { host, .. } => host.as_deref(),
-        RevisionSpec::InRepo { host, .. } => Some(host.as_str()),
+        RevisionSpec::InRepo { host, .. } | RevisionSpec::Build { host, .. } => Some(host.as_str()),
         _ => None,
     };
     if let Some(host) = host.filter(|host| !ci.has_host(host)) {
@@ -30,7 +31,14 @@ pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
             ci.root_url
         )));
     }
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::resolve(ci, farm, spec).await;
+    }
     match spec {
+        RevisionSpec::Build { .. } => Err(Error::Usage(format!(
+            "the link leads to a Buildbot's build, and {} is none: name the CI with --ci",
+            ci.root_url
+        ))),
         RevisionSpec::Task { task, .. } => {
             let hash = revision_of_task(ci, *task).await?;
             by_hash(ci, &hash).await
@@ -56,6 +64,7 @@ pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
                 let push = newest.into_iter().next().map(|push| push.push);
                 push.ok_or_else(|| Error::NotFound(format!("{} has no pushes", ci.repo)))
             }
+            PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
         },
         RevisionSpec::Id(id) => by_id(ci, *id).await,
     }
@@ -87,11 +96,12 @@ async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
             let hint = " among the newest 1000 that Treeherder has";
             found.map(|push| push.push).ok_or_else(|| missing(hint.to_owned()))
         }
+        PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
     }
 }
 
 async fn revision_of_task(ci: &Ci, task: TaskId) -> Result<String, Error> {
-    let definition = ci.taskcluster.task(task).await.map_err(|error| {
+    let definition = ci.taskcluster()?.task(task).await.map_err(|error| {
         if error.is_not_found() {
             let text = format!("{} knows no task {task}: it may have expired", ci.root_url);
             return Error::NotFound(format!("{text}; name the push by its revision instead"));
@@ -122,6 +132,7 @@ async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
             Err(error) => Err(error.into()),
         },
         PushSource::Treeherder(treeherder) => by_hash_in_treeherder(ci, treeherder, hash).await,
+        PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mozci_clients::taskcluster::{Created, TaskStatus};
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::run::{Run, State};
 use serde::Serialize;
 
+use super::buildbot::Ear;
 use super::history::definition;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -23,8 +24,8 @@ pub struct Awaited {
     pub job: JobName,
     /// Runs asked for.
     pub times: u32,
-    /// The task that makes them, or that is the run itself.
-    pub action: TaskId,
+    /// The task that makes them, or that is the run itself; a build request.
+    pub action: RequestId,
     /// Whether it is an action.
     pub by_action: bool,
 }
@@ -36,8 +37,9 @@ pub struct Outcome {
     pub push: PushRef,
     /// The job.
     pub job: JobName,
-    /// The action task.
-    pub action: TaskId,
+    /// The action task, the task or the build request.
+    #[serde(serialize_with = "as_text")]
+    pub action: RequestId,
     /// Where the action task stands.
     pub action_state: State,
     /// Every run of the tasks that it made.
@@ -49,11 +51,15 @@ pub struct Outcome {
     pub done: bool,
 }
 
+fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
 /// The longest that anything is waited for.
 pub const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Consecutive failures to read after which waiting is given up.
-const FAILURES: u32 = 5;
+pub(super) const FAILURES: u32 = 5;
 
 /// Waits until everything has ended, looking as often as the configuration says. `on_change` sees
 /// an outcome each time that it has changed. `stop` ends the waiting; what was seen is returned.
@@ -63,6 +69,7 @@ const FAILURES: u32 = 5;
 pub async fn wait(
     ci: &Ci,
     awaited: &[Awaited],
+    ear: &mut Ear,
     stop: &AtomicBool,
     on_change: &mut dyn FnMut(&Outcome),
 ) -> Result<Vec<Outcome>, Error> {
@@ -79,9 +86,13 @@ pub async fn wait(
             done: false,
         })
         .collect();
+    if let Some(farm) = ci.farm() {
+        super::buildbot::wait(ci, farm, &mut outcomes, ear, stop, on_change).await?;
+        return Ok(outcomes);
+    }
     let mut created = Known::default();
     for awaited in awaited.iter().filter(|awaited| !awaited.by_action) {
-        created.itself.insert(awaited.action);
+        created.itself.extend(awaited.action.task());
     }
     let mut failures = 0;
     while outcomes.iter().any(|outcome| !outcome.done) {
@@ -122,18 +133,19 @@ async fn look(
     for outcome in outcomes.iter().filter(|outcome| !outcome.done) {
         match created.of(outcome) {
             Some(tasks) => wanted.extend(tasks),
-            None => wanted.push(outcome.action),
+            None => wanted.extend(outcome.action.task()),
         }
     }
     wanted.sort_unstable();
     wanted.dedup();
     let failed = || Error::service("cannot read the states of what was asked for");
-    let statuses = ci.taskcluster.statuses(&wanted).await.map_err(failed())?;
+    let statuses = ci.taskcluster()?.statuses(&wanted).await.map_err(failed())?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let before = (outcome.action_state.clone(), outcome.runs.clone(), outcome.done);
         match created.of(outcome) {
             None => {
-                let Some(status) = statuses.get(&outcome.action) else { continue };
+                let status = outcome.action.task().and_then(|task| statuses.get(&task));
+                let Some(status) = status else { continue };
                 look_at_action(ci, outcome, status, created).await?;
             }
             Some(tasks) => look_at_tasks(ci, outcome, &tasks, &statuses).await?,
@@ -157,10 +169,11 @@ struct Known {
 impl Known {
     /// The tasks of an outcome's job; `None` until its action has ended.
     fn of(&self, outcome: &Outcome) -> Option<Vec<TaskId>> {
-        if self.itself.contains(&outcome.action) {
-            return Some(vec![outcome.action]);
+        let task = outcome.action.task()?;
+        if self.itself.contains(&task) {
+            return Some(vec![task]);
         }
-        Some(self.by_action.get(&outcome.action)?.of(&outcome.job).to_vec())
+        Some(self.by_action.get(&task)?.of(&outcome.job).to_vec())
     }
 }
 
@@ -177,10 +190,10 @@ async fn look_at_action(
         return Ok(());
     }
     let what = format!("cannot read what the action task {} created", outcome.action);
-    let created = ci.taskcluster.created_by(outcome.action).await;
+    let created = ci.taskcluster()?.created_by(status.task).await;
     let created = created.map_err(Error::service(what))?;
     outcome.done = created.of(&outcome.job).is_empty();
-    known.by_action.insert(outcome.action, created);
+    known.by_action.insert(status.task, created);
     Ok(())
 }
 
@@ -221,7 +234,7 @@ async fn blocked_by(ci: &Ci, task: TaskId) -> Result<Option<String>, Error> {
         return Ok(None);
     }
     let what = "cannot read the states of a task's dependencies";
-    let statuses = ci.taskcluster.statuses(&ids).await.map_err(Error::service(what))?;
+    let statuses = ci.taskcluster()?.statuses(&ids).await.map_err(Error::service(what))?;
     let broken = ids
         .iter()
         .filter_map(|id| statuses.get(id))

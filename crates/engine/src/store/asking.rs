@@ -1,6 +1,6 @@
 //! What is asked of a CI, and how an asking ends.
 
-use mozci_core::ids::{JobName, RepoName, Revision, TaskId};
+use mozci_core::ids::{JobName, RepoName, RequestId, Revision, TaskId};
 use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::Value;
@@ -45,10 +45,11 @@ impl Default for AskId {
 pub enum AskState {
     /// Written down; whether it was sent is not known if the process is gone.
     Recorded,
-    /// Sent, and answered with the action task that it made.
+    /// Sent, and answered with the request that it made: an action task, a task, a build request.
     Sent {
-        /// The action task.
-        task: TaskId,
+        /// The request.
+        #[serde(flatten)]
+        request: RequestId,
     },
     /// Not sent, or refused: nothing happened.
     NotSent {
@@ -90,13 +91,14 @@ pub struct Asking {
     pub revision: Revision,
     /// What is asked for.
     pub jobs: Vec<AskedJob>,
-    /// The group that they are asked for in: the decision task.
+    /// The group that they are asked for in: the decision task; on Buildbot the builder.
     pub group: String,
-    /// The action; `createTask` or `cancelTask` where the queue is asked itself.
+    /// The action; `createTask` or `cancelTask` where the queue is asked itself; on Buildbot `force`,
+    /// `rebuild`, `stop` or `cancel`.
     pub action: String,
     /// Its hook's group; empty where there is no hook.
     pub hook_group: String,
-    /// Its hook.
+    /// Its hook, or the force scheduler.
     pub hook: String,
     /// The body as it is sent.
     pub body: Value,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::{JobName, RequestId};
 use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
@@ -233,15 +233,15 @@ impl Ledger {
         self.select("ci = ?1 ORDER BY created DESC, rowid DESC LIMIT ?2", params![ci, most])
     }
 
-    /// Whether an action task is already known to belong to an asking.
+    /// Whether a request is already known to belong to an asking.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn knows_task(&self, ci: &str, task: TaskId) -> Result<bool, StoreError> {
+    pub fn knows(&self, ci: &str, request: RequestId) -> Result<bool, StoreError> {
         self.connection
             .query_row(
                 "SELECT count(*) FROM askings WHERE ci = ? AND task = ?",
-                params![ci, task.to_string()],
+                params![ci, request.to_string()],
                 |row| row.get::<_, i64>(0),
             )
             .map(|count| count > 0)
@@ -289,7 +289,7 @@ fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusql
 mod tests {
     use super::*;
     use crate::store::{AskedJob, this_process};
-    use mozci_core::ids::{RepoName, Revision, Vcs};
+    use mozci_core::ids::{RepoName, Revision, TaskId, Vcs};
 
     fn asking(plan: &str, created: i64) -> Asking {
         Asking {
@@ -328,9 +328,9 @@ mod tests {
         assert_eq!(book(&mut ledger, std::slice::from_ref(&first), Mark(0)), [Recorded::New]);
         assert_eq!(ledger.open_askings("http://tc").unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
-        ledger.mark(&first.id, &AskState::Sent { task }).unwrap();
+        ledger.mark(&first.id, &AskState::Sent { request: task.into() }).unwrap();
         assert!(ledger.open_askings("http://tc").unwrap().is_empty());
-        assert!(ledger.knows_task("http://tc", task).unwrap());
+        assert!(ledger.knows("http://tc", task.into()).unwrap());
         assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 2);
         assert_eq!(ledger.runs_since("http://tc", At(101)).unwrap(), 0);
     }

@@ -13,7 +13,7 @@ pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_
 pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) {
     match state {
         AskState::Recorded => ("recorded", None, ""),
-        AskState::Sent { task } => ("sent", Some(task.to_string()), ""),
+        AskState::Sent { request } => ("sent", Some(request.to_string()), ""),
         AskState::NotSent { detail } => ("not-sent", None, detail),
         AskState::Uncertain { detail } => ("uncertain", None, detail),
     }
@@ -65,7 +65,7 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
     let state = match row.get::<_, String>(13)?.as_str() {
         "recorded" => AskState::Recorded,
         "sent" => AskState::Sent {
-            task: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
+            request: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
         },
         "not-sent" => AskState::NotSent { detail },
         _ => AskState::Uncertain { detail },

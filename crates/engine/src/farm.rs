@@ -1,0 +1,133 @@
+//! A Buildbot farm, as the configuration has it: the master, and what is to be known of one of its
+//! branches.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use mozci_clients::buildbot::{BuildbotCredentials, Builder, ForceScheduler, Master, Parameters};
+use mozci_clients::http::Http;
+use mozci_core::ids::{RepoName, Vcs};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::config::{RepoConfig, VcsName};
+use crate::error::Error;
+
+/// A master and one of its branches.
+#[derive(Debug)]
+pub struct Farm {
+    /// The master.
+    pub(crate) master: Master,
+    /// The branch.
+    pub(crate) branch: String,
+    /// Whose revisions its changes are.
+    pub(crate) vcs: Vcs,
+    /// The codebase, where it was said.
+    pub(crate) codebase: Option<String>,
+    /// The builder that each builder hangs on, as far as it was said; none where it is empty.
+    pub(crate) build_of: BTreeMap<String, String>,
+    /// Builders that their build starts by itself, as far as it was said.
+    pub(crate) started: Vec<String>,
+    /// Whether requests that wait are coalesced.
+    pub(crate) coalesces: bool,
+    force: BTreeMap<String, Parameters>,
+    given: RefCell<Parameters>,
+    credentials: Option<BuildbotCredentials>,
+    signed_in: OnceCell<()>,
+    builders: OnceCell<Vec<Builder>>,
+    schedulers: OnceCell<Vec<ForceScheduler>>,
+}
+
+impl Farm {
+    pub(crate) fn new(
+        http: &Http,
+        url: &Url,
+        repo: &RepoName,
+        own: &RepoConfig,
+        credentials: Option<BuildbotCredentials>,
+    ) -> Self {
+        Self {
+            master: Master::new(http.clone(), url.clone()),
+            branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
+            vcs: match own.vcs {
+                VcsName::Git => Vcs::Git,
+                VcsName::Hg => Vcs::Hg,
+            },
+            codebase: own.codebase.clone(),
+            build_of: own.build_of.clone(),
+            started: own.started_by_build.clone(),
+            coalesces: own.coalesces,
+            force: own.force.clone(),
+            given: RefCell::default(),
+            credentials,
+            signed_in: OnceCell::new(),
+            builders: OnceCell::new(),
+            schedulers: OnceCell::new(),
+        }
+    }
+
+    /// The master, once we are signed in where there is something to sign in with.
+    pub(crate) async fn master(&self) -> Result<&Master, Error> {
+        let sign_in = async || match &self.credentials {
+            None => Ok(()),
+            Some(BuildbotCredentials::Cookie(cookie)) => {
+                let unfit = |why| Error::NotAllowed(format!("the cookie cannot be used: {why}"));
+                self.master.use_cookie(cookie).map_err(unfit)
+            }
+            Some(BuildbotCredentials::Password { user, password }) => {
+                let what = format!("cannot sign in as {user} at {}", self.master.base());
+                self.master.sign_in(user, password).await.map_err(Error::service(what))
+            }
+        };
+        self.signed_in.get_or_try_init(sign_in).await?;
+        Ok(&self.master)
+    }
+
+    /// Whether a session goes with every request.
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.master.is_signed_in()
+    }
+
+    /// Every builder.
+    pub(crate) async fn builders(&self) -> Result<&[Builder], Error> {
+        let read = async || {
+            let found = self.master().await?.builders().await;
+            found.map_err(Error::service("cannot read the master's builders"))
+        };
+        Ok(self.builders.get_or_try_init(read).await?)
+    }
+
+    /// The force schedulers.
+    pub(crate) async fn schedulers(&self) -> Result<&[ForceScheduler], Error> {
+        let read = async || {
+            let found = self.master().await?.force_schedulers().await;
+            found.map_err(Error::service("cannot read the master's force schedulers"))
+        };
+        Ok(self.schedulers.get_or_try_init(read).await?)
+    }
+
+    /// Whether requests that wait are coalesced, as far as the configuration says.
+    pub fn coalesces(&self) -> bool {
+        self.coalesces
+    }
+
+    /// Takes values for force schedulers' fields that were given with the command.
+    pub fn give(&self, parameters: Parameters) {
+        self.given.borrow_mut().extend(parameters);
+    }
+
+    /// What was given with the command.
+    pub(crate) fn given(&self) -> Parameters {
+        self.given.borrow().clone()
+    }
+
+    /// The values for a scheduler's fields when it forces a builder: the configuration's, and of
+    /// those that were given with the command the ones that it has fields for.
+    pub(crate) fn parameters(&self, scheduler: &ForceScheduler, builder: &str) -> Parameters {
+        let mut values = self.force.get(builder).cloned().unwrap_or_default();
+        let given = self.given.borrow();
+        let fitting = given.iter().filter(|(name, _)| scheduler.has_field(name));
+        values.extend(fitting.map(|(name, value)| (name.clone(), value.clone())));
+        values
+    }
+}

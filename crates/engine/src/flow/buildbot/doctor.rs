@@ -1,0 +1,227 @@
+//! The doctor of a Buildbot master: what it is, what it lets us do, what will not work.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use mozci_clients::buildbot::{BuildsOf, Channel};
+use mozci_core::time::At;
+
+use crate::ci::{Ci, PushSource};
+use crate::farm::Farm;
+use crate::flow::doctor::{Check, Health, clock};
+
+/// The first version whose data API has all that is needed.
+const NEEDED: u32 = 4;
+
+/// Changes by which a branch's codebases are told.
+const LOOKED_AT: usize = 50;
+
+/// Looks at a master. Nothing here is an error: what fails is told.
+pub(crate) async fn doctor(ci: &Ci, farm: &Farm) -> Vec<Check> {
+    let mut examined = Examination { ci, farm, checks: Vec::new() };
+    if examined.signs_in().await {
+        examined.version().await;
+        if examined.builders().await {
+            examined.pushes().await;
+            examined.filters().await;
+            examined.forcing().await;
+            examined.events().await;
+        }
+    }
+    examined.checks.push(clock(ci, "master"));
+    examined.checks
+}
+
+struct Examination<'a> {
+    ci: &'a Ci,
+    farm: &'a Farm,
+    checks: Vec<Check>,
+}
+
+impl Examination<'_> {
+    fn add(&mut self, check: &'static str, started: Instant, found: (Health, String)) {
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (health, detail) = found;
+        self.checks.push(Check { source: "master", check, health, detail, findings: vec![], ms });
+    }
+
+    async fn signs_in(&mut self) -> bool {
+        let started = Instant::now();
+        let found = self.farm.master().await;
+        let is_in = found.is_ok();
+        let told = match found {
+            Ok(_) if self.farm.is_signed_in() => (Health::Ok, "a session is sent along".to_owned()),
+            Ok(_) => (Health::Ok, "nobody is signed in".to_owned()),
+            Err(error) => (Health::Fail, with_source(&error)),
+        };
+        self.add("session", started, told);
+        is_in
+    }
+
+    async fn version(&mut self) {
+        let started = Instant::now();
+        let about = match self.farm.master.about().await {
+            Ok(about) => about,
+            Err(error) => {
+                let text = format!(
+                    "it does not say what it is: older than version {NEEDED}, another path of the URL, or no Buildbot: {error}"
+                );
+                return self.add("version", started, (Health::Warn, text));
+            }
+        };
+        let version = about.version.clone().unwrap_or_else(|| "of an unknown version".into());
+        let told = match about.major() {
+            Some(major) if major < NEEDED => (
+                Health::Fail,
+                format!("Buildbot {version}: {NEEDED} is needed; states and forcing may not work"),
+            ),
+            _ => (Health::Ok, format!("Buildbot {version}")),
+        };
+        self.add("version", started, told);
+        let auth = about.auth.as_deref().unwrap_or("unknown");
+        let who = match (&about.user, self.farm.is_signed_in()) {
+            (Some(user), _) => (Health::Ok, format!("we are {user}")),
+            (None, true) => {
+                (Health::Fail, "the session is not accepted: sign in again".to_owned())
+            }
+            (None, false) => (Health::Ok, "we are nobody".to_owned()),
+        };
+        self.add("user", started, (who.0, format!("{} ({auth})", who.1)));
+        let (own, ours) = (about.url.unwrap_or_default(), self.farm.master.base().as_str());
+        if !own.is_empty() && own.trim_end_matches('/') != ours.trim_end_matches('/') {
+            let text = format!("it takes itself to be at {own}, and is asked at {ours}");
+            self.add("url", started, (Health::Warn, text));
+        }
+    }
+
+    async fn builders(&mut self) -> bool {
+        let started = Instant::now();
+        let told = match self.farm.builders().await {
+            Ok(builders) => {
+                let active = builders.iter().filter(|builder| builder.active).count();
+                (Health::Ok, format!("{} builders, {active} of them active", builders.len()))
+            }
+            Err(error) if error.kind() == crate::error::Kind::NotAllowed => {
+                let text = "reading is closed to us: sign in with a user that may";
+                (Health::Fail, format!("{text} ({})", with_source(&error)))
+            }
+            Err(error) => (Health::Fail, with_source(&error)),
+        };
+        let reads = told.0 == Health::Ok;
+        self.add("builders", started, told);
+        reads
+    }
+
+    async fn pushes(&mut self) {
+        let started = Instant::now();
+        if let PushSource::Git(source) = &self.ci.pushes {
+            let found = async { Ok(source.git().await?.back_from(None, 1).await?) };
+            let found: Result<Vec<_>, crate::Error> = found.await;
+            let told = match found {
+                Ok(pushes) => match pushes.first() {
+                    Some(push) => (
+                        Health::Ok,
+                        format!("by Git: {} of {}", push.revision.short(), self.farm.branch),
+                    ),
+                    None => (Health::Fail, "the branch is empty".to_owned()),
+                },
+                Err(error) => (Health::Fail, error.to_string()),
+            };
+            return self.add("pushes", started, told);
+        }
+        let branch = &self.farm.branch;
+        let found = self.farm.master.newest_changes(branch, None, LOOKED_AT).await;
+        let told = match found {
+            Err(error) => (Health::Fail, error.to_string()),
+            Ok(changes) if changes.is_empty() => (
+                Health::Fail,
+                format!(
+                    "no change of the branch {branch:?} is known: without a change source give the repository pushlog = \"git\" with `url`, or name its `branch`"
+                ),
+            ),
+            Ok(changes) => {
+                let bases: BTreeSet<&str> =
+                    changes.iter().map(|c| c.stamp.codebase.as_str()).collect();
+                let newest = changes.first().map_or(At(0), |c| c.stamp.created.unwrap_or(c.when));
+                let age = self.ci.now().since(newest) / 3600;
+                match (&self.farm.codebase, bases.len()) {
+                    (None, count) if count > 1 => {
+                        let text = format!("changes of several codebases {bases:?}: say which with `codebase`");
+                        (Health::Fail, text)
+                    }
+                    _ => (Health::Ok, format!("the newest change of {branch:?} is {age} h old")),
+                }
+            }
+        };
+        self.add("changes", started, told);
+    }
+
+    /// A filter that nothing can fit: whatever comes all the same was not asked for.
+    async fn filters(&mut self) {
+        let started = Instant::now();
+        let future = self.ci.now().plus(10 * 365 * 24 * 3600);
+        let told = match self.farm.master.builds_since(future, BuildsOf::All).await {
+            Ok(listed) if listed.ignored => (
+                Health::Warn,
+                "filters by time are ignored: more is read than is needed, and left out here".into(),
+            ),
+            Ok(_) => (Health::Ok, "honoured".to_owned()),
+            Err(error) => (Health::Fail, error.to_string()),
+        };
+        self.add("filters", started, told);
+    }
+
+    async fn forcing(&mut self) {
+        let started = Instant::now();
+        let (builders, schedulers) =
+            match (self.farm.builders().await, self.farm.schedulers().await) {
+                (Ok(builders), Ok(schedulers)) => (builders, schedulers),
+                (Err(error), _) | (_, Err(error)) => {
+                    return self.add("forcing", started, (Health::Fail, with_source(&error)));
+                }
+            };
+        let bare: Vec<&str> = builders
+            .iter()
+            .filter(|b| b.active && !schedulers.iter().any(|s| s.covers(&b.name)))
+            .map(|builder| builder.name.as_str())
+            .collect();
+        let schedulers = schedulers.len();
+        let told = match bare.as_slice() {
+            [] => (Health::Ok, format!("{schedulers} force schedulers cover every builder")),
+            names => {
+                let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+                let more = match names.len().saturating_sub(5) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let text = format!(
+                    "{schedulers} force schedulers; none covers {shown}{more}: builds there can be repeated, holes not be filled"
+                );
+                (Health::Warn, text)
+            }
+        };
+        self.add("forcing", started, told);
+    }
+
+    async fn events(&mut self) {
+        let started = Instant::now();
+        let told = match self.farm.master.events().await {
+            Ok(events) if events.channel == Channel::WebSocket => {
+                (Health::Ok, "over a WebSocket".to_owned())
+            }
+            Ok(_) => (Health::Warn, "no WebSocket; as server-sent events".to_owned()),
+            Err(error) => {
+                let text = "neither WebSocket nor server-sent events: --wait looks from time to time";
+                (Health::Warn, format!("{text} ({error})"))
+            }
+        };
+        self.add("events", started, told);
+    }
+}
+
+fn with_source(error: &crate::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,72 @@
+//! Every builder on every push of a range.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mozci_clients::buildbot::BuildsOf;
+use mozci_core::farm::{Hangs, hangs_on};
+use mozci_core::filter::{Facets, JobFilter};
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+
+use super::history::{by_push, mark_absent, unknown_builder};
+use super::rows::{Rows, read_rows};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::farm::Farm;
+use crate::flow::matrix::Matrix;
+
+/// Reads the runs of the pushes.
+pub(crate) async fn read_matrix(
+    ci: &Ci,
+    farm: &Farm,
+    pushes: &[Push],
+    filter: &JobFilter,
+) -> Result<Matrix, Error> {
+    let rows = read_rows(ci, farm, pushes, BuildsOf::All).await?;
+    for job in &filter.jobs {
+        let known = rows.builder(job.as_str());
+        let known = known.ok_or_else(|| unknown_builder(ci, farm, &rows.builders, job.as_str()))?;
+        if rows.requests_of(known.id).next().is_none() {
+            ci.note(format!("{job} has no run on any of these pushes"));
+        }
+    }
+    let mut ids: BTreeMap<JobName, u64> = BTreeMap::new();
+    for builder in rows.requests.iter().filter(|r| rows.push_of.contains_key(&r.id)) {
+        let name = rows.name(builder.builder);
+        if filter.keeps(&Facets::of(name.as_str())) {
+            ids.insert(name, builder.builder);
+        }
+    }
+    let builds = builds_of(farm, &rows, ids.values().copied());
+    let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
+    for (column, id) in (0u32..).zip(ids.values()) {
+        let of_build = builds.get(id).map(|build| {
+            (rows.name(*build), by_push(rows.requests_of(*build), pushes.len()))
+        });
+        for (place, requests) in by_push(rows.requests_of(*id), pushes.len()).iter().enumerate() {
+            for request in requests {
+                let mut runs = rows.runs_of(request);
+                if let Some((name, of_build)) = &of_build {
+                    mark_absent(&rows, request, &mut runs, &of_build[place], name);
+                }
+                cells[place].extend(runs.into_iter().map(|run| (column, run)));
+            }
+        }
+    }
+    let jobs = ids.into_keys().map(|job| (job, JobName::new(""))).collect();
+    Ok(Matrix { jobs, rows: cells, behind: None, incomplete: None })
+}
+
+/// The builds that builders hang on, as far as they are said or can be told.
+fn builds_of(farm: &Farm, rows: &Rows, builders: impl Iterator<Item = u64>) -> HashMap<u64, u64> {
+    let ties = rows.ties(farm);
+    let build_of = |id: u64| match farm.build_of.get(rows.name(id).as_str()) {
+        Some(name) => rows.builder(name).map(|builder| builder.id),
+        None => match hangs_on(id, &ties, &rows.requests, &rows.builds) {
+            Hangs::On(link) => Some(link.build),
+            _ => None,
+        },
+    };
+    builders.filter_map(|id| Some((id, build_of(id)?))).collect()
+}

@@ -1,0 +1,24 @@
+//! The flows on a Buildbot master.
+
+mod choose;
+mod doctor;
+mod ear;
+mod history;
+mod matrix;
+mod pushes;
+mod ready;
+mod reconcile;
+mod rows;
+mod send;
+mod wait;
+
+pub(super) use choose::{choose, chosen};
+pub(super) use doctor::doctor;
+pub use ear::Ear;
+pub(super) use history::read_jobs;
+pub(super) use matrix::read_matrix;
+pub(super) use pushes::{read_range, resolve};
+pub(super) use ready::{check_plan, prepare};
+pub(super) use reconcile::reconcile;
+pub(super) use send::send_all;
+pub(super) use wait::wait;

@@ -1,0 +1,135 @@
+//! Askings of which nobody could tell whether they were sent, held against the newest buildsets: a
+//! forced one has the ledger's id in its reason, a repeated one names what it repeats.
+
+use mozci_clients::buildbot::Set;
+use mozci_core::ids::{BuildId, BuildRequestId};
+
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::farm::Farm;
+use crate::flow::prepare::{FORCE, REBUILD};
+use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS};
+use crate::store::{AskState, Asking, Ledger};
+
+/// The newest buildsets that are looked through.
+const LOOKED_THROUGH: usize = 1000;
+
+/// Looks at every open asking of the CI and marks what can be told now.
+pub(crate) async fn reconcile(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+) -> Result<Vec<Asking>, Error> {
+    let mut open = ledger.open_askings(&ci.root_url)?;
+    open.retain(|asking| !asking.is_in_hand());
+    let mut changed = Vec::new();
+    if open.is_empty() {
+        return Ok(changed);
+    }
+    let newest = newest(farm).await;
+    for mut asking in open {
+        let found = match &newest {
+            Ok(newest) => search(ci, farm, ledger, &asking, newest).await,
+            Err(error) => Err(Error::Odd(error.to_string())),
+        };
+        // Only an answer tells the master's time.
+        let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+        let state = match found {
+            Ok(Search::Found(request)) => AskState::Sent { request: request.into() },
+            Ok(Search::ProvenAbsent) if settled => AskState::NotSent {
+                detail: "it never arrived: the master has no buildset of it".into(),
+            },
+            Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                detail: "the newest buildsets do not reach back to it".into(),
+            },
+            Err(error) if settled => AskState::Uncertain {
+                detail: format!("the newest buildsets cannot be read: {error}"),
+            },
+            Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => continue,
+        };
+        if state != asking.state {
+            ledger.mark(&asking.id, &state)?;
+            asking.state = state;
+            changed.push(asking);
+        }
+    }
+    Ok(changed)
+}
+
+/// The request that an asking made, if the master has one.
+pub(super) async fn look_for(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+    asking: &Asking,
+) -> Result<Option<BuildRequestId>, Error> {
+    match search(ci, farm, ledger, asking, &newest(farm).await?).await? {
+        Search::Found(request) => Ok(Some(request)),
+        Search::ProvenAbsent | Search::CannotTell => Ok(None),
+    }
+}
+
+enum Search {
+    Found(BuildRequestId),
+    ProvenAbsent,
+    CannotTell,
+}
+
+fn reading(source: mozci_clients::http::HttpError) -> Error {
+    Error::service("cannot read the master's newest buildsets")(source)
+}
+
+async fn newest(farm: &Farm) -> Result<Vec<Set>, Error> {
+    farm.master().await?.newest_sets(LOOKED_THROUGH).await.map_err(reading)
+}
+
+async fn search(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+    asking: &Asking,
+    newest: &[Set],
+) -> Result<Search, Error> {
+    let master = farm.master().await?;
+    let since = asking.created.plus(-SKEW_SECONDS);
+    let number = |key: &str| asking.body[key].as_u64();
+    match asking.action.as_str() {
+        FORCE => {
+            // Of several, where it was coalesced and made again, the newest counts.
+            let id = asking.id.as_str();
+            let ours = newest.iter().filter(|set| set.reason.contains(id)).max_by_key(|s| s.id);
+            if let Some(set) = ours {
+                let requests = master.requests_of_set(set.id).await.map_err(reading)?;
+                if let Some(request) = requests.first() {
+                    return Ok(Search::Found(request.id));
+                }
+            }
+            let reaches = newest.len() < LOOKED_THROUGH
+                || newest.iter().any(|set| set.submitted < since);
+            Ok(if reaches { Search::ProvenAbsent } else { Search::CannotTell })
+        }
+        REBUILD => {
+            let Some(build) = number("build").map(BuildId) else {
+                return Ok(Search::CannotTell);
+            };
+            let repeats = master.repeats_of(build).await.map_err(reading)?;
+            for set in repeats.iter().filter(|set| set.submitted >= since) {
+                for request in master.requests_of_set(set.id).await.map_err(reading)? {
+                    if !ledger.knows(&ci.root_url, request.id.into())? {
+                        return Ok(Search::Found(request.id));
+                    }
+                }
+            }
+            Ok(Search::ProvenAbsent)
+        }
+        // What was to be stopped or taken back has ended or has not.
+        _ => {
+            let Some(id) = number("build_request").map(BuildRequestId) else {
+                return Ok(Search::CannotTell);
+            };
+            let requests = master.requests(&[id]).await.map_err(reading)?;
+            let ended = requests.first().is_some_and(|request| request.complete.is_some());
+            Ok(if ended { Search::Found(id) } else { Search::ProvenAbsent })
+        }
+    }
+}

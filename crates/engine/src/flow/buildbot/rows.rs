@@ -1,0 +1,204 @@
+//! Everything that a master has of the pushes of a range: a handful of lists, joined here.
+
+use std::collections::{HashMap, HashSet};
+
+use mozci_clients::buildbot::{Builder, BuildsOf, Set, Stamp};
+use mozci_core::farm::{self, Build, Request, absorbers, runs_of};
+use mozci_core::ids::{BuildId, BuildRequestId, JobName};
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+use mozci_core::time::At;
+
+use super::pushes::stamp_of;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::farm::Farm;
+
+/// The fewest digits by which a shortened revision is taken for a push's.
+const DIGITS: usize = 7;
+
+/// Builds without a revision that are asked for the one they found.
+const MOST_WITHOUT: usize = 400;
+
+/// How long before the first push was seen requests for it are looked for: somebody may force a
+/// revision before its change is told of.
+const BEFORE: i64 = 600;
+
+/// The lists of a range.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) builders: Vec<Builder>,
+    pub(super) sets: Vec<Set>,
+    pub(super) requests: Vec<Request>,
+    pub(super) builds: Vec<Build>,
+    /// The place of the push that a request is of.
+    pub(super) push_of: HashMap<BuildRequestId, usize>,
+    /// What was run in a coalesced request's place.
+    pub(super) into: HashMap<BuildRequestId, BuildRequestId>,
+    builds_of: HashMap<BuildRequestId, Vec<usize>>,
+}
+
+/// Reads what a master has of some pushes, of all builders or of some.
+pub(super) async fn read_rows(
+    ci: &Ci,
+    farm: &Farm,
+    pushes: &[Push],
+    of: BuildsOf<'_>,
+) -> Result<Rows, Error> {
+    let master = farm.master().await?;
+    let since = pushes.iter().map(|push| push.date).min().unwrap_or(At(0)).plus(-BEFORE);
+    let unseen = "and what cannot be seen is not taken for missing";
+    let what = |what: &str| Error::service(format!("cannot read the master's {what}, {unseen}"));
+    let (builders, sets, requests) = tokio::join!(
+        farm.builders(),
+        master.sets_since(since),
+        master.requests_since(since, of)
+    );
+    let (sets, requests) =
+        (sets.map_err(what("buildsets"))?, requests.map_err(what("build requests"))?);
+    // Read after the requests: the build of one that has ended is sure to be there.
+    let builds = master.builds_since(since, of).await.map_err(what("builds"))?;
+    if sets.ignored || requests.ignored || builds.ignored {
+        ci.note("the master ignores filters by time and sends more than it is asked for, which is left out here");
+    }
+    let mut rows = Rows {
+        builders: builders?.to_vec(),
+        sets: sets.rows,
+        requests: requests.rows,
+        builds: builds.rows,
+        push_of: HashMap::new(),
+        into: HashMap::new(),
+        builds_of: HashMap::new(),
+    };
+    for (place, build) in rows.builds.iter().enumerate() {
+        rows.builds_of.entry(build.request).or_default().push(place);
+    }
+    let built: HashSet<BuildRequestId> = rows.builds_of.keys().copied().collect();
+    rows.into = absorbers(&rows.requests, &built);
+    rows.place(ci, farm, pushes).await?;
+    Ok(rows)
+}
+
+impl Rows {
+    /// Finds the push of each request.
+    async fn place(&mut self, ci: &Ci, farm: &Farm, pushes: &[Push]) -> Result<(), Error> {
+        let whole: HashMap<&str, usize> =
+            pushes.iter().enumerate().map(|(i, push)| (push.revision.hash(), i)).collect();
+        let by_revision = |revision: &str| match whole.get(revision) {
+            Some(place) => Some(*place),
+            None if (DIGITS..40).contains(&revision.len()) => {
+                let fits = |push: &&Push| push.revision.hash().starts_with(revision);
+                let mut fitting = pushes.iter().filter(fits);
+                match (fitting.next(), fitting.next()) {
+                    (Some(push), None) => whole.get(push.revision.hash()).copied(),
+                    _ => None,
+                }
+            }
+            None => None,
+        };
+        let mut of_set: HashMap<u64, usize> = HashMap::new();
+        let mut without: HashSet<u64> = HashSet::new();
+        for set in &self.sets {
+            let Some(stamp) = stamp_of(farm, set).filter(|stamp| is_ours(farm, stamp)) else {
+                continue;
+            };
+            if stamp.revision.is_empty() {
+                without.insert(set.id);
+            } else if let Some(place) = by_revision(&stamp.revision) {
+                of_set.insert(set.id, place);
+            }
+        }
+        // What was started on whatever was newest: only its builds tell what that was.
+        let mut asked: Vec<(BuildId, BuildRequestId)> = Vec::new();
+        for request in &self.requests {
+            match of_set.get(&request.set) {
+                Some(place) => {
+                    self.push_of.insert(request.id, *place);
+                }
+                None if without.contains(&request.set) => {
+                    let last = self.builds_of.get(&request.id).and_then(|list| list.last());
+                    asked.extend(last.map(|place| (self.builds[*place].id, request.id)));
+                }
+                None => {}
+            }
+        }
+        if asked.len() > MOST_WITHOUT {
+            ci.note(format!(
+                "{} builds were started without a revision; the newest {MOST_WITHOUT} are asked for theirs, the others are left out",
+                asked.len()
+            ));
+            asked.sort_unstable_by_key(|(build, _)| std::cmp::Reverse(*build));
+            asked.truncate(MOST_WITHOUT);
+        }
+        if !asked.is_empty() {
+            let ids: Vec<BuildId> = asked.iter().map(|(build, _)| *build).collect();
+            let what = "cannot read the revisions of builds that were started without one";
+            let got = farm.master().await?.got_revisions(&ids).await;
+            let got = got.map_err(Error::service(what))?;
+            for (build, request) in asked {
+                if let Some(place) = got.get(&build).and_then(|revision| by_revision(revision)) {
+                    self.push_of.insert(request, place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A request's builds.
+    pub(super) fn builds_of(&self, request: BuildRequestId) -> Vec<&Build> {
+        let places = self.builds_of.get(&request).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|place| &self.builds[*place]).collect()
+    }
+
+    /// A request's runs.
+    pub(super) fn runs_of(&self, request: &Request) -> Vec<Run> {
+        let into = self.into.get(&request.id).copied();
+        runs_of(request, &self.builds_of(request.id), into)
+    }
+
+    /// The requests of a builder that are of the pushes, each with its push's place.
+    pub(super) fn requests_of(&self, builder: u64) -> impl Iterator<Item = (usize, &Request)> {
+        let own = self.requests.iter().filter(move |request| request.builder == builder);
+        own.filter_map(|request| Some((*self.push_of.get(&request.id)?, request)))
+    }
+
+    /// A builder by its name.
+    pub(super) fn builder(&self, name: &str) -> Option<&Builder> {
+        self.builders.iter().find(|builder| builder.name == name)
+    }
+
+    /// A builder's name.
+    pub(super) fn name(&self, builder: u64) -> JobName {
+        let found = self.builders.iter().find(|known| known.id == builder);
+        found.map_or_else(|| JobName::new(format!("builder {builder}")), |b| JobName::new(&b.name))
+    }
+
+    /// The sets, as far as they tell what hangs on what.
+    pub(super) fn ties(&self, farm: &Farm) -> Vec<farm::Set> {
+        use farm::Results::{Success, Warnings};
+        let tie = |set: &Set| {
+            Some(farm::Set {
+                id: set.id,
+                stamp: stamp_of(farm, set)?.id,
+                submitted: set.submitted,
+                complete: set.complete,
+                good: matches!(set.results, Some(Success | Warnings)),
+                parent: set.parent,
+                forced: is_forced(set),
+            })
+        };
+        self.sets.iter().filter_map(tie).collect()
+    }
+}
+
+/// Whether somebody started a set by hand: by Buildbot's own texts, and by what it repeats.
+fn is_forced(set: &Set) -> bool {
+    set.rebuilt.is_some() || set.reason.starts_with("A build was forced by ")
+}
+
+/// Whether a stamp is of the branch's own commits: not of one with a patch, and not of another
+/// branch. Forced ones may leave the branch out.
+fn is_ours(farm: &Farm, stamp: &Stamp) -> bool {
+    let branch = stamp.branch.as_deref().unwrap_or("");
+    !stamp.patched && (branch.is_empty() || branch == farm.branch)
+}

@@ -1,0 +1,233 @@
+//! Sending to a master that coalesces: one request after the other on each builder, each only when
+//! the one before it has a build.
+//!
+//! A request that waits is skipped when another one of its builder and branch arrives, even of
+//! another revision. That a request is claimed proves nothing, since skipping claims too; a build
+//! that carries it does.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+use mozci_clients::act::ActError;
+use mozci_core::farm::Results;
+use mozci_core::ids::{BuildRequestId, RequestId};
+
+use super::ear::Ear;
+use super::reconcile::look_for;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::farm::Farm;
+use crate::flow::ask::{AskResult, not_ours};
+use crate::flow::prepare::{ReadyAsk, Sends};
+use crate::store::{AskState, Asking, Ledger};
+
+/// How often a request that was coalesced away is made again.
+const TRIES: usize = 5;
+
+/// Sends askings, those of one builder one after the other. Every result is marked in the ledger as
+/// soon as the master has answered, and told when its build has begun.
+pub(crate) async fn send_all(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+    to_send: &[(Asking, ReadyAsk)],
+    stop: &AtomicBool,
+    on_result: &mut dyn FnMut(&AskResult),
+) -> Result<Vec<AskResult>, Error> {
+    let sending = Sending {
+        ci,
+        farm,
+        ledger,
+        ear: Ear::open(ci).await?,
+        stop,
+        forbidden: AtomicBool::new(false),
+    };
+    let mut chains: Vec<(&str, VecDeque<&(Asking, ReadyAsk)>)> = Vec::new();
+    for item in to_send {
+        let builder = item.1.group.as_str();
+        match chains.iter_mut().find(|(known, _)| *known == builder) {
+            Some((_, chain)) => chain.push_back(item),
+            None => chains.push((builder, VecDeque::from([item]))),
+        }
+    }
+    let each = chains.into_iter().map(|(_, chain)| {
+        let sending = &sending;
+        Box::pin(stream::unfold(chain, async move |mut chain| {
+            let (asking, ask) = chain.pop_front()?;
+            Some((sending.one(asking, ask).await, chain))
+        }))
+    });
+    let mut all = stream::select_all(each);
+    let mut results = Vec::with_capacity(to_send.len());
+    while let Some(result) = all.next().await {
+        let result = result?;
+        on_result(&result);
+        results.push(result);
+    }
+    Ok(results)
+}
+
+struct Sending<'a> {
+    ci: &'a Ci,
+    farm: &'a Farm,
+    ledger: &'a Ledger,
+    ear: Ear,
+    stop: &'a AtomicBool,
+    forbidden: AtomicBool,
+}
+
+/// What became of a request that was made.
+enum Begun {
+    /// A build carries it, or it has ended in a way of its own.
+    Well,
+    /// Another one was run in its place.
+    Coalesced,
+}
+
+impl Sending<'_> {
+    async fn one(&self, asking: &Asking, ask: &ReadyAsk) -> Result<AskResult, Error> {
+        let mut result = AskResult {
+            id: asking.id.clone(),
+            push: ask.push.clone(),
+            jobs: ask.jobs.clone(),
+            state: AskState::Recorded,
+            coalesced: Vec::new(),
+            link: None,
+            forbidden: false,
+            sent_at: self.ci.now(),
+            by_action: false,
+        };
+        let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
+        loop {
+            result.state = if self.stop.load(Ordering::Relaxed) {
+                not_sent("interrupted before it was sent")
+            } else if self.forbidden.load(Ordering::Relaxed) {
+                not_sent("not sent, since a request before it was not allowed")
+            } else {
+                self.send(asking, &ask.sends, &mut result).await?
+            };
+            self.ledger.mark(&result.id, &result.state)?;
+            let AskState::Sent { request } = result.state else { break };
+            result.link = self.ci.link(request);
+            let paces = matches!(ask.sends, Sends::Force { .. } | Sends::Rebuild(_));
+            let (Some(id), true) = (request.build_request(), paces && self.farm.coalesces) else {
+                break;
+            };
+            match self.begun(id).await {
+                Begun::Well => break,
+                Begun::Coalesced => result.coalesced.push(request),
+            }
+            if result.coalesced.len() > TRIES {
+                let times = result.coalesced.len();
+                result.link = None;
+                result.state = not_sent(&format!(
+                    "the master ran another request in its place {times} times: run the command again when less is asked of the builder"
+                ));
+                self.ledger.mark(&result.id, &result.state)?;
+                break;
+            }
+            // It is on its way again.
+            self.ledger.mark(&result.id, &AskState::Recorded)?;
+        }
+        Ok(result)
+    }
+
+    async fn send(
+        &self,
+        asking: &Asking,
+        sends: &Sends,
+        result: &mut AskResult,
+    ) -> Result<AskState, Error> {
+        result.sent_at = self.ci.now();
+        if let Some(detail) = not_ours(self.ledger, asking, result.sent_at) {
+            return Ok(AskState::NotSent { detail });
+        }
+        let master = self.farm.master().await?;
+        let reason = format!("mozci {}", asking.id.as_str());
+        let sent = match sends {
+            Sends::Force { scheduler, .. } => match asking.body.as_object() {
+                Some(parameters) => master.force(scheduler, parameters).await.map(|f| f.request),
+                None => Err(ActError::NotSent("the ledger has no body of it".into())),
+            },
+            Sends::Rebuild(build) => master.rebuild(*build).await.map(|forced| forced.request),
+            Sends::Stop { build, request } => master.stop(*build, &reason).await.map(|()| *request),
+            Sends::Withdraw(request) => master.cancel(*request, &reason).await.map(|()| *request),
+            Sends::Hook(_) | Sends::Create(_) | Sends::Cancel(_) => {
+                Err(ActError::NotSent("a Buildbot master has no tasks".into()))
+            }
+        };
+        Ok(match sent {
+            Ok(request) => AskState::Sent { request: RequestId::BuildRequest(request) },
+            Err(ActError::Uncertain(detail)) => {
+                // The answer was lost; the newest buildsets may show that it arrived all the same.
+                let sent = Asking { created: result.sent_at, ..asking.clone() };
+                match look_for(self.ci, self.farm, self.ledger, &sent).await {
+                    Ok(Some(request)) => AskState::Sent { request: request.into() },
+                    _ => AskState::Uncertain { detail },
+                }
+            }
+            Err(error) => {
+                if let ActError::Forbidden(_) = error {
+                    result.forbidden = true;
+                    self.forbidden.store(true, Ordering::Relaxed);
+                }
+                AskState::NotSent { detail: format!("{error}{}", self.hint(result.forbidden)) }
+            }
+        })
+    }
+
+    /// What to do about a refusal.
+    fn hint(&self, forbidden: bool) -> &'static str {
+        match (forbidden, self.farm.is_signed_in()) {
+            (false, _) => "",
+            (true, true) => " (signed in, but without the role)",
+            (true, false) => {
+                " (nobody is signed in: set BUILDBOT_USER and BUILDBOT_PASSWORD, or BUILDBOT_COOKIE)"
+            }
+        }
+    }
+
+    /// Waits until a request is built, or is gone. What cannot be read for a while is waited for;
+    /// a stop leaves the request as it is.
+    async fn begun(&self, id: BuildRequestId) -> Begun {
+        let mut ear = self.ear.another();
+        let mut failing: Option<Instant> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let looked = async {
+                let master = self.farm.master().await?;
+                let reading = || Error::service("cannot read what became of a request");
+                let requests = master.requests(&[id]).await.map_err(reading())?;
+                let builds = master.builds_of(&[id]).await.map_err(reading())?;
+                Ok::<_, Error>((requests, builds))
+            };
+            match looked.await {
+                Ok((_, builds)) if !builds.is_empty() => return Begun::Well,
+                Ok((requests, _)) => {
+                    failing = None;
+                    match requests.first() {
+                        Some(request) if request.complete.is_some() => {
+                            return match request.results {
+                                Some(Results::Skipped) => Begun::Coalesced,
+                                _ => Begun::Well,
+                            };
+                        }
+                        Some(_) => {}
+                        // A master that was made anew does not know it.
+                        None => return Begun::Well,
+                    }
+                }
+                Err(error) => {
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() > self.ci.patience() {
+                        self.ci.note(format!("whether request {id} began cannot be read: {error}"));
+                        return Begun::Well;
+                    }
+                }
+            }
+            ear.next(&[id], self.stop).await;
+        }
+        Begun::Well
+    }
+}
