@@ -5,9 +5,12 @@
 mod acts;
 mod bad_input;
 mod doctor;
+mod farm;
+mod farm_access;
 mod house;
 mod looks;
 mod lost_answers;
+mod master;
 mod modern;
 mod other_clients;
 mod outputs;

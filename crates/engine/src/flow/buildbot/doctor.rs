@@ -180,11 +180,12 @@ impl Examination<'_> {
                     return self.add("forcing", started, (Health::Fail, with_source(&error)));
                 }
             };
-        let bare: Vec<&str> = builders
+        let mut bare: Vec<&str> = builders
             .iter()
             .filter(|b| b.active && !schedulers.iter().any(|s| s.covers(&b.name)))
             .map(|builder| builder.name.as_str())
             .collect();
+        bare.sort_unstable();
         let schedulers = schedulers.len();
         let told = match bare.as_slice() {
             [] => (Health::Ok, format!("{schedulers} force schedulers cover every builder")),
