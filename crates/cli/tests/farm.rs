@@ -137,8 +137,7 @@ fn a_range_is_built(master: &mut Master, id: impl Fn(usize) -> usize) {
     // Nothing but what the plan says was made: of builds, since a forced one starts its smoke test.
     let forced = master.get("buildsets?reason__contains=mozci&field=reason&field=bsid");
     let forced = forced["buildsets"].as_array().unwrap().len();
-    let again: usize =
-        results.iter().map(|r| r["coalesced"].as_array().map_or(0, Vec::len)).sum();
+    let again: usize = results.iter().map(|r| r["coalesced"].as_array().map_or(0, Vec::len)).sum();
     assert_eq!(forced, results.len() + again);
     assert!(master.requests() >= before + forced);
     let count = master.requests();
@@ -191,7 +190,8 @@ fn what_cannot_be_forced(master: &Master, id: impl Fn(usize) -> usize) {
     let asked = ok(master.mozci(&["trigger", "docs", "--rev", &hole, "--yes"])).stdout;
     assert!(asked.contains("no force scheduler covers the builder"), "{asked}");
     // What has a build of its own can be repeated.
-    let asked = ok(master.mozci(&["trigger", "docs", "--rev", "5", "--times", "2", "--yes"])).stdout;
+    let asked =
+        ok(master.mozci(&["trigger", "docs", "--rev", "5", "--times", "2", "--yes"])).stdout;
     assert!(asked.contains("by repeating the pushes' own builds"), "{asked}");
     let said = master.mozci(&["trigger", "release", "--rev", "5", "--yes"]);
     assert_eq!(said.status, 2);

@@ -36,7 +36,9 @@ impl Drop for Master {
 fn programs() -> Option<PathBuf> {
     let found = std::env::var_os("MOZCI_TEST_BUILDBOT").map(PathBuf::from);
     if found.is_none() {
-        eprintln!("skipped: MOZCI_TEST_BUILDBOT does not name a Buildbot; scripts/test installs one");
+        eprintln!(
+            "skipped: MOZCI_TEST_BUILDBOT does not name a Buildbot; scripts/test installs one"
+        );
     }
     found
 }

@@ -37,6 +37,23 @@ fn treeherders_answers_keep_their_contracts() {
 }
 
 #[test]
+fn buildbots_answers_keep_their_contracts() {
+    for name in ["changes", "changes_by_revision"] {
+        check("buildbot", name, "changes");
+    }
+    for name in ["burst_buildsets", "buildsets"] {
+        check("buildbot", name, "buildsets");
+    }
+    for name in ["burst_buildrequests", "buildrequests", "br_retried"] {
+        check("buildbot", name, "buildrequests");
+    }
+    for name in ["burst_builds", "builds", "builds_of_retried_br", "builds_complete_property"] {
+        check("buildbot", name, "builds");
+    }
+    check("buildbot", "builders", "builders");
+}
+
+#[test]
 fn taskclusters_answers_keep_their_contracts() {
     for name in ["task-build", "task-decision", "task-test"] {
         check("taskcluster", &format!("queue/{name}"), "task");

@@ -124,7 +124,8 @@ mod tests {
     fn what_ran_without_its_build_is_missing() {
         let mut facts = facts(9, &[Passed]);
         let build_absent = Some(JobName::new("build"));
-        facts.runs[0].more = Some(Box::new(crate::run::More { build_absent, ..Default::default() }));
+        facts.runs[0].more =
+            Some(Box::new(crate::run::More { build_absent, ..Default::default() }));
         let past = PastRuns::default();
         let plan = again([&facts], &JobName::new("t"), Again::Missing, Wish::times(1), &past);
         assert_eq!(plan.requests[0].why, Why::BuildAbsent);

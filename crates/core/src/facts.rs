@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::ids::{BuildId, JobName, SchedulerName, TaskId};
-use crate::plan::Through;
 use crate::judge::Judgement;
+use crate::plan::Through;
 use crate::push::Push;
 use crate::run::{Run, State};
 

@@ -341,7 +341,8 @@ pub struct PastRuns<'a> {
 /// What a plan's requests cost, by what such runs took before.
 pub(crate) fn estimate(plan: &Plan, past: &PastRuns<'_>) -> Estimate {
     let pulled = plan.requests.iter().filter(|request| request.builds.is_some()).count();
-    let builds: u32 = plan.requests.iter().filter(|r| r.is_needed()).map(|request| request.times).sum();
+    let builds: u32 =
+        plan.requests.iter().filter(|r| r.is_needed()).map(|request| request.times).sum();
     let waits: u32 = match builds {
         0 => 0,
         // What waits for a build that the plan asks for is of the plan's own making.
@@ -414,7 +415,10 @@ mod tests {
         own.decision = Decision::NoGraph { own: own.runs[0].key.task() };
         let clones = have_n([(&bare, true), (&own, true)], &job, Wish::times(2), &past);
         assert_eq!(clones.left_out[0].why, LeftOutReason::NoDefinition);
-        assert_eq!(clones.requests[0].through, Through::ClonedTask(own.runs[0].key.task().unwrap()));
+        assert_eq!(
+            clones.requests[0].through,
+            Through::ClonedTask(own.runs[0].key.task().unwrap())
+        );
         assert_eq!(plan.estimate.machine_minutes, Some(5 * 20 + 20));
         assert_eq!(plan.estimate.builds, 1);
     }

@@ -11,7 +11,9 @@ use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
 use mozci_core::push::count_pushes;
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
-use mozci_engine::flow::{AskResult, BuildOf, JobHistory, Outcome, Prepared, ask, check_plan, prepare};
+use mozci_engine::flow::{
+    AskResult, BuildOf, JobHistory, Outcome, Prepared, ask, check_plan, prepare,
+};
 use mozci_engine::store::{AskState, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Map, Value, json};

@@ -59,7 +59,7 @@ pub(crate) async fn follow(
                     return Ok(());
                 }
                 act.context.talk(&format!("note: a look failed and is made again: {error}"));
-                pause(ci.poll, stop).await;
+                pause(ci.poll.min(AGAIN), stop).await;
                 continue;
             }
         };
@@ -115,6 +115,9 @@ pub(crate) async fn follow(
     }
     Ok(())
 }
+
+/// How long a look that failed is rested from at the most.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// Failures to read in a row after which following is given up.
 const FAILURES: u32 = 5;

@@ -12,6 +12,8 @@ pub(crate) use json::{VERSION, push_json, top};
 pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;
-pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result, show_ties, what};
+pub(crate) use plan::{
+    show_left_out, show_outcome, show_plan_summary, show_result, show_ties, what,
+};
 pub(crate) use walk::{edge, show_edge, show_steps};
 pub(crate) use words::{age, plural, size};

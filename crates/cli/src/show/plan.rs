@@ -47,9 +47,10 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
     }
     let mut waits: Vec<(String, usize)> = Vec::new();
     for waiting in &plan.waits_for {
-        let is_asked = plan.requests.iter().any(|request| {
-            request.push == waiting.push && request.job == waiting.build
-        });
+        let is_asked = plan
+            .requests
+            .iter()
+            .any(|request| request.push == waiting.push && request.job == waiting.build);
         let stands = if is_asked { "is asked for first" } else { "is under way" };
         let what = format!("  push {}  {} {stands}", waiting.push.id, waiting.build);
         match waits.iter_mut().find(|(known, _)| *known == what) {

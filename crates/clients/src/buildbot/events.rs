@@ -66,7 +66,9 @@ impl Master {
         }
     }
 
-    async fn web_socket_events(&self) -> Result<Pin<Box<dyn Stream<Item = Event> + Send>>, HttpError> {
+    async fn web_socket_events(
+        &self,
+    ) -> Result<Pin<Box<dyn Stream<Item = Event> + Send>>, HttpError> {
         let url = self.url(&["ws"], &[]);
         let mut socket = self.http.web_socket(&url).await?;
         let failed = |why: String| HttpError {
@@ -105,7 +107,8 @@ impl Master {
     ) -> Result<Pin<Box<dyn Stream<Item = Event> + Send>>, HttpError> {
         let mut streams = Vec::new();
         for path in PATHS {
-            let segments: Vec<&str> = ["sse", "listen"].into_iter().chain(path.split('/')).collect();
+            let segments: Vec<&str> =
+                ["sse", "listen"].into_iter().chain(path.split('/')).collect();
             let mut events = self.http.server_events(&self.url(&segments, &[])).await?;
             // The first event says that it listens.
             let _ = tokio::time::timeout(self.http.settings().timeout, events.next()).await;
@@ -122,9 +125,9 @@ impl Master {
             }));
         }
         // One that ends ends both: else half of what happens would be missed.
-        let ends = streams.into_iter().map(|one| {
-            Box::pin(one.map(Some).chain(stream::once(std::future::ready(None))))
-        });
+        let ends = streams
+            .into_iter()
+            .map(|one| Box::pin(one.map(Some).chain(stream::once(std::future::ready(None)))));
         let all = stream::select_all(ends);
         let all = all.take_while(|event| std::future::ready(event.is_some()));
         Ok(Box::pin(all.filter_map(std::future::ready)))

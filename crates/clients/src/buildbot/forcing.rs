@@ -54,7 +54,9 @@ pub enum ForceError {
         known: Vec<String>,
     },
     /// Its form has no field for a revision.
-    #[error("the force scheduler {scheduler} cannot be told a revision (of the codebase {codebase:?})")]
+    #[error(
+        "the force scheduler {scheduler} cannot be told a revision (of the codebase {codebase:?})"
+    )]
     NoRevision {
         /// The scheduler.
         scheduler: SchedulerName,
@@ -129,7 +131,11 @@ impl ForceScheduler {
         if let Some(field) = unknown {
             let own = self.fields.iter().map(|field| field.full_name.clone());
             let known = own.filter(|name| !OURS[1..].contains(&name.as_str())).collect();
-            return Err(ForceError::NoField { scheduler: scheduler(), field: field.clone(), known });
+            return Err(ForceError::NoField {
+                scheduler: scheduler(),
+                field: field.clone(),
+                known,
+            });
         }
         let mut sent: Map<String, Value> =
             given.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();

@@ -13,7 +13,7 @@ pub struct Master {
 }
 
 /// A question's parameters.
-pub(super) type Query<'a> = &'a [(&'a str, String)];
+pub(crate) type Query<'a> = &'a [(&'a str, String)];
 
 impl Master {
     /// The master at this URL, which may be below a path of its host.
@@ -50,7 +50,7 @@ impl Master {
     }
 
     /// Asks the data API.
-    pub(super) async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: Query<'_>,

@@ -120,9 +120,7 @@ impl BuildsOf<'_> {
         match self {
             Self::All => Vec::new(),
             // Repeated equality is a trap (the last one or none counts); `__in` is not.
-            Self::Builders(ids) => {
-                ids.iter().map(|id| ("builderid__in", id.to_string())).collect()
-            }
+            Self::Builders(ids) => ids.iter().map(|id| ("builderid__in", id.to_string())).collect(),
         }
     }
 }
@@ -372,7 +370,8 @@ impl Master {
             let keys: Vec<(u64, At)> = page.iter().map(&key).collect();
             let lowest = keys.iter().map(|(id, _)| *id).min();
             if last.is_some_and(|last| keys.iter().any(|(id, _)| *id >= last)) {
-                let what = format!("the master ignores {below}, so that {} cannot be paged", list.path);
+                let what =
+                    format!("the master ignores {below}, so that {} cannot be paged", list.path);
                 return Err(self.odd(list.path, what));
             }
             let old = keys.iter().filter(|(_, at)| *at < list.since).count();

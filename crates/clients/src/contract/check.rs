@@ -81,6 +81,7 @@ pub fn contract(service: &str, answer: &str) -> Option<&'static Contract> {
             ("hg", include_str!("../../contracts/hg.toml")),
             ("treeherder", include_str!("../../contracts/treeherder.toml")),
             ("taskcluster", include_str!("../../contracts/taskcluster.toml")),
+            ("buildbot", include_str!("../../contracts/buildbot.toml")),
         ];
         // They are part of the program; a test reads every one of them.
         let read = |text| toml::from_str(text).unwrap_or_default();

@@ -4,6 +4,7 @@ use mozci_core::ids::{TaskId, TreeherderPushId};
 use serde_json::{Map, Value, json};
 
 use super::check::{Finding, contract};
+use crate::buildbot::Master;
 use crate::hg::Pushlog;
 use crate::http::HttpError;
 use crate::taskcluster::Taskcluster;
@@ -58,6 +59,21 @@ impl Treeherder {
         let query = [("push_id__in", push.to_string()), ("count", "500".to_owned())];
         let body = self.raw("jobs/", &query).await?;
         Ok(Sample::new("treeherder", "jobs", by_columns(body)))
+    }
+}
+
+impl Master {
+    /// Some rows of each of the lists that a range is put together from.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn samples(&self) -> Result<Vec<Sample>, HttpError> {
+        let mut samples = Vec::new();
+        for answer in ["changes", "builders", "buildsets", "buildrequests", "builds"] {
+            let body = self.get(&[answer], &[("limit", "20".to_owned())]).await?;
+            samples.push(Sample::new("buildbot", answer, body));
+        }
+        Ok(samples)
     }
 }
 

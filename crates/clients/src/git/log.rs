@@ -103,7 +103,8 @@ impl Git {
         let log = ["log", "--first-parent", "--format=%H%x00%ae%x00%ct", "-n", &count, &from, "--"];
         let listed = self.run(&log, PATIENCE).await?;
         let text = String::from_utf8_lossy(&listed.stdout);
-        let pushes = text.lines().zip(0..).filter_map(|(line, i)| push(line, number.checked_sub(i)?));
+        let pushes =
+            text.lines().zip(0..).filter_map(|(line, i)| push(line, number.checked_sub(i)?));
         Ok(pushes.collect())
     }
 
@@ -137,7 +138,10 @@ impl Git {
         match last {
             None if found == head => Ok(found),
             Some(parent) if parent == found => Ok(found),
-            _ => Err(unknown(format!(": {} is no commit of the branch itself, but of one that was merged, or of another", &found[..12.min(found.len())]))),
+            _ => Err(unknown(format!(
+                ": {} is no commit of the branch itself, but of one that was merged, or of another",
+                &found[..12.min(found.len())]
+            ))),
         }
     }
 

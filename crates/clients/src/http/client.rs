@@ -370,7 +370,8 @@ impl Http {
 
     pub(super) async fn body(
         &self,
-        mut response: Response) -> Result<(StatusCode, String, Vec<u8>), Problem> {
+        mut response: Response,
+    ) -> Result<(StatusCode, String, Vec<u8>), Problem> {
         let status = response.status();
         let kind = content_type(&response).to_owned();
         let limit = self.settings.max_body;

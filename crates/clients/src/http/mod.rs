@@ -12,8 +12,8 @@ mod pace;
 mod session;
 mod streamed;
 
-pub(crate) use error::beginning;
 pub use client::{Body, Http, HttpSettings};
+pub(crate) use error::beginning;
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};

@@ -19,7 +19,8 @@ pub(super) struct Cookies(Mutex<Vec<(Url, HeaderValue)>>);
 impl Cookies {
     fn of(&self, url: &Url) -> Option<HeaderValue> {
         let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |base: &Url| base.origin() == url.origin() && url.path().starts_with(base.path());
+        let fits =
+            |base: &Url| base.origin() == url.origin() && url.path().starts_with(base.path());
         cookies.iter().find(|(base, _)| fits(base)).map(|(_, cookie)| cookie.clone())
     }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use taskcluster::Queue;
 
 use super::acts::Taskcluster;
-use crate::act::ActError;
 use super::status::TaskStatus;
 use super::wire::StatusEntry;
+use crate::act::ActError;
 use crate::http::HttpError;
 
 /// Routes under which the index is told of a task. A repeated one must not take the place of the

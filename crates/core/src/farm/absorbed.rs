@@ -49,6 +49,8 @@ pub fn absorbers(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::request::tests::{ended, request};
     use super::*;
 
@@ -71,5 +73,31 @@ mod tests {
         let mut pairs: Vec<_> = found.into_iter().map(|(a, b)| (a.0, b.0)).collect();
         pairs.sort_unstable();
         assert_eq!(pairs, [(1, 4), (2, 4)]);
+    }
+
+    proptest! {
+        /// Whatever a master tells: what was built in a request's place came after it, on the same
+        /// builder, and was not coalesced itself as far as that can be told.
+        #[test]
+        fn what_absorbed_another_came_later(
+            rows in prop::collection::vec((1u64..4, 0i64..40, prop::option::of(0i64..6), prop::bool::ANY), 0..30),
+        ) {
+            let requests: Vec<Request> = (1u64..)
+                .zip(rows)
+                .map(|(id, (builder, at, after, skipped))| {
+                    let results = if skipped { Results::Skipped } else { Results::Success };
+                    let open = request(id, builder, at);
+                    after.map_or(open.clone(), |after| ended(open, at + after, results))
+                })
+                .collect();
+            let found = absorbers(&requests, &HashSet::new());
+            let of = |id: BuildRequestId| requests.iter().find(|request| request.id == id).unwrap();
+            for (from, into) in &found {
+                prop_assert!(into > from);
+                prop_assert_eq!(of(*from).builder, of(*into).builder);
+                prop_assert_eq!(of(*from).results, Some(Results::Skipped));
+                prop_assert!(!found.contains_key(into));
+            }
+        }
     }
 }

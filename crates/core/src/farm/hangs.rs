@@ -75,7 +75,9 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
     let mut votes: HashMap<u64, (i32, bool)> = HashMap::new();
     for request in requests.iter().filter(|request| request.builder != builder) {
         let Some(set) = of_set(request).filter(|set| set.good) else { continue };
-        let Some(complete) = set.complete.filter(|at| *at >= first.plus(-FOLLOWS)) else { continue };
+        let Some(complete) = set.complete.filter(|at| *at >= first.plus(-FOLLOWS)) else {
+            continue;
+        };
         let follows = |other: &&&Set| (0..=FOLLOWS).contains(&other.submitted.since(complete));
         let followed = of_stamp.get(&set.stamp).into_iter().flatten().find(follows).is_some();
         let vote = votes.entry(request.builder).or_default();

@@ -129,7 +129,8 @@ pub fn runs_of(request: &Request, builds: &[&Build], into: Option<BuildRequestId
             (Some(_), _) => State::Unknown("complete, and never built".into()),
         };
         let coalesced_into = into.filter(|_| state == State::Coalesced).map(Into::into);
-        let more = coalesced_into.map(|into| More { coalesced_into: Some(into), ..More::default() });
+        let more =
+            coalesced_into.map(|into| More { coalesced_into: Some(into), ..More::default() });
         let seen = request.complete.or(Some(request.submitted));
         return vec![Run { seen, more: more.map(Box::new), ..Run::new(key(0), state) }];
     }

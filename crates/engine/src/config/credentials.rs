@@ -64,7 +64,8 @@ fn of_buildbot(
                     Ok(Some(BuildbotCredentials::Password { user, password }))
                 }
                 _ => Err(Error::NotAllowed(
-                    "`credentials_command` printed neither `cookie` nor `user` and `password`".into(),
+                    "`credentials_command` printed neither `cookie` nor `user` and `password`"
+                        .into(),
                 )),
             },
         },

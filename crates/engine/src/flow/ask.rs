@@ -177,9 +177,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         Sends::Stop { build, request } => {
             ("stop", empty(), empty(), json!({"build": build, "build_request": request}))
         }
-        Sends::Withdraw(request) => {
-            ("cancel", empty(), empty(), json!({"build_request": request}))
-        }
+        Sends::Withdraw(request) => ("cancel", empty(), empty(), json!({"build_request": request})),
     };
     Asking {
         id,

@@ -76,7 +76,8 @@ pub(crate) async fn read(
     from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
 
     let unresolved = jobs.iter().flat_map(|shown| shown.rows);
-    let unresolved = unresolved.filter(|row| is_unresolved(&row.run)).filter_map(|r| r.run.key.task());
+    let unresolved =
+        unresolved.filter(|row| is_unresolved(&row.run)).filter_map(|r| r.run.key.task());
     let waiting = actions.iter().filter(|a| !a.state.is_final()).map(|action| action.task);
     let mut wanted: Vec<TaskId> = unresolved.chain(waiting).collect();
     wanted.sort_unstable();

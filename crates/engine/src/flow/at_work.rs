@@ -81,7 +81,8 @@ async fn of_group(
     known: &HashSet<TaskId>,
 ) -> Result<Vec<(usize, JobName, Run)>, Error> {
     let what = format!("cannot read the tasks of push {}", push.id);
-    let tasks = ci.taskcluster()?.group(group, "metadata.name").await.map_err(Error::service(what))?;
+    let tasks =
+        ci.taskcluster()?.group(group, "metadata.name").await.map_err(Error::service(what))?;
     let unknown = tasks.into_iter().filter(|task| !known.contains(&task.status.task));
     let waiting = unknown.filter_map(|task| {
         let label = task.label?;

@@ -353,8 +353,7 @@ pub async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Result<(), E
         // A master's own times are the only ones there are.
         return Ok(());
     }
-    let several =
-        |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.counts()).count() > 1;
+    let several = |facts: &&mut PushFacts| facts.runs.iter().filter(|r| r.counts()).count() > 1;
     let mut tasks: Vec<TaskId> = Vec::new();
     for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
         tasks.extend(facts.runs.iter().filter_map(|run| run.key.task()));

@@ -174,7 +174,8 @@ fn refine(
         }
         let request = first.key.request;
         sightings.add(Source::Treeherder, first);
-        while let Some((_, run)) = rest.next_if(|(j, run)| *j == job && run.key.request == request) {
+        while let Some((_, run)) = rest.next_if(|(j, run)| *j == job && run.key.request == request)
+        {
             sightings.add(Source::Treeherder, run);
         }
         refined.extend(sightings.into_runs().into_iter().map(|run| (job, run)));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use mozci_clients::buildbot::{BuildsOf, Channel};
+use mozci_clients::contract::Finding;
 use mozci_core::time::At;
 
 use crate::ci::{Ci, PushSource};
@@ -23,6 +24,7 @@ pub(crate) async fn doctor(ci: &Ci, farm: &Farm) -> Vec<Check> {
         examined.version().await;
         if examined.builders().await {
             examined.pushes().await;
+            examined.shapes().await;
             examined.filters().await;
             examined.forcing().await;
             examined.events().await;
@@ -81,9 +83,7 @@ impl Examination<'_> {
         let auth = about.auth.as_deref().unwrap_or("unknown");
         let who = match (&about.user, self.farm.is_signed_in()) {
             (Some(user), _) => (Health::Ok, format!("we are {user}")),
-            (None, true) => {
-                (Health::Fail, "the session is not accepted: sign in again".to_owned())
-            }
+            (None, true) => (Health::Fail, "the session is not accepted: sign in again".to_owned()),
             (None, false) => (Health::Ok, "we are nobody".to_owned()),
         };
         self.add("user", started, (who.0, format!("{} ({auth})", who.1)));
@@ -146,7 +146,9 @@ impl Examination<'_> {
                 let age = self.ci.now().since(newest) / 3600;
                 match (&self.farm.codebase, bases.len()) {
                     (None, count) if count > 1 => {
-                        let text = format!("changes of several codebases {bases:?}: say which with `codebase`");
+                        let text = format!(
+                            "changes of several codebases {bases:?}: say which with `codebase`"
+                        );
                         (Health::Fail, text)
                     }
                     _ => (Health::Ok, format!("the newest change of {branch:?} is {age} h old")),
@@ -156,6 +158,30 @@ impl Examination<'_> {
         self.add("changes", started, told);
     }
 
+    /// Whether the lists are made of what is needed.
+    async fn shapes(&mut self) {
+        let started = Instant::now();
+        let samples = match self.farm.master.samples().await {
+            Ok(samples) => samples,
+            Err(error) => return self.add("shapes", started, (Health::Fail, error.to_string())),
+        };
+        let findings: Vec<Finding> = samples.into_iter().flat_map(|s| s.findings).collect();
+        let health = match findings.iter().map(Finding::is_broken).max() {
+            Some(true) => Health::Fail,
+            Some(false) => Health::Warn,
+            None => Health::Ok,
+        };
+        let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        let detail = match told.as_slice() {
+            [] => "the lists are there, and of the promised shape".to_owned(),
+            told => told.join("; "),
+        };
+        self.add("shapes", started, (health, detail));
+        if let Some(check) = self.checks.last_mut() {
+            check.findings = findings;
+        }
+    }
+
     /// A filter that nothing can fit: whatever comes all the same was not asked for.
     async fn filters(&mut self) {
         let started = Instant::now();
@@ -163,7 +189,8 @@ impl Examination<'_> {
         let told = match self.farm.master.builds_since(future, BuildsOf::All).await {
             Ok(listed) if listed.ignored => (
                 Health::Warn,
-                "filters by time are ignored: more is read than is needed, and left out here".into(),
+                "filters by time are ignored: more is read than is needed, and left out here"
+                    .into(),
             ),
             Ok(_) => (Health::Ok, "honoured".to_owned()),
             Err(error) => (Health::Fail, error.to_string()),
@@ -212,7 +239,8 @@ impl Examination<'_> {
             }
             Ok(_) => (Health::Warn, "no WebSocket; as server-sent events".to_owned()),
             Err(error) => {
-                let text = "neither WebSocket nor server-sent events: --wait looks from time to time";
+                let text =
+                    "neither WebSocket nor server-sent events: --wait looks from time to time";
                 (Health::Warn, format!("{text} ({error})"))
             }
         };

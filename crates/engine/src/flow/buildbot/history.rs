@@ -97,7 +97,14 @@ pub(crate) async fn read_jobs(
             (None, _) => BuildOf::Nothing,
         };
         let inferred = matches!(tie, Tie::Inferred(_));
-        histories.push(JobHistory { job: job.clone(), build, inferred, facts, build_runs, read_at });
+        histories.push(JobHistory {
+            job: job.clone(),
+            build,
+            inferred,
+            facts,
+            build_runs,
+            read_at,
+        });
     }
     Ok(histories)
 }

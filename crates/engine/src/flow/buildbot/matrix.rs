@@ -41,9 +41,9 @@ pub(crate) async fn read_matrix(
     let builds = builds_of(farm, &rows, ids.values().copied());
     let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
     for (column, id) in (0u32..).zip(ids.values()) {
-        let of_build = builds.get(id).map(|build| {
-            (rows.name(*build), by_push(rows.requests_of(*build), pushes.len()))
-        });
+        let of_build = builds
+            .get(id)
+            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes.len())));
         for (place, requests) in by_push(rows.requests_of(*id), pushes.len()).iter().enumerate() {
             for request in requests {
                 let mut runs = rows.runs_of(request);

@@ -352,7 +352,8 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
             names.join(", ")
         )));
     }
-    let ours = |change: &&Change| farm.codebase.as_ref().is_none_or(|c| *c == change.stamp.codebase);
+    let ours =
+        |change: &&Change| farm.codebase.as_ref().is_none_or(|c| *c == change.stamp.codebase);
     let mut seen: HashSet<&str> = HashSet::new();
     let mut unfit = 0;
     let mut pushes: Vec<Push> = Vec::new();

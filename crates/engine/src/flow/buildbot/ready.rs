@@ -48,7 +48,9 @@ fn find<'a>(
     name: &SchedulerName,
 ) -> Result<&'a ForceScheduler, Error> {
     let found = schedulers.iter().find(|scheduler| scheduler.name == *name);
-    found.ok_or_else(|| Error::NotFound(format!("the master has no force scheduler {name} any more")))
+    found.ok_or_else(|| {
+        Error::NotFound(format!("the master has no force scheduler {name} any more"))
+    })
 }
 
 /// Prepares every request of a plan: one body a run.
@@ -129,6 +131,6 @@ async fn seen_stamp(ci: &Ci, farm: &Farm, request: &PlannedRequest) -> Result<St
     let ours = |change: &&mozci_clients::buildbot::Change| {
         farm.codebase.as_ref().is_none_or(|codebase| *codebase == change.stamp.codebase)
     };
-    let seen = found.into_iter().filter(|change| ours(&change)).last();
+    let seen = found.into_iter().rfind(|change| ours(&change));
     Ok(seen.map_or(bare, |change| change.stamp))
 }

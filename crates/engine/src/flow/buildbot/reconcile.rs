@@ -15,11 +15,7 @@ use crate::store::{AskState, Asking, Ledger};
 const LOOKED_THROUGH: usize = 1000;
 
 /// Looks at every open asking of the CI and marks what can be told now.
-pub(crate) async fn reconcile(
-    ci: &Ci,
-    farm: &Farm,
-    ledger: &Ledger,
-) -> Result<Vec<Asking>, Error> {
+pub(crate) async fn reconcile(ci: &Ci, farm: &Farm, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut open = ledger.open_askings(&ci.root_url)?;
     open.retain(|asking| !asking.is_in_hand());
     let mut changed = Vec::new();
@@ -104,8 +100,8 @@ async fn search(
                     return Ok(Search::Found(request.id));
                 }
             }
-            let reaches = newest.len() < LOOKED_THROUGH
-                || newest.iter().any(|set| set.submitted < since);
+            let reaches =
+                newest.len() < LOOKED_THROUGH || newest.iter().any(|set| set.submitted < since);
             Ok(if reaches { Search::ProvenAbsent } else { Search::CannotTell })
         }
         REBUILD => {

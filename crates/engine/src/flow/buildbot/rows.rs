@@ -49,11 +49,8 @@ pub(super) async fn read_rows(
     let since = pushes.iter().map(|push| push.date).min().unwrap_or(At(0)).plus(-BEFORE);
     let unseen = "and what cannot be seen is not taken for missing";
     let what = |what: &str| Error::service(format!("cannot read the master's {what}, {unseen}"));
-    let (builders, sets, requests) = tokio::join!(
-        farm.builders(),
-        master.sets_since(since),
-        master.requests_since(since, of)
-    );
+    let (builders, sets, requests) =
+        tokio::join!(farm.builders(), master.sets_since(since), master.requests_since(since, of));
     let (sets, requests) =
         (sets.map_err(what("buildsets"))?, requests.map_err(what("build requests"))?);
     // Read after the requests: the build of one that has ended is sure to be there.

@@ -36,11 +36,12 @@ pub(crate) async fn send_all(
     stop: &AtomicBool,
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<Vec<AskResult>, Error> {
+    let paces = |(_, ask): &(Asking, ReadyAsk)| paces(farm, &ask.sends);
     let sending = Sending {
         ci,
         farm,
         ledger,
-        ear: Ear::open(ci).await?,
+        ear: if to_send.iter().any(paces) { Some(Ear::open(ci).await?) } else { None },
         stop,
         forbidden: AtomicBool::new(false),
     };
@@ -69,11 +70,17 @@ pub(crate) async fn send_all(
     Ok(results)
 }
 
+/// Whether the next one has to wait until this one is built.
+fn paces(farm: &Farm, sends: &Sends) -> bool {
+    farm.coalesces && matches!(sends, Sends::Force { .. } | Sends::Rebuild(_))
+}
+
 struct Sending<'a> {
     ci: &'a Ci,
     farm: &'a Farm,
     ledger: &'a Ledger,
-    ear: Ear,
+    /// Hears when builds begin, where that is waited for.
+    ear: Option<Ear>,
     stop: &'a AtomicBool,
     forbidden: AtomicBool,
 }
@@ -111,11 +118,11 @@ impl Sending<'_> {
             self.ledger.mark(&result.id, &result.state)?;
             let AskState::Sent { request } = result.state else { break };
             result.link = self.ci.link(request);
-            let paces = matches!(ask.sends, Sends::Force { .. } | Sends::Rebuild(_));
-            let (Some(id), true) = (request.build_request(), paces && self.farm.coalesces) else {
+            let (Some(id), Some(ear)) = (request.build_request(), &self.ear) else { break };
+            if !paces(self.farm, &ask.sends) {
                 break;
-            };
-            match self.begun(id).await {
+            }
+            match self.begun(id, ear.another()).await {
                 Begun::Well => break,
                 Begun::Coalesced => result.coalesced.push(request),
             }
@@ -191,8 +198,7 @@ impl Sending<'_> {
 
     /// Waits until a request is built, or is gone. What cannot be read for a while is waited for;
     /// a stop leaves the request as it is.
-    async fn begun(&self, id: BuildRequestId) -> Begun {
-        let mut ear = self.ear.another();
+    async fn begun(&self, id: BuildRequestId, mut ear: Ear) -> Begun {
         let mut failing: Option<Instant> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let looked = async {
