@@ -7,6 +7,8 @@ mod bad_input;
 mod doctor;
 mod farm;
 mod farm_access;
+mod farm_losses;
+mod gate;
 mod house;
 mod looks;
 mod lost_answers;

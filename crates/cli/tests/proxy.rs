@@ -67,7 +67,7 @@ fn pass(mut client: TcpStream, target: &str, losses: &Losses) {
     let _ = client.write_all(&answer);
 }
 
-fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut chunk = [0u8; 4096];
     loop {

@@ -47,6 +47,10 @@ impl std::fmt::Debug for Events {
 /// coalesced or cancelled request has no build.
 const PATHS: [&str; 2] = ["builds/*/*", "buildrequests/*/*"];
 
+/// How long a master may take to say that it listens. Some proxies let the handshake of a WebSocket
+/// through and nothing after it: whoever waits for events waits no longer than this for that.
+const CONFIRMED: Duration = Duration::from_secs(5);
+
 /// How often a WebSocket is asked for a sign of life: masters send none by themselves, and a
 /// connection that a proxy or a router dropped looks like one on which nothing happens.
 const PING: Duration = Duration::from_secs(30);
@@ -80,11 +84,12 @@ impl Master {
             let text = json!({"cmd": "startConsuming", "path": path, "_id": id + 1}).to_string();
             socket.send(Message::Text(text)).await.map_err(|error| failed(error.to_string()))?;
         }
+        let confirmed_within = self.http.settings().timeout.min(CONFIRMED);
         // Only what comes after both are confirmed is sure not to be missed.
         let mut confirmed = 0;
         let mut early = Vec::new();
         while confirmed < PATHS.len() {
-            let next = tokio::time::timeout(self.http.settings().timeout, socket.next()).await;
+            let next = tokio::time::timeout(confirmed_within, socket.next()).await;
             let text = match next {
                 Err(_) => return Err(failed("no answer to what is listened to".into())),
                 Ok(Some(Ok(Message::Text(text)))) => text,
@@ -109,9 +114,15 @@ impl Master {
         for path in PATHS {
             let segments: Vec<&str> =
                 ["sse", "listen"].into_iter().chain(path.split('/')).collect();
-            let mut events = self.http.server_events(&self.url(&segments, &[])).await?;
-            // The first event says that it listens.
-            let _ = tokio::time::timeout(self.http.settings().timeout, events.next()).await;
+            let url = self.url(&segments, &[]);
+            let mut events = self.http.server_events(&url).await?;
+            // The first event says that it listens; a proxy that keeps it to itself keeps all.
+            let confirmed_within = self.http.settings().timeout.min(CONFIRMED);
+            let first = tokio::time::timeout(confirmed_within, events.next()).await;
+            if !matches!(first, Ok(Some(_))) {
+                let problem = Problem::Broken("no event says that the master listens".into());
+                return Err(HttpError { problem, method: "GET", url: url.to_string() });
+            }
             streams.push(events.filter_map(|(name, data)| {
                 let told: Option<Value> = match name.as_str() {
                     "event" => serde_json::from_str(&data).ok(),
