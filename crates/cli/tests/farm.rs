@@ -198,9 +198,16 @@ fn what_cannot_be_forced(master: &Master, id: impl Fn(usize) -> usize) {
     assert!(said.stderr.contains("force-release needs version"), "{}", said.stderr);
     let release = ["trigger", "release", "--rev", "5", "--yes", "--param"];
     let said = master.mozci(&[&release[..], &["version=one"]].concat());
-    assert_eq!(said.status, 3);
+    assert_eq!(said.status, 2);
     let refusal = "version: 'one' does not match pattern";
     assert!(said.stdout.contains(refusal), "{}", said.whole());
+    assert!(said.stderr.contains("does not take them as they are"), "{}", said.stderr);
+    // Nor is it asked again with what it refused, on another push.
+    let both =
+        ["trigger", "release", "--from-rev", "4", "--rev", "5", "--yes", "--param", "version=one"];
+    let said = master.mozci(&both);
+    assert_eq!((said.status, said.stdout.matches(refusal).count()), (2, 1), "{}", said.whole());
+    assert!(said.stdout.contains("the master refused the values of the one before"));
     let said = master.mozci(&[&release[..], &["version=1.2", "--param", "colour=red"]].concat());
     assert_eq!(said.status, 2);
     assert!(said.stderr.contains("no force scheduler of this plan has such a field"));

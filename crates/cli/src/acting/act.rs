@@ -12,7 +12,7 @@ use mozci_core::push::count_pushes;
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{
-    AskResult, BuildOf, JobHistory, Outcome, Prepared, ask, check_plan, prepare,
+    AskResult, BuildOf, JobHistory, Outcome, Prepared, Refused, ask, check_plan, prepare,
 };
 use mozci_engine::store::{AskState, Ledger};
 use mozci_engine::{Error, Kind};
@@ -297,20 +297,31 @@ fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
 /// Says where not everything got through, for those who do not read each result.
 pub(crate) fn say_unsent(results: &[AskResult]) {
     let unsent = results.iter().filter(|r| !matches!(r.state, AskState::Sent { .. })).count();
-    if unsent > 0 && !results.iter().any(|result| result.forbidden) {
+    if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
+        let what_to_do = if any_refused(results, Refused::Values) {
+            "the CI does not take them as they are: change what it names, then run the command again"
+        } else {
+            "run the command again, which asks only for what is missing"
+        };
         failure::say(&format!(
-            "error: {unsent} of {} did not get through: run the command again, which asks only for what is missing",
+            "error: {unsent} of {} did not get through: {what_to_do}",
             plural(results.len(), "asking")
         ));
     }
+}
+
+fn any_refused(results: &[AskResult], why: Refused) -> bool {
+    results.iter().any(|result| result.refusal == Some(why))
 }
 
 /// The exit status of what was sent alone.
 pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
     if interrupt.stop.load(Ordering::Relaxed) {
         failure::status(Kind::Interrupted)
-    } else if results.iter().any(|result| result.forbidden) {
+    } else if any_refused(results, Refused::NotAllowed) {
         failure::status(Kind::NotAllowed)
+    } else if any_refused(results, Refused::Values) {
+        failure::status(Kind::Usage)
     } else if results.iter().any(|r| !matches!(r.state, AskState::Sent { .. })) {
         failure::status(Kind::Service)
     } else {

@@ -39,15 +39,34 @@ pub struct AskResult {
     /// Where the request can be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// Whether it was refused for lack of credentials or scopes.
+    /// Why it was refused, where it was.
     #[serde(skip)]
-    pub forbidden: bool,
+    pub refusal: Option<Refused>,
     /// When it was sent.
     #[serde(skip)]
     pub sent_at: At,
     /// Whether the task that it made is an action, which makes the runs in its turn.
     #[serde(skip)]
     pub by_action: bool,
+}
+
+/// Why a CI does not do what it was asked for, as long as it is asked in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Credentials, scopes or a role are missing.
+    NotAllowed,
+    /// It does not take the values that were sent.
+    Values,
+}
+
+impl Refused {
+    pub(super) fn of(error: &ActError) -> Option<Self> {
+        match error {
+            ActError::Forbidden(_) => Some(Self::NotAllowed),
+            ActError::Refused(_) => Some(Self::Values),
+            ActError::NotSent(_) | ActError::Uncertain(_) => None,
+        }
+    }
 }
 
 impl AskResult {
@@ -132,7 +151,7 @@ async fn send_all(
             .map(|(asking, ask)| send(ci, taskcluster, ledger, asking, ask, stop, &forbidden))
             .buffered(AT_ONCE);
         while let Some(result) = sent.next().await {
-            if result.forbidden {
+            if result.refusal == Some(Refused::NotAllowed) {
                 forbidden.store(true, Ordering::Relaxed);
             }
             ledger.mark(&result.id, &result.state)?;
@@ -267,7 +286,7 @@ async fn send(
 ) -> AskResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
-    let mut refused = false;
+    let mut refusal = None;
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")
     } else if forbidden.load(Ordering::Relaxed) {
@@ -280,8 +299,11 @@ async fn send(
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
             Err(error) => {
-                refused = matches!(error, ActError::Forbidden(_));
-                let hint = if refused { ci.clock_hint() } else { String::new() };
+                refusal = Refused::of(&error);
+                let hint = match refusal {
+                    Some(Refused::NotAllowed) => ci.clock_hint(),
+                    Some(Refused::Values) | None => String::new(),
+                };
                 not_sent(&format!("{error}{hint}"))
             }
         }
@@ -297,7 +319,7 @@ async fn send(
         state,
         coalesced: Vec::new(),
         link,
-        forbidden: refused,
+        refusal,
         sent_at,
         by_action: matches!(ask.sends, Sends::Hook(_)),
     }

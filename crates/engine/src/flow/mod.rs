@@ -18,7 +18,7 @@ mod reconcile;
 mod resolve;
 mod wait;
 
-pub use ask::{AskResult, ask};
+pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, at_work};
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};

@@ -19,7 +19,7 @@ use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
-use crate::flow::ask::{AskResult, not_ours};
+use crate::flow::ask::{AskResult, Refused, not_ours};
 use crate::flow::prepare::{ReadyAsk, Sends};
 use crate::store::{AskState, Asking, Ledger};
 
@@ -55,9 +55,13 @@ pub(crate) async fn send_all(
     }
     let each = chains.into_iter().map(|(_, chain)| {
         let sending = &sending;
-        Box::pin(stream::unfold(chain, async move |mut chain| {
+        // What the master refused once it refuses again, with the same values for the same builder.
+        Box::pin(stream::unfold((chain, false), async move |(mut chain, refused)| {
             let (asking, ask) = chain.pop_front()?;
-            Some((sending.one(asking, ask).await, chain))
+            let result = sending.one(asking, ask, refused).await;
+            let values = |result: &AskResult| result.refusal == Some(Refused::Values);
+            let refused = refused || result.as_ref().is_ok_and(values);
+            Some((result, (chain, refused)))
         }))
     });
     let mut all = stream::select_all(each);
@@ -94,7 +98,12 @@ enum Begun {
 }
 
 impl Sending<'_> {
-    async fn one(&self, asking: &Asking, ask: &ReadyAsk) -> Result<AskResult, Error> {
+    async fn one(
+        &self,
+        asking: &Asking,
+        ask: &ReadyAsk,
+        refused: bool,
+    ) -> Result<AskResult, Error> {
         let mut result = AskResult {
             id: asking.id.clone(),
             push: ask.push.clone(),
@@ -102,7 +111,7 @@ impl Sending<'_> {
             state: AskState::Recorded,
             coalesced: Vec::new(),
             link: None,
-            forbidden: false,
+            refusal: None,
             sent_at: self.ci.now(),
             by_action: false,
         };
@@ -112,6 +121,8 @@ impl Sending<'_> {
                 not_sent("interrupted before it was sent")
             } else if self.forbidden.load(Ordering::Relaxed) {
                 not_sent("not sent, since a request before it was not allowed")
+            } else if refused {
+                not_sent("not sent, since the master refused the values of the one before")
             } else {
                 self.send(asking, &ask.sends, &mut result).await?
             };
@@ -176,11 +187,12 @@ impl Sending<'_> {
                 }
             }
             Err(error) => {
-                if let ActError::Forbidden(_) = error {
-                    result.forbidden = true;
+                result.refusal = Refused::of(&error);
+                let forbidden = result.refusal == Some(Refused::NotAllowed);
+                if forbidden {
                     self.forbidden.store(true, Ordering::Relaxed);
                 }
-                AskState::NotSent { detail: format!("{error}{}", self.hint(result.forbidden)) }
+                AskState::NotSent { detail: format!("{error}{}", self.hint(forbidden)) }
             }
         })
     }
