@@ -1,0 +1,246 @@
+//! What came out of one log or artifact.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::limits::Limits;
+use crate::subject::Seen;
+
+/// What a source is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// mozlog's summary of errors: failures and groups, no passing tests.
+    Errorsummary,
+    /// mozlog's raw structured log: every test.
+    Structured,
+    /// A log as people read it.
+    Text,
+    /// JUnit XML.
+    Junit,
+    /// A Buildbot master's test results.
+    TestResults,
+}
+
+impl Format {
+    /// Its name in sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Errorsummary => "errorsummary",
+            Self::Structured => "structured log",
+            Self::Text => "text log",
+            Self::Junit => "JUnit XML",
+            Self::TestResults => "test results",
+        }
+    }
+}
+
+/// How a group (a manifest) ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupStatus {
+    /// It ran to its end, and well.
+    Passed,
+    /// Something in it failed.
+    Failed,
+    /// It was left out.
+    Skipped,
+    /// It was on the list and never began.
+    NotRun,
+    /// It began, or may have, and nothing says how it ended.
+    Unknown,
+}
+
+impl GroupStatus {
+    /// What that says to whoever asks for the group.
+    pub(crate) fn seen(self) -> Seen {
+        match self {
+            Self::Passed => Seen::Passed,
+            Self::Failed => Seen::Failed,
+            Self::Skipped => Seen::Skipped,
+            Self::NotRun => Seen::NotRun,
+            Self::Unknown => Seen::Unfinished,
+        }
+    }
+}
+
+/// Something about a source that whoever reads the outcome has to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "mark", content = "detail")]
+pub enum Mark {
+    /// There is nothing in it.
+    Empty,
+    /// It is something else than a log: a page of HTML, an error, binary data. Nothing was read.
+    NotALog(String),
+    /// It ends in the middle, as of a run that was killed or an upload that broke off.
+    CutOff(String),
+    /// The packing is damaged; what came before was read.
+    Damaged(String),
+    /// A bound was met.
+    Bound(String),
+    /// Records that could not be read were passed over.
+    Unreadable(String),
+    /// It is not in UTF-8.
+    Encoding(String),
+}
+
+impl Mark {
+    /// The mark in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Empty => "it is empty".into(),
+            Self::NotALog(what) => format!("not a log but {what}"),
+            Self::CutOff(how) => format!("cut off: {how}"),
+            Self::Damaged(how) => format!("damaged: {how}"),
+            Self::Bound(what) => format!("bound: {what}"),
+            Self::Unreadable(what) => what.clone(),
+            Self::Encoding(what) => what.clone(),
+        }
+    }
+}
+
+/// What one source says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What it is written in.
+    pub format: Format,
+    /// Failures, in the order of the source; of very many the first.
+    pub failures: Vec<Failure>,
+    /// How many failures there are, those that are not kept included.
+    pub total: u64,
+    /// Unexpected results that the harness lets pass, as it knows them to come and go.
+    pub tolerated: Vec<Failure>,
+    /// How many of these there are.
+    pub tolerated_total: u64,
+    /// How the groups ended, where the source tells of groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupStatus>,
+    /// What it says of the test or group that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// Whether it goes on to its own end, so that what is not in it did not happen.
+    pub whole: bool,
+    /// What is to be known of it besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// Bytes read, unpacked.
+    pub bytes: u64,
+    /// Lines read.
+    pub lines: u64,
+}
+
+impl Evidence {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            failures: Vec::new(),
+            total: 0,
+            tolerated: Vec::new(),
+            tolerated_total: 0,
+            groups: BTreeMap::new(),
+            seen: None,
+            whole: true,
+            marks: Vec::new(),
+            bytes: 0,
+            lines: 0,
+        }
+    }
+
+    /// Whether it is no log at all, so that it says nothing.
+    pub fn is_void(&self) -> bool {
+        self.marks.iter().any(|mark| matches!(mark, Mark::Empty | Mark::NotALog(_)))
+    }
+
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        if matches!(mark, Mark::CutOff(_) | Mark::Damaged(_) | Mark::Empty | Mark::NotALog(_)) {
+            self.whole = false;
+        }
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+}
+
+/// Collects failures within bounds.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    pub(crate) evidence: Evidence,
+    limits: Limits,
+    kept: usize,
+    /// Whether there is no room left, for what is not tolerated and for what is.
+    full: [bool; 2],
+}
+
+impl Collector {
+    pub(crate) fn new(format: Format, limits: &Limits) -> Self {
+        Self { evidence: Evidence::new(format), limits: limits.clone(), kept: 0, full: [false; 2] }
+    }
+
+    /// Counts a failure for which there is no room; tells whether that is all there is to do.
+    pub(crate) fn only_counts(&mut self, tolerated: bool) -> bool {
+        if self.full[usize::from(tolerated)] {
+            match tolerated {
+                true => self.evidence.tolerated_total += 1,
+                false => self.evidence.total += 1,
+            }
+        }
+        self.full[usize::from(tolerated)]
+    }
+
+    /// Takes a failure, which gets its signature; tells where it is kept, if it is.
+    pub(crate) fn add(&mut self, failure: Failure) -> Option<usize> {
+        let tolerated = failure.known_intermittent;
+        let evidence = &mut self.evidence;
+        let (list, total) = match tolerated {
+            true => (&mut evidence.tolerated, &mut evidence.tolerated_total),
+            false => (&mut evidence.failures, &mut evidence.total),
+        };
+        *total += 1;
+        // Of very many most are only counted.
+        if self.full[usize::from(tolerated)] {
+            return None;
+        }
+        let failure = failure.sign();
+        let size = failure.size();
+        // What is tolerated must not take the room of what is not.
+        let share = if tolerated { 8 } else { 1 };
+        let full = list.len() >= self.limits.failures / share
+            || self.kept + size > self.limits.kept / share;
+        if full {
+            self.full[usize::from(tolerated)] = true;
+            return None;
+        }
+        self.kept += size;
+        list.push(failure);
+        Some(list.len() - 1).filter(|_| !tolerated)
+    }
+
+    /// Whether another line of text may be kept; it is counted as if it were.
+    pub(crate) fn room_for(&mut self, line: &str) -> bool {
+        let size = line.len() + 24;
+        let fits = self.kept + size <= self.limits.kept;
+        self.kept += if fits { size } else { 0 };
+        fits
+    }
+
+    /// Ends, and says what did not fit.
+    pub(crate) fn finish(mut self) -> Evidence {
+        let evidence = &mut self.evidence;
+        let kept = evidence.failures.len() as u64;
+        if kept < evidence.total {
+            let total = evidence.total;
+            evidence
+                .mark(Mark::Bound(format!("{total} failures, of which the first {kept} are kept")));
+        }
+        let kept = evidence.tolerated.len() as u64;
+        if kept < evidence.tolerated_total {
+            let total = evidence.tolerated_total;
+            evidence.mark(Mark::Bound(format!(
+                "{total} known intermittents, of which the first {kept} are kept"
+            )));
+        }
+        self.evidence
+    }
+}

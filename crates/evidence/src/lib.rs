@@ -1,0 +1,34 @@
+//! A log or an artifact in, failures out. Nothing here asks a network; what is read is read once,
+//! from any [`std::io::Read`], packed or plain, in memory that does not grow with it.
+//!
+//! [`read`] is the way in. Formats are those of `wire/failures.md`: errorsummary, mozlog's raw
+//! structured log, raw text logs of Taskcluster and of Buildbot, JUnit XML, and a Buildbot master's
+//! test results.
+
+mod blocks;
+mod errorsummary;
+mod evidence;
+mod failure;
+mod harmless;
+mod input;
+mod json;
+mod junit;
+mod limits;
+mod names;
+mod read;
+mod results;
+mod signature;
+mod sniff;
+mod structured;
+mod subject;
+mod text;
+
+pub use evidence::{Evidence, Format, GroupStatus, Mark};
+pub use failure::{Failure, Kind, Where};
+pub use harmless::{harmless, harmless_line};
+pub use limits::Limits;
+pub use names::{group_of_id, test_of_id};
+pub use read::{Question, read};
+pub use signature::Signature;
+pub use subject::{Seen, Subject};
+pub use text::{is_error_line, rules_as_one_pattern};

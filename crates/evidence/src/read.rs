@@ -1,0 +1,54 @@
+//! The way in.
+
+use std::io::Read;
+
+use crate::evidence::{Evidence, Format, Mark};
+use crate::limits::Limits;
+use crate::subject::Subject;
+use crate::{errorsummary, input, junit, results, sniff, structured, text};
+
+/// What is wanted of a source.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// What it is written in, where that is known; else it is told by how it begins.
+    pub format: Option<Format>,
+    /// The test or group that is asked for besides.
+    pub subject: Option<Subject>,
+    /// Lines before and after each failure; of a structured source as many of the stack.
+    pub context: usize,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Reads a source, once and to its end, in memory that does not grow with it. Whatever is wrong
+/// with it is said by marks; failures that were found until then count.
+pub fn read<R: Read + 'static>(source: R, question: &Question) -> Evidence {
+    let opened = input::open(source, &question.limits);
+    let mut evidence = match sniff::not_a_log(&opened.head) {
+        Some(mark) => {
+            let mut evidence = Evidence::new(question.format.unwrap_or(Format::Text));
+            // What could not be unpacked at all is damaged, not empty.
+            if opened.marks.is_empty() || mark != Mark::Empty {
+                evidence.mark(mark);
+            }
+            evidence
+        }
+        None => {
+            let head = opened.head;
+            let source = opened.source;
+            match question.format.unwrap_or_else(|| sniff::format_of(&head)) {
+                Format::Text => text::read(source, question),
+                Format::Errorsummary => errorsummary::read(source, question),
+                Format::Structured => structured::read(source, question),
+                Format::Junit => junit::read(source, question),
+                Format::TestResults => results::read(source, question),
+            }
+        }
+    };
+    for mark in opened.marks {
+        evidence.mark(mark);
+    }
+    input::say_bounds(&mut evidence, &opened.met, &question.limits);
+    evidence.bytes = opened.met.bytes.get();
+    evidence
+}

@@ -1,0 +1,197 @@
+//! Reads a text log: a search over everything for what an error has in it, and a look only at the
+//! lines where it is found.
+
+use std::io::Read;
+
+use super::failing;
+use super::rules::{Needles, is_error_line, lossy, without_task_stamp};
+use crate::blocks::{Block, Blocks, Ends, ends_in};
+use crate::evidence::{Collector, Evidence, Format, Mark};
+use crate::failure::Where;
+use crate::read::Question;
+use crate::subject::{Seen, Tracker};
+
+/// Reads a text log to its end.
+pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
+    let limits = &question.limits;
+    let mut reader = Reader {
+        question,
+        needles: Needles::new(&[question.subject.as_ref().map_or("", |subject| subject.name())]),
+        collector: Collector::new(Format::Text, limits),
+        tracker: Tracker::new(question.subject.as_ref()),
+        manifest: None,
+        last: (Vec::new(), 0),
+        wanting: Vec::new(),
+        lines: 0,
+    };
+    let mut blocks = Blocks::new(source, Ends::Any, limits.line);
+    while let Some(block) = blocks.next() {
+        reader.block(&block);
+    }
+    let (cut, broke) = (blocks.cut, blocks.broke.take());
+    let tracker = reader.tracker;
+    let mut evidence = reader.collector.finish();
+    // A text log does not have to name what passes.
+    evidence.seen = tracker.finish(false);
+    evidence.lines = reader.lines;
+    if cut > 0 {
+        let longest = limits.line;
+        evidence.mark(Mark::Bound(format!("{cut} pieces of lines longer than {longest} bytes")));
+    }
+    crate::input::say_broken(&mut evidence, broke);
+    evidence
+}
+
+struct Reader<'q> {
+    question: &'q Question,
+    needles: Needles,
+    collector: Collector,
+    tracker: Tracker,
+    /// The manifest that is at work, where the log says so.
+    manifest: Option<String>,
+    /// The last error and the number of its line: the same on the next line is not another one.
+    last: (Vec<u8>, u64),
+    /// Failures that want more of the lines after them: which, and how many.
+    wanting: Vec<(usize, usize)>,
+    /// Lines before the block.
+    lines: u64,
+}
+
+impl Reader<'_> {
+    fn block(&mut self, block: &Block<'_>) {
+        let bytes = block.lines();
+        self.want(bytes);
+        // Lines are counted up to here, which is the beginning of a line.
+        let (mut counted, mut from) = (0, 0);
+        while let Some(found) = self.needles.find(bytes, from) {
+            let start = memchr::memrchr2(b'\n', b'\r', &bytes[..found]).map_or(0, |at| at + 1);
+            let end =
+                memchr::memchr2(b'\n', b'\r', &bytes[found..]).map_or(bytes.len(), |at| found + at);
+            self.lines += ends_in(&bytes[counted..start], Ends::Any);
+            counted = start;
+            let at = Where { line: self.lines + 1, byte: block.byte + start as u64 };
+            if let Some(kept) = self.line(&bytes[start..end], at) {
+                self.surround(kept, block, start, end);
+            }
+            from = end.max(found + 1);
+            if from >= bytes.len() {
+                break;
+            }
+        }
+        let rest = &bytes[counted..];
+        self.lines += ends_in(rest, Ends::Any);
+        // The last line of a log may lack its end.
+        self.lines +=
+            u64::from(!rest.is_empty() && !rest.ends_with(b"\n") && !rest.ends_with(b"\r"));
+    }
+
+    /// Looks at a line that has something in it; tells which failure it is, if it is one and kept.
+    fn line(&mut self, line: &[u8], at: Where) -> Option<usize> {
+        let line = without_task_stamp(line);
+        if let Some(place) = memchr::memmem::find(line, b"Running manifest: ") {
+            let name = lossy(&line[place + 18..]);
+            self.manifest = name.split_whitespace().next().map(str::to_owned);
+            return None;
+        }
+        self.follow(line);
+        let known = memchr::memmem::find(line, b"TEST-KNOWN-INTERMITTENT-").is_some();
+        if !known && !is_error_line(line) {
+            return None;
+        }
+        let trimmed = line.trim_ascii_end();
+        let again = self.last.1 + 1 == at.line && self.last.0 == trimmed;
+        self.last.1 = at.line;
+        if again {
+            return None;
+        }
+        self.last.0.clear();
+        self.last.0.extend_from_slice(trimmed);
+        let limits = &self.question.limits;
+        let failure = failing::read(line, at, self.manifest.as_deref(), limits.text);
+        let is_ours = self.tracker.is(failure.test.as_deref(), failure.group.as_deref());
+        if is_ours {
+            self.tracker.see(if known { Seen::Tolerated } else { Seen::Failed });
+        }
+        self.collector.add(failure)
+    }
+
+    /// Follows the test that is asked for.
+    fn follow(&mut self, line: &[u8]) {
+        let Some(test) = self.tracker.test() else { return };
+        let text = lossy(line);
+        let Some((before, rest)) =
+            text.split_once("TEST-").map(|(_, rest)| rest.split_once('|')).unwrap_or(None)
+        else {
+            return;
+        };
+        let id = rest.split(" | ").next().unwrap_or("").trim();
+        if crate::names::test_of_id(id) != test {
+            return;
+        }
+        match before.trim() {
+            "START" => self.tracker.start(),
+            "PASS" | "OK" | "KNOWN-FAIL" | "FAIL" => self.tracker.end(Seen::Passed),
+            "SKIP" => self.tracker.end(Seen::Skipped),
+            // Of what failed otherwise than expected the error line tells.
+            _ => {}
+        }
+    }
+
+    /// Takes the lines around a failure, as far as they are here.
+    fn surround(&mut self, failure: usize, block: &Block<'_>, start: usize, end: usize) {
+        let wanted = self.question.context;
+        if wanted == 0 {
+            return;
+        }
+        let longest = self.question.limits.text;
+        let mut lines: Vec<String> = lines_of(&block.all[..block.from + start])
+            .rev()
+            .take(wanted)
+            .map(|line| short(line, longest))
+            .collect();
+        lines.reverse();
+        lines.retain(|line| self.collector.room_for(line));
+        self.collector.evidence.failures[failure].before = lines;
+        let next = match block.lines()[end..] {
+            [b'\r', b'\n', ..] => end + 2,
+            [] => end,
+            _ => end + 1,
+        };
+        self.after(failure, wanted, &block.lines()[next..]);
+    }
+
+    /// Gives the lines of a new block to those that lacked them.
+    fn want(&mut self, bytes: &[u8]) {
+        for (failure, wanted) in std::mem::take(&mut self.wanting) {
+            self.after(failure, wanted, bytes);
+        }
+    }
+
+    /// Takes lines after a failure, and remembers how many are still to come.
+    fn after(&mut self, failure: usize, wanted: usize, bytes: &[u8]) {
+        let longest = self.question.limits.text;
+        let mut missing = wanted;
+        for line in lines_of(bytes).take(wanted) {
+            missing -= 1;
+            let line = short(line, longest);
+            if self.collector.room_for(&line) {
+                self.collector.evidence.failures[failure].after.push(line);
+            }
+        }
+        if missing > 0 {
+            self.wanting.push((failure, missing));
+        }
+    }
+}
+
+fn short(line: &[u8], longest: usize) -> String {
+    lossy(&line[..line.len().min(longest)]).trim_end().to_owned()
+}
+
+/// The lines of some bytes, from either side.
+fn lines_of(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let any = !bytes.is_empty();
+    bytes.split(|byte| *byte == b'\n').filter(move |_| any)
+}
