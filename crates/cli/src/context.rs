@@ -77,6 +77,7 @@ impl Context {
             place,
             user_agent: USER_AGENT.to_owned(),
             on_request: global.verbose.then_some(failure::say as fn(&str)),
+            on_news: (!global.quiet).then_some(failure::say as fn(&str)),
         })?;
         Ok(Self {
             ci: open,
@@ -116,7 +117,7 @@ impl Context {
         ];
         for (name, value) in given {
             if let Some(value) = value {
-                line.push_str(&format!(" --{name} {value}"));
+                line.push_str(&format!(" --{name} {}", crate::show::shell_word(&value)));
             }
         }
         line

@@ -8,6 +8,7 @@ mod doctor;
 mod farm;
 mod farm_access;
 mod farm_losses;
+mod farm_manners;
 mod gate;
 mod house;
 mod looks;

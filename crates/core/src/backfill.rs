@@ -56,6 +56,8 @@ pub struct Step {
     pub judgement: Judgement,
     /// Runs that count and are there.
     pub have: u32,
+    /// Of these, the ones that have not ended.
+    pub waiting: u32,
     /// Runs that were asked for and that no source shows yet.
     pub asked: u32,
     /// Of these, the ones of which nobody can tell whether they were sent.
@@ -68,6 +70,7 @@ impl From<&PushFacts> for Step {
             push: PushRef::from(&facts.push),
             judgement: facts.judgement(),
             have: crate::have::have(facts) - facts.asked,
+            waiting: facts.runs.iter().filter(|run| run.state.is_waiting()).count() as u32,
             asked: facts.asked,
             doubtful: facts.doubtful,
         }

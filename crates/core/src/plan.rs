@@ -43,6 +43,25 @@ impl Plan {
         }
     }
 
+    /// Leaves out what turns out not to be possible. Of the machine time it had in the estimate
+    /// the same share goes.
+    pub fn leave_out(&mut self, unfit: Vec<LeftOut>) {
+        let before = self.runs();
+        self.requests.retain(|request| {
+            let is = |out: &&LeftOut| out.push.id == request.push.id && out.job == request.job;
+            !unfit.iter().any(|out| is(&out))
+        });
+        let (before, now) = (u64::from(before), u64::from(self.runs()));
+        if now < before {
+            let share = |whole: u64| whole * now / before;
+            let estimate = &mut self.estimate;
+            estimate.runs = u32::try_from(share(u64::from(estimate.runs))).unwrap_or(u32::MAX);
+            estimate.machine_minutes = estimate.machine_minutes.map(share);
+        }
+        self.left_out.extend(unfit);
+        self.left_out.sort_by_key(|left_out| std::cmp::Reverse(left_out.push.id));
+    }
+
     /// The most runs that any push would have of one job.
     pub fn most_on_a_push(&self) -> u32 {
         let asked = self.requests.iter().map(|r| r.have.saturating_add(r.times));

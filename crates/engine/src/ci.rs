@@ -113,6 +113,7 @@ pub struct Ci {
     http: Http,
     facts: Option<Facts>,
     notes: RefCell<Vec<String>>,
+    on_news: Option<fn(&str)>,
 }
 
 /// What opens a [`Ci`].
@@ -132,6 +133,8 @@ pub struct Opening<'a> {
     pub user_agent: String,
     /// Who is told of each request.
     pub on_request: Option<fn(&str)>,
+    /// Who is told at once of what makes a command take its time.
+    pub on_news: Option<fn(&str)>,
 }
 
 impl Ci {
@@ -193,7 +196,8 @@ impl Ci {
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
         }
-        let root = parse(&config.root_url, "root_url")?;
+        let key = if config.kind == CiKind::Buildbot { "url" } else { "root_url" };
+        let root = parse(&config.root_url, key)?;
         let mut hosts: Vec<String> =
             treeherder_url.iter().chain([&root]).filter_map(host_of).collect();
         let urls = config.repos.values().filter(|repo| repo.pushlog == PushlogKind::Hg);
@@ -236,6 +240,7 @@ impl Ci {
             treeherder,
             plain,
             root,
+            on_news: opening.on_news,
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
             poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
@@ -371,6 +376,13 @@ impl Ci {
         self.notes.take()
     }
 
+    /// Tells at once what makes the command take its time.
+    pub(crate) fn tell(&self, text: &str) {
+        if let Some(tell) = self.on_news {
+            tell(text);
+        }
+    }
+
     pub(crate) fn note(&self, text: impl Into<String>) {
         let text = text.into();
         let mut notes = self.notes.borrow_mut();
@@ -483,6 +495,10 @@ fn parse(url: &str, key: &str) -> Result<Url, Error> {
         }
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         Ok(_) => Err(Error::Usage(format!("`{key}` = {url:?} in the config is no http(s) URL"))),
-        Err(error) => Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}"))),
+        Err(error) => {
+            let hint =
+                if url.contains("://") { "" } else { ": it has to begin with http:// or https://" };
+            Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}{hint}")))
+        }
     }
 }

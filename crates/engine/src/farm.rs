@@ -116,6 +116,11 @@ impl Farm {
         self.given.borrow_mut().extend(parameters);
     }
 
+    /// The configuration's values for force schedulers' fields, by builder.
+    pub(crate) fn forced_fields(&self) -> &BTreeMap<String, Parameters> {
+        &self.force
+    }
+
     /// What was given with the command.
     pub(crate) fn given(&self) -> Parameters {
         self.given.borrow().clone()

@@ -115,7 +115,8 @@ pub(crate) fn normalised(said: &str) -> String {
         } else if is("duration") {
             "<duration>".into()
         } else {
-            let alone = !(whole.start() > 0 && glued(whole.start() - 1)) && !glued(whole.end());
+            let before = whole.start().checked_sub(1);
+            let alone = !before.is_some_and(glued) && !glued(whole.end());
             let small = text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
             match whole.end() <= name && alone && small {
                 true => text.to_owned(),

@@ -1,6 +1,8 @@
 //! The real logs of `../shared/data/logs`, which are read in place and never copied: every error
 //! that Treeherder's own parser is known to find in them is found, at its line.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "tests say why they skip and fail")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};

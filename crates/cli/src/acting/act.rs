@@ -9,6 +9,7 @@ use mozci_core::facts::PushFacts;
 use mozci_core::guard::{self, Refusal};
 use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
 use mozci_core::push::count_pushes;
+use mozci_core::run::{Run, State};
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{
@@ -152,9 +153,16 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
 }
 
 /// Hands on what was given for force schedulers.
-fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
+pub(crate) fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
     match context.ci.farm() {
-        Some(farm) => farm.give(args.parameters.iter().cloned().collect()),
+        Some(farm) => {
+            if !args.parameters.is_empty() {
+                context.talk(
+                    "note: runs that are there count, whatever values they were made with: --times asks for more",
+                );
+            }
+            farm.give(args.parameters.iter().cloned().collect());
+        }
         None if args.parameters.is_empty() => {}
         None => {
             return Err(Error::Usage(format!(
@@ -288,7 +296,7 @@ fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
     let skewed = act.context.ci.clock_offset().is_some_and(|offset| offset.abs() > 300);
     if acted.status == failure::status(Kind::NotAllowed) && !skewed {
         failure::say(
-            "error: not everything was asked for: it is not allowed with these credentials; ask for the scope that is missing, or sign in as somebody who has it",
+            "error: not everything was asked for: it is not allowed with these credentials; ask for the scope or role that is missing, or sign in as somebody who has it",
         );
     }
     acted
@@ -335,8 +343,25 @@ fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
     match ended_with(&acted.results, interrupt) {
         0 if acted.refused.is_some() => failure::status(Kind::Guard),
         0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
+        0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
         status => status,
     }
+}
+
+/// Says where runs that were asked for were taken back by somebody, so that they say nothing.
+fn say_cancelled(outcomes: &[Outcome]) -> bool {
+    let gone = |outcome: &&Outcome| {
+        let cancelled = outcome.runs.iter().any(|run| run.state == State::Cancelled);
+        outcome.done && cancelled && !outcome.runs.iter().any(Run::counts)
+    };
+    let gone = outcomes.iter().filter(gone).count();
+    if gone > 0 {
+        failure::say(&format!(
+            "error: {gone} of {} ended as cancelled and says nothing: run the command again, which asks for what is missing",
+            plural(outcomes.len(), "run")
+        ));
+    }
+    gone > 0
 }
 
 fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {

@@ -2,11 +2,11 @@
 
 use mozci_core::backfill::Step;
 use mozci_core::plan::Plan;
-use mozci_engine::flow::JobHistory;
+use mozci_engine::flow::{JobHistory, fit_plan};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use super::act::{Act, ActArgs, carry_out};
+use super::act::{Act, ActArgs, carry_out, take_parameters};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::show::{Out, show_many, show_steps, top};
@@ -31,6 +31,12 @@ pub(crate) async fn ask_for_many(
     ledger: &mut Ledger,
 ) -> Done {
     let Many { command, args, plan, histories } = *many;
+    let mut plan = plan.clone();
+    if histories.len() > 1 {
+        take_parameters(context, args)?;
+        fit_plan(&context.ci, &mut plan).await?;
+    }
+    let plan = &plan;
     show(out, histories, plan);
     let act = Act { context, args, plan, histories, interrupt };
     let acted = carry_out(&act, out, ledger).await?;

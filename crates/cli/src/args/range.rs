@@ -12,7 +12,7 @@ use mozci_core::time::At;
 #[command(group = ArgGroup::new("reach").args(["from_rev", "back_revisions", "delta", "since"]))]
 pub(crate) struct RangeArgs {
     /// A push: `tip`, a hash of Mercurial's or Git's (short or full), a push id, a task id, or a
-    /// Treeherder or Taskcluster URL
+    /// URL of Treeherder, Taskcluster or a Buildbot build
     #[arg(long, default_value = "tip", value_name = "REV")]
     pub(crate) rev: RevisionSpec,
     #[command(flatten)]

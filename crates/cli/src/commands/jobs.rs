@@ -16,7 +16,7 @@ use crate::app::Done;
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, age, plural, push_json, show_matrix, top};
+use crate::show::{Out, age, plural, push_json, shell_word, show_matrix, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci jobs`.
@@ -100,9 +100,10 @@ fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], 
         .collect();
     for (job, push) in bad.iter().take(3) {
         out.line(&format!(
-            " bad at {}: `{} backfill {job} --rev {}`",
+            " bad at {}: `{} backfill {} --rev {}`",
             push.id,
             context.program(),
+            shell_word(job.as_str()),
             push.revision.short()
         ));
     }

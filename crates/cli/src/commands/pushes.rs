@@ -39,8 +39,9 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     table.load_style(presets::NOTHING);
     // Where there is little room the name in Git goes, and the author's host.
     let narrow = out.is_narrow();
+    let no_git = narrow || !pushes.iter().any(|push| push.git.is_some());
     let header = ["push", "revision", "git", "when", "changesets", "author"];
-    table.set_header(header.into_iter().filter(|name| !narrow || *name != "git"));
+    table.set_header(header.into_iter().filter(|name| !no_git || *name != "git"));
     for push in pushes {
         let author =
             if narrow { push.author.split('@').next().unwrap_or("") } else { &push.author };
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
             Cell::new(push.changesets.len()).set_alignment(CellAlignment::Right),
             Cell::new(author),
         ];
-        if narrow {
+        if no_git {
             cells.remove(2);
         }
         table.add_row(cells);

@@ -29,7 +29,11 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             (0, doubtful) => format!(", {doubtful} in doubt"),
             (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
         };
-        let state = format!("{}{asked}", judgement(step.judgement));
+        let waiting = match (step.waiting, step.judgement) {
+            (0, _) | (_, Judgement::Waiting) => String::new(),
+            (count, _) => format!(", {count} under way"),
+        };
+        let state = format!("{}{waiting}{asked}", judgement(step.judgement));
         let fate = fate(plan, &step.push);
         if out.is_markdown() {
             let (id, revision) = (step.push.id.to_string(), step.push.revision.short());

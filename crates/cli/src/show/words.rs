@@ -15,6 +15,15 @@ pub(crate) fn age(now: At, then: At) -> String {
     }
 }
 
+/// A word of a command that is shown so as to be copied, as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// `1 run`, `2 runs`.
 pub(crate) fn plural(count: usize, one: &str) -> String {
     let (stem, ending) = match one.strip_suffix("push") {

@@ -53,6 +53,16 @@ pub enum ForceError {
         /// The fields that there are.
         known: Vec<String>,
     },
+    /// A value was given for a field that is ours to fill: the push, the branch, the ledger's id.
+    #[error(
+        "the field {field:?} of the force scheduler {scheduler} is filled in by mozci itself: leave it out"
+    )]
+    Ours {
+        /// The scheduler.
+        scheduler: SchedulerName,
+        /// The field.
+        field: String,
+    },
     /// Its form has no field for a revision.
     #[error(
         "the force scheduler {scheduler} cannot be told a revision (of the codebase {codebase:?})"
@@ -125,12 +135,14 @@ impl ForceScheduler {
             let codebase = stamp.codebase.clone();
             return Err(ForceError::NoRevision { scheduler: scheduler(), codebase });
         }
-        let unknown = given.keys().find(|name| {
-            OURS.contains(&name.as_str()) && *name != "username" || self.field(name).is_none()
-        });
-        if let Some(field) = unknown {
-            let own = self.fields.iter().map(|field| field.full_name.clone());
-            let known = own.filter(|name| !OURS[1..].contains(&name.as_str())).collect();
+        let own = ["revision", "branch", "repository", "project"].map(of_codebase);
+        let is_ours = |name: &&String| own.contains(name) || OURS[1..].contains(&name.as_str());
+        if let Some(field) = given.keys().find(is_ours) {
+            return Err(ForceError::Ours { scheduler: scheduler(), field: field.clone() });
+        }
+        if let Some(field) = given.keys().find(|name| self.field(name).is_none()) {
+            let names = self.fields.iter().map(|field| field.full_name.clone());
+            let known = names.filter(|name| !is_ours(&name)).collect();
             return Err(ForceError::NoField {
                 scheduler: scheduler(),
                 field: field.clone(),

@@ -273,6 +273,22 @@ impl Master {
         Ok(found)
     }
 
+    /// The requests of a builder that wait to be built.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn waiting_requests(&self, builder: u64) -> Result<Vec<Request>, HttpError> {
+        let query = [
+            ("builderid", builder.to_string()),
+            ("complete", "false".to_owned()),
+            ("claimed", "false".to_owned()),
+        ];
+        let answer: Requests = self.get(&["buildrequests"], &query).await?;
+        let rows = answer.buildrequests.into_iter().map(Request::from);
+        let waits = |row: &Request| row.claimed.is_none() && row.complete.is_none();
+        Ok(rows.filter(|row| row.builder == builder && waits(row)).collect())
+    }
+
     /// The requests of one buildset.
     ///
     /// # Errors

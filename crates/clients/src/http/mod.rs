@@ -18,3 +18,4 @@ pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};
 pub use session::ActAnswer;
+pub use streamed::Streamed;

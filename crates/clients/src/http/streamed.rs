@@ -1,14 +1,13 @@
-//! Answers too large to be held: parsed while they come.
+//! Answers too large to be held: read while they come.
 
-use std::io::BufReader;
-use std::sync::Arc;
+use std::io::{BufReader, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{TryStreamExt, stream};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncReadExt;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
@@ -18,6 +17,24 @@ use super::judge::{content_type, is_json};
 
 /// How long a large answer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What came of an answer that was read while it came.
+#[derive(Debug)]
+pub struct Streamed<T> {
+    /// What the reader made of it.
+    pub value: T,
+    /// Why the connection ended before the answer did, if it did: the reader saw only a part.
+    pub broke: Option<String>,
+    /// Bytes that came, unpacked as far as HTTP packs.
+    pub bytes: usize,
+}
+
+/// What an answer has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promised {
+    Json,
+    Anything,
+}
 
 impl Http {
     /// Gets JSON of up to `limit` bytes (after decompression) and parses it while it comes, so that
@@ -31,11 +48,44 @@ impl Http {
         url: Url,
         limit: usize,
     ) -> Result<T, HttpError> {
-        let opened = self.again(|| self.opened_well(&url)).await?;
-        let Opened { response, started, turn: _turn, .. } = opened;
         let failed = |problem| HttpError { problem, method: "GET", url: url.to_string() };
-        let read = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&read);
+        let parse = move |source: Box<dyn Read + Send>| {
+            let bounded = source.take(limit as u64 + 1);
+            serde_json::from_reader::<_, T>(BufReader::with_capacity(1 << 16, bounded))
+        };
+        let streamed = self.streamed(&url, Promised::Json, parse).await?;
+        streamed.value.map_err(|error| {
+            failed(match streamed.bytes > limit {
+                true => Problem::TooLarge { limit },
+                false => Problem::of_json(&error),
+            })
+        })
+    }
+
+    /// Gets whatever there is and lets `read` read it while it comes, on a thread of its own. Only
+    /// the answer's beginning is asked for again.
+    ///
+    /// # Errors
+    /// [`HttpError`] where no answer begins; that it breaks off is told in what comes back.
+    pub async fn get_read<T: Send + 'static>(
+        &self,
+        url: Url,
+        read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
+    ) -> Result<Streamed<T>, HttpError> {
+        self.streamed(&url, Promised::Anything, read).await
+    }
+
+    async fn streamed<T: Send + 'static>(
+        &self,
+        url: &Url,
+        promised: Promised,
+        read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
+    ) -> Result<Streamed<T>, HttpError> {
+        let opened = self.again(|| self.opened_well(url, promised)).await?;
+        let Opened { response, started, turn: _turn, .. } = opened;
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let broke: Arc<OnceLock<String>> = Arc::default();
+        let (counter, told) = (Arc::clone(&bytes), Arc::clone(&broke));
         // It may take long as a whole, but never pause for longer than an answer may take.
         let idle = self.settings().timeout;
         let chunks = stream::try_unfold(response, move |mut response| async move {
@@ -48,25 +98,33 @@ impl Http {
         let chunks = chunks.inspect_ok(move |chunk| {
             counter.fetch_add(chunk.len(), Ordering::Relaxed);
         });
-        let chunks = Box::pin(chunks);
-        let reader = SyncIoBridge::new(StreamReader::new(chunks).take(limit as u64));
-        let parsed = tokio::task::spawn_blocking(move || {
-            serde_json::from_reader::<_, T>(BufReader::with_capacity(1 << 16, reader))
+        let chunks = chunks.inspect_err(move |error| {
+            let _ = told.set(error.to_string());
         });
-        let parsed = parsed.await.map_err(|error| failed(Problem::Broken(error.to_string())))?;
-        let bytes = read.load(Ordering::Relaxed);
+        let source = SyncIoBridge::new(StreamReader::new(Box::pin(chunks)));
+        let value = tokio::task::spawn_blocking(move || read(Box::new(source))).await;
+        let bytes = bytes.load(Ordering::Relaxed);
         self.meter().request(started, bytes);
-        parsed.map_err(|error| {
-            failed(match bytes > limit {
-                true => Problem::TooLarge { limit },
-                false => Problem::of_json(&error),
-            })
-        })
+        let value = value.map_err(|error| HttpError {
+            problem: Problem::Broken(error.to_string()),
+            method: "GET",
+            url: url.to_string(),
+        })?;
+        Ok(Streamed { value, broke: broke.get().cloned(), bytes })
     }
 
-    /// Opens an answer in JSON. Anything else is small: read whole, it says what it is.
-    async fn opened_well(&self, url: &Url) -> Result<Opened, (HttpError, Option<Duration>)> {
-        let opening = self.open(&Method::GET, url, "application/json", None, PATIENCE);
+    /// Opens an answer that is what was promised. Anything else is small: read whole, it says what
+    /// it is.
+    async fn opened_well(
+        &self,
+        url: &Url,
+        promised: Promised,
+    ) -> Result<Opened, (HttpError, Option<Duration>)> {
+        let accept = match promised {
+            Promised::Json => "application/json",
+            Promised::Anything => "*/*",
+        };
+        let opening = self.open(&Method::GET, url, accept, None, PATIENCE);
         // Several hops may each take as long as an answer.
         let opened = match tokio::time::timeout(self.settings().timeout * 2, opening).await {
             Ok(opened) => opened.map_err(|error| (error, None))?,
@@ -75,7 +133,8 @@ impl Http {
                 return Err((HttpError { problem, method: "GET", url }, None));
             }
         };
-        if opened.response.status().is_success() && is_json(content_type(&opened.response)) {
+        let kept = promised == Promised::Anything || is_json(content_type(&opened.response));
+        if opened.response.status().is_success() && kept {
             return Ok(opened);
         }
         let wait = self.asked_to_wait(&opened);

@@ -3,6 +3,7 @@
 
 mod actions;
 mod acts;
+mod artifacts;
 mod graph;
 mod group;
 mod index;
@@ -14,6 +15,7 @@ mod wire;
 
 pub use actions::{Action, ActionError, Actions, Input, Rendered};
 pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
+pub use artifacts::Artifact;
 pub use graph::{GraphEntry, TaskGraph, pick_build};
 pub use group::GroupTask;
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};

@@ -124,8 +124,11 @@ pub(super) struct Artifacts {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Artifact {
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) storage_type: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

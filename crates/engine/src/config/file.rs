@@ -234,7 +234,9 @@ impl Config {
             path: path.clone(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        config.default_ci = own.default_ci;
+        // Whoever configures one CI means it.
+        let only = (own.ci.len() == 1).then(|| own.ci.keys().next().cloned()).flatten();
+        config.default_ci = own.default_ci.or(only);
         config.guards = own.guards;
         // A CI of the file's takes the place of a preset as a whole.
         config.ci.extend(own.ci);

@@ -25,7 +25,7 @@ pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
-pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, prepare};
+pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, fit_plan, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;

@@ -125,6 +125,17 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     Ok(prepared)
 }
 
+/// Leaves out of a plan for several jobs what cannot be sent as it is, so that the rest can.
+///
+/// # Errors
+/// [`Error`] where the CI cannot be read.
+pub async fn fit_plan(ci: &Ci, plan: &mut Plan) -> Result<(), Error> {
+    match ci.farm() {
+        Some(farm) => super::buildbot::fit_plan(ci, farm, plan).await,
+        None => Ok(()),
+    }
+}
+
 /// Checks what a plan needs to be told before it can be sent, without reading anything of its
 /// pushes.
 ///

@@ -1,5 +1,8 @@
 //! Which builders a filter means.
 
+use std::collections::BTreeMap;
+
+use mozci_clients::buildbot::BuildsOf;
 use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
@@ -7,8 +10,8 @@ use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 
 use super::history::unknown_builder;
-use super::matrix::read_matrix;
 use super::pushes::read_range;
+use super::rows::read_rows;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
@@ -43,8 +46,25 @@ pub(crate) async fn chosen(
     let every = std::num::NonZeroU32::MIN;
     let around = RangeSpec { rev, reach: Reach::Back(AROUND), every };
     let (pushes, ..) = read_range(ci, farm, &around).await?;
-    let matrix = read_matrix(ci, farm, &pushes, filter).await?;
-    let jobs: Vec<JobName> = matrix.jobs.into_iter().map(|(job, _)| job).collect();
+    let rows = read_rows(ci, farm, &pushes, BuildsOf::All).await?;
+    let mut usual: BTreeMap<JobName, bool> = BTreeMap::new();
+    for request in rows.requests.iter().filter(|r| rows.push_of.contains_key(&r.id)) {
+        let by_itself = !rows.is_forced(request);
+        *usual.entry(rows.name(request.builder)).or_default() |= by_itself;
+    }
+    // Whoever names a builder means it, wherever it ran.
+    usual.extend(filter.jobs.iter().map(|job| (job.clone(), true)));
+    usual.retain(|job, _| filter.keeps(&Facets::of(job.as_str())));
+    let by_hand: Vec<&str> =
+        usual.iter().filter(|(_, usual)| !**usual).map(|(job, _)| job.as_str()).collect();
+    if !by_hand.is_empty() {
+        ci.note(format!(
+            "left out, since they only ran where somebody asked for them: {} (name them to have them asked for)",
+            by_hand.join(", ")
+        ));
+    }
+    let jobs: Vec<JobName> =
+        usual.iter().filter(|(_, usual)| **usual).map(|(job, _)| job.clone()).collect();
     if jobs.is_empty() && filter.is_given() {
         return Err(none_meant(ci, farm.builders().await?.len()));
     }
@@ -58,7 +78,7 @@ pub(crate) async fn chosen(
 
 fn none_meant(ci: &Ci, builders: usize) -> Error {
     Error::NotFound(format!(
-        "none of the {builders} builders of {} is meant by these filters (a glob has to fit the whole name)",
+        "none of the {builders} builders of {} is meant by these filters (a glob has to fit the whole name; builders have names only, and no platform, suite or tier)",
         ci.root_url
     ))
 }

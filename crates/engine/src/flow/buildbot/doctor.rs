@@ -27,6 +27,8 @@ pub(crate) async fn doctor(ci: &Ci, farm: &Farm) -> Vec<Check> {
             examined.shapes().await;
             examined.filters().await;
             examined.forcing().await;
+            examined.may_force();
+            examined.names().await;
             examined.events().await;
         }
     }
@@ -229,6 +231,59 @@ impl Examination<'_> {
             }
         };
         self.add("forcing", started, told);
+    }
+
+    /// No master tells who may force what: it is known when it is tried, and nothing is tried here.
+    fn may_force(&mut self) {
+        let told = match self.farm.is_signed_in() {
+            true => {
+                (Health::Ok, "signed in; whether that user may force is known when it is tried")
+            }
+            false => (
+                Health::Warn,
+                "nobody is signed in; whether anybody may force is known when it is tried: set BUILDBOT_USER and BUILDBOT_PASSWORD, or BUILDBOT_COOKIE, where it is refused",
+            ),
+        };
+        self.add("acting", Instant::now(), (told.0, told.1.to_owned()));
+    }
+
+    /// Whether the builders and fields that the configuration names are there.
+    async fn names(&mut self) {
+        let started = Instant::now();
+        let (Ok(builders), Ok(schedulers)) =
+            (self.farm.builders().await, self.farm.schedulers().await)
+        else {
+            return;
+        };
+        let known = |name: &str| builders.iter().any(|builder| builder.name == name);
+        let mut odd = Vec::new();
+        for (test, build) in &self.farm.build_of {
+            let named = [test, build].into_iter().filter(|name| !name.is_empty());
+            odd.extend(named.filter(|name| !known(name)).map(|n| format!("build_of: {n:?}")));
+        }
+        let started_by = self.farm.started.iter().filter(|name| !known(name));
+        odd.extend(started_by.map(|name| format!("started_by_build: {name:?}")));
+        for (builder, fields) in self.farm.forced_fields() {
+            if !known(builder) {
+                odd.push(format!("force: {builder:?}"));
+                continue;
+            }
+            let mut covering = schedulers.iter().filter(|s| s.covers(builder)).peekable();
+            if covering.peek().is_none() {
+                odd.push(format!("force: no force scheduler covers {builder:?}"));
+                continue;
+            }
+            let covering: Vec<_> = covering.collect();
+            let unknown = fields.keys().filter(|name| !covering.iter().any(|s| s.has_field(name)));
+            odd.extend(unknown.map(|name| format!("force of {builder:?}: no field {name:?}")));
+        }
+        let told = match odd.is_empty() {
+            true => (Health::Ok, "what the config names is there".to_owned()),
+            false => {
+                (Health::Fail, format!("the config names what is not there: {}", odd.join("; ")))
+            }
+        };
+        self.add("config", started, told);
     }
 
     async fn events(&mut self) {

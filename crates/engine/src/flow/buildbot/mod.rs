@@ -18,7 +18,7 @@ pub use ear::Ear;
 pub(super) use history::read_jobs;
 pub(super) use matrix::read_matrix;
 pub(super) use pushes::{read_range, resolve};
-pub(super) use ready::{check_plan, prepare};
+pub(super) use ready::{check_plan, fit_plan, prepare};
 pub(super) use reconcile::reconcile;
 pub(super) use send::send_all;
 pub(super) use wait::wait;

@@ -26,11 +26,28 @@ pub(crate) async fn check_plan(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<(), 
     }
     let fits = |name: &&String| !used.iter().any(|scheduler| scheduler.has_field(name));
     match farm.given().keys().find(fits) {
-        Some(name) if !used.is_empty() => Err(Error::Usage(format!(
+        Some(_) if used.is_empty() => Ok(()),
+        Some(name) => Err(Error::Usage(format!(
             "--param {name}: no force scheduler of this plan has such a field"
         ))),
         _ => Ok(()),
     }
+}
+
+/// Leaves out what a force scheduler has to be told and nobody said.
+pub(crate) async fn fit_plan(ci: &Ci, farm: &Farm, plan: &mut Plan) -> Result<(), Error> {
+    let schedulers = farm.schedulers().await?;
+    let mut unfit: Vec<LeftOut> = Vec::new();
+    for request in &plan.requests {
+        let Through::ForceScheduler(name) = &request.through else { continue };
+        let scheduler = find(schedulers, name)?;
+        if let Err(error) = body(ci, farm, scheduler, request, stamp(farm, request)).await? {
+            let text = format!("{error}: give --param NAME=VALUE, or leave the job out");
+            unfit.push(left_out(request, text));
+        }
+    }
+    plan.leave_out(unfit);
+    Ok(())
 }
 
 fn unusable(error: ForceError) -> Error {

@@ -141,6 +141,11 @@ impl Rows {
         Ok(())
     }
 
+    /// Whether somebody asked for a request by hand, us included.
+    pub(super) fn is_forced(&self, request: &Request) -> bool {
+        self.sets.iter().find(|set| set.id == request.set).is_some_and(is_forced)
+    }
+
     /// A request's builds.
     pub(super) fn builds_of(&self, request: BuildRequestId) -> Vec<&Build> {
         let places = self.builds_of.get(&request).map_or(&[][..], Vec::as_slice);

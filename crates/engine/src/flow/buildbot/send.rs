@@ -23,6 +23,9 @@ use crate::flow::ask::{AskResult, Refused, not_ours};
 use crate::flow::prepare::{ReadyAsk, Sends};
 use crate::store::{AskState, Asking, Ledger};
 
+/// Requests that wait and whose branch is asked for.
+const ASKED_ABOUT: usize = 5;
+
 /// How often a request that was coalesced away is made again.
 const TRIES: usize = 5;
 
@@ -124,7 +127,13 @@ impl Sending<'_> {
             } else if refused {
                 not_sent("not sent, since the master refused the values of the one before")
             } else {
-                self.send(asking, &ask.sends, &mut result).await?
+                if paces(self.farm, &ask.sends) {
+                    self.let_others_begin(ask).await?;
+                }
+                match self.stop.load(Ordering::Relaxed) {
+                    true => not_sent("interrupted before it was sent"),
+                    false => self.send(asking, &ask.sends, &mut result).await?,
+                }
             };
             self.ledger.mark(&result.id, &result.state)?;
             let AskState::Sent { request } = result.state else { break };
@@ -133,7 +142,7 @@ impl Sending<'_> {
             if !paces(self.farm, &ask.sends) {
                 break;
             }
-            match self.begun(id, ear.another()).await {
+            match self.begun(id, ear.another(), ask).await {
                 Begun::Well => break,
                 Begun::Coalesced => result.coalesced.push(request),
             }
@@ -208,10 +217,68 @@ impl Sending<'_> {
         }
     }
 
+    /// Waits until nothing of the builder waits that our request would be run in the place of: a
+    /// farm's own request for its newest push is worth more than ours for an old one.
+    async fn let_others_begin(&self, ask: &ReadyAsk) -> Result<(), Error> {
+        let Some(ear) = &self.ear else { return Ok(()) };
+        let builders = self.farm.builders().await?;
+        let builder = builders.iter().find(|builder| builder.name == ask.group);
+        let (Some(builder), mut ear) = (builder, ear.another()) else { return Ok(()) };
+        let mut told = false;
+        let mut failing: Option<Instant> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let waiting: Vec<BuildRequestId> = match self.waiting(builder.id).await {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() > self.ci.patience() {
+                        return Err(error);
+                    }
+                    ear.next(&[], self.stop).await;
+                    continue;
+                }
+            };
+            failing = None;
+            let Some(first) = waiting.first() else { return Ok(()) };
+            if !std::mem::replace(&mut told, true) {
+                self.ci.tell(&format!(
+                    "{} waits to be built already (request {first}): what is asked for on push {} is sent when that has begun, or it would be run in its place; Ctrl-C stops here",
+                    ask.group, ask.push.id
+                ));
+            }
+            ear.next(&waiting, self.stop).await;
+        }
+        Ok(())
+    }
+
+    /// The requests of a builder that wait and that ours would absorb: those of the same branch.
+    async fn waiting(&self, builder: u64) -> Result<Vec<BuildRequestId>, Error> {
+        let reading = || Error::service("cannot read what waits for a builder");
+        let master = self.farm.master().await?;
+        let mut waiting = master.waiting_requests(builder).await.map_err(reading())?;
+        waiting.sort_unstable_by_key(|request| request.id);
+        let mut ours = Vec::new();
+        // Of more than these one is sure to be of the branch, and each costs a question.
+        for (place, request) in waiting.iter().enumerate() {
+            let of_branch = place >= ASKED_ABOUT || {
+                let set = master.set(request.set).await.map_err(reading())?;
+                let branch = |stamp: &mozci_clients::buildbot::Stamp| {
+                    stamp.branch.as_deref().is_none_or(|branch| branch == self.farm.branch)
+                };
+                set.stamps.iter().any(branch)
+            };
+            if of_branch {
+                ours.push(request.id);
+            }
+        }
+        Ok(ours)
+    }
+
     /// Waits until a request is built, or is gone. What cannot be read for a while is waited for;
     /// a stop leaves the request as it is.
-    async fn begun(&self, id: BuildRequestId, mut ear: Ear) -> Begun {
+    async fn begun(&self, id: BuildRequestId, mut ear: Ear, ask: &ReadyAsk) -> Begun {
         let mut failing: Option<Instant> = None;
+        let mut told = false;
         while !self.stop.load(Ordering::Relaxed) {
             let looked = async {
                 let master = self.farm.master().await?;
@@ -230,6 +297,13 @@ impl Sending<'_> {
                                 Some(Results::Skipped) => Begun::Coalesced,
                                 _ => Begun::Well,
                             };
+                        }
+                        Some(_) if !told => {
+                            told = true;
+                            self.ci.tell(&format!(
+                                "request {id} for {} on push {} is sent and waits to be begun, which is waited for: until then the master may coalesce it",
+                                ask.group, ask.push.id
+                            ));
                         }
                         Some(_) => {}
                         // A master that was made anew does not know it.

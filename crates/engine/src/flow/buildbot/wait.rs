@@ -27,11 +27,21 @@ pub(crate) async fn wait(
     let mut failing: Option<(u32, Instant)> = None;
     while outcomes.iter().any(|outcome| !outcome.done) {
         match look(farm, outcomes, on_change).await {
-            Ok(()) => failing = None,
+            Ok(()) => {
+                if failing.take().is_some() {
+                    ci.tell("the master answers again");
+                }
+            }
             Err(error) => {
                 let (times, since) = failing.unwrap_or((0, Instant::now()));
                 if times + 1 >= FAILURES && since.elapsed() >= ci.patience() {
                     return Err(error);
+                }
+                if times == 0 {
+                    let minutes = ci.patience().as_secs() / 60;
+                    ci.tell(&format!(
+                        "the master does not answer, and is asked again for up to {minutes} min: {error}"
+                    ));
                 }
                 failing = Some((times + 1, since));
                 ci.note(format!("a look failed and was made again: {error}"));
