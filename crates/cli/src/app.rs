@@ -10,8 +10,8 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, cache, cancel, completions, demo, doctor, fill, jobs, pushes, requests, retrigger,
-    trigger,
+    backfill, cache, cancel, completions, demo, doctor, failures, fill, jobs, pushes, requests,
+    retrigger, trigger,
 };
 use crate::context::Context;
 use crate::failure;
@@ -83,6 +83,8 @@ enum Command {
     Pushes(pushes::Args),
     /// The state of every job on every push of a range
     Jobs(jobs::Args),
+    /// Which tests failed in runs, how, and whether it is the same failure
+    Failures(failures::Args),
     /// Have N runs of each of some jobs on each push of a range
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
@@ -173,11 +175,16 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Cache(args) => return cache::run(&args, &global),
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
+        Command::Failures(args) if args.file.is_some() => {
+            let path = args.file.clone().unwrap_or_default();
+            return failures::run_file(&args, &path, &global);
+        }
         command => command,
     };
     let named = match &command {
         Command::Pushes(args) => args.range.named_repo(),
         Command::Jobs(args) => args.range.named_repo(),
+        Command::Failures(args) => args.range.named_repo(),
         Command::Trigger(args) => args.range.named_repo(),
         Command::Backfill(args) => args.named_repo(),
         Command::Fill(args) => named_repo(&args.rev),
@@ -190,6 +197,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let done = match command {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
+        Command::Failures(args) => failures::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
         Command::Fill(args) => fill::run(args, &context, &mut out, stats, interrupt).await,

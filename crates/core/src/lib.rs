@@ -21,6 +21,7 @@ pub mod push;
 pub mod range;
 pub mod revision;
 pub mod run;
+pub mod run_spec;
 pub mod several;
 pub mod sighting;
 pub mod time;

@@ -1,12 +1,13 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
+mod settings;
+
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mozci_clients::git::Git;
 use mozci_clients::hg::Pushlog;
-use mozci_clients::http::{Http, HttpSettings};
+use mozci_clients::http::Http;
 use mozci_clients::taskcluster::Taskcluster;
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::guard::Budgets;
@@ -19,7 +20,8 @@ use url::Url;
 use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind, RepoConfig};
 use crate::error::Error;
 use crate::farm::Farm;
-use crate::store::{Answers, Day, FactKind, Facts, Place, StoreError};
+use crate::store::{Day, FactKind, Facts, Place};
+use settings::{parse, settings};
 
 /// Where a repository's pushes are read.
 #[derive(Debug)]
@@ -296,7 +298,7 @@ impl Ci {
     }
 
     /// Where a request can be looked at.
-    pub(crate) fn link(&self, request: RequestId) -> Option<String> {
+    pub fn link(&self, request: RequestId) -> Option<String> {
         match (&self.system, request) {
             (System::Taskcluster(taskcluster), RequestId::Task(task)) => {
                 Some(taskcluster.task_link(task))
@@ -461,44 +463,4 @@ fn without_treeherder(repo: &RepoName) -> Error {
     Error::Usage(format!(
         "the config has neither `treeherder_url` for the CI nor `tasks_index` for the repository {repo}: one of them tells where the runs of a push are"
     ))
-}
-
-/// How requests are made, by the configuration.
-fn settings(config: &CiConfig, opening: &Opening<'_>, notes: &mut Vec<String>) -> HttpSettings {
-    let mut settings = HttpSettings::new(opening.user_agent.clone());
-    settings.on_request = opening.on_request;
-    settings.per_host = config.requests_at_once.unwrap_or(settings.per_host).clamp(1, 100);
-    settings.per_minute = config.requests_per_minute.unwrap_or(settings.per_minute).max(1);
-    let seconds = |given: Option<f64>, usual: Duration, from: f64, to: f64| match given {
-        Some(given) => Duration::from_secs_f64(given.clamp(from, to)),
-        None => usual,
-    };
-    settings.timeout = seconds(config.timeout_seconds, settings.timeout, 0.1, 600.0);
-    settings.first_retry = seconds(config.retry_seconds, settings.first_retry, 0.0, 60.0);
-    match Answers::open(&opening.place.cache) {
-        Ok(answers) => settings.kept = Some(Arc::new(answers)),
-        // It costs some bytes: what is said of it need not be more than that.
-        Err(StoreError::Busy { .. }) => {}
-        Err(error) => notes.push(format!("answers of servers cannot be kept: {error}")),
-    }
-    settings
-}
-
-fn parse(url: &str, key: &str) -> Result<Url, Error> {
-    match Url::parse(url) {
-        // It would stand in errors, in the ledger and in the cache.
-        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
-            Err(Error::Usage(format!(
-                "`{key}` of {} in the config has a user or a password in it: leave them out",
-                url.host_str().unwrap_or("a server")
-            )))
-        }
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        Ok(_) => Err(Error::Usage(format!("`{key}` = {url:?} in the config is no http(s) URL"))),
-        Err(error) => {
-            let hint =
-                if url.contains("://") { "" } else { ": it has to begin with http:// or https://" };
-            Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}{hint}")))
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Where};
 use crate::limits::Limits;
 use crate::subject::Seen;
 
@@ -101,6 +101,22 @@ impl Mark {
     }
 }
 
+/// A line of a text log that fits the pattern which was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// The line.
+    pub text: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub at: Where,
+    /// Lines before it, as many as were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// Lines after it, as many as were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
 /// What one source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -114,6 +130,12 @@ pub struct Evidence {
     pub tolerated: Vec<Failure>,
     /// How many of these there are.
     pub tolerated_total: u64,
+    /// Lines that fit the pattern which was asked for; of very many the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Match>,
+    /// How many of these there are.
+    #[serde(default)]
+    pub matches_total: u64,
     /// How the groups ended, where the source tells of groups.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupStatus>,
@@ -139,6 +161,8 @@ impl Evidence {
             total: 0,
             tolerated: Vec::new(),
             tolerated_total: 0,
+            matches: Vec::new(),
+            matches_total: 0,
             groups: BTreeMap::new(),
             seen: None,
             whole: true,
@@ -217,6 +241,18 @@ impl Collector {
         Some(list.len() - 1).filter(|_| !tolerated)
     }
 
+    /// Takes a line that fits the pattern; tells where it is kept, if it is.
+    pub(crate) fn add_match(&mut self, text: String, at: Where) -> Option<usize> {
+        self.evidence.matches_total += 1;
+        let fits = self.evidence.matches.len() < self.limits.failures && self.room_for(&text);
+        if !fits {
+            return None;
+        }
+        let (before, after) = (Vec::new(), Vec::new());
+        self.evidence.matches.push(Match { text, at, before, after });
+        Some(self.evidence.matches.len() - 1)
+    }
+
     /// Whether another line of text may be kept; it is counted as if it were.
     pub(crate) fn room_for(&mut self, line: &str) -> bool {
         let size = line.len() + 24;
@@ -239,6 +275,13 @@ impl Collector {
             let total = evidence.tolerated_total;
             evidence.mark(Mark::Bound(format!(
                 "{total} known intermittents, of which the first {kept} are kept"
+            )));
+        }
+        let kept = evidence.matches.len() as u64;
+        if kept < evidence.matches_total {
+            let total = evidence.matches_total;
+            evidence.mark(Mark::Bound(format!(
+                "{total} lines fit the pattern, of which the first {kept} are kept"
             )));
         }
         self.evidence

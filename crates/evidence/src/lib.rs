@@ -6,6 +6,7 @@
 //! test results.
 
 mod blocks;
+mod choice;
 mod errorsummary;
 mod evidence;
 mod failure;
@@ -22,8 +23,10 @@ mod sniff;
 mod structured;
 mod subject;
 mod text;
+mod together;
 
-pub use evidence::{Evidence, Format, GroupStatus, Mark};
+pub use choice::{Wanted, artifacts_in_order, is_settled};
+pub use evidence::{Evidence, Format, GroupStatus, Mark, Match};
 pub use failure::{Failure, Kind, Where};
 pub use harmless::{harmless, harmless_line};
 pub use limits::Limits;
@@ -32,3 +35,4 @@ pub use read::{Question, read};
 pub use signature::Signature;
 pub use subject::{Seen, Subject};
 pub use text::{is_error_line, rules_as_one_pattern};
+pub use together::{Same, together};

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use regex::bytes::Regex;
+
 use crate::evidence::{Evidence, Format, Mark};
 use crate::limits::Limits;
 use crate::subject::Subject;
@@ -14,6 +16,8 @@ pub struct Question {
     pub format: Option<Format>,
     /// The test or group that is asked for besides.
     pub subject: Option<Subject>,
+    /// What every line of a text log is searched for besides.
+    pub pattern: Option<Regex>,
     /// Lines before and after each failure; of a structured source as many of the stack.
     pub context: usize,
     /// Bounds.

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod demo_serve;
 pub(crate) mod doctor;
+pub(crate) mod failures;
 pub(crate) mod fill;
 pub(crate) mod jobs;
 pub(crate) mod pushes;

@@ -1,5 +1,6 @@
 //! Text and JSON out.
 
+mod failures;
 mod json;
 mod many;
 mod matrix;
@@ -8,6 +9,7 @@ mod plan;
 mod walk;
 mod words;
 
+pub(crate) use failures::{ShownRun, show_evidence, show_failures, show_same};
 pub(crate) use json::{VERSION, push_json, top};
 pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;

@@ -8,6 +8,7 @@ mod builds;
 mod choose;
 mod decisions;
 mod doctor;
+mod evidence;
 mod history;
 mod known;
 mod matrix;
@@ -23,6 +24,10 @@ pub use at_work::{AtWork, at_work};
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};
+pub use evidence::{
+    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Wish as EvidenceWish, find_run,
+    read_evidence,
+};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
 pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, fit_plan, prepare};

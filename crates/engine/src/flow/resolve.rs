@@ -14,6 +14,17 @@ use crate::error::Error;
 /// Pushes that are looked through for a hash that the server does not know as such.
 const SEARCHED: u64 = 1000;
 
+/// Checks that a link leads to one of the CI's own servers.
+pub(crate) fn check_host(ci: &Ci, host: Option<&str>) -> Result<(), Error> {
+    match host.filter(|host| !ci.has_host(host)) {
+        None => Ok(()),
+        Some(host) => Err(Error::Usage(format!(
+            "the link leads to {host}, which is no server of the CI at {}: name the CI with --ci, or give the bare revision or task id",
+            ci.root_url
+        ))),
+    }
+}
+
 /// Finds the push that is meant.
 ///
 /// # Errors
@@ -25,12 +36,7 @@ pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
         RevisionSpec::InRepo { host, .. } | RevisionSpec::Build { host, .. } => Some(host.as_str()),
         _ => None,
     };
-    if let Some(host) = host.filter(|host| !ci.has_host(host)) {
-        return Err(Error::Usage(format!(
-            "the link leads to {host}, which is no server of the CI at {}: name the CI with --ci, or give the bare revision or task id",
-            ci.root_url
-        )));
-    }
+    check_host(ci, host)?;
     if let Some(farm) = ci.farm() {
         return super::buildbot::resolve(ci, farm, spec).await;
     }

@@ -40,6 +40,8 @@ pub enum FactKind {
     Label,
     /// A push's decision task, once it has ended well.
     Decision,
+    /// What was read of a run that has ended.
+    Evidence,
 }
 
 impl FactKind {
@@ -51,6 +53,7 @@ impl FactKind {
             Self::Task => "task/1",
             Self::Label => "label/1",
             Self::Decision => "decision/1",
+            Self::Evidence => "evidence/1",
         }
     }
 }

@@ -42,6 +42,13 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
     evidence
 }
 
+/// Something that is kept, by its place.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    Failure(usize),
+    Match(usize),
+}
+
 struct Reader<'q> {
     question: &'q Question,
     needles: Needles,
@@ -51,8 +58,8 @@ struct Reader<'q> {
     manifest: Option<String>,
     /// The last error and the number of its line: the same on the next line is not another one.
     last: (Vec<u8>, u64),
-    /// Failures that want more of the lines after them: which, and how many.
-    wanting: Vec<(usize, usize)>,
+    /// What wants more of the lines after it, and how many.
+    wanting: Vec<(Kept, usize)>,
     /// Lines before the block.
     lines: u64,
 }
@@ -61,6 +68,7 @@ impl Reader<'_> {
     fn block(&mut self, block: &Block<'_>) {
         let bytes = block.lines();
         self.want(bytes);
+        self.matches(block);
         // Lines are counted up to here, which is the beginning of a line.
         let (mut counted, mut from) = (0, 0);
         while let Some(found) = self.needles.find(bytes, from) {
@@ -71,7 +79,7 @@ impl Reader<'_> {
             counted = start;
             let at = Where { line: self.lines + 1, byte: block.byte + start as u64 };
             if let Some(kept) = self.line(&bytes[start..end], at) {
-                self.surround(kept, block, start, end);
+                self.surround(Kept::Failure(kept), block, start, end);
             }
             from = end.max(found + 1);
             if from >= bytes.len() {
@@ -83,6 +91,27 @@ impl Reader<'_> {
         // The last line of a log may lack its end.
         self.lines +=
             u64::from(!rest.is_empty() && !rest.ends_with(b"\n") && !rest.ends_with(b"\r"));
+    }
+
+    /// Looks for the pattern that was asked for.
+    fn matches(&mut self, block: &Block<'_>) {
+        let Some(pattern) = &self.question.pattern else { return };
+        let bytes = block.lines();
+        let (mut lines, mut counted, mut from) = (self.lines, 0, 0);
+        while let Some(found) = pattern.find_at(bytes, from).map(|found| found.start()) {
+            let (start, end) = line_around(bytes, found);
+            lines += ends_in(&bytes[counted..start], Ends::Any);
+            counted = start;
+            let at = Where { line: lines + 1, byte: block.byte + start as u64 };
+            let text = short(&bytes[start..end], self.question.limits.text);
+            if let Some(kept) = self.collector.add_match(text, at) {
+                self.surround(Kept::Match(kept), block, start, end);
+            }
+            from = end.max(found) + 1;
+            if from >= bytes.len() {
+                break;
+            }
+        }
     }
 
     /// Looks at a line that has something in it; tells which failure it is, if it is one and kept.
@@ -115,30 +144,35 @@ impl Reader<'_> {
         self.collector.add(failure)
     }
 
-    /// Follows the test that is asked for.
+    /// Follows the test that is asked for. `TEST-PASS` may be said of each check of a test: only
+    /// what tells how long it took, or `TEST-OK` or `TEST-END`, ends one that was seen to begin.
     fn follow(&mut self, line: &[u8]) {
         let Some(test) = self.tracker.test() else { return };
         let text = lossy(line);
-        let Some((before, rest)) =
-            text.split_once("TEST-").map(|(_, rest)| rest.split_once('|')).unwrap_or(None)
+        let Some((word, rest)) =
+            text.split_once("TEST-").and_then(|(_, rest)| rest.split_once(" | "))
         else {
             return;
         };
-        let id = rest.split(" | ").next().unwrap_or("").trim();
+        let (id, said) = rest.split_once(" | ").unwrap_or((rest, ""));
         if crate::names::test_of_id(id) != test {
             return;
         }
-        match before.trim() {
+        match word.trim() {
             "START" => self.tracker.start(),
-            "PASS" | "OK" | "KNOWN-FAIL" | "FAIL" => self.tracker.end(Seen::Passed),
             "SKIP" => self.tracker.end(Seen::Skipped),
+            "OK" | "END" | "ERROR" | "TIMEOUT" | "CRASH" => self.tracker.end(Seen::Passed),
+            "PASS" | "KNOWN-FAIL" | "FAIL" if said.starts_with("took ") => {
+                self.tracker.end(Seen::Passed);
+            }
+            "PASS" | "KNOWN-FAIL" | "FAIL" => self.tracker.see(Seen::Passed),
             // Of what failed otherwise than expected the error line tells.
             _ => {}
         }
     }
 
     /// Takes the lines around a failure, as far as they are here.
-    fn surround(&mut self, failure: usize, block: &Block<'_>, start: usize, end: usize) {
+    fn surround(&mut self, kept: Kept, block: &Block<'_>, start: usize, end: usize) {
         let wanted = self.question.context;
         if wanted == 0 {
             return;
@@ -151,37 +185,51 @@ impl Reader<'_> {
             .collect();
         lines.reverse();
         lines.retain(|line| self.collector.room_for(line));
-        self.collector.evidence.failures[failure].before = lines;
+        match kept {
+            Kept::Failure(place) => self.collector.evidence.failures[place].before = lines,
+            Kept::Match(place) => self.collector.evidence.matches[place].before = lines,
+        }
         let next = match block.lines()[end..] {
             [b'\r', b'\n', ..] => end + 2,
             [] => end,
             _ => end + 1,
         };
-        self.after(failure, wanted, &block.lines()[next..]);
+        self.after(kept, wanted, &block.lines()[next..]);
     }
 
     /// Gives the lines of a new block to those that lacked them.
     fn want(&mut self, bytes: &[u8]) {
-        for (failure, wanted) in std::mem::take(&mut self.wanting) {
-            self.after(failure, wanted, bytes);
+        for (kept, wanted) in std::mem::take(&mut self.wanting) {
+            self.after(kept, wanted, bytes);
         }
     }
 
     /// Takes lines after a failure, and remembers how many are still to come.
-    fn after(&mut self, failure: usize, wanted: usize, bytes: &[u8]) {
+    fn after(&mut self, kept: Kept, wanted: usize, bytes: &[u8]) {
         let longest = self.question.limits.text;
         let mut missing = wanted;
         for line in lines_of(bytes).take(wanted) {
             missing -= 1;
             let line = short(line, longest);
             if self.collector.room_for(&line) {
-                self.collector.evidence.failures[failure].after.push(line);
+                let evidence = &mut self.collector.evidence;
+                match kept {
+                    Kept::Failure(place) => evidence.failures[place].after.push(line),
+                    Kept::Match(place) => evidence.matches[place].after.push(line),
+                }
             }
         }
         if missing > 0 {
-            self.wanting.push((failure, missing));
+            self.wanting.push((kept, missing));
         }
     }
+}
+
+/// Where the line around a place begins and ends, without its end.
+fn line_around(bytes: &[u8], place: usize) -> (usize, usize) {
+    let start = memchr::memrchr2(b'\n', b'\r', &bytes[..place]).map_or(0, |at| at + 1);
+    let end = memchr::memchr2(b'\n', b'\r', &bytes[place..]).map_or(bytes.len(), |at| place + at);
+    (start, end)
 }
 
 fn short(line: &[u8], longest: usize) -> String {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::actions::actions;
-use crate::world::{Catalog, Dynamic, TaskRef, World};
+use super::evidence::{TestRun, build_log};
+use crate::world::{Catalog, Dynamic, RunLife, TaskRef, World};
 
 /// Everything that can run on a push, by label.
 fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value {
@@ -55,8 +56,13 @@ fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value
     Value::Object(graph)
 }
 
-/// The names of a task's artifacts.
-pub(super) fn names(task: TaskRef, dynamic: &Dynamic) -> Vec<(String, &'static str)> {
+/// The names of the artifacts of one run of a task.
+pub(super) fn names(
+    world: &World,
+    task: TaskRef,
+    run: (usize, &RunLife),
+    dynamic: &Dynamic,
+) -> Vec<(String, &'static str)> {
     let json = "application/json";
     let mut names: Vec<(String, &'static str)> = match task {
         TaskRef::Decision { .. } => [
@@ -84,23 +90,49 @@ pub(super) fn names(task: TaskRef, dynamic: &Dynamic) -> Vec<(String, &'static s
             let all = files("label-to-taskid").into_iter().chain(files("to-run"));
             all.map(|name| (name, json)).collect()
         }
-        TaskRef::Job { .. } => Vec::new(),
+        TaskRef::Job { .. } => {
+            let of_tests = test_run(world, task, run).map(|run| run.names()).unwrap_or_default();
+            of_tests.into_iter().map(|name| (name, "text/plain; charset=utf-8")).collect()
+        }
     };
     names.push(("public/logs/live_backing.log".to_owned(), "text/plain; charset=utf-8"));
     names.sort();
     names
 }
 
+/// A run of a test job; none of other tasks.
+fn test_run(world: &World, task: TaskRef, (number, run): (usize, &RunLife)) -> Option<TestRun> {
+    let TaskRef::Job { push, job, n } = task else { return None };
+    let (suite, _) = world.catalog.jobs[job].chunk?;
+    Some(TestRun {
+        push,
+        job,
+        n,
+        run: number as u32,
+        outcome: run.outcome,
+        started: run.started.unwrap_or(run.scheduled),
+        suite,
+    })
+}
+
 /// An artifact's content, where the task has it.
 pub(super) fn content(
     world: &World,
     task: TaskRef,
+    run: (usize, &RunLife),
     name: &str,
     dynamic: &Dynamic,
 ) -> Option<(&'static str, Vec<u8>)> {
-    let kind = names(task, dynamic).into_iter().find(|(known, _)| known == name)?.1;
+    let kind = names(world, task, run, dynamic).into_iter().find(|(known, _)| known == name)?.1;
     let file = name.strip_prefix("public/")?;
     let value = match (task, file) {
+        (TaskRef::Job { .. }, _) => {
+            let text = match test_run(world, task, run) {
+                Some(of_test) => of_test.content(world, name)?,
+                None => build_log(world, run.1.outcome, run.1.started.unwrap_or(run.1.scheduled)),
+            };
+            return Some((kind, text.into_bytes()));
+        }
         (_, "logs/live_backing.log") => {
             let log = format!(
                 "[taskcluster 2026-01-01 00:00:00.000Z] Task ID: {}\n",

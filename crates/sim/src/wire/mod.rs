@@ -3,6 +3,7 @@
 mod actions;
 mod auth;
 mod definitions;
+mod evidence;
 mod graph;
 mod hg;
 mod hg_log;

@@ -8,7 +8,7 @@ use super::graph::names;
 use super::queue_acts;
 use super::reply::{Reply, body_json, iso};
 use super::taskcluster::{Call, page};
-use crate::world::{Dynamic, Life, TaskRef};
+use crate::world::{Dynamic, Life, Outcome, TaskRef, TaskState};
 
 const PATTERN: &str =
     "/^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/";
@@ -26,11 +26,17 @@ pub(super) fn queue(call: &Call<'_>, path: &[&str]) -> Reply {
         ("GET", ["task", id, "dependents"]) => dependents(call, id),
         ("GET", ["task-group", id]) => task_group(call, id),
         ("GET", ["task-group", id, "list"]) => list_group(call, id),
-        ("GET", ["task", id, "artifacts"]) => list_artifacts(call, id, "listLatestArtifacts"),
-        ("GET", ["task", id, "runs", _, "artifacts"]) => list_artifacts(call, id, "listArtifacts"),
-        ("GET", ["task", id, "artifacts", name @ ..]) => artifact(call, id, name, true),
-        ("GET", ["task", id, "runs", _, "artifacts", name @ ..]) => artifact(call, id, name, true),
-        ("GET", ["task", id, "artifact-content", name @ ..]) => artifact(call, id, name, false),
+        ("GET", ["task", id, "artifacts"]) => list_artifacts(call, id, None, "listLatestArtifacts"),
+        ("GET", ["task", id, "runs", run, "artifacts"]) => {
+            list_artifacts(call, id, Some(run), "listArtifacts")
+        }
+        ("GET", ["task", id, "artifacts", name @ ..]) => artifact(call, id, None, name, true),
+        ("GET", ["task", id, "runs", run, "artifacts", name @ ..]) => {
+            artifact(call, id, Some(run), name, true)
+        }
+        ("GET", ["task", id, "artifact-content", name @ ..]) => {
+            artifact(call, id, None, name, false)
+        }
         ("POST", ["tasks"]) => definitions(call),
         ("PUT", ["task", id]) => queue_acts::create(call, id),
         ("POST", ["task", id, "rerun"]) => queue_acts::rerun(call, id),
@@ -224,13 +230,23 @@ fn dependents(call: &Call<'_>, id: &str) -> Reply {
     })
 }
 
-fn list_artifacts(call: &Call<'_>, id: &str, method: &str) -> Reply {
+/// The number of the run that is meant: the one that is named, else the last one there is.
+fn run_meant(call: &Call<'_>, life: &Life, named: Option<&str>) -> Option<usize> {
+    let there = life.runs_at(call.world.clock.now()).count();
+    let number = match named {
+        Some(named) => named.parse().ok()?,
+        None => there.checked_sub(1)?,
+    };
+    (number < there).then_some(number)
+}
+
+fn list_artifacts(call: &Call<'_>, id: &str, run: Option<&str>, method: &str) -> Reply {
     with_task(call, id, method, |task, life, dynamic| {
-        if life.runs_at(call.world.clock.now()).next().is_none() {
+        let Some(number) = run_meant(call, life, run) else {
             let params = json!({"taskId": id});
             return call.not_found(method, "Task doesn't have any runs", params);
-        }
-        let all: Vec<Value> = visible_names(call, task, life, dynamic)
+        };
+        let all: Vec<Value> = visible_names(call, task, life, number, dynamic)
             .into_iter()
             .map(|(name, kind)| {
                 json!({
@@ -253,35 +269,43 @@ fn list_artifacts(call: &Call<'_>, id: &str, method: &str) -> Reply {
     })
 }
 
-/// Artifacts are there once the task has ended; a failed decision task has only its log.
+/// Artifacts are there once the run has ended; a failed decision task has only its log.
 fn visible_names(
     call: &Call<'_>,
     task: TaskRef,
     life: &Life,
+    number: usize,
     dynamic: &Dynamic,
 ) -> Vec<(String, &'static str)> {
-    let state = life.state_at(call.world.clock.now()).word();
-    let mut all = names(task, dynamic);
-    all.retain(|(name, _)| {
-        state == "completed" || (name.starts_with("public/logs/") && state == "failed")
+    let Some(run) = life.runs.get(number) else { return Vec::new() };
+    let state = run.state_at(call.world.clock.now());
+    let is_job = matches!(task, TaskRef::Job { .. });
+    let mut all = names(call.world, task, (number, run), dynamic);
+    all.retain(|(name, _)| match state {
+        TaskState::Resolved(Outcome::Completed) => true,
+        TaskState::Resolved(Outcome::Failed) => is_job || name.starts_with("public/logs/"),
+        TaskState::Resolved(Outcome::Exception(_)) => {
+            is_job && run.started.is_some() && name.starts_with("public/logs/")
+        }
+        _ => false,
     });
     all
 }
 
-fn artifact(call: &Call<'_>, id: &str, name: &[&str], redirects: bool) -> Reply {
+fn artifact(call: &Call<'_>, id: &str, run: Option<&str>, name: &[&str], redirects: bool) -> Reply {
     let method = if redirects { "getLatestArtifact" } else { "latestArtifact" };
     with_task(call, id, method, |task, life, dynamic| {
         let name = name.join("/");
         let params = json!({"taskId": id, "name": name});
-        let runs = life.runs_at(call.world.clock.now()).count();
-        if runs == 0 {
+        let Some(number) = run_meant(call, life, run) else {
             return call.not_found(method, "Task doesn't have any runs", params);
-        }
-        if !visible_names(call, task, life, dynamic).iter().any(|(known, _)| *known == name) {
+        };
+        if !visible_names(call, task, life, number, dynamic).iter().any(|(known, _)| *known == name)
+        {
             return call.not_found(method, "Artifact not found", params);
         }
         let storage = &call.request.urls.storage;
-        let url = format!("{storage}/public-bucket/{id}/{}/{name}", runs - 1);
+        let url = format!("{storage}/public-bucket/{id}/{number}/{name}");
         let mut reply = call.ok(&json!({"storageType": "s3", "url": url}));
         if redirects {
             reply.status = 303;

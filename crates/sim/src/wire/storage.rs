@@ -8,12 +8,16 @@ use crate::world::World;
 pub(crate) fn storage(world: &World, request: &Request<'_>) -> Reply {
     let segments = request.segments();
     let missing = || Reply::new(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>");
-    let [bucket, task, _run, name @ ..] = segments.as_slice() else {
+    let [bucket, task, run, name @ ..] = segments.as_slice() else {
         return missing();
     };
     let found = (bucket == "public-bucket").then(|| task.parse().ok()).flatten().and_then(|id| {
         let dynamic = world.dynamic();
-        content(world, dynamic.task_of(world.seed(), id)?, &name.join("/"), &dynamic)
+        let task = dynamic.task_of(world.seed(), id)?;
+        let life = world.life(task, &dynamic)?;
+        let number: usize = run.parse().ok()?;
+        let of_run = (number, life.runs.get(number)?);
+        content(world, task, of_run, &name.join("/"), &dynamic)
     });
     match found {
         Some((kind, body)) => Reply::new(200, kind, body),

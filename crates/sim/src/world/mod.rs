@@ -21,7 +21,7 @@ pub use ids::TaskRef;
 pub use life::{Life, Outcome, RunLife, TaskState};
 pub(crate) use random::{hash, unit};
 pub use story::Story;
-pub use truth::{Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
+pub use truth::{Failing, Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
 pub use world_impl::{Tree, World, WorldConfig};
 
 mod world_impl;

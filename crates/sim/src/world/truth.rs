@@ -21,6 +21,17 @@ impl Planted {
     }
 }
 
+/// Something planted that fails in one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    /// Which, by its place among what was planted.
+    pub number: usize,
+    /// In which manifest of the suite.
+    pub manifest: u32,
+    /// Whether it comes and goes.
+    pub intermittent: bool,
+}
+
 /// The kinds of things that are planted.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]

@@ -11,7 +11,7 @@ use super::life::{Life, Outcome, RunLife};
 use super::planting::plant;
 use super::random::{For, between, unit};
 use super::story::Story;
-use super::truth::{Planted, PlantedKind};
+use super::truth::{Failing, Planted, PlantedKind};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -206,41 +206,56 @@ impl World {
         if let Some(broken) = self.story.as_ref().and_then(|s| s.build_broken(job, push)) {
             return broken;
         }
-        let Some((suite, chunk)) = entry.chunk else {
-            return self.planted.iter().any(|planted| {
-                matches!(planted.kind, PlantedKind::BrokenBuild { place, .. } if place == job)
-                    && planted.covers(push)
-            });
-        };
-        self.planted.iter().any(|planted| match planted.kind {
-            PlantedKind::Regression { place, .. } | PlantedKind::Intermittent { place, .. } => {
-                place.0 == suite
-                    && planted.covers(push)
-                    && self.catalog.chunk_of(self.seed(), suite, place.1, push) == chunk
-                    && self.manifest_fails(push, job, n, place)
-            }
-            PlantedKind::BrokenBuild { .. } => false,
+        if entry.chunk.is_some() {
+            return !self.failing(push, job, n).is_empty();
+        }
+        self.planted.iter().any(|planted| {
+            matches!(planted.kind, PlantedKind::BrokenBuild { place, .. } if place == job)
+                && planted.covers(push)
         })
+    }
+
+    /// What was planted that fails in the n-th task of a test job on a push.
+    pub fn failing(&self, push: u32, job: usize, n: u8) -> Vec<Failing> {
+        let Some((suite, chunk)) = self.catalog.jobs[job].chunk else { return Vec::new() };
+        let here = |place: (usize, u32)| {
+            place.0 == suite && self.catalog.chunk_of(self.seed(), suite, place.1, push) == chunk
+        };
+        let all = self.planted.iter().enumerate().filter(|(_, planted)| planted.covers(push));
+        let failing = all.filter_map(|(number, planted)| match &planted.kind {
+            PlantedKind::Regression { place, .. } | PlantedKind::Intermittent { place, .. } => {
+                let fails = here(*place) && self.planted_fails(push, job, n, number);
+                let intermittent = matches!(planted.kind, PlantedKind::Intermittent { .. });
+                fails.then_some(Failing { number, manifest: place.1, intermittent })
+            }
+            PlantedKind::BrokenBuild { .. } => None,
+        });
+        failing.collect()
     }
 
     /// Whether a manifest, by its suite and number, fails in the n-th task of a job on a push.
     pub fn manifest_fails(&self, push: u32, job: usize, n: u8, manifest: (usize, u32)) -> bool {
+        let all = self.planted.iter().enumerate().filter(|(_, planted)| planted.covers(push));
+        all.filter(|(_, planted)| match &planted.kind {
+            PlantedKind::Regression { place, .. } | PlantedKind::Intermittent { place, .. } => {
+                *place == manifest
+            }
+            PlantedKind::BrokenBuild { .. } => false,
+        })
+        .any(|(number, _)| self.planted_fails(push, job, n, number))
+    }
+
+    /// Whether what was planted fails there, where it is.
+    fn planted_fails(&self, push: u32, job: usize, n: u8, number: usize) -> bool {
         let option = self.catalog.jobs[job].option;
-        let draw = |i: usize| {
-            let parts = [u64::from(push), job as u64, u64::from(n), i as u64];
-            unit(self.seed(), &[For::Flake as u64, parts[0], parts[1], parts[2], parts[3]])
-        };
-        self.planted.iter().enumerate().filter(|(_, planted)| planted.covers(push)).any(
-            |(i, planted)| match &planted.kind {
-                PlantedKind::Regression { place, option: only, .. } => {
-                    *place == manifest && only.is_none_or(|only| only == option)
-                }
-                PlantedKind::Intermittent { place, rate, .. } => {
-                    *place == manifest && draw(i) < *rate
-                }
-                PlantedKind::BrokenBuild { .. } => false,
-            },
-        )
+        let parts = [u64::from(push), job as u64, u64::from(n), number as u64];
+        let draw =
+            || unit(self.seed(), &[For::Flake as u64, parts[0], parts[1], parts[2], parts[3]]);
+        match &self.planted[number].kind {
+            PlantedKind::Regression { option: only, .. } => only.is_none_or(|only| only == option),
+            PlantedKind::Intermittent { rate, .. } => draw() < *rate,
+            PlantedKind::BrokenBuild { .. } => false,
+        }
     }
 
     /// The tasks of a job on a push, in the order of their creation.

@@ -1,0 +1,11 @@
+//! What runs say of themselves: their artifacts and logs, read once.
+
+mod buildbot;
+mod find;
+mod read;
+mod taskcluster;
+mod wish;
+
+pub use find::{AskedRun, RunName, find_run};
+pub use read::{Looked, read_evidence};
+pub use wish::{PassedOver, Reading, RunEvidence, Wish};

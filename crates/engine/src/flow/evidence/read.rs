@@ -1,0 +1,57 @@
+//! Evidence of many runs: what is kept first, then a few at once.
+
+use futures_util::{StreamExt, stream};
+
+use super::find::AskedRun;
+use super::wish::{RunEvidence, Wish};
+use super::{buildbot, taskcluster};
+use crate::ci::Ci;
+use crate::store::FactKind;
+
+/// Runs that are read at once.
+const AT_ONCE: usize = 4;
+
+/// The largest evidence of one run that is kept, in bytes of JSON.
+const KEPT: usize = 2 << 20;
+
+/// What was read of a run.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// What there is.
+    pub evidence: RunEvidence,
+    /// Whether it was known already.
+    pub was_kept: bool,
+}
+
+/// Reads what is wanted of runs, in their order. Of a run that has ended nothing is read twice;
+/// what cannot be read of one is said in its evidence and stops none of the others.
+pub async fn read_evidence(ci: &Ci, runs: &[AskedRun], wish: &Wish) -> Vec<Looked> {
+    stream::iter(runs).map(|run| one(ci, run, wish)).buffered(AT_ONCE).collect().await
+}
+
+async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
+    let key = format!("{}/{}|{}", run.run.key.request, run.run.key.run, wish.key());
+    let is_final = run.run.state.is_final();
+    if let Some(evidence) = ci.fact(FactKind::Evidence, &key).filter(|_| is_final) {
+        return Looked { evidence, was_kept: true };
+    }
+    let read = match ci.farm() {
+        Some(farm) => buildbot::read(farm, run, wish).await,
+        None => taskcluster::read(ci, run, wish).await,
+    };
+    let Read { evidence, settled } = read;
+    // What broke off on its way, or is not all there yet, may be whole the next time.
+    if is_final && settled && !evidence.readings.is_empty() {
+        let size = serde_json::to_string(&evidence).map_or(usize::MAX, |text| text.len());
+        if size <= KEPT {
+            ci.keep(FactKind::Evidence, [(key, &evidence)]);
+        }
+    }
+    Looked { evidence, was_kept: false }
+}
+
+/// What was read, and whether it stays so.
+pub(super) struct Read {
+    pub(super) evidence: RunEvidence,
+    pub(super) settled: bool,
+}
