@@ -215,10 +215,9 @@ async fn give(sender: &Sender<io::Result<Vec<u8>>>, page: Vec<u8>) -> Result<(),
 fn without_channels(content: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len());
     for line in content.split_inclusive('\n') {
-        match line.as_bytes().first() {
-            Some(b'o' | b'e') => out.extend_from_slice(&line.as_bytes()[1..]),
-            // A line that begins otherwise is the master's own, or nothing that is known.
-            _ => {}
+        // A line that begins otherwise is the master's own, or nothing that is known.
+        if let Some(b'o' | b'e') = line.as_bytes().first() {
+            out.extend_from_slice(&line.as_bytes()[1..]);
         }
     }
     out
