@@ -56,6 +56,9 @@ pub struct Step {
     pub judgement: Judgement,
     /// Runs that count and are there.
     pub have: u32,
+    /// Why a run that ended says nothing of the test that is asked about, where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Box<str>>,
     /// Of these, the ones that have not ended.
     pub waiting: u32,
     /// Runs that were asked for and that no source shows yet.
@@ -70,6 +73,12 @@ impl From<&PushFacts> for Step {
             push: PushRef::from(&facts.push),
             judgement: facts.judgement(),
             have: crate::have::have(facts) - facts.asked,
+            unknown: match facts.judgement() {
+                Judgement::NoEvidence | Judgement::Waiting => {
+                    facts.runs.iter().find_map(|run| run.proof()).map(|proof| proof.why.clone())
+                }
+                _ => None,
+            },
             waiting: facts.runs.iter().filter(|run| run.state.is_waiting()).count() as u32,
             asked: facts.asked,
             doubtful: facts.doubtful,

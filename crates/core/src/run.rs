@@ -143,20 +143,56 @@ impl Run {
         self.more.as_ref().is_some_and(|more| more.build_absent.is_some())
     }
 
+    /// What it says of the test, group or failure that is asked about, where one is.
+    pub fn proof(&self) -> Option<&Proof> {
+        self.more.as_ref().and_then(|more| more.proof.as_ref())
+    }
+
     /// Whether it says that the push is good.
     pub fn is_good(&self) -> bool {
-        self.state.is_good() && !self.is_unfounded()
+        let says = match self.proof() {
+            Some(proof) => proof.says == Says::Good,
+            None => self.state.is_good(),
+        };
+        says && !self.is_unfounded()
     }
 
     /// Whether it says that the push is bad.
     pub fn is_bad(&self) -> bool {
-        self.state.is_bad() && !self.is_unfounded()
+        let says = match self.proof() {
+            Some(proof) => proof.says == Says::Bad,
+            None => self.state.is_bad(),
+        };
+        says && !self.is_unfounded()
     }
 
-    /// Whether it counts where N runs are wanted. One that proves nothing and has ended does not.
+    /// Whether it counts where N runs are wanted. One that proves nothing and has ended does not; one
+    /// that ran and of which nothing is known of the test that is asked about does: the same again
+    /// would tell no more.
     pub fn counts(&self) -> bool {
         self.state.counts() && !(self.is_unfounded() && self.state.is_final())
     }
+}
+
+/// What a run says of a test, group or failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// What it says.
+    pub says: Says,
+    /// Why, in words.
+    pub why: Box<str>,
+}
+
+/// Whether a run speaks for or against its push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Says {
+    /// It ran there and passed.
+    Good,
+    /// It failed there.
+    Bad,
+    /// Neither: it did not run, or failed in another way, or nothing tells.
+    Unknown,
 }
 
 /// What is known of a run besides where it stands.
@@ -171,4 +207,7 @@ pub struct More {
     /// The build that it should have been run on, and that was never made of its push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_absent: Option<JobName>,
+    /// What it says of the test, group or failure that is asked about, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }

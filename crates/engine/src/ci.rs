@@ -15,6 +15,7 @@ use mozci_core::ids::{RepoName, RequestId};
 use mozci_core::push::Push;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
+use mozci_evidence::About;
 use url::Url;
 
 use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind, RepoConfig};
@@ -115,6 +116,7 @@ pub struct Ci {
     http: Http,
     facts: Option<Facts>,
     notes: RefCell<Vec<String>>,
+    about: RefCell<Option<About>>,
     on_news: Option<fn(&str)>,
 }
 
@@ -243,6 +245,7 @@ impl Ci {
             plain,
             root,
             on_news: opening.on_news,
+            about: RefCell::default(),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
             poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
@@ -376,6 +379,16 @@ impl Ci {
     /// Things that a user should know besides the answer.
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()
+    }
+
+    /// Has every run that is read from here on judged by this.
+    pub(crate) fn judge_by(&self, about: About) {
+        *self.about.borrow_mut() = Some(about);
+    }
+
+    /// What runs are judged by, where it is not how they ended.
+    pub fn about(&self) -> Option<About> {
+        self.about.borrow().clone()
     }
 
     /// Tells at once what makes the command take its time.

@@ -33,7 +33,11 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             (0, _) | (_, Judgement::Waiting) => String::new(),
             (count, _) => format!(", {count} under way"),
         };
-        let state = format!("{}{waiting}{asked}", judgement(step.judgement));
+        let told = match &step.unknown {
+            Some(why) => format!("unknown: {why}"),
+            None => judgement(step.judgement),
+        };
+        let state = format!("{told}{waiting}{asked}");
         let fate = fate(plan, &step.push);
         if out.is_markdown() {
             let (id, revision) = (step.push.id.to_string(), step.push.revision.short());

@@ -15,6 +15,7 @@ use mozci_core::sighting::{Sightings, Source};
 use super::asked::{self, Asked, Shown};
 use super::builds::{BuildOf, build_of, builds_of, read_builds, unresolved_builds};
 use super::decisions::decisions;
+use super::evidence::judge;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{FactKind, Ledger, Mark};
@@ -205,6 +206,23 @@ pub async fn read_job(
 /// # Errors
 /// [`Error::NotFound`] with the nearest names for a job that no push has.
 pub async fn read_jobs(
+    ci: &Ci,
+    ledger: Option<&Ledger>,
+    pushes: &[Push],
+    jobs: &[JobName],
+    builds: Option<&[BuildOf]>,
+) -> Result<Vec<JobHistory>, Error> {
+    let mut histories = read_as_ended(ci, ledger, pushes, jobs, builds).await?;
+    let each = histories.iter_mut().flat_map(|history| {
+        let runs = history.facts.iter_mut().flat_map(|facts| &mut facts.runs);
+        runs.map(|run| (&history.job, run))
+    });
+    judge(ci, each.collect()).await;
+    Ok(histories)
+}
+
+/// Reads the histories, judged by how the runs ended.
+async fn read_as_ended(
     ci: &Ci,
     ledger: Option<&Ledger>,
     pushes: &[Push],

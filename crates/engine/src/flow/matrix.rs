@@ -11,6 +11,7 @@ use mozci_core::sighting::{Sightings, Source};
 
 use super::builds::known_in_graph;
 use super::decisions::decisions;
+use super::evidence::judge;
 use super::history::{check_revisions, in_order, is_unresolved, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -75,6 +76,15 @@ const MOST_STATES: usize = 2000;
 /// # Errors
 /// [`Error::NotFound`] for a job by name that has no run there.
 pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
+    let mut matrix = read_as_ended(ci, pushes, filter).await?;
+    let Matrix { jobs, rows, .. } = &mut matrix;
+    let runs = rows.iter_mut().flatten().map(|(job, run)| (&jobs[*job as usize].0, run));
+    judge(ci, runs.collect()).await;
+    Ok(matrix)
+}
+
+/// Reads the runs, judged by how they ended.
+async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::read_matrix(ci, farm, pushes, filter).await;
     }

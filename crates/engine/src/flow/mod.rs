@@ -25,8 +25,8 @@ pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};
 pub use evidence::{
-    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Wish as EvidenceWish, find_run,
-    read_evidence,
+    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, Wish as EvidenceWish,
+    find_run, judge_by, read_evidence,
 };
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};

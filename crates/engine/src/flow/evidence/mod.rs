@@ -2,10 +2,13 @@
 
 mod buildbot;
 mod find;
+mod judge;
 mod read;
 mod taskcluster;
 mod wish;
 
 pub use find::{AskedRun, RunName, find_run};
+pub(crate) use judge::judge;
+pub use judge::{Subjects, judge_by};
 pub use read::{Looked, read_evidence};
 pub use wish::{PassedOver, Reading, RunEvidence, Wish};
