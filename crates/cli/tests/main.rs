@@ -5,12 +5,14 @@
 mod acts;
 mod bad_input;
 mod doctor;
+mod failing_files;
 mod farm;
 mod farm_access;
 mod farm_losses;
 mod farm_manners;
 mod gate;
 mod house;
+mod judged;
 mod looks;
 mod lost_answers;
 mod master;

@@ -131,6 +131,7 @@ async fn the_full_task_graph_is_reduced_while_it_is_read() {
 
 fn act() -> Rendered {
     Rendered {
+        action: "add-new-jobs".into(),
         hook_group_id: "project-gecko".into(),
         hook_id: "in-tree-action-3-generic/abc123".into(),
         payload: json!({"decision": {}, "user": {}}),

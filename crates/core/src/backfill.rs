@@ -59,6 +59,9 @@ pub struct Step {
     /// Why a run that ended says nothing of the test that is asked about, where none does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Box<str>>,
+    /// The chunk that ran, where it is another one than the job that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<JobName>,
     /// Of these, the ones that have not ended.
     pub waiting: u32,
     /// Runs that were asked for and that no source shows yet.
@@ -79,6 +82,7 @@ impl From<&PushFacts> for Step {
                 }
                 _ => None,
             },
+            chunk: facts.runs.iter().find_map(|run| run.more.as_ref()?.chunk.clone()),
             waiting: facts.runs.iter().filter(|run| run.state.is_waiting()).count() as u32,
             asked: facts.asked,
             doubtful: facts.doubtful,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::chunks::Narrow;
 use crate::ids::{BuildId, JobName, SchedulerName, TaskId};
 use crate::judge::Judgement;
 use crate::plan::Through;
@@ -23,6 +24,8 @@ pub struct PushFacts {
     pub build: Build,
     /// The task that made the push's task graph.
     pub decision: Decision,
+    /// Which chunk is asked for here, where a test or manifest is what is meant, and what of it.
+    pub chunk: Option<(JobName, Narrow)>,
 }
 
 impl PushFacts {
@@ -174,6 +177,7 @@ pub(crate) mod test_support {
             doubtful: 0,
             build: Build::Ready(JobName::new("build")),
             decision: Decision::Done(TaskId::from_bytes([id as u8; 16])),
+            chunk: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod backfill;
+pub mod chunks;
 pub mod estimate;
 pub mod facts;
 pub mod farm;

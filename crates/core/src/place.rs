@@ -19,7 +19,11 @@ pub(crate) struct Asked {
 /// Puts a push that lacks runs where it belongs in the plan.
 pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: Asked) {
     let push = PushRef::from(&facts.push);
-    let job = job.clone();
+    let named = job;
+    let (job, narrow) = match &facts.chunk {
+        Some((chunk, narrow)) => (chunk.clone(), Some(narrow.clone())),
+        None => (job.clone(), None),
+    };
     if let Some(why) = hindrance(facts, &asked) {
         return plan.left_out.push(LeftOut { push, job, why });
     }
@@ -32,11 +36,13 @@ pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: As
         have,
         why,
         builds,
+        narrow,
         through,
     };
+    // What waits is planned anew once its build is there, and by its own name.
     let waits = |build: &JobName| Waiting {
         push: push.clone(),
-        job: job.clone(),
+        job: named.clone(),
         times,
         have,
         build: build.clone(),

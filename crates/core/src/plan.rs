@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::chunks::Narrow;
 use crate::estimate::{Estimate, median};
 use crate::facts::PushFacts;
 use crate::have::{have, lacks};
@@ -139,6 +140,9 @@ pub struct PlannedRequest {
     /// The build that has to be made first; asking for the job pulls it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builds: Option<JobName>,
+    /// What of the job is to run, where a test or manifest is what is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrow: Option<Narrow>,
     /// How it is asked for.
     #[serde(flatten)]
     pub through: Through,

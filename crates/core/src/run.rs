@@ -191,7 +191,9 @@ pub enum Says {
     Good,
     /// It failed there.
     Bad,
-    /// Neither: it did not run, or failed in another way, or nothing tells.
+    /// What is asked about did not run there.
+    NotRun,
+    /// It failed in another way, or nothing tells.
     Unknown,
 }
 
@@ -210,4 +212,7 @@ pub struct More {
     /// What it says of the test, group or failure that is asked about, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// The chunk that it is of, where that is another one than the job that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<JobName>,
 }

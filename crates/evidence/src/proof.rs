@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use mozci_core::run::{Proof, Says};
+use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::subject::{Seen, Subject};
 
 /// What runs are judged by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// The test or group, where there is one: a failure outside of all tests has none.
     pub subject: Option<Subject>,
@@ -41,6 +42,7 @@ pub fn prove<'a>(
             (Seen::Passed, ..) => proof(Says::Good, "it passed"),
             (Seen::Failed, true, _) => proof(Says::Bad, "it failed"),
             (Seen::Failed, false, _) => proof(Says::Unknown, "it failed in another way"),
+            (Seen::NotRun, ..) => proof(Says::NotRun, Seen::NotRun.words()),
             (seen, ..) => proof(Says::Unknown, seen.words()),
         },
     }
@@ -70,8 +72,9 @@ mod tests {
         };
         check(&any, &[&other], Seen::Failed, false, Says::Bad);
         check(&any, &[], Seen::Passed, false, Says::Good);
-        for seen in [Seen::NotRun, Seen::NotTold, Seen::Skipped, Seen::Tolerated, Seen::Unfinished]
-        {
+        check(&any, &[], Seen::NotRun, true, Says::NotRun);
+        check(&way, &[], Seen::NotRun, false, Says::NotRun);
+        for seen in [Seen::NotTold, Seen::Skipped, Seen::Tolerated, Seen::Unfinished] {
             check(&any, &[], seen, true, Says::Unknown);
             check(&way, &[], seen, true, Says::Unknown);
         }

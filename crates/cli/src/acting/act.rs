@@ -458,7 +458,8 @@ pub(crate) async fn send(
     let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);
-    let names = histories.len() > 1 || plan.requests.iter().any(PlannedRequest::is_needed);
+    let names = histories.len() > 1
+        || plan.requests.iter().any(|request| request.is_needed() || request.narrow.is_some());
     say_paced(context, &prepared);
     let mut on_result = |result: &AskResult| show_result(out, result, names);
     let sent = ask(&context.ci, ledger, prepared, read_at, stop, &mut on_result);

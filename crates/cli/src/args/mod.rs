@@ -2,6 +2,8 @@
 
 mod filter;
 mod range;
+mod subject;
 
 pub(crate) use filter::FilterArgs;
 pub(crate) use range::{RangeArgs, ReachArgs, named_repo};
+pub(crate) use subject::SubjectArgs;

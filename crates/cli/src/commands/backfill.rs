@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{ReachArgs, named_repo};
+use crate::args::{ReachArgs, SubjectArgs, named_repo};
 use crate::context::Context;
 use crate::show::{Out, edge, plural, show_edge, show_steps, top};
 use crate::stats::Stats;
@@ -38,6 +38,8 @@ pub(crate) struct Args {
     pub(crate) wish: WishArgs,
     #[command(flatten)]
     pub(crate) act: ActArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
 }
 
 impl Args {
@@ -70,6 +72,7 @@ pub(crate) async fn run(
     let spec = args.range()?;
     check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
+    args.subject.apply(context, out).await?;
     let job = JobName::new(&args.job);
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;

@@ -7,7 +7,7 @@ use mozci_engine::flow::{Chosen, chosen, read_jobs, resolve};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::FilterArgs;
+use crate::args::{FilterArgs, SubjectArgs};
 use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
@@ -28,6 +28,8 @@ pub(crate) struct Args {
     built: bool,
     #[command(flatten)]
     act: ActArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
 }
 
 /// Ask for every job of a push that is missing or only coalesced: of those that were chosen for the
@@ -41,6 +43,7 @@ pub(crate) async fn run(
 ) -> Done {
     check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
+    args.subject.apply(context, out).await?;
     context.progress("reading the push and its task graph");
     let push = resolve(&context.ci, &args.rev).await?;
     let filter = args.filter.filter(&args.jobs);

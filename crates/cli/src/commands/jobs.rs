@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::app::Done;
-use crate::args::{FilterArgs, RangeArgs};
+use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, age, plural, push_json, shell_word, show_matrix, top};
@@ -29,10 +29,13 @@ pub(crate) struct Args {
     pub(crate) range: RangeArgs,
     #[command(flatten)]
     filter: FilterArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
 }
 
 /// The state of every job on every push of a range. Without a range the newest eight pushes.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(7))).await?;
     let filter = args.filter.filter(&args.jobs);
@@ -57,7 +60,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
             stats: stats.json(context)?,
         })?;
     } else {
-        show(out, context, &range, &pushes, &matrix);
+        show(out, context, &args, &range, &pushes, &matrix);
     }
     if let Some(incomplete) = &matrix.incomplete {
         failure::say(&format!("error: {incomplete}"));
@@ -66,7 +69,14 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     Ok(u8::from(context.global.exit_status && bad))
 }
 
-fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], matrix: &Matrix) {
+fn show(
+    out: &mut Out,
+    context: &Context,
+    args: &Args,
+    range: &RangePushes,
+    pushes: &[Push],
+    matrix: &Matrix,
+) {
     let behind = match matrix.behind {
         Some(seconds) => {
             format!(" · Treeherder's newest word is {} old", age(At(seconds), At(0)))
@@ -100,11 +110,12 @@ fn show(out: &mut Out, context: &Context, range: &RangePushes, pushes: &[Push], 
         .collect();
     for (job, push) in bad.iter().take(3) {
         out.line(&format!(
-            " bad at {}: `{} backfill {} --rev {}`",
+            " bad at {}: `{} backfill {} --rev {}{}`",
             push.id,
             context.program(),
             shell_word(job.as_str()),
-            push.revision.short()
+            push.revision.short(),
+            args.subject.again(),
         ));
     }
     if bad.len() > 3 {

@@ -5,12 +5,12 @@ use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
 use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
-use mozci_core::run::State;
+use mozci_core::run::{Run, State};
 use mozci_engine::flow::{read_jobs, read_matrix, resolve, settle_times};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::FilterArgs;
+use crate::args::{FilterArgs, SubjectArgs};
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     filter: FilterArgs,
     #[command(flatten)]
     act: ActArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
 }
 
 /// Run failed or coalesced jobs of a push again: once for each failed run that no later one, and
@@ -48,6 +50,7 @@ pub(crate) async fn run(
 ) -> Done {
     check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
+    args.subject.apply(context, out).await?;
     context.progress("reading the push");
     let pushes = [resolve(&context.ci, &args.rev).await?];
     let filter = args.filter.filter(&args.jobs);
@@ -57,16 +60,16 @@ pub(crate) async fn run(
         context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
     }
     let what = if args.failed { Again::Failed } else { Again::Coalesced };
-    let of_interest = |state: &State| match what {
-        Again::Failed => state.is_bad(),
-        _ => *state == State::Coalesced,
+    let of_interest = |run: &Run| match what {
+        Again::Failed => run.is_bad(),
+        _ => run.state == State::Coalesced,
     };
     let asks_for = JobFilter { any_kind: !context.ci.has_graphs(), ..filter };
     let mut jobs: Vec<JobName> = Vec::new();
     let mut passed_over = 0;
     for (place, (job, _)) in matrix.jobs.iter().enumerate() {
         let mut runs = matrix.cell(0, place as u32).iter().map(|(_, run)| run);
-        match runs.any(|run| of_interest(&run.state)) {
+        match runs.any(of_interest) {
             true if asks_for.asks_for(&matrix.facets(place)) => jobs.push(job.clone()),
             true => passed_over += 1,
             false => {}

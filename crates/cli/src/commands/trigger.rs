@@ -10,7 +10,7 @@ use mozci_engine::flow::{Chosen, choose, read_jobs, read_range};
 
 use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, RangeArgs};
+use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -29,6 +29,8 @@ pub(crate) struct Args {
     wish: WishArgs,
     #[command(flatten)]
     act: ActArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
 }
 
 /// Have N runs of each of some jobs on each push of a range. Without a range on the one push.
@@ -48,6 +50,7 @@ pub(crate) async fn run(
     }
     check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
+    args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));

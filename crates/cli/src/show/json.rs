@@ -15,6 +15,9 @@ pub(crate) fn top(command: &str, context: &Context) -> Map<String, Value> {
     object.insert("command".into(), json!(command));
     object.insert("ci".into(), json!(context.ci_name));
     object.insert("repo".into(), json!(context.ci.repo));
+    if let Some(about) = context.ci.about() {
+        object.insert("judged_by".into(), json!(about));
+    }
     object
 }
 

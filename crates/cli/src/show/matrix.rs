@@ -11,7 +11,7 @@ use mozci_engine::flow::Matrix;
 
 use super::out::Out;
 use super::plan::what;
-use super::words::{UNFOUNDED, age, mark, marks};
+use super::words::{Told, age, marks};
 
 /// Columns before the jobs': push, revision, when, author, with their gaps; only the first two
 /// where there is little room.
@@ -179,15 +179,15 @@ fn coloured(line: &str) -> String {
 
 /// Counts of states a push, where the jobs are too many for a column each.
 fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
-    let states = seen_states(matrix);
+    let states = seen(matrix);
     let mut table = table();
     let mut header: Vec<Cell> = head_names(out).iter().chain(&["runs"]).map(Cell::new).collect();
     // Where there is little room the marks alone, which the legend explains.
-    let words: usize = states.iter().map(|state| state.word().len() + 4).sum();
+    let words: usize = states.iter().map(|state| state.words().len() + 4).sum();
     let fits = HEAD.0 + words <= out.width;
-    let named = |state: &State| match fits {
-        true => format!("{} {}", mark(state), state.word()),
-        false => mark(state).to_owned(),
+    let named = |told: &Told| match fits {
+        true => format!("{} {}", told.mark(), told.words()),
+        false => told.mark().to_owned(),
     };
     header.extend(
         states.iter().map(|state| Cell::new(named(state)).set_alignment(CellAlignment::Right)),
@@ -198,7 +198,8 @@ fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
         let mut cells = head(out, push, now);
         cells.push(Cell::new(runs.len()).set_alignment(CellAlignment::Right));
         for state in &states {
-            let count = runs.iter().filter(|(_, run)| run.state.word() == state.word()).count();
+            let count =
+                runs.iter().filter(|(_, run)| Told::of(run).words() == state.words()).count();
             let text = if count == 0 { "·".to_owned() } else { count.to_string() };
             cells.push(Cell::new(text).set_alignment(CellAlignment::Right));
         }
@@ -211,23 +212,20 @@ fn counts(out: &mut Out, pushes: &[Push], matrix: &Matrix, now: At) {
     ));
 }
 
-fn seen_states(matrix: &Matrix) -> Vec<State> {
-    let mut states: Vec<State> = Vec::new();
+fn seen(matrix: &Matrix) -> Vec<Told> {
+    let mut seen: Vec<Told> = Vec::new();
     for (_, run) in matrix.rows.iter().flatten() {
-        if !states.iter().any(|known| known.word() == run.state.word()) {
-            states.push(run.state.clone());
+        let told = Told::of(run);
+        if !seen.iter().any(|known| known.words() == told.words()) {
+            seen.push(told);
         }
     }
-    states.sort();
-    states
+    seen.sort();
+    seen
 }
 
 fn legend(matrix: &Matrix) -> String {
     let words: Vec<String> =
-        seen_states(matrix).iter().map(|s| format!("{} {}", mark(s), s.word())).collect();
-    let unfounded = match matrix.rows.iter().flatten().any(|(_, run)| run.is_unfounded()) {
-        true => format!("  {UNFOUNDED} build absent, proves nothing"),
-        false => String::new(),
-    };
-    format!(" {}{unfounded}  · not run   a mark a run", words.join("  "))
+        seen(matrix).iter().map(|told| format!("{} {}", told.mark(), told.words())).collect();
+    format!(" {}  · not run   a mark a run", words.join("  "))
 }

@@ -69,6 +69,9 @@ fn ways(plan: &Plan) -> String {
     let mut ways: Vec<String> = Vec::new();
     for request in &plan.requests {
         let way = match &request.through {
+            Through::DecisionTask(_) if request.narrow.is_some() => {
+                "as action `backfill-task` with the manifest alone, where a push's actions take manifests, else `add-new-jobs`".to_owned()
+            }
             Through::DecisionTask(_) => {
                 "as action `add-new-jobs` of each push's decision task".to_owned()
             }

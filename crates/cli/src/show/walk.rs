@@ -30,14 +30,19 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
         };
         let waiting = match (step.waiting, step.judgement) {
-            (0, _) | (_, Judgement::Waiting) => String::new(),
+            (0, _) => String::new(),
+            (_, Judgement::Waiting) if step.unknown.is_none() => String::new(),
             (count, _) => format!(", {count} under way"),
         };
         let told = match &step.unknown {
             Some(why) => format!("unknown: {why}"),
             None => judgement(step.judgement),
         };
-        let state = format!("{told}{waiting}{asked}");
+        let chunk = match &step.chunk {
+            Some(chunk) => format!(" in {chunk}"),
+            None => String::new(),
+        };
+        let state = format!("{told}{chunk}{waiting}{asked}");
         let fate = fate(plan, &step.push);
         if out.is_markdown() {
             let (id, revision) = (step.push.id.to_string(), step.push.revision.short());
@@ -68,7 +73,11 @@ fn fate(plan: &Plan, push: &PushRef) -> String {
             Some(build) => format!(" (and {build}, which is missing)"),
             None => String::new(),
         };
-        return format!("→ ask for {}{build}", request.times);
+        let job = match request.narrow {
+            Some(_) => format!(" × {}", request.job),
+            None => String::new(),
+        };
+        return format!("→ ask for {}{job}{build}", request.times);
     }
     if let Some(left_out) = plan.left_out.iter().find(|left_out| left_out.push == *push) {
         return format!("left out: {}", left_out.why);

@@ -1,7 +1,7 @@
 //! Small words.
 
 use mozci_core::judge::Judgement;
-use mozci_core::run::{Run, State};
+use mozci_core::run::{Run, Says, State};
 use mozci_core::time::At;
 
 /// How long ago something was, in one unit.
@@ -85,12 +85,52 @@ pub(crate) fn mark(state: &State) -> &'static str {
     }
 }
 
-/// The mark of a run on a build that was never made.
-pub(crate) const UNFOUNDED: &str = "∅";
+/// What is shown of a run: where it stands, or what it says of the test that is asked about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    /// It is as it ended, or as the test did in it.
+    State(State),
+    /// The test did not run in it.
+    Without,
+    /// It says nothing of the test.
+    Nothing,
+    /// It ran on a build that was never made.
+    Unfounded,
+}
+
+impl Told {
+    pub(crate) fn of(run: &Run) -> Self {
+        match run.proof().map(|proof| proof.says) {
+            _ if run.is_unfounded() => Self::Unfounded,
+            Some(Says::Good) => Self::State(State::Passed),
+            Some(Says::Bad) => Self::State(State::Failed),
+            Some(Says::NotRun) => Self::Without,
+            Some(Says::Unknown) => Self::Nothing,
+            None => Self::State(run.state.clone()),
+        }
+    }
+
+    pub(crate) fn mark(&self) -> &'static str {
+        match self {
+            Self::State(state) => mark(state),
+            Self::Without => "○",
+            Self::Nothing => "≈",
+            Self::Unfounded => "∅",
+        }
+    }
+
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::State(state) => state.word(),
+            Self::Without => "ran without it",
+            Self::Nothing => "ran, says nothing of it",
+            Self::Unfounded => "build absent, proves nothing",
+        }
+    }
+}
 
 /// The marks of runs, one each.
 pub(crate) fn marks<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
-    let mark = |run: &Run| if run.is_unfounded() { UNFOUNDED } else { mark(&run.state) };
-    let text: String = runs.map(mark).collect();
+    let text: String = runs.map(|run| Told::of(run).mark()).collect();
     if text.is_empty() { "·".to_owned() } else { text }
 }

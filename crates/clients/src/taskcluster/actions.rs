@@ -42,6 +42,8 @@ pub struct Action {
 /// An action ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
+    /// The action's name.
+    pub action: String,
     /// The hook's group.
     pub hook_group_id: String,
     /// The hook.
@@ -151,7 +153,7 @@ impl Actions {
         let Some((hook_group_id, hook_id)) = hook else {
             return Err(ActionError::Unfit { name: name(), reason: "it names no hook".into() });
         };
-        Ok(Rendered { hook_group_id, hook_id, payload })
+        Ok(Rendered { action: name(), hook_group_id, hook_id, payload })
     }
 }
 
@@ -162,23 +164,13 @@ impl Action {
     /// # Errors
     /// [`ActionError::Unfit`] where it takes no labels.
     pub fn inputs_for(&self, labels: &[&str], times: u32) -> Result<Vec<Input>, ActionError> {
-        let unfit = |reason: &str| ActionError::Unfit {
-            name: self.name.clone(),
-            reason: reason.to_owned(),
-        };
-        let schema = self.schema.as_ref().ok_or_else(|| unfit("it takes no input"))?;
-        let properties = schema["properties"].as_object();
-        let properties = properties.ok_or_else(|| unfit("its schema names no properties"))?;
+        let unfit = |reason: &str| self.unfit(reason);
+        let properties = self.properties()?;
         let tasks = properties.get("tasks").ok_or_else(|| unfit("its schema has no `tasks`"))?;
         let most_labels = tasks["maxItems"].as_u64().map_or(LABELS_AT_ONCE, |most| {
             usize::try_from(most).unwrap_or(LABELS_AT_ONCE).clamp(1, LABELS_AT_ONCE)
         });
-        let most = match properties.get("times") {
-            None => 1,
-            Some(times) => times["maximum"]
-                .as_u64()
-                .map_or(u32::MAX, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
-        };
+        let most = most_times(properties);
         let mut inputs = Vec::new();
         for labels in labels.chunks(most_labels) {
             let mut left = times;
@@ -195,6 +187,79 @@ impl Action {
         }
         Ok(inputs)
     }
+
+    /// Inputs that ask for `times` runs of a job that run these manifests and nothing else, with
+    /// what else the action's schema has a place for.
+    ///
+    /// # Errors
+    /// [`ActionError::Unfit`] where it takes no label or no manifests.
+    pub fn inputs_with_manifests(
+        &self,
+        narrowed: &Narrowed<'_>,
+        times: u32,
+    ) -> Result<Vec<Input>, ActionError> {
+        let properties = self.properties()?;
+        for needed in ["label", "test_manifests"] {
+            if !properties.contains_key(needed) {
+                return Err(self.unfit(&format!("its schema has no `{needed}`")));
+            }
+        }
+        let most = most_times(properties);
+        let mut inputs = Vec::new();
+        let mut left = times;
+        while left > 0 {
+            let now = left.min(most);
+            let body = [
+                ("label", Some(json!(narrowed.label))),
+                ("test_manifests", Some(json!(narrowed.manifests))),
+                ("revision", Some(json!(narrowed.revision))),
+                ("symbol", narrowed.symbol.map(|symbol| json!(symbol))),
+                // The push may have a run of the chunk already that runs something else.
+                ("retrigger", Some(json!(true))),
+                ("times", Some(json!(now))),
+            ];
+            let known = body.into_iter().filter(|(key, _)| properties.contains_key(*key));
+            let body: Map<String, Value> =
+                known.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+            let labels = vec![JobName::new(narrowed.label)];
+            inputs.push(Input { labels, times: now, body: body.into() });
+            left -= now;
+        }
+        Ok(inputs)
+    }
+
+    fn unfit(&self, reason: &str) -> ActionError {
+        ActionError::Unfit { name: self.name.clone(), reason: reason.to_owned() }
+    }
+
+    fn properties(&self) -> Result<&Map<String, Value>, ActionError> {
+        let schema = self.schema.as_ref().ok_or_else(|| self.unfit("it takes no input"))?;
+        let properties = schema["properties"].as_object();
+        properties.ok_or_else(|| self.unfit("its schema names no properties"))
+    }
+}
+
+/// How many runs one action may be asked for.
+fn most_times(properties: &Map<String, Value>) -> u32 {
+    match properties.get("times") {
+        None => 1,
+        Some(times) => times["maximum"]
+            .as_u64()
+            .map_or(u32::MAX, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
+    }
+}
+
+/// A job that is to run some manifests only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Narrowed<'a> {
+    /// The job: any chunk of the suite that the push's task graph has.
+    pub label: &'a str,
+    /// What it is to run.
+    pub manifests: &'a [String],
+    /// The revision under which the tree groups what is asked for.
+    pub revision: &'a str,
+    /// The symbol under which it is shown.
+    pub symbol: Option<&'a str>,
 }
 
 /// Labels that one action is given at the most.

@@ -13,7 +13,7 @@ mod status;
 mod tasks;
 mod wire;
 
-pub use actions::{Action, ActionError, Actions, Input, Rendered};
+pub use actions::{Action, ActionError, Actions, Input, Narrowed, Rendered};
 pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
 pub use artifacts::Artifact;
 pub use graph::{GraphEntry, TaskGraph, pick_build};

@@ -28,6 +28,10 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
     /// The repository and revision that it runs for.
     pub push: Option<(String, String)>,
+    /// The manifests that it runs, where it tells (`MOZHARNESS_TEST_PATHS`).
+    pub manifests: Option<Vec<String>>,
+    /// Treeherder's symbol for it.
+    pub symbol: Option<String>,
     /// For an action task: what it was given.
     pub action: Option<ActionContext>,
 }
@@ -239,6 +243,12 @@ pub(super) fn shape(url: &Url, reason: String) -> HttpError {
     HttpError { problem: Problem::Shape(reason), method: "GET", url: url.to_string() }
 }
 
+/// The manifests of a task's `MOZHARNESS_TEST_PATHS`: JSON in a string, lists by suite.
+fn manifests(text: &str) -> Option<Vec<String>> {
+    let by_suite: BTreeMap<String, Vec<String>> = serde_json::from_str(text).ok()?;
+    Some(by_suite.into_values().flatten().collect())
+}
+
 pub(super) fn translate(wire: Definition) -> TaskDefinition {
     let label = wire.tags.get("label").cloned().unwrap_or(wire.metadata.name);
     let action = wire.extra["action"]["name"].as_str().map(|name| {
@@ -260,6 +270,8 @@ pub(super) fn translate(wire: Definition) -> TaskDefinition {
     });
     TaskDefinition {
         label,
+        manifests: wire.payload["env"]["MOZHARNESS_TEST_PATHS"].as_str().and_then(manifests),
+        symbol: wire.extra["treeherder"]["symbol"].as_str().map(String::from),
         group: Some(wire.task_group_id),
         dependencies: wire.dependencies,
         scopes: wire.scopes,

@@ -13,7 +13,7 @@ use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::json;
 
-use super::prepare::{ACTION, CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, Sends};
+use super::prepare::{CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, Sends};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -179,8 +179,8 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
     let empty = String::new;
     let (action, hook_group, hook, body) = match &ask.sends {
         Sends::Hook(rendered) => {
-            let Rendered { hook_group_id, hook_id, payload } = rendered;
-            (ACTION, hook_group_id.clone(), hook_id.clone(), payload.clone())
+            let Rendered { action, hook_group_id, hook_id, payload } = rendered;
+            (action.as_str(), hook_group_id.clone(), hook_id.clone(), payload.clone())
         }
         Sends::Create(body) => (CREATE, empty(), empty(), body.clone()),
         Sends::Cancel(task) => (CANCEL, empty(), empty(), json!({"taskId": task})),

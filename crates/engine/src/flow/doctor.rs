@@ -235,7 +235,7 @@ impl Examination<'_> {
         };
         let hook = actions.and_then(|actions| {
             let list = actions["actions"].as_array()?;
-            let add = list.iter().find(|action| action["name"] == super::prepare::ACTION)?;
+            let add = list.iter().find(|action| action["name"] == super::by_action::ACTION)?;
             Some(format!("{}/{}", add["hookGroupId"].as_str()?, add["hookId"].as_str()?))
         });
         let mut acts = Vec::new();

@@ -14,6 +14,7 @@ use mozci_core::sighting::{Sightings, Source};
 
 use super::asked::{self, Asked, Shown};
 use super::builds::{BuildOf, build_of, builds_of, read_builds, unresolved_builds};
+use super::chunks;
 use super::decisions::decisions;
 use super::evidence::judge;
 use crate::ci::Ci;
@@ -142,13 +143,13 @@ pub(crate) async fn group_rows(
 const ONE_BY_ONE: usize = 4;
 
 /// What Treeherder has of some jobs on some pushes.
-struct Read {
+pub(super) struct Read {
     /// Each job's rows.
-    of_jobs: Vec<Rows>,
+    pub(super) of_jobs: Vec<Rows>,
     /// Decision and action tasks.
-    groups: Rows,
+    pub(super) groups: Rows,
     /// Every other row, where they were read.
-    others: Option<Rows>,
+    pub(super) others: Option<Rows>,
 }
 
 /// Reads the rows of some jobs, and of decision and action tasks.
@@ -212,7 +213,18 @@ pub async fn read_jobs(
     jobs: &[JobName],
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
-    let mut histories = read_as_ended(ci, ledger, pushes, jobs, builds).await?;
+    let about = ci.about();
+    let subject = about.as_ref().and_then(|about| about.subject.as_ref());
+    // Of many jobs every one stands for itself.
+    if let Some(subject) = subject.filter(|_| jobs.len() <= ONE_BY_ONE) {
+        let mut histories = Vec::with_capacity(jobs.len());
+        for (place, job) in jobs.iter().enumerate() {
+            let build = builds.and_then(|builds| builds.get(place));
+            histories.push(chunks::read_job(ci, ledger, pushes, job, build, subject).await?);
+        }
+        return Ok(histories);
+    }
+    let mut histories = read_as_ended(ci, ledger, pushes, jobs, builds, None).await?;
     let each = histories.iter_mut().flat_map(|history| {
         let runs = history.facts.iter_mut().flat_map(|facts| &mut facts.runs);
         runs.map(|run| (&history.job, run))
@@ -221,13 +233,14 @@ pub async fn read_jobs(
     Ok(histories)
 }
 
-/// Reads the histories, judged by how the runs ended.
-async fn read_as_ended(
+/// Reads the histories, judged by how the runs ended. `read` is what was read of the jobs already.
+pub(super) async fn read_as_ended(
     ci: &Ci,
     ledger: Option<&Ledger>,
     pushes: &[Push],
     jobs: &[JobName],
     builds: Option<&[BuildOf]>,
+    read: Option<Read>,
 ) -> Result<Vec<JobHistory>, Error> {
     // What is asked for from here on, this reading may not have seen.
     let read_at = match ledger {
@@ -241,7 +254,10 @@ async fn read_as_ended(
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
     let ids = treeherder_ids(ci, pushes).await?;
-    let Read { of_jobs, groups, others } = read_rows(ci, &ids, jobs).await?;
+    let Read { of_jobs, groups, others } = match read {
+        Some(read) => read,
+        None => read_rows(ci, &ids, jobs).await?,
+    };
     for rows in of_jobs.iter().chain([&groups]) {
         check_revisions(ci, pushes, &ids, rows)?;
     }
@@ -317,6 +333,7 @@ async fn read_as_ended(
                     BuildOf::Unknown => Build::NotKnown,
                 },
                 decision: decision.clone(),
+                chunk: None,
             })
             .collect();
         histories.push(JobHistory {

@@ -95,6 +95,7 @@ pub(super) async fn read_jobs(
                 doubtful: doubtful.get(&i).copied().unwrap_or(0),
                 build: own.map_or(Build::NotKnown, |own| needs(own, group)),
                 decision: Decision::NoGraph { own: own.map(|own| own.status.task) },
+                chunk: None,
             }
         });
         JobHistory {

@@ -50,7 +50,7 @@ impl FactKind {
             Self::Push => "push/1",
             Self::LastPush => "last-push/1",
             Self::TreeherderPush => "treeherder-push/1",
-            Self::Task => "task/1",
+            Self::Task => "task/2",
             Self::Label => "label/1",
             Self::Decision => "decision/1",
             Self::Evidence => "evidence/1",

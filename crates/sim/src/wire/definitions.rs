@@ -166,7 +166,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
                 "treeherder": shown,
             });
         }
-        TaskRef::Job { job, .. } => {
+        TaskRef::Job { job, n, .. } => {
             let entry = &world.catalog.jobs[job];
             name = entry.label.clone();
             description = format!("{} of a simulated autoland", entry.label);
@@ -183,8 +183,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             tags = json!({"kind": entry.kind.word(), "label": entry.label, "retrigger": "true"});
             if let Some((suite, chunk)) = entry.chunk {
                 let manifests: Vec<String> = world
-                    .catalog
-                    .manifests_of(world.seed(), job, push_index(task))
+                    .given(push_index(task), job, n, dynamic)
                     .into_iter()
                     .map(|manifest| Catalog::manifest_name(suite, manifest))
                     .collect();

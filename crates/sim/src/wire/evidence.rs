@@ -11,7 +11,7 @@ use crate::world::{Catalog, Outcome, SUITES, World};
 const TESTS: u32 = 3;
 
 /// A run of a test job.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct TestRun {
     pub(super) push: u32,
     pub(super) job: usize,
@@ -21,6 +21,8 @@ pub(super) struct TestRun {
     /// When it began, in milliseconds.
     pub(super) started: i64,
     pub(super) suite: usize,
+    /// The manifests that it runs, by their numbers.
+    pub(super) manifests: Vec<u32>,
 }
 
 /// How one test of the run went.
@@ -67,10 +69,9 @@ impl TestRun {
 
     fn groups(&self, world: &World) -> Vec<(String, Vec<Told>)> {
         let failing = match self.outcome {
-            Outcome::Failed => world.failing(self.push, self.job, self.n),
+            Outcome::Failed => world.failing(self.push, self.job, self.n, &self.manifests),
             _ => Vec::new(),
         };
-        let manifests = world.catalog.manifests_of(world.seed(), self.job, self.push);
         let group = |manifest: u32| {
             let name = Catalog::manifest_name(self.suite, manifest);
             let tests = (0..TESTS).map(|number| {
@@ -98,7 +99,7 @@ impl TestRun {
             });
             (name, tests.collect())
         };
-        manifests.into_iter().map(group).collect()
+        self.manifests.iter().copied().map(group).collect()
     }
 
     fn summary(&self, groups: &[(String, Vec<Told>)]) -> String {

@@ -91,7 +91,8 @@ pub(super) fn names(
             all.map(|name| (name, json)).collect()
         }
         TaskRef::Job { .. } => {
-            let of_tests = test_run(world, task, run).map(|run| run.names()).unwrap_or_default();
+            let of_tests =
+                test_run(world, task, run, dynamic).map(|run| run.names()).unwrap_or_default();
             of_tests.into_iter().map(|name| (name, "text/plain; charset=utf-8")).collect()
         }
     };
@@ -101,7 +102,12 @@ pub(super) fn names(
 }
 
 /// A run of a test job; none of other tasks.
-fn test_run(world: &World, task: TaskRef, (number, run): (usize, &RunLife)) -> Option<TestRun> {
+fn test_run(
+    world: &World,
+    task: TaskRef,
+    (number, run): (usize, &RunLife),
+    dynamic: &Dynamic,
+) -> Option<TestRun> {
     let TaskRef::Job { push, job, n } = task else { return None };
     let (suite, _) = world.catalog.jobs[job].chunk?;
     Some(TestRun {
@@ -112,6 +118,7 @@ fn test_run(world: &World, task: TaskRef, (number, run): (usize, &RunLife)) -> O
         outcome: run.outcome,
         started: run.started.unwrap_or(run.scheduled),
         suite,
+        manifests: world.given(push, job, n, dynamic),
     })
 }
 
@@ -127,7 +134,7 @@ pub(super) fn content(
     let file = name.strip_prefix("public/")?;
     let value = match (task, file) {
         (TaskRef::Job { .. }, _) => {
-            let text = match test_run(world, task, run) {
+            let text = match test_run(world, task, run, dynamic) {
                 Some(of_test) => of_test.content(world, name)?,
                 None => build_log(world, run.1.outcome, run.1.started.unwrap_or(run.1.scheduled)),
             };

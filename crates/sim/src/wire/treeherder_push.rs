@@ -173,8 +173,7 @@ pub(super) fn group_results(world: &World, request: &Request<'_>) -> Reply {
                 continue;
             }
             let groups: Map<String, Value> = world
-                .catalog
-                .manifests_of(world.seed(), job, push)
+                .given(push, job, n, &dynamic)
                 .into_iter()
                 .map(|manifest| {
                     let fails = world.manifest_fails(push, job, n, (suite, manifest));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mozci_core::ids::TaskId;
 use serde_json::Value;
 
+use super::catalog::Catalog;
 use super::dynamic::{ActionTask, Dynamic};
 use super::ids::TaskRef;
 use super::life::Outcome;
@@ -80,6 +81,18 @@ impl World {
         }
     }
 
+    /// The manifests that an action narrows a job to, where it does.
+    fn given_by(&self, action: &ActionTask, job: usize) -> Option<Vec<u32>> {
+        let (suite, _) = self.catalog.jobs[job].chunk?;
+        let names = action.input()["test_manifests"].as_array()?;
+        let all = 0..self.catalog.manifests();
+        let named = all.filter(|manifest| {
+            let name = Catalog::manifest_name(suite, *manifest);
+            names.iter().any(|given| given.as_str() == Some(&name))
+        });
+        Some(named.collect())
+    }
+
     /// Lets every action that has ended take effect, in the order in which they end.
     pub(super) fn settle(&self, dynamic: &mut Dynamic, now: i64) {
         while let Some(i) = dynamic
@@ -107,7 +120,8 @@ impl World {
         for time in 0..times {
             let mut made = BTreeMap::new();
             for (job, _) in labels.iter().filter(|(_, times)| time < *times) {
-                self.make(dynamic, action.push, *job, action.ends(), &mut made);
+                let manifests = self.given_by(&action, *job);
+                self.make(dynamic, action.push, *job, action.ends(), manifests, &mut made);
             }
             dynamic.actions[i].made.push(made);
         }
@@ -120,18 +134,19 @@ impl World {
         push: u32,
         job: usize,
         created: i64,
+        manifests: Option<Vec<u32>>,
         made: &mut BTreeMap<String, TaskId>,
     ) {
         if let Some(build) = self.catalog.jobs[job].build
             && self.tasks_of_job(push, build, dynamic).next().is_none()
         {
-            self.make(dynamic, push, build, created, made);
+            self.make(dynamic, push, build, created, None, made);
         }
         // A build that a job brought along is not made a second time for its own sake.
         if made.contains_key(&self.catalog.jobs[job].label) {
             return;
         }
-        let n = dynamic.add_task(push, job, created);
+        let n = dynamic.add_task(push, job, created, manifests);
         let id = TaskRef::Job { push, job, n }.id(self.seed());
         made.insert(self.catalog.jobs[job].label.clone(), id);
     }

@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::ids::TaskRef;
 
 /// A task that an action created.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked {
     /// When, in simulated milliseconds.
     pub created: i64,
+    /// The manifests that it was given, by their numbers, where it is not its chunk's.
+    pub manifests: Option<Vec<u32>>,
 }
 
 /// An action task.
@@ -106,7 +108,7 @@ impl Dynamic {
 
     /// Takes a task in under an id from outside.
     pub fn create(&mut self, id: TaskId, push: u32, job: usize, definition: Value, created: i64) {
-        let n = self.add_task(push, job, created);
+        let n = self.add_task(push, job, created, None);
         let task = TaskRef::Job { push, job, n };
         self.created.insert(id, (task, definition));
         self.names.insert(task, id);
@@ -120,9 +122,15 @@ impl Dynamic {
     }
 
     /// Adds a task of a job and gives its number.
-    pub fn add_task(&mut self, push: u32, job: usize, created: i64) -> u8 {
+    pub fn add_task(
+        &mut self,
+        push: u32,
+        job: usize,
+        created: i64,
+        manifests: Option<Vec<u32>>,
+    ) -> u8 {
         let tasks = self.tasks.entry((push, job)).or_default();
-        tasks.push(Asked { created });
+        tasks.push(Asked { created, manifests });
         tasks.len() as u8
     }
 }

@@ -170,6 +170,20 @@ impl World {
 
     /// The outcomes of every run of the n-th task of a job on a push, retries included.
     pub fn outcomes(&self, push: u32, job: usize, n: u8) -> Vec<Outcome> {
+        self.outcomes_with(push, job, n, &self.catalog.manifests_of(self.seed(), job, push))
+    }
+
+    /// The manifests that a task runs: its chunk's, unless it was given others.
+    pub fn given(&self, push: u32, job: usize, n: u8, dynamic: &Dynamic) -> Vec<u32> {
+        let asked = usize::from(n).checked_sub(1);
+        let asked = asked.and_then(|n| dynamic.tasks.get(&(push, job))?.get(n));
+        match asked.and_then(|asked| asked.manifests.clone()) {
+            Some(given) => given,
+            None => self.catalog.manifests_of(self.seed(), job, push),
+        }
+    }
+
+    fn outcomes_with(&self, push: u32, job: usize, n: u8, manifests: &[u32]) -> Vec<Outcome> {
         let seed = self.seed();
         let draw = |what: For, run: u64| {
             unit(seed, &[what as u64, u64::from(push), job as u64, u64::from(n), run])
@@ -191,7 +205,7 @@ impl World {
         if !in_story && draw(For::Dead, 0) < 0.003 {
             outcomes.push(Outcome::Exception("internal-error"));
         } else {
-            outcomes.push(if self.fails(push, job, n) {
+            outcomes.push(if self.fails(push, job, n, manifests) {
                 Outcome::Failed
             } else {
                 Outcome::Completed
@@ -201,13 +215,13 @@ impl World {
     }
 
     /// Whether the last run of the n-th task of a job on a push fails.
-    fn fails(&self, push: u32, job: usize, n: u8) -> bool {
+    fn fails(&self, push: u32, job: usize, n: u8, manifests: &[u32]) -> bool {
         let entry = &self.catalog.jobs[job];
         if let Some(broken) = self.story.as_ref().and_then(|s| s.build_broken(job, push)) {
             return broken;
         }
         if entry.chunk.is_some() {
-            return !self.failing(push, job, n).is_empty();
+            return !self.failing(push, job, n, manifests).is_empty();
         }
         self.planted.iter().any(|planted| {
             matches!(planted.kind, PlantedKind::BrokenBuild { place, .. } if place == job)
@@ -215,12 +229,11 @@ impl World {
         })
     }
 
-    /// What was planted that fails in the n-th task of a test job on a push.
-    pub fn failing(&self, push: u32, job: usize, n: u8) -> Vec<Failing> {
-        let Some((suite, chunk)) = self.catalog.jobs[job].chunk else { return Vec::new() };
-        let here = |place: (usize, u32)| {
-            place.0 == suite && self.catalog.chunk_of(self.seed(), suite, place.1, push) == chunk
-        };
+    /// What was planted that fails in the n-th task of a test job on a push, which runs these
+    /// manifests.
+    pub fn failing(&self, push: u32, job: usize, n: u8, manifests: &[u32]) -> Vec<Failing> {
+        let Some((suite, _)) = self.catalog.jobs[job].chunk else { return Vec::new() };
+        let here = |place: (usize, u32)| place.0 == suite && manifests.contains(&place.1);
         let all = self.planted.iter().enumerate().filter(|(_, planted)| planted.covers(push));
         let failing = all.filter_map(|(number, planted)| match &planted.kind {
             PlantedKind::Regression { place, .. } | PlantedKind::Intermittent { place, .. } => {
@@ -297,7 +310,8 @@ impl World {
             let takes = i64::from(self.catalog.jobs.get(job)?.minutes) * MINUTE;
             let seed = [For::Waits as u64, u64::from(push), job as u64, u64::from(n), number];
             let started = at + between(self.seed(), &seed, 20, 240) * SECOND;
-            let outcome = match self.fails(push, job, n.wrapping_add(number as u8)) {
+            let given = self.given(push, job, n, dynamic);
+            let outcome = match self.fails(push, job, n.wrapping_add(number as u8), &given) {
                 true => Outcome::Failed,
                 false => Outcome::Completed,
             };
@@ -359,7 +373,8 @@ impl World {
         let usual = i64::from(entry.minutes) * MINUTE;
         let takes = usual * between(self.seed(), &parts(For::Duration), 80, 125) / 100;
         let mut runs = Vec::new();
-        for outcome in self.outcomes(push, job, n) {
+        let given = self.given(push, job, n, dynamic);
+        for outcome in self.outcomes_with(push, job, n, &given) {
             let (started, resolved) = match outcome {
                 Outcome::Exception("superseded") => (None, at + wait),
                 Outcome::Exception("canceled") => (Some(at + wait), at + wait + takes / 4),

@@ -89,6 +89,7 @@ pub(crate) async fn read_jobs(
                 doubtful,
                 build,
                 decision: Decision::Forced(forced),
+                chunk: None,
             });
         }
         let build = match (build_name, tie) {

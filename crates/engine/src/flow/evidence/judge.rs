@@ -1,9 +1,9 @@
 //! Runs judged by a test, a group or a failure instead of by how they ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use mozci_core::ids::JobName;
-use mozci_core::run::{Run, Says};
+use mozci_core::ids::{JobName, TaskId};
+use mozci_core::run::{Proof, Run, RunKey, Says};
 use mozci_core::run_spec::RunSpec;
 use mozci_evidence::{About, Failure, Subject, prove};
 
@@ -12,6 +12,7 @@ use super::read::read_evidence;
 use super::wish::Wish;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::chunks::{definitions, manifests_for, runs as given};
 
 /// What a user asks to have runs judged by.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +84,53 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
     }
 }
 
+/// Runs that one command reads to judge them.
+const MOST: usize = 2000;
+
+/// The runs of tasks that were given other manifests than what is asked about: nothing has to be
+/// read of them.
+async fn not_given<'a>(
+    ci: &Ci,
+    about: &About,
+    runs: impl Iterator<Item = &'a Run>,
+) -> HashSet<RunKey> {
+    let Some(subject) = about.subject.as_ref().filter(|_| ci.farm().is_none()) else {
+        return HashSet::new();
+    };
+    let tasks: Vec<(RunKey, TaskId)> =
+        runs.filter_map(|run| Some((run.key, run.key.task()?))).collect();
+    let definitions = match definitions(ci, tasks.iter().map(|(_, task)| *task)).await {
+        Ok(definitions) => definitions,
+        Err(error) => {
+            ci.note(format!("every run is read, whatever it was given to run: {error}"));
+            return HashSet::new();
+        }
+    };
+    let manifests = manifests_for(subject, definitions.values());
+    let given = |task: &TaskId| definitions.get(task).and_then(|d| given(d, &manifests));
+    let not = tasks.into_iter().filter(|(_, task)| given(task) == Some(false));
+    not.map(|(key, _)| key).collect()
+}
+
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.
 pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
     let mut ended: Vec<(&JobName, &mut Run)> =
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
+    let elsewhere = not_given(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
+    for (_, run) in ended.iter_mut().filter(|(_, run)| elsewhere.contains(&run.key)) {
+        let why = "its task was given other manifests to run".into();
+        run.more.get_or_insert_default().proof = Some(Proof { says: Says::NotRun, why });
+    }
+    ended.retain(|(_, run)| !elsewhere.contains(&run.key));
+    let mut unread = 0;
+    if ended.len() > MOST {
+        for (_, run) in ended.split_off(MOST) {
+            let why = format!("it was not read: only {MOST} runs are in one command").into();
+            run.more.get_or_insert_default().proof = Some(Proof { says: Says::Unknown, why });
+            unread += 1;
+        }
+    }
     // Where only a failure outside of tests is asked for, a run that passed has none.
     let outside = about.subject.is_none();
     let asked: Vec<AskedRun> = ended
@@ -97,7 +140,6 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
         .collect();
     let wish = Wish { subject: about.subject.clone(), ..Wish::default() };
     let mut looked = read_evidence(ci, &asked, &wish).await.into_iter();
-    let mut unread = 0;
     for (_, run) in &mut ended {
         let passed = run.state.is_good();
         let evidence = match outside && passed {

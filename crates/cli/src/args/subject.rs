@@ -1,0 +1,65 @@
+//! What runs are judged by on a command line, where it is not how they ended.
+
+use mozci_core::run_spec::{RunError, RunSpec};
+use mozci_engine::Error;
+use mozci_engine::flow::{Subjects, judge_by};
+
+use crate::context::Context;
+use crate::show::{Out, shell_word};
+
+/// What runs are judged by.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Judged by")]
+pub(crate) struct SubjectArgs {
+    /// A run is bad if this test failed in it, good if the test ran and passed, else unknown
+    #[arg(long, value_name = "TEST", conflicts_with = "group")]
+    test: Option<String>,
+    /// The same of a group: a manifest
+    #[arg(long, value_name = "MANIFEST")]
+    group: Option<String>,
+    /// A run is bad if it has the failure of this run: a task id, a link to a task, job or build.
+    /// Of several failures --test says which
+    #[arg(long, value_name = "RUN")]
+    same_failure_as: Option<String>,
+}
+
+impl SubjectArgs {
+    /// The arguments again, for a command that is suggested.
+    pub(crate) fn again(&self) -> String {
+        let given = [
+            ("test", &self.test),
+            ("group", &self.group),
+            ("same-failure-as", &self.same_failure_as),
+        ];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        given.map(|(name, value)| format!(" --{name} {}", shell_word(value))).collect()
+    }
+
+    /// Has every run that the command reads from here on judged so, and says by what.
+    pub(crate) async fn apply(&self, context: &Context, out: &mut Out) -> Result<(), Error> {
+        let Self { test, group, same_failure_as } = self.clone();
+        let same_failure_as: Option<RunSpec> =
+            same_failure_as
+                .map(|run| run.parse())
+                .transpose()
+                .map_err(|error: RunError| Error::Usage(error.to_string()))?;
+        if same_failure_as.is_some() {
+            context.progress("reading the failure that is meant");
+        }
+        judge_by(&context.ci, &Subjects { test, group, same_failure_as }).await?;
+        if let Some(about) = context.ci.about() {
+            let subject = about.subject.as_ref().map(|subject| subject.name());
+            let line = match (subject, about.signatures.len()) {
+                (Some(subject), 0) => format!("judged by {subject}"),
+                (Some(subject), ways) => {
+                    let ways =
+                        if ways > 1 { format!(" in any of {ways} ways") } else { String::new() };
+                    format!("judged by the same failure of {subject}{ways}")
+                }
+                (None, _) => "judged by the same failure".to_owned(),
+            };
+            out.line(&line);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Jobs asked for through the actions of their pushes' decision tasks.
+
+use std::collections::HashMap;
+
+use mozci_clients::http::Problem;
+use mozci_clients::taskcluster::{ActionError, Actions, Input, Narrowed, Rendered, satisfies};
+use mozci_core::ids::{JobName, TaskId};
+use mozci_core::plan::{LeftOutReason, PlannedRequest, Why};
+use tokio::sync::Mutex;
+
+use super::asked::statuses;
+use super::history::definition;
+use super::prepare::{Prepared, ReadyAsk, Sends, asked, left_out};
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// The action that jobs are asked for through.
+pub(crate) const ACTION: &str = "add-new-jobs";
+
+/// The action that takes manifests: the second stage of a backfill, for one push.
+const WITH_MANIFESTS: &str = "backfill-task";
+
+/// What one decision task's actions are asked for.
+pub(super) async fn by_action(
+    ci: &Ci,
+    decision: TaskId,
+    requests: Vec<&PlannedRequest>,
+    scopes: &Scopes,
+) -> Result<Prepared, Error> {
+    let Some(first) = requests.first() else { return Ok(Prepared::default()) };
+    let none = |requests: &[&PlannedRequest], text: String| Prepared {
+        asks: Vec::new(),
+        left_out: requests
+            .iter()
+            .map(|request| left_out(request, LeftOutReason::NoAction(text.clone())))
+            .collect(),
+    };
+    let reading = |what: &str| {
+        Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))
+    };
+    let taskcluster = ci.taskcluster()?;
+    let (actions, labels, task) = tokio::join!(
+        taskcluster.artifact::<Actions>(decision, "public/actions.json"),
+        taskcluster.artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
+        definition(ci, decision),
+    );
+    let actions = match actions {
+        Ok(actions) => actions,
+        Err(error) if error.is_not_found() => {
+            let text = "its decision task has no actions.json any more (expired?)";
+            return Ok(none(&requests, text.to_owned()));
+        }
+        Err(error) => return Err(reading("the actions")(error)),
+    };
+    let labels = labels.map_err(reading("the tasks"))?;
+    let task = task?;
+    let mut prepared = Prepared::default();
+    let hidden = hidden_runs(ci, &requests, &labels).await?;
+    let mut wanted = Vec::new();
+    for request in requests {
+        match hidden.get(&request.job) {
+            Some(found) => {
+                let why = LeftOutReason::AlreadyThere(found.clone());
+                prepared.left_out.push(left_out(request, why));
+            }
+            None => wanted.push(request),
+        }
+    }
+    // Jobs that lack as many runs go together: an action is a task of its own.
+    wanted.sort_by_key(|request| (request.narrow.is_some(), request.times));
+    let group = decision.to_string();
+    let together = |a: &&PlannedRequest, b: &&PlannedRequest| {
+        a.times == b.times && a.narrow.is_none() && b.narrow.is_none()
+    };
+    for requests in wanted.chunk_by(together) {
+        let rendered = match render(&actions, &group, requests) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                prepared.left_out.extend(none(requests, error.to_string()).left_out);
+                continue;
+            }
+        };
+        // The file is untrusted: it may only name a hook that its own decision task may use.
+        let expanded = expand(ci, scopes, &task.scopes).await?;
+        let unfit = rendered.iter().find_map(|(rendered, _)| {
+            let Rendered { hook_group_id, hook_id, .. } = rendered;
+            let needed = format!("in-tree:hook-action:{hook_group_id}/{hook_id}");
+            (!satisfies(&expanded, &needed)).then_some(needed)
+        });
+        if let Some(needed) = unfit {
+            let text = format!(
+                "its decision task does not have the scope {needed}, so that its actions.json is not trusted"
+            );
+            prepared.left_out.extend(none(requests, text).left_out);
+            continue;
+        }
+        for (rendered, input) in rendered {
+            let of_input = requests.iter().filter(|r| input.labels.contains(&r.job));
+            let jobs = of_input.map(|request| asked(request, input.times)).collect();
+            let (push, sends) = (requests[0].push.clone(), Sends::Hook(rendered));
+            prepared.asks.push(ReadyAsk { push, jobs, group: group.clone(), sends });
+        }
+    }
+    Ok(prepared)
+}
+
+/// The actions that ask for some jobs of a push. A test or manifest is asked for by itself where an
+/// action takes manifests, else by the chunk that is known to run it.
+fn render(
+    actions: &Actions,
+    group: &str,
+    requests: &[&PlannedRequest],
+) -> Result<Vec<(Rendered, Input)>, ActionError> {
+    let of = |name: &str, inputs: Vec<Input>| {
+        let action = actions.find(name, None)?;
+        let render = |input: Input| Ok((actions.render(action, group, None, &input.body)?, input));
+        inputs.into_iter().map(render).collect::<Result<Vec<_>, ActionError>>()
+    };
+    let first = requests.first().copied();
+    let narrow = first.and_then(|request| Some((request, request.narrow.as_ref()?)));
+    if let Some((request, narrow)) = narrow.filter(|(_, narrow)| !narrow.manifests.is_empty()) {
+        let narrowed = Narrowed {
+            label: request.job.as_str(),
+            manifests: &narrow.manifests,
+            revision: request.push.revision.hash(),
+            symbol: narrow.symbol.as_deref(),
+        };
+        let inputs = actions
+            .find(WITH_MANIFESTS, None)
+            .and_then(|action| action.inputs_with_manifests(&narrowed, request.times))
+            .and_then(|inputs| of(WITH_MANIFESTS, inputs));
+        match inputs {
+            Ok(rendered) => return Ok(rendered),
+            Err(error) if !narrow.dealt => {
+                return Err(ActionError::Unfit {
+                    name: WITH_MANIFESTS.to_owned(),
+                    reason: format!(
+                        "no chunk is known to run {} here, and manifests cannot be given: {error}",
+                        narrow.manifests.join(", ")
+                    ),
+                });
+            }
+            Err(_) => {}
+        }
+    }
+    let labels: Vec<&str> = requests.iter().map(|request| request.job.as_str()).collect();
+    let times = first.map_or(0, |request| request.times);
+    of(ACTION, actions.find(ACTION, None)?.inputs_for(&labels, times)?)
+}
+
+/// What sets of scopes stand for. Decision tasks of one repository have the same ones, so that one
+/// question is enough; whoever asks it holds the others up until the answer is there.
+pub(super) type Scopes = Mutex<HashMap<Vec<String>, Vec<String>>>;
+
+async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String>, Error> {
+    let mut known = known.lock().await;
+    if let Some(expanded) = known.get(scopes) {
+        return Ok(expanded.clone());
+    }
+    let expanded = ci.taskcluster()?.expand_scopes(scopes).await.map_err(|error| {
+        let refused = matches!(error.problem, Problem::Forbidden { .. });
+        let hint = if refused { ci.clock_hint() } else { String::new() };
+        Error::service(format!("cannot expand the scopes of a decision task{hint}"))(error)
+    })?;
+    known.insert(scopes.to_vec(), expanded.clone());
+    Ok(expanded)
+}
+
+/// Runs that were scheduled with the push and that nobody showed, where the plan says that there
+/// are none: Treeherder may be hours behind. In words, by job.
+async fn hidden_runs(
+    ci: &Ci,
+    requests: &[&PlannedRequest],
+    labels: &HashMap<String, String>,
+) -> Result<HashMap<JobName, String>, Error> {
+    let scheduled: HashMap<TaskId, &JobName> = requests
+        .iter()
+        .filter(|request| request.why == Why::NotRun)
+        .filter_map(|r| Some((labels.get(r.job.as_str())?.parse().ok()?, &r.job)))
+        .collect();
+    let tasks: Vec<TaskId> = scheduled.keys().copied().collect();
+    let found = statuses(ci, &tasks).await?;
+    let counting = found.values().filter(|s| s.runs.iter().any(|run| run.state.counts()));
+    let told = counting.filter_map(|status| {
+        let job = scheduled.get(&status.task)?;
+        Some(((*job).clone(), format!("task {} is {}", status.task, status.state.word())))
+    });
+    Ok(told.collect())
+}
