@@ -75,7 +75,7 @@ fn is_below(path: &str, folder: &str) -> bool {
 
 /// The chunk to ask for on a push: its own that has what is asked about, else the one that has it
 /// on the nearest push, unless that one is known not to have it here.
-pub fn chunk_for<'a>(push: usize, deals: &'a [Deal]) -> Option<&'a JobName> {
+pub fn chunk_for(push: usize, deals: &[Deal]) -> Option<&JobName> {
     let own = |job: &JobName, has| {
         deals.iter().any(|deal| deal.push == push && deal.job == *job && deal.has == has)
     };
