@@ -94,7 +94,7 @@ fn the_cache_can_be_seen_and_cleared_and_the_ledger_stays() {
     assert!(before["bytes"].as_u64().unwrap() > 10_000, "{before}");
     let kinds: Vec<&str> =
         before["facts"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
-    assert!(kinds.contains(&"push/1") && kinds.contains(&"task/1"), "{kinds:?}");
+    assert!(kinds.contains(&"push/1") && kinds.contains(&"task/2"), "{kinds:?}");
     let cleared = served.run(&["cache", "clear", "--json"]).json();
     assert!(cleared["removed_bytes"].as_u64().unwrap() > 0);
     assert_eq!(served.run(&["cache", "size", "--json"]).json()["bytes"], 0);

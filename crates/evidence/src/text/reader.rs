@@ -20,7 +20,6 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
         collector: Collector::new(Format::Text, limits),
         tracker: Tracker::new(question.subject.as_ref()),
         manifest: None,
-        last: (Vec::new(), 0),
         wanting: Vec::new(),
         lines: 0,
     };
@@ -56,8 +55,6 @@ struct Reader<'q> {
     tracker: Tracker,
     /// The manifest that is at work, where the log says so.
     manifest: Option<String>,
-    /// The last error and the number of its line: the same on the next line is not another one.
-    last: (Vec<u8>, u64),
     /// What wants more of the lines after it, and how many.
     wanting: Vec<(Kept, usize)>,
     /// Lines before the block.
@@ -127,14 +124,6 @@ impl Reader<'_> {
         if !known && !is_error_line(line) {
             return None;
         }
-        let trimmed = line.trim_ascii_end();
-        let again = self.last.1 + 1 == at.line && self.last.0 == trimmed;
-        self.last.1 = at.line;
-        if again {
-            return None;
-        }
-        self.last.0.clear();
-        self.last.0.extend_from_slice(trimmed);
         let limits = &self.question.limits;
         let failure = failing::read(line, at, self.manifest.as_deref(), limits.text);
         let is_ours = self.tracker.is(failure.test.as_deref(), failure.group.as_deref());
