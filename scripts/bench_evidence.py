@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -55,17 +54,17 @@ def ours(path):
 def peak_of_a_stream(path, size):
     """The most memory, in MiB, that a log of so many bytes takes that comes on standard input."""
     command = [BINARY, "failures", "--file", "-", "--json"]
-    # What this process holds when it starts another counts as that one's, so that it holds little.
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     for _ in range(size // path.stat().st_size + 1):
         with path.open("rb") as file:
             while piece := file.read(1 << 20):
                 child.stdin.write(piece)
+    # Its own high water mark: what wait4 tells has this process's memory in it, from before exec.
+    status = Path(f"/proc/{child.pid}/status").read_text()
     child.stdin.close()
-    _, status, usage = os.wait4(child.pid, 0)
-    if status != 0:
-        sys.exit(f"reading a large log ended with {status}")
-    return usage.ru_maxrss / 1024
+    if child.wait() != 0:
+        sys.exit(f"reading a large log ended with {child.returncode}")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def evidence(rows, world):
