@@ -8,6 +8,7 @@ mod doctor;
 mod failing_files;
 mod farm;
 mod farm_access;
+mod farm_evidence;
 mod farm_losses;
 mod farm_manners;
 mod gate;

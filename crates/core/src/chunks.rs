@@ -49,11 +49,8 @@ pub fn manifests_of<'a>(
 ) -> BTreeSet<&'a str> {
     let mut nearest = (0, BTreeSet::new());
     for manifest in manifests {
-        let depth = [folder(manifest), manifest]
-            .into_iter()
-            .filter(|folder| !folder.is_empty() && is_below(test, folder))
-            .map(str::len)
-            .max();
+        let folder = folder(manifest);
+        let depth = (!folder.is_empty() && is_below(test, folder)).then_some(folder.len());
         match depth {
             Some(depth) if depth > nearest.0 => nearest = (depth, BTreeSet::from([manifest])),
             Some(depth) if depth == nearest.0 => {
@@ -65,8 +62,13 @@ pub fn manifests_of<'a>(
     nearest.1
 }
 
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+/// The folder of a manifest's tests: its own, or itself where it is one.
+fn folder(manifest: &str) -> &str {
+    match manifest.rsplit_once('/') {
+        Some((folder, file)) if file.contains('.') => folder,
+        Some(_) => manifest,
+        None => "",
+    }
 }
 
 fn is_below(path: &str, folder: &str) -> bool {

@@ -19,6 +19,11 @@ pub(super) fn read(line: &[u8], at: Where, manifest: Option<&str>, longest: usiz
         unexpected(rest, at)
     } else if let Some((_, rest)) = text.split_once(KNOWN) {
         Failure { known_intermittent: true, ..unexpected(rest, at) }
+    } else if let Some((test, said)) = super::runners::failed(&text) {
+        let status = Some("FAIL".to_owned());
+        let message = said.or_else(|| Some(text.clone().into_owned()));
+        let failure = Failure::new(Kind::Unexpected, at);
+        Failure { test: Some(test_of_id(&test)), status, message, ..failure }
     } else {
         let message = by_level.then(|| text.split_once(" - ")).flatten().map_or(&*text, |(_, m)| m);
         Failure { message: Some(message.to_owned()), ..Failure::new(kind_of(&text, by_level), at) }

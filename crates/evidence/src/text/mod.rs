@@ -3,6 +3,7 @@
 mod failing;
 mod reader;
 mod rules;
+mod runners;
 
 pub(crate) use failing::{leaks, takes_too_long};
 pub(crate) use reader::read;

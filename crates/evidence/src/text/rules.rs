@@ -1,5 +1,6 @@
 //! Which line of a text log is an error: the rules that Treeherder goes by, so that the same lines
-//! are found that people know from there (`wire/treeherder.md`).
+//! are found that people know from there (`wire/treeherder.md`); and those of other people's test
+//! runners, which Treeherder does not know.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -43,6 +44,10 @@ const AT_START: &[&str] = &[
     "abort:",
     r"\[taskcluster\] Error:",
     r"\[[\w._-]+:(?:error|exception)\]",
+    r"FAIL: \S",
+    r"FAILED [^\s(]",
+    r"--- FAIL: \S",
+    r"not ok \d+ - [^\s#]",
 ];
 
 /// Never errors, whatever else is in the line with its stamp of mozharness.
@@ -97,6 +102,9 @@ const NEEDLES: &[&str] = &[
     " ERROR - ",
     " CRITICAL - ",
     " FATAL - ",
+    "FAIL: ",
+    "FAILED ",
+    "not ok ",
 ];
 
 /// What else a reader wants to see: manifests, and what was let pass.
