@@ -92,9 +92,6 @@ pub(super) async fn read_job(
         Ok(history)
     };
     let Some(stem_of_job) = stem(job.as_str()) else { return alone().await };
-    if ci.farm().is_some() || ci.plain.is_some() {
-        return alone().await;
-    }
     let ids = treeherder_ids(ci, pushes).await?;
     let list = in_order(&ids);
     let of_job = JobFilter::Job(job.clone());

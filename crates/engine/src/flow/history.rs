@@ -215,8 +215,9 @@ pub async fn read_jobs(
 ) -> Result<Vec<JobHistory>, Error> {
     let about = ci.about();
     let subject = about.as_ref().and_then(|about| about.subject.as_ref());
-    // Of many jobs every one stands for itself.
-    if let Some(subject) = subject.filter(|_| jobs.len() <= ONE_BY_ONE) {
+    // Of many jobs every one stands for itself, and only task graphs deal tests to chunks.
+    let has_chunks = ci.has_graphs() && jobs.len() <= ONE_BY_ONE;
+    if let Some(subject) = subject.filter(|_| has_chunks) {
         let mut histories = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
             let build = builds.and_then(|builds| builds.get(place));
