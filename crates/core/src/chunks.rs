@@ -13,8 +13,8 @@ use crate::ids::JobName;
 pub struct Narrow {
     /// The manifests that are to run.
     pub manifests: Vec<String>,
-    /// The push's chunk, or the nearest push's, that is known to run them; none where no task of the
-    /// range names any of them.
+    /// Whether the chunk that is asked for is known to run them, on this push or on the nearest that
+    /// tells; no task of the range does otherwise.
     pub dealt: bool,
     /// The symbol under which the runs are shown, where one is known.
     #[serde(skip)]

@@ -173,16 +173,13 @@ impl Action {
         let most = most_times(properties);
         let mut inputs = Vec::new();
         for labels in labels.chunks(most_labels) {
-            let mut left = times;
-            while left > 0 {
-                let now = left.min(most);
+            for now in shares(times, most) {
                 let mut body = json!({"tasks": labels});
                 if properties.contains_key("times") {
                     body["times"] = json!(now);
                 }
                 let labels = labels.iter().map(JobName::new).collect();
                 inputs.push(Input { labels, times: now, body });
-                left -= now;
             }
         }
         Ok(inputs)
@@ -206,9 +203,7 @@ impl Action {
         }
         let most = most_times(properties);
         let mut inputs = Vec::new();
-        let mut left = times;
-        while left > 0 {
-            let now = left.min(most);
+        for now in shares(times, most) {
             let body = [
                 ("label", Some(json!(narrowed.label))),
                 ("test_manifests", Some(json!(narrowed.manifests))),
@@ -223,7 +218,6 @@ impl Action {
                 known.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
             let labels = vec![JobName::new(narrowed.label)];
             inputs.push(Input { labels, times: now, body: body.into() });
-            left -= now;
         }
         Ok(inputs)
     }
@@ -247,6 +241,16 @@ fn most_times(properties: &Map<String, Value>) -> u32 {
             .as_u64()
             .map_or(u32::MAX, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
     }
+}
+
+/// What each of several actions is asked for, where one takes only so many.
+fn shares(times: u32, most: u32) -> impl Iterator<Item = u32> {
+    let mut left = times;
+    std::iter::from_fn(move || {
+        let now = left.min(most);
+        left -= now;
+        (now > 0).then_some(now)
+    })
 }
 
 /// A job that is to run some manifests only.

@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap};
 use mozci_clients::taskcluster::TaskDefinition;
 use mozci_clients::treeherder::{JobFilter, Rows};
 use mozci_core::chunks::{Deal, Narrow, chunk_for, manifests_of, stem};
-use mozci_core::facts::PushFacts;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, Says};
@@ -142,11 +141,11 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, subject: &Subject) -> Result<
     let manifests = manifests_for(subject, definitions.values());
     let mut deals: Vec<Deal> = Vec::new();
     let mut symbols: HashMap<JobName, String> = HashMap::new();
-    let mut joined: Vec<PushFacts> = match histories.first() {
-        Some(first) => first.facts.clone(),
-        None => return Err(Error::Odd("no history came of a job's chunks".to_owned())),
+    let Some(first) = histories.first() else {
+        return Err(Error::Odd("no history came of a job's chunks".to_owned()));
     };
-    for facts in &mut joined {
+    let mut joined = first.clone();
+    for facts in &mut joined.facts {
         facts.runs.clear();
     }
     for (number, history) in histories.iter().enumerate() {
@@ -163,20 +162,17 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, subject: &Subject) -> Result<
                 let ended = run.state.is_good() || run.state.is_bad();
                 // Of one that does not tell, what it left tells.
                 if has.unwrap_or(number == 0 || ended) {
-                    joined[push].runs.push(of_chunk(run, &history.job, number));
+                    joined.facts[push].runs.push(of_chunk(run, &history.job, number));
                 }
             }
         }
     }
-    let first = histories.first().map(|first| first.job.clone());
-    let job = first.unwrap_or_else(|| JobName::new(""));
-    let mut history = JobHistory { facts: joined, ..histories[0].clone() };
-    judge_history(ci, &mut history).await;
-    by_what_ran(&mut history, &job, &mut deals);
-    for (push, facts) in history.facts.iter_mut().enumerate() {
+    judge_history(ci, &mut joined).await;
+    by_what_ran(&mut joined, &mut deals);
+    for (push, facts) in joined.facts.iter_mut().enumerate() {
         let chunk = chunk_for(push, &deals);
         let dealt = chunk.is_some();
-        let chunk = chunk.unwrap_or(&job).clone();
+        let chunk = chunk.unwrap_or(&joined.job).clone();
         if let Some(asked) = histories.iter().find(|history| history.job == chunk) {
             facts.asked = asked.facts[push].asked;
             facts.doubtful = asked.facts[push].doubtful;
@@ -185,7 +181,7 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, subject: &Subject) -> Result<
         let narrow = Narrow { manifests: manifests.iter().cloned().collect(), dealt, symbol };
         facts.chunk = (dealt || !narrow.manifests.is_empty()).then_some((chunk, narrow));
     }
-    Ok(history)
+    Ok(joined)
 }
 
 fn of_chunk(run: &Run, chunk: &JobName, number: usize) -> Run {
@@ -198,11 +194,11 @@ fn of_chunk(run: &Run, chunk: &JobName, number: usize) -> Run {
 
 /// Of chunks that did not tell before what they would run, what they ran tells afterwards. The other
 /// chunks' that ran something else are none of this history's.
-fn by_what_ran(history: &mut JobHistory, job: &JobName, deals: &mut Vec<Deal>) {
+fn by_what_ran(history: &mut JobHistory, deals: &mut Vec<Deal>) {
     for (push, facts) in history.facts.iter_mut().enumerate() {
         let chunk = |run: &Run| run.more.as_ref().and_then(|more| more.chunk.clone());
         for run in &facts.runs {
-            let of = chunk(run).unwrap_or_else(|| job.clone());
+            let of = chunk(run).unwrap_or_else(|| history.job.clone());
             let known = deals.iter().any(|deal| deal.push == push && deal.job == of);
             if let (false, Some(proof)) = (known, run.proof()) {
                 deals.push(Deal { push, job: of, has: proof.says != Says::NotRun });
