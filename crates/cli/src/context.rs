@@ -74,6 +74,7 @@ impl Context {
             repo,
             credentials,
             budgets: config.guards.budgets(),
+            runs_read: config.guards.runs_read(),
             place,
             user_agent: USER_AGENT.to_owned(),
             on_request: global.verbose.then_some(failure::say as fn(&str)),

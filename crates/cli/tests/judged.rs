@@ -175,3 +175,91 @@ fn a_manifest_is_followed_when_it_moves_to_another_chunk() {
         assert!(done.is_empty() || !counts, "push {id} has {done:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_read_is_said_and_stops_no_other_run() {
+    let artifacts = mozci_sim::Artifacts::Troubled;
+    let served =
+        Served::of(WorldConfig { newest_minutes_ago: 600, artifacts, ..WorldConfig::default() });
+    let args = ["failures", "--rev", "tip", "--back-revisions", "30", "--json"];
+    let said = served.run(&args);
+    let json = said.json();
+    let runs = json["runs"].as_array().unwrap();
+    let mut whys: std::collections::BTreeMap<String, u32> = Default::default();
+    let (mut read, mut nothing) = (0, 0);
+    for run in runs {
+        for passed in run["passed_over"].as_array().unwrap() {
+            *whys.entry(passed["why"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        match run["readings"].as_array().unwrap().is_empty() {
+            // Of these all three sources are in trouble, and each says which.
+            true => {
+                nothing += 1;
+                assert!(run["passed_over"].as_array().unwrap().len() >= 3, "{run:#}");
+            }
+            false => read += 1,
+        }
+    }
+    assert!(read > 0 && nothing > 0, "{read} {nothing}");
+    for why in [
+        "it stands for an error: it was not stored",
+        "it is private: not readable without scopes",
+        "it is not there (any more)",
+    ] {
+        assert!(whys.contains_key(why), "{why}: {whys:#?}");
+    }
+    // Part of what was asked could not be told, which the exit status says.
+    assert_eq!(said.status, 3, "{}", said.stderr);
+    // A run of which nothing can be read is unknown, and neither good nor bad.
+    let args = ["jobs", JOB, "--back-revisions", "59", "--test", TEST, "--json"];
+    let judged = served.run(&args).json();
+    let all = judged["pushes"].as_array().unwrap().iter();
+    let all: Vec<_> =
+        all.filter_map(|push| push["jobs"][JOB]["runs"].as_array()).flatten().collect();
+    let says = |word: &str| all.iter().filter(|run| run["proof"]["says"] == word).count();
+    assert!(says("unknown") > 0 && says("good") + says("bad") > 0, "{judged:#}");
+}
+
+#[test]
+fn no_more_runs_are_read_than_the_config_says() {
+    let served = Served::settled();
+    served.write_config(&format!("{}[guards]\nruns_read = 2\n", served.config()));
+    let args = ["jobs", JOB, "--back-revisions", "40", "--test", TEST, "--json"];
+    let said = served.run(&args);
+    let json = said.json();
+    let all = json["pushes"].as_array().unwrap().iter();
+    let proofs: Vec<_> = all
+        .filter_map(|push| push["jobs"][JOB]["runs"].as_array())
+        .flatten()
+        .filter(|run| run["proof"].is_object())
+        .map(|run| (run["proof"]["says"].as_str().unwrap(), run["proof"]["why"].as_str().unwrap()))
+        .collect();
+    let unread = "it was not read: only 2 runs are in one command";
+    let told = proofs.iter().filter(|(says, _)| matches!(*says, "good" | "bad")).count();
+    assert_eq!(told, 2, "{proofs:?}");
+    assert!(proofs.iter().any(|proof| *proof == ("unknown", unread)), "{proofs:?}");
+    assert!(said.stderr.contains("nothing could be read"), "{}", said.stderr);
+}
+
+#[test]
+fn failures_that_people_classified_as_intermittent_are_known() {
+    let world = WorldConfig { newest_minutes_ago: 600, full_every: 2, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let args = ["failures", "--rev", "tip", "--back-revisions", "59", "--group", "--json"];
+    let json = served.run(&args).json();
+    let groups = json["groups"].as_array().unwrap();
+    let known = groups.iter().filter(|group| group["known_intermittent"] == true);
+    let by_people = known.filter(|group| {
+        group["classified"].as_array().unwrap().iter().any(|said| said["as"] == "intermittent")
+    });
+    assert!(by_people.count() > 0, "{groups:#?}");
+    // A regression that was backed out is said to be fixed, and is not known to come and go.
+    let fixed = groups.iter().find(|group| {
+        let said = group["classified"].as_array().unwrap();
+        !said.is_empty() && said.iter().all(|said| said["as"] == "fixed-by-commit")
+    });
+    assert_eq!(fixed.expect("one is fixed")["known_intermittent"], false);
+    let args = ["failures", "--rev", "tip", "--back-revisions", "59", "--group"];
+    let table = served.run(&args).stdout;
+    assert!(table.contains("classified as intermittent in "), "{table}");
+}

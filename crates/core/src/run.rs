@@ -143,6 +143,11 @@ impl Run {
         self.more.as_ref().is_some_and(|more| more.build_absent.is_some())
     }
 
+    /// What people say of its failure, where they have.
+    pub fn classification(&self) -> Option<Classification> {
+        self.more.as_ref().and_then(|more| more.classification)
+    }
+
     /// What it says of the test, group or failure that is asked about, where one is.
     pub fn proof(&self) -> Option<&Proof> {
         self.more.as_ref().and_then(|more| more.proof.as_ref())
@@ -197,12 +202,74 @@ pub enum Says {
     Unknown,
 }
 
+/// What people, or Treeherder itself, say a failure is: its classification, by the numbers of
+/// `failureclassification/`. That nobody has said anything (1) is no classification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Classification {
+    /// A later commit mended it (2).
+    FixedByCommit,
+    /// It was expected to fail (3).
+    ExpectedFail,
+    /// A person says that it is known to come and go (4).
+    Intermittent,
+    /// The infrastructure failed it (5).
+    Infra,
+    /// Not seen before, and nobody has looked at it (6).
+    NewFailure,
+    /// Treeherder takes it for one that is known to come and go (7).
+    AutoIntermittent,
+    /// It comes and goes, and no bug is filed (8): what one failure and one pass come to.
+    IntermittentNeedsBug,
+    /// A number that this version does not know.
+    Unknown(u32),
+}
+
+impl Classification {
+    /// Reads Treeherder's number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => None,
+            2 => Some(Self::FixedByCommit),
+            3 => Some(Self::ExpectedFail),
+            4 => Some(Self::Intermittent),
+            5 => Some(Self::Infra),
+            6 => Some(Self::NewFailure),
+            7 => Some(Self::AutoIntermittent),
+            8 => Some(Self::IntermittentNeedsBug),
+            other => Some(Self::Unknown(other)),
+        }
+    }
+
+    /// Whether it says that the failure comes and goes.
+    pub fn is_intermittent(self) -> bool {
+        matches!(self, Self::Intermittent | Self::AutoIntermittent | Self::IntermittentNeedsBug)
+    }
+
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Self::FixedByCommit => "fixed by commit".into(),
+            Self::ExpectedFail => "expected fail".into(),
+            Self::Intermittent => "intermittent".into(),
+            Self::Infra => "infra".into(),
+            Self::NewFailure => "new failure".into(),
+            Self::AutoIntermittent => "intermittent by itself".into(),
+            Self::IntermittentNeedsBug => "intermittent without a bug".into(),
+            Self::Unknown(number) => format!("classification {number}"),
+        }
+    }
+}
+
 /// What is known of a run besides where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct More {
     /// Its build on a Buildbot master.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildId>,
+    /// What Treeherder's people say of its failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
     /// The request that was run in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coalesced_into: Option<RequestId>,

@@ -77,6 +77,9 @@ impl Sightings {
                 known.state = merge(&known.state, *by, &run.state, source);
                 known.duration = run.duration.or(known.duration);
                 known.seen = known.seen.max(run.seen);
+                if let Some(said) = run.classification() {
+                    known.more.get_or_insert_default().classification = Some(said);
+                }
                 if source == Source::Queue {
                     *by = Source::Queue;
                 }

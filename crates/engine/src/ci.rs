@@ -101,6 +101,8 @@ pub struct Ci {
     system: System,
     /// The limits of what may be asked for.
     pub budgets: Budgets,
+    /// Runs that one command reads to judge them by a test, a group or a failure.
+    pub runs_read: usize,
     /// How long to pause between two looks while waiting.
     pub poll: Duration,
     /// Where the files are.
@@ -131,6 +133,8 @@ pub struct Opening<'a> {
     pub credentials: Option<Credentials>,
     /// The limits.
     pub budgets: Budgets,
+    /// Runs that one command reads to judge them by a test, a group or a failure.
+    pub runs_read: usize,
     /// Where the files are.
     pub place: Place,
     /// Who asks.
@@ -248,6 +252,7 @@ impl Ci {
             about: RefCell::default(),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
+            runs_read: opening.runs_read,
             poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
             place: opening.place,
             repo,

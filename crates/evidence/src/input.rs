@@ -29,6 +29,42 @@ impl<R: Read> Read for Packed<R> {
     }
 }
 
+/// Fills what it is given to the last byte, as long as there is any. How much a decoder gets out of
+/// damaged data depends on how it is fed, and must not depend on how the bytes come.
+struct Steady<R> {
+    source: R,
+    /// What is to be told the next time, after what came before it.
+    broke: Option<io::Error>,
+}
+
+impl<R> Steady<R> {
+    fn new(source: R) -> Self {
+        Self { source, broke: None }
+    }
+}
+
+impl<R: Read> Read for Steady<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.broke.take() {
+            return Err(error);
+        }
+        let mut filled = 0;
+        while filled < to.len() {
+            match self.source.read(&mut to[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if filled > 0 => {
+                    self.broke = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}
+
 /// Ends where a bound is met.
 struct Bounded<R> {
     source: R,
@@ -75,8 +111,10 @@ pub(crate) fn open<R: Read + 'static>(source: R, limits: &Limits) -> Opened {
     let mut marks = Vec::new();
     let (magic, packed) = peek(Packed(source, Rc::clone(&met)), 4, &mut marks);
     let plain: Box<dyn Read> = match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(packed)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(Zstd { packed: Some(Box::new(packed)), frame: None }),
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(Steady::new(packed))),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            Box::new(Zstd { packed: Some(Box::new(Steady::new(packed))), frame: None })
+        }
         _ => Box::new(packed),
     };
     let bounded = Bounded {

@@ -16,6 +16,7 @@ mod json;
 mod junit;
 mod limits;
 mod names;
+mod needles;
 mod proof;
 mod read;
 mod results;

@@ -1,8 +1,11 @@
 //! Failures, run by run or put together. What stands in logs is untrusted: nothing of it gets to
 //! the terminal that the terminal would obey.
 
+use std::collections::BTreeMap;
+
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
+use mozci_core::run::Classification;
 use mozci_engine::flow::{AskedRun, EvidenceWish, Looked};
 use mozci_evidence::{Evidence, Failure, Match, Seen, harmless_line, together};
 
@@ -14,6 +17,20 @@ pub(crate) struct ShownRun {
     pub(crate) asked: AskedRun,
     pub(crate) push: Option<Push>,
     pub(crate) platform: JobName,
+}
+
+/// How often the runs of a failure were classified, and as what.
+pub(crate) fn classified(places: &[&ShownRun]) -> BTreeMap<Classification, usize> {
+    let mut said = BTreeMap::new();
+    for one in places.iter().filter_map(|run| run.asked.run.classification()) {
+        *said.entry(one).or_default() += 1;
+    }
+    said
+}
+
+/// Whether a failure is known to come and go: by its logs, or by what people say of its runs.
+pub(crate) fn is_known(by_log: bool, places: &[&ShownRun]) -> bool {
+    by_log || classified(places).keys().any(|said| said.is_intermittent())
 }
 
 /// Failures of one run that are shown at the most.
@@ -81,8 +98,10 @@ fn head(out: &mut Out, run: &ShownRun, looked: &Looked, wish: &EvidenceWish) {
         }
         None => String::new(),
     };
+    let said = run.asked.run.classification();
+    let said = said.map_or(String::new(), |said| format!(" · classified as {}", said.words()));
     out.line(&format!(
-        "{} {}  {push}  {} run {}{seen}",
+        "{} {}  {push}  {} run {}{seen}{said}",
         mark(&run.asked.run.state),
         run.asked.job,
         key.request,
@@ -200,10 +219,14 @@ pub(crate) fn show_same(out: &mut Out, runs: &[ShownRun], looked: &[Looked]) {
         read
     ));
     for same in groups.iter().take(2 * OF_ONE) {
-        let known = if same.is_known { ", known to come and go" } else { "" };
         let places: Vec<&ShownRun> = same.places.iter().map(|place| &runs[*place]).collect();
+        let known = if is_known(same.is_known, &places) { ", known to come and go" } else { "" };
         out.line(&format!("{} of {}{known}", same.places.len(), plural(runs.len(), "run")));
         show_failure(out, &Failure { before: vec![], after: vec![], ..same.failure.clone() });
+        for (said, count) in classified(&places) {
+            let (words, runs) = (said.words(), plural(count, "run"));
+            out.line(&format!("      classified as {words} in {runs}"));
+        }
         let mut dated: Vec<&Push> = places.iter().filter_map(|run| run.push.as_ref()).collect();
         dated.sort_by_key(|push| push.date);
         if let (Some(first), Some(last)) = (dated.first(), dated.last()) {

@@ -9,7 +9,9 @@ mod plan;
 mod walk;
 mod words;
 
-pub(crate) use failures::{ShownRun, show_evidence, show_failures, show_same};
+pub(crate) use failures::{
+    ShownRun, classified, is_known, show_evidence, show_failures, show_same,
+};
 pub(crate) use json::{VERSION, push_json, top};
 pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;

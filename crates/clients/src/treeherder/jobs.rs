@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
-use mozci_core::run::{Run, RunKey, State};
+use mozci_core::run::{Classification, More, Run, RunKey, State};
 use mozci_core::time::{At, Minutes};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
@@ -291,7 +291,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         let (mut push, mut revision) = (None, std::borrow::Cow::Borrowed(""));
         let (mut state, mut result) = (String::new(), String::new());
         let (mut task, mut retry, mut minutes, mut modified) = (None, 0, None, None);
-        let mut tier = None;
+        let (mut tier, mut classification) = (None, None);
         for index in 0.. {
             match self.columns.at(index) {
                 None => {
@@ -326,7 +326,9 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
                         tier = number.and_then(|tier| u8::try_from(tier).ok());
                     }
                     Column::Classification => {
-                        seq.next_element::<Value>()?;
+                        let number = seq.next_element::<Value>()?.and_then(|id| id.as_u64());
+                        let number = number.and_then(|id| u32::try_from(id).ok());
+                        classification = number.and_then(Classification::from_number);
                     }
                 },
             }
@@ -357,6 +359,8 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
             run: Run {
                 duration,
                 seen: modified,
+                more: classification
+                    .map(|said| Box::new(More { classification: Some(said), ..More::default() })),
                 ..Run::new(RunKey { request: task.into(), run: retry }, state)
             },
         }))

@@ -37,9 +37,16 @@ pub struct Guards {
     runs_per_push: Option<u32>,
     /// Runs that may be asked for within 24 hours.
     runs_per_day: Option<u32>,
+    /// Runs whose logs and artifacts one command reads to judge them by a test.
+    runs_read: Option<usize>,
 }
 
 impl Guards {
+    /// Runs that one command reads to judge them; 2,000 unless set.
+    pub fn runs_read(&self) -> usize {
+        self.runs_read.unwrap_or(2_000)
+    }
+
     /// The limits, those that are not set at their defaults.
     pub fn budgets(&self) -> Budgets {
         let default = Budgets::default();

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
-use aho_corasick::packed;
 use serde::Deserialize;
 
 use super::leaks;
@@ -15,6 +14,7 @@ use crate::evidence::{Collector, Evidence, Format, GroupStatus, Mark};
 use crate::failure::{Failure, Kind, Where};
 use crate::json::{self, PassedOver, Text};
 use crate::names::test_of_id;
+use crate::needles::Needles;
 use crate::read::Question;
 use crate::subject::{Seen, Tracker};
 
@@ -88,8 +88,7 @@ struct SuiteStart<'a> {
 
 struct Reader<'q> {
     question: &'q Question,
-    needles: Option<packed::Searcher>,
-    automaton: aho_corasick::AhoCorasick,
+    needles: Needles,
     collector: Collector,
     tracker: Tracker,
     passed_over: PassedOver,
@@ -110,15 +109,9 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
     let tracker = Tracker::new(question.subject.as_ref());
     // How a test's path is written may differ; the name of its file does not.
     let name = tracker.test().map_or("", |test| test.rsplit('/').next().unwrap_or(test)).to_owned();
-    let needles =
-        || NEEDLES.iter().copied().chain([name.as_str()]).filter(|needle| !needle.is_empty());
-    #[allow(clippy::expect_used, reason = "fails only past billions of states")]
-    let automaton =
-        aho_corasick::AhoCorasick::new(needles()).expect("some dozens of short needles");
     let mut reader = Reader {
         question,
-        needles: packed::Searcher::new(needles()),
-        automaton,
+        needles: Needles::new(NEEDLES.iter().copied().chain([name.as_str()])),
         collector: Collector::new(Format::Structured, &question.limits),
         tracker,
         passed_over: PassedOver::default(),
@@ -148,12 +141,7 @@ fn hash(test: &str) -> u64 {
 
 impl Reader<'_> {
     fn find(&self, bytes: &[u8], from: usize) -> usize {
-        let within = &bytes[from..];
-        let found = match &self.needles {
-            Some(needles) => needles.find(within).map(|found| found.start()),
-            None => self.automaton.find(within).map(|found| found.start()),
-        };
-        found.map_or(usize::MAX, |at| at + from)
+        self.needles.find(bytes, from).unwrap_or(usize::MAX)
     }
 
     fn block(&mut self, block: &Block<'_>) {

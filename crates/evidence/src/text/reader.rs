@@ -4,10 +4,11 @@
 use std::io::Read;
 
 use super::failing;
-use super::rules::{Needles, is_error_line, lossy, without_task_stamp};
+use super::rules::{is_error_line, lossy, needles, without_task_stamp};
 use crate::blocks::{Block, Blocks, Ends, ends_in};
 use crate::evidence::{Collector, Evidence, Format, Mark};
 use crate::failure::Where;
+use crate::needles::Needles;
 use crate::read::Question;
 use crate::subject::{Seen, Tracker};
 
@@ -16,7 +17,7 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
     let limits = &question.limits;
     let mut reader = Reader {
         question,
-        needles: Needles::new(&[question.subject.as_ref().map_or("", |subject| subject.name())]),
+        needles: needles(question.subject.as_ref().map_or("", |subject| subject.name())),
         collector: Collector::new(Format::Text, limits),
         tracker: Tracker::new(question.subject.as_ref()),
         manifest: None,

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use aho_corasick::packed;
 use regex::bytes::Regex;
+
+use crate::needles::Needles;
 
 /// Errors wherever they stand in a line.
 const ANYWHERE: &[&str] = &[
@@ -166,34 +167,9 @@ pub(crate) fn is_by_level(line: &[u8]) -> bool {
     LEVEL.is_match(line)
 }
 
-/// Finds places of which every line that matters has one. Vector instructions look for all of
-/// them at once; where the machine has none, an automaton does.
-#[derive(Debug)]
-pub(crate) struct Needles {
-    packed: Option<packed::Searcher>,
-    automaton: aho_corasick::AhoCorasick,
-}
-
-impl Needles {
-    /// For these, and what the rules need.
-    pub(crate) fn new(more: &[&str]) -> Self {
-        let all = || NEEDLES.iter().chain(MARKS).chain(more).filter(|needle| !needle.is_empty());
-        #[allow(clippy::expect_used, reason = "fails only past billions of states")]
-        Self {
-            packed: packed::Searcher::new(all()),
-            automaton: aho_corasick::AhoCorasick::new(all()).expect("some dozens of short needles"),
-        }
-    }
-
-    /// The next place from `from` on.
-    pub(crate) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let within = &bytes[from..];
-        let found = match &self.packed {
-            Some(packed) => packed.find(within).map(|found| found.start()),
-            None => self.automaton.find(within).map(|found| found.start()),
-        };
-        found.map(|at| at + from)
-    }
+/// What a search over everything looks for, and `more`.
+pub(super) fn needles(more: &str) -> Needles {
+    Needles::new(NEEDLES.iter().chain(MARKS).copied().chain([more]))
 }
 
 /// Text of a log, whatever its bytes are.
@@ -287,7 +263,7 @@ mod tests {
             "[ -~]{0,4}",
         ], 0..7)) {
             let line = parts.concat();
-            let found = Needles::new(&[]).find(line.as_bytes(), 0);
+            let found = needles("").find(line.as_bytes(), 0);
             prop_assert!(!is_error_line(line.as_bytes()) || found.is_some(), "{}", line);
         }
     }

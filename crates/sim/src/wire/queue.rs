@@ -8,7 +8,7 @@ use super::graph::names;
 use super::queue_acts;
 use super::reply::{Reply, body_json, iso};
 use super::taskcluster::{Call, page};
-use crate::world::{Dynamic, Life, Outcome, TaskRef, TaskState};
+use crate::world::{Dynamic, Life, Outcome, TaskRef, TaskState, Trouble};
 
 const PATTERN: &str =
     "/^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/";
@@ -249,8 +249,9 @@ fn list_artifacts(call: &Call<'_>, id: &str, run: Option<&str>, method: &str) ->
         let all: Vec<Value> = visible_names(call, task, life, number, dynamic)
             .into_iter()
             .map(|(name, kind)| {
+                let is_error = call.world.trouble(task, number, &name) == Some(Trouble::Error);
                 json!({
-                    "storageType": "s3",
+                    "storageType": if is_error { "error" } else { "s3" },
                     "name": name,
                     "expires": iso(life.created + 365 * DAY),
                     "contentType": kind,
@@ -303,6 +304,23 @@ fn artifact(call: &Call<'_>, id: &str, run: Option<&str>, name: &[&str], redirec
         if !visible_names(call, task, life, number, dynamic).iter().any(|(known, _)| *known == name)
         {
             return call.not_found(method, "Artifact not found", params);
+        }
+        match call.world.trouble(task, number, &name) {
+            None => {}
+            // In the body the worker's own words, and nothing of the API's usual errors.
+            Some(Trouble::Error) => {
+                let message = "Could not read the file from the worker";
+                let body = json!({"reason": "file-missing-on-worker", "message": message});
+                let kind = ("x-taskcluster-artifact-storage-type", "error".to_owned());
+                return Reply::json(424, &body).with_header(kind.0, kind.1);
+            }
+            Some(Trouble::Private) => {
+                let message = format!(
+                    "Client ID anonymous does not have sufficient scopes and is missing the following scopes:\n\n```\nqueue:get-artifact:{name}\n```"
+                );
+                return call.error(403, "InsufficientScopes", method, &message, params);
+            }
+            Some(Trouble::Gone) => return call.not_found(method, "Artifact not found", params),
         }
         let storage = &call.request.urls.storage;
         let url = format!("{storage}/public-bucket/{id}/{number}/{name}");

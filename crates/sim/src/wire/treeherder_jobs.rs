@@ -34,6 +34,7 @@ const COLUMNS: [&str; 18] = [
 /// One row of `jobs/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
+    classification: u8,
     id: u64,
     group: &'static str,
     name: String,
@@ -54,7 +55,7 @@ pub(crate) struct Row {
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut row = serializer.serialize_seq(Some(COLUMNS.len()))?;
-        row.serialize_element(&1)?;
+        row.serialize_element(&self.classification)?;
         row.serialize_element(&self.id)?;
         row.serialize_element(&format_args!("{} group", self.group))?;
         row.serialize_element(self.group)?;
@@ -161,6 +162,7 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
         }
     };
     let row = |run: usize, state: TaskState, since: i64, until: i64, modified: i64| Row {
+        classification: classification(world, task, state, dynamic),
         id: (u64::from(task.push()) + 1) * 100_000_000 + place + run as u64,
         group,
         name: name.clone(),
@@ -201,6 +203,28 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
         rows.push(row(0, life.state_at(seen), life.created, seen, life.created));
     }
     rows
+}
+
+/// What people and Treeherder itself say of a run: of two in three failures that are known to come
+/// and go a person said so, a regression that was backed out is said to be fixed, and a failure whose
+/// job also passed on the push is taken for an intermittent without a bug.
+fn classification(world: &World, task: TaskRef, state: TaskState, dynamic: &Dynamic) -> u8 {
+    let TaskRef::Job { push, job, n } = task else { return 1 };
+    if state != TaskState::Resolved(Outcome::Failed) {
+        return 1;
+    }
+    let failing = world.failing(push, job, n, &world.given(push, job, n, dynamic));
+    let passes = |other: TaskRef| {
+        let life = world.life(other, dynamic);
+        let end = life.map(|life| life.state_at(world.clock.now()));
+        end == Some(TaskState::Resolved(Outcome::Completed))
+    };
+    match failing.first() {
+        Some(known) if known.intermittent && world.is_classified(task) => 4,
+        _ if world.tasks_of_job(push, job, dynamic).any(passes) => 8,
+        Some(bad) if !bad.intermittent && world.planted[bad.number].fixed.is_some() => 2,
+        _ => 1,
+    }
 }
 
 fn result(state: TaskState, kind: JobKind) -> &'static str {
@@ -329,7 +353,7 @@ fn keeps(row: &Row, request: &Request<'_>) -> bool {
         "id" => row.id.to_string() == *value,
         "tier" => *value == row.tier.to_string(),
         "tier__in" => value.split(',').any(|tier| tier == row.tier.to_string()),
-        "failure_classification_id" => value == "1",
+        "failure_classification_id" => *value == row.classification.to_string(),
         "last_modified__gt" => naive(row.modified) > *value,
         _ => true,
     })
@@ -343,7 +367,7 @@ fn full_row(row: &Row) -> Value {
         "build_platform_id": 1,
         "build_system_type": "taskcluster",
         "end_timestamp": if row.state == "completed" { row.modified / 1000 } else { 0 },
-        "failure_classification_id": 1,
+        "failure_classification_id": row.classification,
         "id": row.id,
         "job_group_description": "",
         "job_group_id": 1,

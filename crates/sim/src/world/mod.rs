@@ -22,7 +22,7 @@ pub use life::{Life, Outcome, RunLife, TaskState};
 pub(crate) use random::{hash, unit};
 pub use story::Story;
 pub use truth::{Failing, Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
-pub use world_impl::{Tree, World, WorldConfig};
+pub use world_impl::{Artifacts, Tree, Trouble, World, WorldConfig};
 
 mod world_impl;
 

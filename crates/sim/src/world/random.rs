@@ -60,4 +60,6 @@ pub(crate) enum For {
     Plant,
     Chunk,
     Waits,
+    Trouble,
+    Classified,
 }

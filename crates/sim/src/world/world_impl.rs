@@ -9,7 +9,7 @@ use super::history::{RepoHistory, autoland, central};
 use super::ids::TaskRef;
 use super::life::{Life, Outcome, RunLife};
 use super::planting::plant;
-use super::random::{For, between, unit};
+use super::random::{For, between, hash, unit};
 use super::story::Story;
 use super::truth::{Failing, Planted, PlantedKind};
 
@@ -38,6 +38,29 @@ pub struct WorldConfig {
     pub skew_seconds: i64,
     /// How the pushes' trees differ from the usual.
     pub tree: Tree,
+    /// What became of what the runs of tests left.
+    pub artifacts: Artifacts,
+}
+
+/// What became of what the runs of tests left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Artifacts {
+    /// Everything is there.
+    #[default]
+    Usual,
+    /// Of every four artifacts one was not stored, one is private, and one is gone.
+    Troubled,
+}
+
+/// What is wrong with an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It stands for an error: the worker could not store it.
+    Error,
+    /// Nobody may read it without scopes.
+    Private,
+    /// It is listed, and gone when it is asked for.
+    Gone,
 }
 
 /// The trees whose decision tasks offer the actions.
@@ -66,6 +89,7 @@ impl Default for WorldConfig {
             treeherder_lag: 1.0,
             skew_seconds: 0,
             tree: Tree::Usual,
+            artifacts: Artifacts::Usual,
         }
     }
 }
@@ -166,6 +190,30 @@ impl World {
                 && self.catalog.jobs.iter().enumerate().any(|(t, test)| {
                     test.build == Some(job) && test.kind == JobKind::Test && self.scheduled(push, t)
                 }))
+    }
+
+    /// Whether a person has said of a failure that it is known to come and go.
+    pub fn is_classified(&self, task: TaskRef) -> bool {
+        let TaskRef::Job { push, job, n } = task else { return false };
+        let parts = [For::Classified as u64, u64::from(push), job as u64, u64::from(n)];
+        unit(self.seed(), &parts) < 0.67
+    }
+
+    /// What is wrong with an artifact of a run of a test.
+    pub fn trouble(&self, task: TaskRef, run: usize, name: &str) -> Option<Trouble> {
+        let TaskRef::Job { push, job, n } = task else { return None };
+        if self.config.artifacts == Artifacts::Usual || self.catalog.jobs[job].chunk.is_none() {
+            return None;
+        }
+        let name = name.bytes().fold(0, |sum: u64, byte| sum * 31 % 65_521 + u64::from(byte));
+        let run = u64::from(n) << 32 | run as u64;
+        let parts = [For::Trouble as u64, u64::from(push), job as u64, run, name];
+        match hash(self.seed(), &parts) % 4 {
+            0 => Some(Trouble::Error),
+            1 => Some(Trouble::Private),
+            2 => Some(Trouble::Gone),
+            _ => None,
+        }
     }
 
     /// The outcomes of every run of the n-th task of a job on a push, retries included.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Args;
 use super::runs::Asked;
 use crate::context::Context;
-use crate::show::{Out, ShownRun, push_json, top};
+use crate::show::{Out, ShownRun, classified, is_known, push_json, top};
 use crate::stats::Stats;
 
 /// Writes the object.
@@ -81,6 +81,8 @@ fn groups(runs: &[ShownRun], looked: &[Looked]) -> Value {
         let mut jobs: Vec<_> = places.iter().map(|run| &run.asked.job).collect();
         jobs.sort_unstable();
         jobs.dedup();
+        let classified = classified(&places).into_iter();
+        let classified = classified.map(|(said, runs)| json!({"as": said, "runs": runs}));
         json!({
             "signature": same.failure.signature,
             "kind": same.failure.kind,
@@ -89,7 +91,8 @@ fn groups(runs: &[ShownRun], looked: &[Looked]) -> Value {
             "example": same.failure,
             "runs": places.len(),
             "times": same.times,
-            "known_intermittent": same.is_known,
+            "known_intermittent": is_known(same.is_known, &places),
+            "classified": classified.collect::<Vec<_>>(),
             "first_seen": dated.first().map(|push| push_json(push)),
             "last_seen": dated.last().map(|push| push_json(push)),
             "platforms": platforms,

@@ -84,9 +84,6 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
     }
 }
 
-/// Runs that one command reads to judge them.
-const MOST: usize = 2000;
-
 /// The runs of tasks that were given other manifests than what is asked about: nothing has to be
 /// read of them.
 async fn not_given<'a>(
@@ -124,9 +121,10 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     }
     ended.retain(|(_, run)| !elsewhere.contains(&run.key));
     let mut unread = 0;
-    if ended.len() > MOST {
-        for (_, run) in ended.split_off(MOST) {
-            let why = format!("it was not read: only {MOST} runs are in one command").into();
+    let most = ci.runs_read;
+    if ended.len() > most {
+        for (_, run) in ended.split_off(most) {
+            let why = format!("it was not read: only {most} runs are in one command").into();
             run.more.get_or_insert_default().proof = Some(Proof { says: Says::Unknown, why });
             unread += 1;
         }
