@@ -237,7 +237,7 @@ fn no_more_runs_are_read_than_the_config_says() {
     let unread = "it was not read: only 2 runs are in one command";
     let told = proofs.iter().filter(|(says, _)| matches!(*says, "good" | "bad")).count();
     assert_eq!(told, 2, "{proofs:?}");
-    assert!(proofs.iter().any(|proof| *proof == ("unknown", unread)), "{proofs:?}");
+    assert!(proofs.contains(&("unknown", unread)), "{proofs:?}");
     assert!(said.stderr.contains("nothing could be read"), "{}", said.stderr);
 }
 
