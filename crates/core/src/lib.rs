@@ -6,11 +6,13 @@
 
 pub mod again;
 pub mod backfill;
+pub mod bisect;
 pub mod chunks;
 pub mod estimate;
 pub mod facts;
 pub mod farm;
 pub mod filter;
+pub mod flakiness;
 pub mod guard;
 pub mod have;
 pub mod ids;
@@ -20,6 +22,7 @@ mod place;
 pub mod plan;
 pub mod push;
 pub mod range;
+pub mod rate;
 pub mod revision;
 pub mod run;
 pub mod run_spec;

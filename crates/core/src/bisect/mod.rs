@@ -1,0 +1,20 @@
+//! Which push broke it, where failures come and go: a search under noise ([`Search`]).
+
+mod bound;
+mod choice;
+mod counts;
+mod fit;
+mod posterior;
+mod prior;
+mod search;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod world;
+
+pub use bound::{Bound, bound};
+pub use counts::{Counts, Outcome};
+pub use posterior::Posterior;
+pub use prior::{History, Setup, Suspect};
+pub use search::Search;
+pub use verdict::{Verdict, Why};

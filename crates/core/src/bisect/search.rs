@@ -1,0 +1,201 @@
+//! The search itself: what was observed in, the next runs and the verdict out.
+
+use super::bound::{Bound, bound};
+use super::choice::information;
+use super::counts::{Counts, Outcome};
+use super::fit::{Misfit, misfit};
+use super::posterior::{Posterior, Weights, posterior};
+use super::prior::{Cell, Setup, cells, known};
+use super::verdict::{Verdict, Why};
+use super::world::World;
+
+/// A search for the push that broke something.
+///
+/// Pushes are counted from 0, the one that was seen to be good; suspects from 1. A search is a
+/// function of its setup and of how many runs of each push said what: the order in which they came
+/// makes no difference.
+#[derive(Debug, Clone)]
+pub struct Search {
+    setup: Setup,
+    cells: Vec<Cell>,
+    weights: Weights,
+    counts: Vec<Counts>,
+}
+
+/// Worlds that are drawn to see what runs that are under way may tell.
+const WORLDS: usize = 10;
+
+impl Search {
+    /// Begins a search.
+    pub fn new(setup: Setup) -> Self {
+        let cells = cells(&setup);
+        Self::with(setup, cells)
+    }
+
+    /// One that knows how often what the culprit broke fails, and how often it fails for other
+    /// reasons: what others are measured against.
+    pub fn oracle(setup: Setup, p: f64, q: f64) -> Self {
+        Self::with(setup, known(p, q))
+    }
+
+    fn with(setup: Setup, cells: Vec<Cell>) -> Self {
+        let weights = Weights::of(&setup);
+        let counts = vec![Counts::default(); weights.suspects.len()];
+        Self { cells, weights, counts, setup }
+    }
+
+    /// What it began with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Adds what a run on a push says. A push that there is not is passed over.
+    pub fn observe(&mut self, push: usize, outcome: Outcome) {
+        if let Some(counts) = self.counts.get_mut(push) {
+            counts.add(outcome);
+        }
+    }
+
+    /// What was observed, by push.
+    pub fn counts(&self) -> &[Counts] {
+        &self.counts
+    }
+
+    /// What is believed now.
+    pub fn posterior(&self) -> Posterior {
+        posterior(&self.cells, &self.weights, &self.counts)
+    }
+
+    /// The pushes on which to ask for runs: `k` of them, one several times where several runs are
+    /// worth it, none where no push is left to test. `pending` are those on which runs are under
+    /// way, one for each run.
+    ///
+    /// Each is the one that tells most about the culprit for what it costs, given what was observed;
+    /// of runs that are under way, on an average of what they may say.
+    pub fn next(&self, k: usize, pending: &[usize]) -> Vec<usize> {
+        let mut told = Vec::new();
+        let now = self.posterior();
+        if k == 1 && pending.is_empty() {
+            information(&now, &mut told);
+            return self.best(&told).into_iter().collect();
+        }
+        let mut random = fastrand::Rng::with_seed(self.fingerprint());
+        let quantile = |i: usize| (i as f64 + 0.5) / WORLDS as f64;
+        let mut worlds: Vec<World> =
+            (0..WORLDS).map(|i| World::drawn(&now, &self.counts, quantile(i))).collect();
+        for world in &mut worlds {
+            pending.iter().for_each(|push| world.run(*push, &mut random));
+        }
+        let mut chosen = Vec::with_capacity(k);
+        while chosen.len() < k {
+            let mut sum = vec![0.0; self.counts.len()];
+            for world in &worlds {
+                information(&posterior(&self.cells, &self.weights, &world.counts), &mut told);
+                sum.iter_mut().zip(&told).for_each(|(sum, told)| *sum += told);
+            }
+            let Some(best) = self.best(&sum) else { break };
+            chosen.push(best);
+            worlds.iter_mut().for_each(|world| world.run(best, &mut random));
+        }
+        chosen
+    }
+
+    /// A number that hangs on what was observed alone, so that the same question has the same answer.
+    fn fingerprint(&self) -> u64 {
+        self.counts.iter().enumerate().fold(7, |seed: u64, (i, counts)| {
+            let both = u64::from(counts.failed) << 32 | u64::from(counts.passed);
+            (seed ^ both.wrapping_add(i as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        })
+    }
+
+    fn cost(&self, push: usize) -> f64 {
+        let suspect = push.checked_sub(1).map_or(&self.setup.good, |at| &self.setup.suspects[at]);
+        suspect.cost.max(1e-9)
+    }
+
+    /// The push on which a run tells most for what it costs.
+    fn best(&self, told: &[f64]) -> Option<usize> {
+        (0..told.len())
+            .filter(|push| self.counts[*push].is_testable())
+            .map(|push| (push, told[push] / self.cost(push)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(push, _)| push)
+    }
+
+    /// What it comes to by now, as sure as the setup asks for.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict_at(1.0 - self.setup.delta)
+    }
+
+    /// What it comes to for somebody who wants to be this sure.
+    ///
+    /// A verdict is given only where one change explains what was observed: where two explain it far
+    /// better, it is undecided, and the two are named.
+    pub fn verdict_at(&self, sure: f64) -> Verdict {
+        let verdict = self.likeliest(&self.posterior(), sure);
+        if matches!(verdict, Verdict::Undecided { .. }) {
+            return verdict;
+        }
+        match misfit(&self.counts) {
+            Some(Misfit { first, second }) => {
+                Verdict::Undecided { why: Why::Misfit { first, second } }
+            }
+            None => verdict,
+        }
+    }
+
+    fn likeliest(&self, posterior: &Posterior, sure: f64) -> Verdict {
+        if posterior.none >= sure {
+            return Verdict::None { probability: posterior.none, p_min: self.setup.p_min };
+        }
+        if posterior.suspects[0] >= sure {
+            return Verdict::Older { probability: posterior.suspects[0] };
+        }
+        let top = (1..posterior.suspects.len())
+            .max_by(|a, b| posterior.suspects[*a].total_cmp(&posterior.suspects[*b]));
+        let Some(top) = top else { return Verdict::Undecided { why: Why::NoSuspects } };
+        let (first, last) = self.together(top);
+        let probability: f64 = posterior.suspects[first..=last].iter().sum();
+        match probability >= sure {
+            true => Verdict::Culprit { first, last, probability },
+            false => Verdict::Undecided { why: Why::NotEnough },
+        }
+    }
+
+    /// The suspects that no run can tell from this one: those before it, and it, up to the next push
+    /// on which runs can be made.
+    pub fn together(&self, suspect: usize) -> (usize, usize) {
+        let testable = |i: &usize| self.counts[*i].is_testable();
+        let last = (suspect..self.counts.len()).find(testable);
+        let last = last.unwrap_or(self.counts.len() - 1);
+        let first = (0..suspect).rev().find(testable).map_or(1, |before| before + 1);
+        (first.max(1), last)
+    }
+
+    /// The fewest suspects that hold the culprit this surely, likeliest first: the answer of a search
+    /// that is not over.
+    pub fn credible(&self, sure: f64) -> Vec<usize> {
+        let posterior = self.posterior();
+        let mut order: Vec<usize> = (1..posterior.suspects.len()).collect();
+        order.sort_by(|a, b| posterior.suspects[*b].total_cmp(&posterior.suspects[*a]));
+        let mut sum = 0.0;
+        let enough = order.iter().position(|suspect| {
+            sum += posterior.suspects[*suspect];
+            sum >= sure
+        });
+        order.truncate(enough.map_or(order.len(), |last| last + 1));
+        order
+    }
+
+    /// How few runs can suffice, if it fails as often as is believed.
+    pub fn bound(&self) -> Bound {
+        let posterior = self.posterior();
+        bound(self.setup.suspects.len(), posterior.rate, posterior.background, self.setup.delta)
+    }
+
+    /// How few could suffice from the beginning in the best case: if it always fails.
+    pub fn least(&self) -> Bound {
+        let background = self.posterior().background;
+        bound(self.setup.suspects.len(), 1.0, background, self.setup.delta)
+    }
+}

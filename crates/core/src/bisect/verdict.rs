@@ -1,0 +1,59 @@
+//! What a search comes to.
+
+use serde::{Deserialize, Serialize};
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum Why {
+    /// What was observed does not say enough yet.
+    NotEnough,
+    /// There is nobody to suspect.
+    NoSuspects,
+    /// The rate changed more than once: there are two culprits, or a fix within the range.
+    Misfit {
+        /// The first push of the first new rate.
+        first: usize,
+        /// The first push of the second.
+        second: usize,
+    },
+}
+
+/// What a search comes to. Suspects are told by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Verdict {
+    /// One of these did it: a push, and those before it on which no runs can be made.
+    Culprit {
+        /// The oldest of them.
+        first: usize,
+        /// The newest, on which it fails.
+        last: usize,
+        /// How sure that is.
+        probability: f64,
+    },
+    /// It failed before all suspects already.
+    Older {
+        /// How sure that is.
+        probability: f64,
+    },
+    /// None of them did it: it fails for other reasons alone, or less often than was looked for.
+    None {
+        /// How sure that is.
+        probability: f64,
+        /// The lowest failure rate that was looked for.
+        p_min: f64,
+    },
+    /// It is not known.
+    Undecided {
+        /// Why.
+        why: Why,
+    },
+}
+
+impl Verdict {
+    /// Whether anything was decided.
+    pub fn is_decided(&self) -> bool {
+        !matches!(self, Self::Undecided { .. })
+    }
+}

@@ -1,0 +1,39 @@
+//! How things may stand, and what runs that are under way would then say.
+
+use super::counts::{Counts, Outcome};
+use super::posterior::Posterior;
+
+/// One way in which things may stand.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    /// What was observed, and what is imagined to be.
+    pub(super) counts: Vec<Counts>,
+    culprit: usize,
+    /// How often runs fail at or after the culprit, and before it.
+    rates: (f64, f64),
+}
+
+impl World {
+    /// The one in which the culprit is at this quantile of what is believed.
+    pub(super) fn drawn(posterior: &Posterior, counts: &[Counts], at: f64) -> Self {
+        let mut sum = 0.0;
+        let culprit = posterior.suspects.iter().position(|probability| {
+            sum += probability;
+            sum >= at
+        });
+        let (culprit, rates) = match culprit {
+            Some(culprit) => (culprit, (posterior.bad[culprit], posterior.good[culprit])),
+            None => (usize::MAX, (1.0, posterior.rate_of_none)),
+        };
+        Self { counts: counts.to_vec(), culprit, rates }
+    }
+
+    /// Imagines a run.
+    pub(super) fn run(&mut self, push: usize, random: &mut fastrand::Rng) {
+        let rate = if push >= self.culprit { self.rates.0 } else { self.rates.1 };
+        let failed = random.f64() < rate;
+        if let Some(counts) = self.counts.get_mut(push) {
+            counts.add(if failed { Outcome::Failed } else { Outcome::Passed });
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! How often something fails: over a range, by platform, by windows of pushes, and where that changed.
+
+mod change;
+mod tally;
+
+pub use change::{Change, Seen, changes};
+pub use tally::{Tally, Told};

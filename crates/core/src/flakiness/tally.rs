@@ -1,0 +1,107 @@
+//! Runs, failures, retries, failures after a retry: what a rate is made of.
+
+use serde::Serialize;
+
+use crate::rate::Rate;
+use crate::run::{Run, State};
+
+/// What one run adds to a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// It failed.
+    Failed,
+    /// It passed.
+    Passed,
+    /// The infrastructure or a person ended it.
+    Infra,
+    /// It ran and says nothing of what is asked about.
+    Unknown,
+    /// It has not ended, or never ran.
+    Open,
+}
+
+impl Told {
+    /// What a run says, of the job or of what runs are judged by.
+    pub fn of(run: &Run) -> Self {
+        if run.is_bad() {
+            Self::Failed
+        } else if run.is_good() {
+            Self::Passed
+        } else {
+            match &run.state {
+                State::Exception | State::Retried | State::Cancelled | State::Expired => {
+                    Self::Infra
+                }
+                State::Passed | State::Warnings | State::Failed | State::Busted => Self::Unknown,
+                _ => Self::Open,
+            }
+        }
+    }
+}
+
+/// Everything that a rate is made of, and what was left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Runs that say something.
+    pub runs: u32,
+    /// Runs that failed.
+    pub failures: u32,
+    /// Runs that followed a failed one of the same job on the same push.
+    pub retried: u32,
+    /// Of these, the ones that failed again.
+    pub failed_after_retry: u32,
+    /// Left out: ended by the infrastructure, a person or a deadline.
+    pub infra: u32,
+    /// Left out: nothing is told of what is asked about.
+    pub unknown: u32,
+}
+
+impl Tally {
+    /// Adds the runs of one job on one push, in the order in which they were made.
+    pub fn add(&mut self, runs: impl IntoIterator<Item = Told>) {
+        let mut failed_before = false;
+        for told in runs {
+            match told {
+                Told::Failed | Told::Passed => {
+                    let failed = told == Told::Failed;
+                    self.runs += 1;
+                    self.failures += u32::from(failed);
+                    self.retried += u32::from(failed_before);
+                    self.failed_after_retry += u32::from(failed_before && failed);
+                    failed_before |= failed;
+                }
+                Told::Infra => self.infra += 1,
+                Told::Unknown => self.unknown += 1,
+                Told::Open => {}
+            }
+        }
+    }
+
+    /// The rate of failures.
+    pub fn rate(&self) -> Rate {
+        Rate::of(self.failures, self.runs)
+    }
+
+    /// The rate of failures right after one: how often running it again helps nothing.
+    pub fn rate_after_retry(&self) -> Rate {
+        Rate::of(self.failed_after_retry, self.retried)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Told::{Failed, Infra, Open, Passed, Unknown};
+    use super::*;
+
+    #[test]
+    fn all_four_are_kept() {
+        let mut tally = Tally::default();
+        tally.add([Failed, Infra, Passed, Failed, Open]);
+        tally.add([Passed, Unknown, Passed]);
+        let expected =
+            Tally { runs: 5, failures: 2, retried: 2, failed_after_retry: 1, infra: 1, unknown: 1 };
+        assert_eq!(tally, expected);
+        assert_eq!((tally.rate().runs, tally.rate_after_retry().runs), (5, 2));
+    }
+}
