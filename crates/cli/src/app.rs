@@ -10,8 +10,8 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, cache, cancel, completions, demo, doctor, failures, fill, jobs, pushes, requests,
-    retrigger, trigger,
+    backfill, cache, cancel, completions, demo, doctor, failures, fill, flakiness, jobs, pushes,
+    requests, retrigger, trigger,
 };
 use crate::context::Context;
 use crate::failure;
@@ -85,6 +85,8 @@ enum Command {
     Jobs(jobs::Args),
     /// Which tests failed in runs, how, and whether it is the same failure
     Failures(failures::Args),
+    /// How often something fails, with what certainty, and where that changed
+    Flakiness(flakiness::Args),
     /// Have N runs of each of some jobs on each push of a range
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
@@ -185,6 +187,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Pushes(args) => args.range.named_repo(),
         Command::Jobs(args) => args.range.named_repo(),
         Command::Failures(args) => args.range.named_repo(),
+        Command::Flakiness(args) => args.range.named_repo(),
         Command::Trigger(args) => args.range.named_repo(),
         Command::Backfill(args) => args.named_repo(),
         Command::Fill(args) => named_repo(&args.rev),
@@ -198,6 +201,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
         Command::Failures(args) => failures::run(args, &context, &mut out, stats).await,
+        Command::Flakiness(args) => flakiness::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
         Command::Fill(args) => fill::run(args, &context, &mut out, stats, interrupt).await,

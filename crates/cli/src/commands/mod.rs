@@ -9,6 +9,7 @@ pub(crate) mod demo_serve;
 pub(crate) mod doctor;
 pub(crate) mod failures;
 pub(crate) mod fill;
+pub(crate) mod flakiness;
 pub(crate) mod jobs;
 pub(crate) mod pushes;
 pub(crate) mod requests;

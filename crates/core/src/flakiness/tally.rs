@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::rate::Rate;
-use crate::run::{Run, State};
+use crate::run::{Run, Says, State};
 
 /// What one run adds to a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -17,6 +17,8 @@ pub enum Told {
     Infra,
     /// It ran and says nothing of what is asked about.
     Unknown,
+    /// What is asked about was not part of it.
+    NotRun,
     /// It has not ended, or never ran.
     Open,
 }
@@ -28,6 +30,8 @@ impl Told {
             Self::Failed
         } else if run.is_good() {
             Self::Passed
+        } else if run.proof().is_some_and(|proof| proof.says == Says::NotRun) {
+            Self::NotRun
         } else {
             match &run.state {
                 State::Exception | State::Retried | State::Cancelled | State::Expired => {
@@ -47,34 +51,51 @@ pub struct Tally {
     pub runs: u32,
     /// Runs that failed.
     pub failures: u32,
-    /// Runs that followed a failed one of the same job on the same push.
+    /// Runs of a job on a push besides one that failed there: what was made to see whether it fails
+    /// again. Which of them came first no source tells for sure.
     pub retried: u32,
-    /// Of these, the ones that failed again.
+    /// Of these, the ones that failed, too.
     pub failed_after_retry: u32,
     /// Left out: ended by the infrastructure, a person or a deadline.
     pub infra: u32,
     /// Left out: nothing is told of what is asked about.
     pub unknown: u32,
+    /// Left out: what is asked about was not part of them.
+    pub not_run: u32,
 }
 
 impl Tally {
-    /// Adds the runs of one job on one push, in the order in which they were made.
+    /// Adds the runs of one job on one push.
     pub fn add(&mut self, runs: impl IntoIterator<Item = Told>) {
-        let mut failed_before = false;
+        let (mut failed, mut passed) = (0, 0);
         for told in runs {
             match told {
-                Told::Failed | Told::Passed => {
-                    let failed = told == Told::Failed;
-                    self.runs += 1;
-                    self.failures += u32::from(failed);
-                    self.retried += u32::from(failed_before);
-                    self.failed_after_retry += u32::from(failed_before && failed);
-                    failed_before |= failed;
-                }
+                Told::Failed => failed += 1,
+                Told::Passed => passed += 1,
                 Told::Infra => self.infra += 1,
                 Told::Unknown => self.unknown += 1,
+                Told::NotRun => self.not_run += 1,
                 Told::Open => {}
             }
+        }
+        self.runs += failed + passed;
+        self.failures += failed;
+        if failed > 0 {
+            self.retried += failed + passed - 1;
+            self.failed_after_retry += failed - 1;
+        }
+    }
+
+    /// Both together.
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            runs: self.runs + other.runs,
+            failures: self.failures + other.failures,
+            retried: self.retried + other.retried,
+            failed_after_retry: self.failed_after_retry + other.failed_after_retry,
+            infra: self.infra + other.infra,
+            unknown: self.unknown + other.unknown,
+            not_run: self.not_run + other.not_run,
         }
     }
 
