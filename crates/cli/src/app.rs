@@ -10,8 +10,8 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, cache, cancel, completions, demo, doctor, failures, fill, flakiness, jobs, pushes,
-    requests, retrigger, trigger,
+    backfill, bisect, cache, cancel, completions, demo, doctor, failures, fill, flakiness,
+    investigations, jobs, pushes, requests, retrigger, trigger,
 };
 use crate::context::Context;
 use crate::failure;
@@ -91,6 +91,10 @@ enum Command {
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
     Backfill(backfill::Args),
+    /// Trigger, wait and decide until it is known which push broke something
+    Bisect(bisect::Args),
+    /// Searches that were begun: list them, go on with one
+    Investigations(investigations::Args),
     /// Ask for every job of a push that is missing or only coalesced
     Fill(fill::Args),
     /// Run failed or coalesced jobs of a push again
@@ -190,6 +194,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Flakiness(args) => args.range.named_repo(),
         Command::Trigger(args) => args.range.named_repo(),
         Command::Backfill(args) => args.named_repo(),
+        Command::Bisect(args) => args.named_repo(),
         Command::Fill(args) => named_repo(&args.rev),
         Command::Retrigger(args) => named_repo(&args.rev),
         Command::Cancel(args) => args.range.named_repo(),
@@ -204,6 +209,10 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Flakiness(args) => flakiness::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Bisect(args) => bisect::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Investigations(args) => {
+            investigations::run(args, &context, &mut out, stats, interrupt).await
+        }
         Command::Fill(args) => fill::run(args, &context, &mut out, stats, interrupt).await,
         Command::Retrigger(args) => {
             retrigger::run(args, &context, &mut out, stats, interrupt).await

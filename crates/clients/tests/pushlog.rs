@@ -94,3 +94,30 @@ async fn a_lower_bound_always_goes_along_and_dates_have_the_form_that_filters() 
     assert_eq!(asked[0], "/integration/autoland/json-pushes?version=2&startID=1&endID=3");
     assert!(asked[1].ends_with("startdate=2023-11-14+23%3A16%3A39+UTC"), "{}", asked[1]);
 }
+
+#[tokio::test]
+async fn commits_say_who_wrote_them_and_what_backed_them_out() {
+    let head = |hash: &str| mozci_core::ids::Revision::new(mozci_core::ids::Vcs::Hg, hash).unwrap();
+    let push = head("402a107ebc79c35b604f3215e7ef451e3543ddf6");
+    let (_server, log) = pushlog(recorded("hg", "json-automationrelevance-backouts")).await;
+    let commits = log.commits(&push).await.unwrap();
+    let told: Vec<(&str, bool)> =
+        commits.iter().map(|c| (c.summary.as_str(), c.backed_out_by.is_some())).collect();
+    assert_eq!(
+        told,
+        [
+            ("Bug 1900002 - Part 1: refactor. r=rev1,rev2", false),
+            ("Bug 1900002 - Part 2: feature. r=rev1", true),
+            ("Bug 1900002 - Part 3: tests. r=rev2", true),
+        ]
+    );
+    assert_eq!(commits[0].files, ["dom/bar.cpp"]);
+    assert!(commits[0].git.is_some() && !commits[0].is_merge());
+    // A revision that is not there is answered with 200.
+    let (_server, log) = pushlog(recorded("hg", "json-automationrelevance-nonode")).await;
+    let error = log.commits(&push).await.unwrap_err();
+    assert!(matches!(error, HgError::UnknownRevision { .. }), "{error:?}");
+    let (_server, log) = pushlog(recorded("hg", "json-automationrelevance-unknown")).await;
+    let error = log.commits(&push).await.unwrap_err();
+    assert!(matches!(error, HgError::UnknownRevision { .. }), "{error:?}");
+}

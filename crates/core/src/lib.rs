@@ -8,6 +8,8 @@ pub mod again;
 pub mod backfill;
 pub mod bisect;
 pub mod chunks;
+pub mod commit;
+pub mod culprit;
 pub mod estimate;
 pub mod facts;
 pub mod farm;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use mozci_core::run::{Proof, Says};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::subject::{Seen, Subject};
 
 /// What runs are judged by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The test or group, where there is one: a failure outside of all tests has none.
     pub subject: Option<Subject>,

@@ -6,8 +6,9 @@ mod follow;
 mod many;
 
 pub(crate) use act::{
-    Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, ended_with, plan_all,
-    say_unsent, used_today,
+    Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, ended_with, guarded,
+    plan_all, say_unsent, send, used_today,
 };
 pub(crate) use doubts::{open_ledger, settle};
+pub(crate) use follow::follow;
 pub(crate) use many::{Many, ask_for_many};

@@ -35,14 +35,19 @@ impl SubjectArgs {
         given.map(|(name, value)| format!(" --{name} {}", shell_word(value))).collect()
     }
 
+    /// The run whose failure is meant, where one is named.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what names no run.
+    pub(crate) fn run(&self) -> Result<Option<RunSpec>, Error> {
+        let parsed = self.same_failure_as.as_deref().map(str::parse).transpose();
+        parsed.map_err(|error: RunError| Error::Usage(error.to_string()))
+    }
+
     /// Has every run that the command reads from here on judged so, and says by what.
     pub(crate) async fn apply(&self, context: &Context, out: &mut Out) -> Result<(), Error> {
-        let Self { test, group, same_failure_as } = self.clone();
-        let same_failure_as: Option<RunSpec> =
-            same_failure_as
-                .map(|run| run.parse())
-                .transpose()
-                .map_err(|error: RunError| Error::Usage(error.to_string()))?;
+        let same_failure_as = self.run()?;
+        let Self { test, group, .. } = self.clone();
         if same_failure_as.is_some() {
             context.progress("reading the failure that is meant");
         }

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod backfill;
+pub(crate) mod bisect;
 pub(crate) mod cache;
 pub(crate) mod cancel;
 pub(crate) mod completions;
@@ -10,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod failures;
 pub(crate) mod fill;
 pub(crate) mod flakiness;
+pub(crate) mod investigations;
 pub(crate) mod jobs;
 pub(crate) mod pushes;
 pub(crate) mod requests;

@@ -110,13 +110,18 @@ impl Pushlog {
         &self.http
     }
 
-    /// The URL of a question for pushes.
-    pub(crate) fn pushes_url(&self, query: &[(&str, &str)]) -> Result<Url, HttpError> {
-        let mut url = self.base.join("json-pushes").map_err(|error| HttpError {
+    /// The URL of one of the server's pages.
+    pub(super) fn url(&self, path: &str) -> Result<Url, HttpError> {
+        self.base.join(path).map_err(|error| HttpError {
             problem: Problem::Connect(error.to_string()),
             method: "GET",
             url: self.base.to_string(),
-        })?;
+        })
+    }
+
+    /// The URL of a question for pushes.
+    pub(crate) fn pushes_url(&self, query: &[(&str, &str)]) -> Result<Url, HttpError> {
+        let mut url = self.url("json-pushes")?;
         url.query_pairs_mut().append_pair("version", "2").extend_pairs(query);
         Ok(url)
     }

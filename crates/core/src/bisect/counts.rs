@@ -48,6 +48,11 @@ impl Counts {
         self.failed + self.passed
     }
 
+    /// Runs that were made, whatever they say.
+    pub fn runs(self) -> u32 {
+        self.telling() + self.unknown
+    }
+
     /// Whether many runs were made and none of them says anything, so that the push is taken for one
     /// that cannot be built.
     pub fn is_silent(self) -> bool {

@@ -46,6 +46,8 @@ pub struct Setup {
     pub none: f64,
     /// Whether it always fails after the culprit, so that one pass proves innocence.
     pub deterministic: bool,
+    /// Runs of one push at the most.
+    pub most_on_a_push: u32,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             p_min: 0.05,
             none: 0.1,
             deterministic: false,
+            most_on_a_push: u32::MAX,
         }
     }
 }

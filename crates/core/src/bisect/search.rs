@@ -77,7 +77,7 @@ impl Search {
         let now = self.posterior();
         if k == 1 && pending.is_empty() {
             information(&now, &mut told);
-            return self.best(&told).into_iter().collect();
+            return self.best(&told, pending).into_iter().collect();
         }
         let mut random = fastrand::Rng::with_seed(self.fingerprint());
         let quantile = |i: usize| (i as f64 + 0.5) / WORLDS as f64;
@@ -86,15 +86,16 @@ impl Search {
         for world in &mut worlds {
             pending.iter().for_each(|push| world.run(*push, &mut random));
         }
-        let mut chosen = Vec::with_capacity(k);
+        let (mut chosen, mut pending) = (Vec::with_capacity(k), pending.to_vec());
         while chosen.len() < k {
             let mut sum = vec![0.0; self.counts.len()];
             for world in &worlds {
                 information(&posterior(&self.cells, &self.weights, &world.counts), &mut told);
                 sum.iter_mut().zip(&told).for_each(|(sum, told)| *sum += told);
             }
-            let Some(best) = self.best(&sum) else { break };
+            let Some(best) = self.best(&sum, &pending) else { break };
             chosen.push(best);
+            pending.push(best);
             worlds.iter_mut().for_each(|world| world.run(best, &mut random));
         }
         chosen
@@ -113,10 +114,18 @@ impl Search {
         suspect.cost.max(1e-9)
     }
 
+    /// Whether another run may be asked for on a push.
+    pub fn can_ask(&self, push: usize, pending: &[usize]) -> bool {
+        let Some(counts) = self.counts.get(push) else { return false };
+        let waiting = pending.iter().filter(|other| **other == push).count();
+        let most = self.setup.most_on_a_push as usize;
+        !counts.unbuildable && counts.is_testable() && counts.runs() as usize + waiting < most
+    }
+
     /// The push on which a run tells most for what it costs.
-    fn best(&self, told: &[f64]) -> Option<usize> {
+    fn best(&self, told: &[f64], pending: &[usize]) -> Option<usize> {
         (0..told.len())
-            .filter(|push| self.counts[*push].is_testable())
+            .filter(|push| self.can_ask(*push, pending))
             .map(|push| (push, told[push] / self.cost(push)))
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(push, _)| push)
@@ -191,6 +200,28 @@ impl Search {
     pub fn bound(&self) -> Bound {
         let posterior = self.posterior();
         bound(self.setup.suspects.len(), posterior.rate, posterior.background, self.setup.delta)
+    }
+
+    /// About how many more runs it takes: played in a few worlds that may be, to their ends.
+    pub fn expected(&self) -> f64 {
+        const PLAYED: usize = 8;
+        const MOST: usize = 400;
+        let now = self.posterior();
+        let mut random = fastrand::Rng::with_seed(self.fingerprint());
+        let mut all = 0;
+        for i in 0..PLAYED {
+            let world = World::drawn(&now, &self.counts, (i as f64 + 0.5) / PLAYED as f64);
+            let mut search = self.clone();
+            for _ in 0..MOST {
+                if search.likeliest(&search.posterior(), 1.0 - self.setup.delta).is_decided() {
+                    break;
+                }
+                let Some(push) = search.next(1, &[]).first().copied() else { break };
+                search.observe(push, world.outcome(push, &mut random));
+                all += 1;
+            }
+        }
+        f64::from(all) / PLAYED as f64
     }
 
     /// How few could suffice from the beginning in the best case: if it always fails.

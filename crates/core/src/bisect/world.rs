@@ -28,12 +28,17 @@ impl World {
         Self { counts: counts.to_vec(), culprit, rates }
     }
 
+    /// What a run on a push would say.
+    pub(super) fn outcome(&self, push: usize, random: &mut fastrand::Rng) -> Outcome {
+        let rate = if push >= self.culprit { self.rates.0 } else { self.rates.1 };
+        if random.f64() < rate { Outcome::Failed } else { Outcome::Passed }
+    }
+
     /// Imagines a run.
     pub(super) fn run(&mut self, push: usize, random: &mut fastrand::Rng) {
-        let rate = if push >= self.culprit { self.rates.0 } else { self.rates.1 };
-        let failed = random.f64() < rate;
+        let outcome = self.outcome(push, random);
         if let Some(counts) = self.counts.get_mut(push) {
-            counts.add(if failed { Outcome::Failed } else { Outcome::Passed });
+            counts.add(outcome);
         }
     }
 }

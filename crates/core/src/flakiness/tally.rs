@@ -120,8 +120,15 @@ mod tests {
         let mut tally = Tally::default();
         tally.add([Failed, Infra, Passed, Failed, Open]);
         tally.add([Passed, Unknown, Passed]);
-        let expected =
-            Tally { runs: 5, failures: 2, retried: 2, failed_after_retry: 1, infra: 1, unknown: 1 };
+        let expected = Tally {
+            runs: 5,
+            failures: 2,
+            retried: 2,
+            failed_after_retry: 1,
+            infra: 1,
+            unknown: 1,
+            not_run: 0,
+        };
         assert_eq!(tally, expected);
         assert_eq!((tally.rate().runs, tally.rate_after_retry().runs), (5, 2));
     }

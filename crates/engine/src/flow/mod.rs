@@ -3,6 +3,7 @@
 mod ask;
 mod asked;
 mod at_work;
+mod bisect;
 mod buildbot;
 mod builds;
 mod by_action;
@@ -23,6 +24,9 @@ mod wait;
 
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, at_work};
+pub use bisect::{
+    BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case,
+};
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};
 pub use doctor::{Check, Health, doctor};

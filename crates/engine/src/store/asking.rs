@@ -145,8 +145,13 @@ impl Asking {
     /// Whether the process that wrote it down is still there to mark how it ends. Where processes
     /// cannot be looked up nobody is believed to be.
     pub fn is_in_hand(&self) -> bool {
-        let pid = self.process.split(' ').next().and_then(|pid| pid.parse().ok());
-        let lives = pid.and_then(name_of).is_some_and(|name| name == self.process);
-        self.state == AskState::Recorded && lives
+        self.state == AskState::Recorded && lives(&self.process)
     }
+}
+
+/// Whether the process of this name is still there; where processes cannot be looked up nobody is
+/// believed to be.
+pub(super) fn lives(process: &str) -> bool {
+    let pid = process.split(' ').next().and_then(|pid| pid.parse().ok());
+    pid.and_then(name_of).is_some_and(|name| name == process)
 }

@@ -1,0 +1,161 @@
+//! `mozci bisect`
+
+mod drive;
+mod report;
+mod shown;
+mod told;
+
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::run_spec::RunSpec;
+use mozci_engine::Error;
+use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_range};
+use mozci_engine::store::Investigations;
+
+pub(crate) use drive::{Ends, drive};
+pub(crate) use shown::summary;
+
+use crate::acting::{ConfirmArgs, check, open_ledger};
+use crate::app::{Done, Interrupt};
+use crate::args::{FilterArgs, SubjectArgs, named_repo};
+use crate::context::Context;
+use crate::show::Out;
+use crate::stats::Stats;
+
+/// Arguments of `mozci bisect`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job; may be left out where a test, a group or a failure is named
+    #[arg(value_name = "JOB")]
+    job: Option<String>,
+    /// A push on which it fails: `tip`, a hash, a push id, a task id or a URL
+    #[arg(long, value_name = "REV")]
+    pub(crate) bad: RevisionSpec,
+    /// A push before it on which it passes; found in the history unless named
+    #[arg(long, value_name = "REV")]
+    good: Option<RevisionSpec>,
+    /// How many pushes before the bad one are looked at for a good one
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "good")]
+    max_revisions: u32,
+    #[command(flatten)]
+    search: SearchArgs,
+    /// Go on where it seems backed out or fixed by now
+    #[arg(long)]
+    anyway: bool,
+    #[command(flatten)]
+    pub(crate) ends: EndArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
+}
+
+/// How the search goes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Search")]
+struct SearchArgs {
+    /// How often the answer may be wrong
+    #[arg(long, value_name = "D", default_value = "0.01", value_parser = share)]
+    delta: f64,
+    /// The lowest failure rate that is looked for: what fails less often counts as no culprit
+    #[arg(long, value_name = "P", default_value = "0.05", value_parser = share)]
+    p_min: f64,
+    /// It fails every time from the culprit on: one pass proves innocence
+    #[arg(long)]
+    deterministic: bool,
+    /// Runs that may be asked for
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    budget: u32,
+    /// Runs asked for at once
+    #[arg(long, value_name = "K", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    at_once: u32,
+}
+
+/// How it is carried out and told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct EndArgs {
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+    /// Write a page of HTML with the grid of runs, what is believed, and the rates
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<std::path::PathBuf>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && number < 0.5 => Ok(number),
+        _ => Err("give a share between 0 and 0.5, as 0.01".to_owned()),
+    }
+}
+
+impl Args {
+    pub(crate) fn named_repo(&self) -> Option<String> {
+        named_repo(&self.bad)
+    }
+}
+
+/// Triggers, waits and decides until there is a verdict.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    if args.search.budget == 0 && !args.ends.confirm.dry_run {
+        return Err(Error::Usage(
+            "a budget of 0 allows no run: give `--dry-run` to see what the runs that are there say, or a budget".into(),
+        ));
+    }
+    check(context, &args.ends.confirm)?;
+    let mut ledger = open_ledger(context).await?;
+    args.subject.apply(context, out).await?;
+    context.progress("finding the push");
+    let single = |rev: &RevisionSpec| RangeSpec {
+        rev: rev.clone(),
+        reach: Reach::Single,
+        every: std::num::NonZeroU32::MIN,
+    };
+    let bad = read_range(&context.ci, &single(&args.bad)).await?.pushes.remove(0);
+    let good = match &args.good {
+        None => None,
+        Some(good) => Some(read_range(&context.ci, &single(good)).await?.pushes.remove(0)),
+    };
+    let job = match (&args.job, args.subject.run()?) {
+        (Some(job), _) => job.clone(),
+        (None, Some(run)) => job_of_run(context, &run).await?,
+        (None, None) if context.ci.about().is_some() => {
+            context.progress("looking which job it failed in");
+            let filter = args.filter.filter(&[]);
+            let job = job_of_failure(&context.ci, &bad, &filter).await?;
+            out.line(&format!("it failed in {job}, which is run to search"));
+            job.to_string()
+        }
+        (None, None) => {
+            return Err(Error::Usage(
+                "nothing says what is chased: name a job, or give --test, --group or --same-failure-as".into(),
+            ));
+        }
+    };
+    let question = BisectQuestion {
+        job,
+        about: context.ci.about(),
+        bad: bad.revision.hash().to_owned(),
+        good: good.map(|good| good.revision.hash().to_owned()),
+        max_revisions: args.max_revisions,
+        delta: args.search.delta,
+        p_min: args.search.p_min,
+        deterministic: args.search.deterministic,
+        budget: args.search.budget,
+        at_once: args.search.at_once,
+        anyway: args.anyway,
+    };
+    let store = Investigations::open(&context.ci.place.state)?;
+    let ends = Ends { args: &args.ends, id: None };
+    drive(&question, ends, context, out, stats, interrupt, &mut ledger, &store).await
+}
+
+/// The job of a run.
+async fn job_of_run(context: &Context, run: &RunSpec) -> Result<String, Error> {
+    Ok(find_run(&context.ci, run).await?.job.to_string())
+}

@@ -1,0 +1,315 @@
+//! The rounds of a search: read, believe, ask, wait, until there is a verdict.
+
+use std::sync::atomic::Ordering;
+
+use mozci_core::bisect::{Search, Verdict, Why};
+use mozci_core::culprit::Hunt;
+use mozci_core::guard::Refusal;
+use mozci_core::plan::Plan;
+use mozci_engine::flow::{
+    AskResult, BisectQuestion, Case, CulpritPush, Since, check_plan, culprit_pushes, open_case,
+};
+use mozci_engine::store::{AskState, InvestigationState, Investigations, Ledger};
+use mozci_engine::{Error, Kind};
+use serde_json::json;
+
+use super::{EndArgs, report, shown, told};
+use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
+use crate::app::{Done, Interrupt};
+use crate::context::Context;
+use crate::failure;
+use crate::show::{Out, show_plan_summary};
+use crate::stats::Stats;
+
+/// How a search ends for whoever asked for it.
+pub(crate) struct Ends<'a> {
+    pub(crate) args: &'a EndArgs,
+    /// The investigation that goes on, where one does.
+    pub(crate) id: Option<String>,
+}
+
+/// Why a search is over.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Ended {
+    /// There is a verdict, or it was found that there can be none.
+    Verdict(Verdict),
+    /// It was backed out already.
+    BackedOut,
+    /// It is fixed already.
+    Fixed,
+    /// As many runs were asked for as may be.
+    Budget,
+    /// The budget cannot suffice.
+    BudgetTooSmall {
+        /// Runs that are needed at the least.
+        least: u32,
+    },
+    /// No push is left on which runs can be asked for.
+    NothingToTest,
+    /// A guard said no.
+    Refused(Box<Refusal>),
+    /// Nothing was to be sent.
+    DryRun,
+    /// Whoever was asked said no.
+    Declined,
+    /// It was interrupted.
+    Interrupted,
+    /// A service failed for long, or part of what was asked for did not get through.
+    Service,
+}
+
+impl Ended {
+    /// Whether the investigation has come to its end.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Verdict(_) | Self::BackedOut | Self::Fixed)
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Budget | Self::BudgetTooSmall { .. } => {
+                failure::status(Kind::Guard)
+            }
+            Self::Interrupted => failure::status(Kind::Interrupted),
+            Self::Service | Self::NothingToTest => failure::status(Kind::Service),
+            _ => 0,
+        }
+    }
+}
+
+/// A search at its end.
+pub(super) struct Finished<'a> {
+    pub(super) question: &'a BisectQuestion,
+    pub(super) case: &'a Case,
+    pub(super) search: &'a Search,
+    pub(super) ended: &'a Ended,
+    pub(super) culprits: &'a [CulpritPush],
+    pub(super) since: &'a Since,
+    /// Runs that were asked for, and in how many rounds.
+    pub(super) runs: u32,
+    pub(super) rounds: u32,
+    pub(super) id: Option<&'a str>,
+    pub(super) results: &'a [AskResult],
+    pub(super) plan: Option<&'a Plan>,
+}
+
+/// How often in a row what is under way is waited for.
+const WAITS: u32 = 3;
+
+/// Drives a search to its end.
+#[allow(clippy::too_many_arguments, reason = "what a command has at hand")]
+pub(crate) async fn drive(
+    question: &BisectQuestion,
+    ends: Ends<'_>,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+    ledger: &mut Ledger,
+    store: &Investigations,
+) -> Done {
+    let ci = &context.ci;
+    context.progress("reading the history");
+    let mut case = open_case(ci, ledger, question).await?;
+    let act_args =
+        ActArgs { confirm: ends.args.confirm.clone(), parameters: Vec::new(), wait: true };
+    let mut id = ends.id;
+    let (mut runs, mut rounds) = match &id {
+        Some(id) => asked_so_far(store, id)?,
+        None => (0, 0),
+    };
+    let mut results: Vec<AskResult> = Vec::new();
+    let settings = question.settings(ci.budgets.push);
+    let mut last_plan: Option<Plan> = None;
+    let mut waited = 0;
+    let mut was_confirmed = ends.args.confirm.yes || id.is_some();
+    shown::head(out, question, &case);
+    let early = early(question, &case, context, out).await;
+    let (search, ended) = loop {
+        let hunt = case.hunt();
+        let search = hunt.search(&settings);
+        shown::belief(out, &case, &search, runs);
+        if let Some(early) = early.clone() {
+            break (search, early);
+        }
+        if interrupt.stop.load(Ordering::Relaxed) {
+            break (search, Ended::Interrupted);
+        }
+        let since = case.since();
+        if since.is_fixed && !question.anyway {
+            break (search, Ended::Fixed);
+        }
+        let verdict = search.verdict();
+        if verdict.is_decided() || matches!(verdict, Verdict::Undecided { why: Why::Misfit { .. } })
+        {
+            break (search, Ended::Verdict(verdict));
+        }
+        let under_way = hunt.is_under_way();
+        waited = if under_way { waited + 1 } else { 0 };
+        if waited > WAITS {
+            break (search, Ended::Service);
+        }
+        let rest = question.budget.saturating_sub(runs);
+        if !under_way && rest == 0 {
+            break (search, Ended::Budget);
+        }
+        if let (0, Some(least)) = (runs, too_small(&search, question)) {
+            break (search, Ended::BudgetTooSmall { least });
+        }
+        // What is under way is waited for first: what it says may be all that is needed.
+        let plan = match under_way {
+            true => Plan::empty(1),
+            false => next_plan(&hunt, &search, question.at_once.min(rest)),
+        };
+        if !under_way && plan.requests.is_empty() && plan.waits_for.is_empty() {
+            break (search, Ended::NothingToTest);
+        }
+        let between = case.between();
+        let histories = std::slice::from_ref(&between);
+        let act = Act { context, args: &act_args, plan: &plan, histories, interrupt };
+        let mut acted = Acted::default();
+        if !under_way {
+            let used = used_today(context, ledger)?;
+            if last_plan.is_none() {
+                shown::outlook(out, &search, question, rest);
+                show_plan_summary(out, &plan, (used, ci.budgets.day));
+            }
+            check_plan(ci, &plan).await?;
+            if let Err(refusal) = guarded(context, &plan, histories, used) {
+                break (search, Ended::Refused(Box::new(refusal)));
+            }
+            last_plan = Some(plan.clone());
+            if ends.args.confirm.dry_run {
+                break (search, Ended::DryRun);
+            }
+            if !was_confirmed
+                && !confirmed(out, "Ask for them, and go on until there is a verdict?", &[]).await?
+            {
+                break (search, Ended::Declined);
+            }
+            was_confirmed = true;
+            let now = ci.now();
+            let written = match &id {
+                Some(id) => id.clone(),
+                None => {
+                    let begun =
+                        store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), now)?;
+                    out.line(&format!("investigation {begun}"));
+                    id.insert(begun).clone()
+                }
+            };
+            rounds += 1;
+            let asked = plan.runs();
+            // Written down before anything is sent: a crash counts too much rather than too little.
+            let step = json!({"step": "round", "round": rounds, "runs": asked, "plan": plan});
+            store.step(&written, &step, now)?;
+            runs += asked;
+            shown::round(out, rounds, &plan);
+            interrupt.acting.store(true, Ordering::Relaxed);
+            let mut sent = send(&act, out, ledger, &plan, histories).await?;
+            acted.results.append(&mut sent.results);
+        } else if ends.args.confirm.dry_run {
+            break (search, Ended::DryRun);
+        }
+        interrupt.acting.store(true, Ordering::Relaxed);
+        let followed = follow(&act, out, ledger, &mut acted).await;
+        interrupt.acting.store(false, Ordering::Relaxed);
+        followed?;
+        let unsent = |result: &AskResult| !matches!(result.state, AskState::Sent { .. });
+        let lost = acted.results.iter().filter(|result| unsent(result)).count();
+        let all_lost = lost > 0 && lost == acted.results.len();
+        results.append(&mut acted.results);
+        case = match acted.after.and_then(|mut after| after.pop()) {
+            Some(history) => case.with_between(history),
+            None => case.again(ci, ledger).await?,
+        };
+        if interrupt.stop.load(Ordering::Relaxed) {
+            break (case.hunt().search(&settings), Ended::Interrupted);
+        }
+        if acted.gave_up || all_lost {
+            break (case.hunt().search(&settings), Ended::Service);
+        }
+    };
+    let suspects: Vec<usize> = match &ended {
+        Ended::Verdict(Verdict::Culprit { first, last, .. }) => (*first..=*last).collect(),
+        _ => Vec::new(),
+    };
+    let hunt = case.hunt();
+    let pushes = suspects.iter().filter_map(|number| hunt.push(*number));
+    let culprits = culprit_pushes(ci, pushes.map(|facts| facts.push.clone()).collect()).await;
+    let since = case.since();
+    let finished = Finished {
+        question,
+        case: &case,
+        search: &search,
+        ended: &ended,
+        culprits: &culprits,
+        since: &since,
+        runs,
+        rounds,
+        id: id.as_deref(),
+        results: &results,
+        plan: last_plan.as_ref(),
+    };
+    if let Some(id) = &id {
+        let step = json!({"step": "ended", "end": told::end(&finished)});
+        store.step(id, &step, ci.now())?;
+        if ended.is_final() {
+            store.mark(id, InvestigationState::Done)?;
+        }
+    }
+    shown::end(out, &finished, context);
+    if let Some(path) = &ends.args.report {
+        report::write(path, &finished, context)?;
+        out.line(&format!("report in {}", path.display()));
+    }
+    if out.json {
+        out.object(&told::object(&finished, context, stats)?)?;
+    }
+    if let Ended::Refused(refusal) = &ended {
+        failure::report(&Error::Guard((**refusal).clone()));
+    }
+    let bad = matches!(&ended, Ended::Verdict(Verdict::Culprit { .. }));
+    Ok(match ended.status() {
+        0 => u8::from(context.global.exit_status && bad),
+        status => status,
+    })
+}
+
+/// What ends a search before it begins.
+async fn early(
+    question: &BisectQuestion,
+    case: &Case,
+    context: &Context,
+    out: &mut Out,
+) -> Option<Ended> {
+    let bad = culprit_pushes(&context.ci, vec![case.bad().clone()]).await;
+    let backed_out = bad.first().is_some_and(CulpritPush::is_backed_out);
+    match (backed_out, question.anyway) {
+        (true, false) => Some(Ended::BackedOut),
+        (true, true) => {
+            out.line("the bad push was backed out since; going on all the same");
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Runs that are needed at the least, where the budget is below that.
+fn too_small(search: &Search, question: &BisectQuestion) -> Option<u32> {
+    let least = search.least().jobs().ceil().max(0.0) as u32;
+    (question.budget < least).then_some(least)
+}
+
+/// The plan of the next round. Pushes that turn out to be of no use there are left out by the plan
+/// itself.
+fn next_plan(hunt: &Hunt<'_>, search: &Search, at_once: u32) -> Plan {
+    hunt.plan(&hunt.wants(search, at_once as usize))
+}
+
+/// Runs that an investigation asked for before, and in how many rounds.
+fn asked_so_far(store: &Investigations, id: &str) -> Result<(u32, u32), Error> {
+    let steps = store.steps(id)?;
+    let rounds = steps.iter().filter(|(_, step)| step["step"] == "round");
+    let runs: u64 = rounds.clone().filter_map(|(_, step)| step["runs"].as_u64()).sum();
+    Ok((u32::try_from(runs).unwrap_or(u32::MAX), rounds.count() as u32))
+}

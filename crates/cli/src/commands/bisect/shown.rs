@@ -1,0 +1,336 @@
+//! A search as people see it: what is chased, what is believed, what is asked for, what it came to.
+
+use mozci_core::bisect::{Search, Verdict, Why};
+use mozci_core::plan::Plan;
+use mozci_core::push::Push;
+use mozci_core::rate::{Rate, runs_to_see};
+use mozci_engine::flow::{BisectQuestion, Case};
+use serde_json::Value;
+
+use super::drive::{Ended, Finished};
+use crate::commands::flakiness::{percent, rate_words};
+use crate::context::Context;
+use crate::show::{Out, plural};
+
+/// Suspects that are shown as bars.
+const BARS: usize = 8;
+
+/// How wide the widest bar is.
+const WIDEST: f64 = 30.0;
+
+/// What is chased, and between which pushes.
+pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
+    let hunt = case.hunt();
+    let history = hunt.history();
+    let background = Rate::of(history.failures, history.runs);
+    out.line(&format!(
+        "{} · {} · good {} {} · bad {} {}",
+        question.job,
+        plural(hunt.suspects(), "suspect"),
+        case.good().id,
+        case.good().revision.short(),
+        case.bad().id,
+        case.bad().revision.short(),
+    ));
+    out.line(&match history.runs {
+        0 => "no run before the good push: the background is not known".to_owned(),
+        _ => format!("background before the good push: {}", rate_words(&background)),
+    });
+    let out_of_reach = hunt.out();
+    if !out_of_reach.is_empty() {
+        let first = &out_of_reach[0];
+        let push = hunt.push(first.push).map(|facts| facts.push.id.to_string());
+        out.line(&format!(
+            "no runs can be made on {}, as on {}: {}",
+            plural(out_of_reach.len(), "push"),
+            push.unwrap_or_default(),
+            first.why
+        ));
+    }
+}
+
+/// What is believed by now, as bars over the likeliest suspects.
+pub(super) fn belief(out: &mut Out, case: &Case, search: &Search, asked: u32) {
+    let posterior = search.posterior();
+    let seen: u32 = search.counts().iter().map(|counts| counts.telling()).sum();
+    if seen == 0 {
+        return;
+    }
+    let hunt = case.hunt();
+    let mut likely: Vec<usize> = (1..posterior.suspects.len()).collect();
+    likely.sort_by(|a, b| posterior.suspects[*b].total_cmp(&posterior.suspects[*a]));
+    likely.truncate(BARS);
+    likely.retain(|suspect| posterior.suspects[*suspect] >= 0.005);
+    let shown: f64 = likely.iter().map(|suspect| posterior.suspects[*suspect]).sum();
+    likely.sort_unstable_by(|a, b| b.cmp(a));
+    out.line("");
+    out.line(&format!(
+        "{} tell by now, {} of them asked for",
+        plural(seen as usize, "run"),
+        asked.min(seen)
+    ));
+    for suspect in likely {
+        let Some(facts) = hunt.push(suspect) else { continue };
+        let probability = posterior.suspects[suspect];
+        let bar = "█".repeat((probability * WIDEST).round().max(1.0) as usize);
+        let counts = search.counts()[suspect];
+        let ran = match (counts.telling(), counts.is_testable()) {
+            (_, false) => "no run can be made".to_owned(),
+            (0, _) => String::new(),
+            (runs, _) => format!("failed {} of {runs}", counts.failed),
+        };
+        out.line(&format!(
+            " {:>7} {}  {bar:30}  {:>6}  {ran}",
+            facts.push.id,
+            facts.push.revision.short(),
+            percent(probability)
+        ));
+    }
+    let others = 1.0 - shown - posterior.none - posterior.suspects[0];
+    let rest = [
+        (others, "the others together"),
+        (posterior.none, "no culprit among them"),
+        (posterior.suspects[0], "older than all of them"),
+    ];
+    let rest: Vec<String> = rest
+        .iter()
+        .filter(|(probability, _)| *probability >= 0.005)
+        .map(|(probability, what)| format!("{what} {}", percent(*probability)))
+        .collect();
+    if !rest.is_empty() {
+        out.line(&format!("         {}", rest.join(" · ")));
+    }
+}
+
+/// What is to be expected, before anything is asked for.
+pub(super) fn outlook(out: &mut Out, search: &Search, question: &BisectQuestion, rest: u32) {
+    let expected = search.expected();
+    let rounds = (expected / f64::from(question.at_once)).ceil().max(1.0);
+    out.line(&format!(
+        "expect about {} in {}; {rest} are allowed (--budget)",
+        plural(expected.ceil() as usize, "run"),
+        plural((rounds * 1.2).ceil() as usize, "round"),
+    ));
+    if expected > f64::from(rest) {
+        out.line("the budget will most likely not suffice: it ends with what is likeliest by then");
+    }
+}
+
+/// What is asked for in a round.
+pub(super) fn round(out: &mut Out, number: u32, plan: &Plan) {
+    let wanted: Vec<String> = plan
+        .requests
+        .iter()
+        .map(|request| match request.times {
+            1 => request.push.id.to_string(),
+            times => format!("{} ×{times}", request.push.id),
+        })
+        .collect();
+    let waits = match plan.waits_for.len() {
+        0 => String::new(),
+        count => format!(", {} once their builds are there", plural(count, "push")),
+    };
+    out.line(&format!(
+        "round {number}: {} on {}{waits}",
+        plural(plan.runs() as usize, "run"),
+        wanted.join(", ")
+    ));
+}
+
+/// What it came to.
+pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context) {
+    out.line("");
+    let Finished { case, search, ended, .. } = finished;
+    let cost = format!(
+        "{} in {}",
+        plural(finished.runs as usize, "run"),
+        plural(finished.rounds as usize, "round")
+    );
+    match ended {
+        Ended::Verdict(verdict) => {
+            out.line(&format!("{} · {cost}", verdict_line(verdict, &names(case))));
+            verdict_more(out, finished, verdict, context);
+        }
+        Ended::BackedOut => out.line(&format!(
+            "backed out: every commit of push {} was backed out since; give --anyway to find what broke it all the same",
+            case.bad().id
+        )),
+        Ended::Fixed => {
+            let since = finished.since;
+            let first = since.first_passed.as_ref().map(|push| push.id.to_string());
+            out.line(&format!(
+                "fixed since: it passed {} of {} times on the pushes after {}, first on {}; give --anyway to find what broke it all the same",
+                since.tally.runs,
+                since.tally.runs,
+                case.bad().id,
+                first.unwrap_or_default()
+            ));
+        }
+        Ended::Budget | Ended::NothingToTest | Ended::Interrupted | Ended::Service => {
+            let why = match ended {
+                Ended::Budget => "undecided: the budget is spent (--budget)",
+                Ended::NothingToTest => {
+                    "undecided: no push is left on which another run can be asked for (`runs_per_push` under [guards] may be what limits it)"
+                }
+                Ended::Interrupted => "interrupted",
+                _ => "undecided: what was asked for did not get through, or cannot be followed",
+            };
+            out.line(&format!("{why} · {cost}"));
+            likeliest(out, case, search);
+            resume(out, finished, context);
+        }
+        Ended::BudgetTooSmall { least } => out.line(&format!(
+            "refused: a budget of {} cannot suffice: {} suspects take at least {} even if it fails every time; give `--budget {least}` or more, or a nearer --good",
+            finished.question.budget,
+            case.hunt().suspects(),
+            plural(*least as usize, "run"),
+        )),
+        Ended::Refused(_) => {
+            out.line(&format!("stopped by a guard · {cost}"));
+            likeliest(out, case, search);
+            resume(out, finished, context);
+        }
+        Ended::DryRun => out.line("dry run: nothing was sent"),
+        Ended::Declined => out.line("nothing was sent"),
+    }
+}
+
+fn resume(out: &mut Out, finished: &Finished<'_>, context: &Context) {
+    if let Some(id) = finished.id {
+        out.line(&format!(
+            "`{} investigations resume {id}` goes on where it stands",
+            context.program()
+        ));
+    }
+}
+
+fn likeliest(out: &mut Out, case: &Case, search: &Search) {
+    let hunt = case.hunt();
+    let credible = search.credible(0.95);
+    let named: Vec<String> = credible
+        .iter()
+        .take(10)
+        .filter_map(|number| Some(hunt.push(*number)?.push.id.to_string()))
+        .collect();
+    let more = if credible.len() > 10 {
+        format!(" and {} more", credible.len() - 10)
+    } else {
+        String::new()
+    };
+    out.line(&format!(
+        "  with 95 % it is among {}: {}{more}",
+        plural(credible.len(), "push"),
+        named.join(", ")
+    ));
+}
+
+/// The pushes of a search by their numbers, for verdicts.
+pub(super) fn names(case: &Case) -> Vec<Push> {
+    case.pushes().cloned().collect()
+}
+
+/// A verdict in one line.
+pub(crate) fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
+    let name =
+        |number: usize| pushes.get(number).map_or("?".to_owned(), |push| push.id.to_string());
+    match verdict {
+        Verdict::Culprit { first, last, probability } if first == last => {
+            format!("culprit {} · {}", name(*first), sure(*probability))
+        }
+        Verdict::Culprit { first, last, probability } => {
+            let all: Vec<String> = (*first..=*last).map(name).collect();
+            format!(
+                "culprit {} ({} cannot be run) · {}",
+                all.join(" or "),
+                all[..all.len() - 1].join(", "),
+                sure(*probability)
+            )
+        }
+        Verdict::Older { probability } => format!(
+            "it failed before all of them already · {}: look further back with --good or --max-revisions",
+            sure(*probability)
+        ),
+        Verdict::None { probability, p_min } => format!(
+            "no push among them makes it fail {} of the time or more · {}",
+            percent(*p_min),
+            sure(*probability)
+        ),
+        Verdict::Undecided { why: Why::Misfit { first, second } } => format!(
+            "undecided: the rate changed twice, about at {} and at {}: there are two culprits or a fix between them; search each side alone with --good and --bad",
+            name(*first),
+            name(*second)
+        ),
+        Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
+        Verdict::Undecided { why: Why::NoSuspects } => "there is nobody to suspect".to_owned(),
+    }
+}
+
+/// A probability near one, as exact as it is of use.
+fn sure(probability: f64) -> String {
+    format!("{:.1} %", (probability * 1000.0).floor() / 10.0)
+}
+
+fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, context: &Context) {
+    let hunt = finished.case.hunt();
+    if let Verdict::Culprit { first, last, .. } = verdict {
+        for culprit in finished.culprits {
+            for commit in &culprit.commits {
+                let backout = match &commit.backed_out_by {
+                    Some(by) => format!("  → backed out by {}", by.short()),
+                    None => String::new(),
+                };
+                out.line(&format!(
+                    "  {}  {}  {}{backout}",
+                    commit.revision.short(),
+                    commit.summary,
+                    commit.author
+                ));
+            }
+            if culprit.commits.is_empty() {
+                out.line(&format!("  {}  by {}", culprit.push.revision, culprit.push.author));
+            }
+        }
+        let proved = mozci_core::culprit::Proved::of(&hunt, *first, *last);
+        out.line(&format!("  fails  {} since", rate_words(&proved.since)));
+        out.line(&format!("  before {}", rate_words(&proved.before)));
+        for (side, name) in [(&proved.first_bad, "first bad"), (&proved.last_good, "last good")] {
+            let Some(side) = side else { continue };
+            let failed = side.runs.iter().filter(|run| run.failed).count();
+            out.line(&format!("  {name} {}: failed {failed} of {}", side.push.id, side.runs.len()));
+            let telling = side.runs.iter().find(|run| run.failed == (name == "first bad"));
+            if let Some(link) = telling.and_then(|run| context.ci.link(run.key.request)) {
+                out.line(&format!("    {link}"));
+            }
+        }
+        let since = finished.since;
+        if since.tally.runs > 0 {
+            out.line(&format!(
+                "  on the pushes after the bad one it failed {}",
+                rate_words(&since.tally.rate())
+            ));
+        }
+    }
+    if let Verdict::None { .. } = verdict {
+        let all = mozci_core::culprit::Proved::of(&hunt, hunt.suspects(), hunt.suspects());
+        let (a, b) = (all.since, all.before);
+        let rate = Rate::of(a.failures + b.failures, a.runs + b.runs);
+        out.line(&format!("  intermittent: it fails {} in all", rate_words(&rate)));
+        if let Some(runs) = runs_to_see(rate.rate, 0.99) {
+            out.line(&format!("  {runs} runs would show it once with 99 %"));
+        }
+    }
+    if let Some(id) = finished.id {
+        out.line(&format!("  investigation {id}"));
+    }
+}
+
+/// An investigation in one line, from its last step.
+pub(crate) fn summary(last: Option<&Value>) -> String {
+    match last {
+        None => "begun".to_owned(),
+        Some(step) if step["step"] == "round" => {
+            format!("round {} asked for", step["round"])
+        }
+        Some(step) => step["end"]["summary"].as_str().unwrap_or("ended").to_owned(),
+    }
+}

@@ -1,0 +1,208 @@
+//! `mozci investigations`
+
+use mozci_engine::Error;
+use mozci_engine::flow::BisectQuestion;
+use mozci_engine::store::{Investigation, InvestigationState, Investigations};
+use serde_json::{Value, json};
+
+use super::bisect::{EndArgs, Ends, drive, summary};
+use crate::acting::{check, open_ledger};
+use crate::app::{Done, Interrupt};
+use crate::context::Context;
+use crate::show::{Out, age, top};
+use crate::stats::Stats;
+
+/// Arguments of `mozci investigations`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Every investigation, newest first
+    List,
+    /// One, with each of its steps
+    Show(Which),
+    /// Go on where one stands
+    Resume(Resume),
+    /// End one: nothing more is asked for; what was is left to run
+    Cancel(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Its id, or how that begins
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Resume {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    ends: EndArgs,
+}
+
+/// Lists investigations, shows one, goes on with it, or ends it.
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let store = Investigations::open(&context.ci.place.state)?;
+    match args.what.unwrap_or(What::List) {
+        What::List => list(&store, context, out, stats),
+        What::Show(which) => show(&store, &one(&store, &which.id)?, context, out, stats),
+        What::Cancel(which) => {
+            let found = one(&store, &which.id)?;
+            store.mark(&found.id, InvestigationState::Cancelled)?;
+            out.line(&format!(
+                "investigation {} is ended: what it asked for is left to run",
+                found.id
+            ));
+            if out.json {
+                out.object(&object(&found, None, context))?;
+            }
+            Ok(0)
+        }
+        What::Resume(Resume { which, ends }) => {
+            resume(&store, &one(&store, &which.id)?, &ends, context, out, stats, interrupt).await
+        }
+    }
+}
+
+/// The investigation that is meant.
+fn one(store: &Investigations, prefix: &str) -> Result<Investigation, Error> {
+    let mut found = store.by_prefix(prefix)?;
+    if prefix.is_empty() || found.len() > 1 {
+        let ids: Vec<&str> = found.iter().take(5).map(|found| found.id.as_str()).collect();
+        return Err(Error::Usage(format!(
+            "{prefix:?} fits {} investigations: {}; give more of its id",
+            found.len(),
+            ids.join(", ")
+        )));
+    }
+    found.pop().ok_or_else(|| {
+        Error::NotFound(format!(
+            "no investigation is called {prefix:?}: `mozci investigations` lists them"
+        ))
+    })
+}
+
+fn list(store: &Investigations, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    let all = store.by_prefix("")?;
+    let mut values = Vec::with_capacity(all.len());
+    let now = context.ci.now();
+    for found in &all {
+        let last = store.last_step(&found.id)?;
+        let job = found.question["job"].as_str().unwrap_or("?");
+        let state = json!(found.state);
+        out.line(&format!(
+            "{}  {:9} {:>7}  {} {job}: {}",
+            found.id,
+            state.as_str().unwrap_or_default(),
+            age(now, found.created),
+            found.repo,
+            summary(last.as_ref())
+        ));
+        values.push(of_one(found, last));
+    }
+    if all.is_empty() {
+        out.line("no investigation was begun here yet: `mozci bisect` begins one");
+    }
+    if out.json {
+        let mut object = top("investigations", context);
+        object.insert("investigations".into(), values.into());
+        if let Some(costs) = stats.json(context)? {
+            object.insert("stats".into(), costs);
+        }
+        out.object(&Value::Object(object))?;
+    }
+    Ok(0)
+}
+
+fn of_one(found: &Investigation, last: Option<Value>) -> Value {
+    json!({
+        "id": found.id, "state": found.state, "ci": found.ci, "repo": found.repo,
+        "created": found.created, "question": found.question, "last_step": last,
+    })
+}
+
+fn object(found: &Investigation, steps: Option<Value>, context: &Context) -> Value {
+    let mut object = top("investigations", context);
+    object.insert("investigation".into(), of_one(found, None));
+    if let Some(steps) = steps {
+        object.insert("steps".into(), steps);
+    }
+    Value::Object(object)
+}
+
+fn show(
+    store: &Investigations,
+    found: &Investigation,
+    context: &Context,
+    out: &mut Out,
+    _stats: &Stats,
+) -> Done {
+    let steps = store.steps(&found.id)?;
+    let now = context.ci.now();
+    out.line(&format!("{} of {} on {}", found.id, found.repo, found.ci));
+    out.line(&format!("  {}", found.question));
+    for (at, step) in &steps {
+        out.line(&format!("  {:>7} ago  {}", age(now, *at), summary(Some(step))));
+        for request in step["plan"]["requests"].as_array().into_iter().flatten() {
+            out.line(&format!(
+                "               push {} ×{}",
+                request["push"]["id"], request["times"]
+            ));
+        }
+    }
+    if out.json {
+        let steps = steps.iter().map(|(at, step)| json!({"at": at, "step": step})).collect();
+        out.object(&object(found, Some(steps), context))?;
+    }
+    Ok(0)
+}
+
+async fn resume(
+    store: &Investigations,
+    found: &Investigation,
+    ends: &EndArgs,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let id = &found.id;
+    let ci = &context.ci;
+    if found.ci != ci.root_url || found.repo != ci.repo.as_str() {
+        return Err(Error::Usage(format!(
+            "investigation {id} is of {} on {}, and {} on {} is asked about: give --ci and --repo as it was begun",
+            found.repo, found.ci, ci.repo, ci.root_url
+        )));
+    }
+    if found.is_in_other_hands() {
+        return Err(Error::Usage(format!(
+            "investigation {id} is driven by another process at this moment ({}): wait for it, or end that one",
+            found.process.split(' ').next().unwrap_or_default()
+        )));
+    }
+    if found.state == InvestigationState::Cancelled {
+        return Err(Error::Usage(format!(
+            "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
+        )));
+    }
+    let question = BisectQuestion::of(found)?;
+    check(context, &ends.confirm)?;
+    let mut ledger = open_ledger(context).await?;
+    if let Some(about) = &question.about {
+        ci.judge_by(about.clone());
+    }
+    let ends = Ends { args: ends, id: Some(id.clone()) };
+    drive(&question, ends, context, out, stats, interrupt, &mut ledger, store).await
+}

@@ -1,0 +1,203 @@
+//! What a job's history says to a search, and what the search wants of the job.
+
+use std::collections::BTreeMap;
+
+use crate::bisect::{History, Outcome, Search, Setup, Suspect};
+use crate::estimate::median;
+use crate::facts::{Build, PushFacts};
+use crate::flakiness::Told;
+use crate::have::have;
+use crate::ids::JobName;
+use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
+
+/// How a search is to go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HuntSettings {
+    /// How often it may be wrong.
+    pub delta: f64,
+    /// The lowest failure rate that is looked for.
+    pub p_min: f64,
+    /// Whether one pass proves innocence.
+    pub deterministic: bool,
+    /// Runs of one push at the most.
+    pub most_on_a_push: u32,
+    /// How likely each suspect is next to the others, oldest first; all alike where there are none.
+    pub weights: Vec<f64>,
+}
+
+/// A job's history between a good push and a bad one.
+#[derive(Debug, Clone)]
+pub struct Hunt<'a> {
+    job: &'a JobName,
+    /// Oldest first: the good push, then the suspects, the last of which is the bad one.
+    facts: Vec<&'a PushFacts>,
+    past: PastRuns<'a>,
+    history: History,
+}
+
+/// A push on which no run can be asked for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Out {
+    /// The push, by its number in the search.
+    pub push: usize,
+    /// Why.
+    pub why: LeftOutReason,
+}
+
+impl<'a> Hunt<'a> {
+    /// Of a history, newest first, with its good and its bad push by their places. What is older than
+    /// the good push tells the background.
+    pub fn new(
+        job: &'a JobName,
+        facts: &'a [PushFacts],
+        past: PastRuns<'a>,
+        good: usize,
+        bad: usize,
+    ) -> Self {
+        let mut history = History::default();
+        for run in facts[good + 1..].iter().flat_map(|facts| &facts.runs) {
+            match Told::of(run) {
+                Told::Failed => history.failures += 1,
+                Told::Passed => {}
+                _ => continue,
+            }
+            history.runs += 1;
+        }
+        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history }
+    }
+
+    /// The push with a number: 0 is the good one.
+    pub fn push(&self, number: usize) -> Option<&'a PushFacts> {
+        self.facts.get(number).copied()
+    }
+
+    /// How many suspects there are.
+    pub fn suspects(&self) -> usize {
+        self.facts.len().saturating_sub(1)
+    }
+
+    /// The background, from what is older than the good push.
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Why no run can be asked for on a push, if none can.
+    fn hindrance(&self, facts: &PushFacts) -> Option<LeftOutReason> {
+        let one_more = Wish::times(have(facts).saturating_add(1));
+        let plan = have_n([(facts, true)], self.job, one_more, &PastRuns::default());
+        plan.left_out.into_iter().next().map(|left_out| left_out.why)
+    }
+
+    /// The pushes on which no run can be asked for.
+    pub fn out(&self) -> Vec<Out> {
+        let all = self.facts.iter().enumerate();
+        all.filter_map(|(push, facts)| Some(Out { push, why: self.hindrance(facts)? })).collect()
+    }
+
+    /// A search that has seen every run there is.
+    ///
+    /// One failure of the bad push is no evidence, since it is how the search began: somebody chose
+    /// that push because it failed.
+    pub fn search(&self, settings: &HuntSettings) -> Search {
+        let minutes = |median: Option<(crate::time::Minutes, usize)>, otherwise: u32| {
+            f64::from(median.map_or(otherwise, |(minutes, _)| minutes.0).max(1))
+        };
+        let run = minutes(median(self.past.job.iter().copied()), 20);
+        let build = minutes(median(self.past.build.iter().copied()), 30);
+        let suspect = |number: usize, facts: &PushFacts| {
+            let needs = matches!(facts.build, Build::Missing(_) | Build::Dead(_));
+            let weight = number.checked_sub(1).and_then(|at| settings.weights.get(at));
+            Suspect {
+                weight: weight.copied().unwrap_or(1.0),
+                cost: if needs { (run + build) / run } else { 1.0 },
+            }
+        };
+        let mut each = self.facts.iter().enumerate().map(|(i, facts)| suspect(i, facts));
+        let good = each.next().unwrap_or_default();
+        let mut search = Search::new(Setup {
+            good,
+            suspects: each.collect(),
+            history: self.history,
+            delta: settings.delta,
+            p_min: settings.p_min,
+            deterministic: settings.deterministic,
+            most_on_a_push: settings.most_on_a_push,
+            ..Setup::among(0)
+        });
+        for (number, facts) in self.facts.iter().enumerate() {
+            let mut chosen = number == self.suspects() && number > 0;
+            for run in &facts.runs {
+                match Told::of(run) {
+                    Told::Failed if std::mem::take(&mut chosen) => {}
+                    Told::Failed => search.observe(number, Outcome::Failed),
+                    Told::Passed => search.observe(number, Outcome::Passed),
+                    Told::Infra | Told::Unknown | Told::NotRun => {
+                        search.observe(number, Outcome::Unknown);
+                    }
+                    Told::Open => {}
+                }
+            }
+        }
+        for out in self.out() {
+            search.observe(out.push, Outcome::Unbuildable);
+        }
+        search
+    }
+
+    /// The pushes on which runs are under way, one for each run.
+    pub fn pending(&self) -> Vec<usize> {
+        let mut pending = Vec::new();
+        for (number, facts) in self.facts.iter().enumerate() {
+            let waiting = facts.runs.iter().filter(|run| run.state.is_waiting()).count();
+            // Of what is in doubt nobody can say that it will come.
+            let asked = facts.asked.saturating_sub(facts.doubtful) as usize;
+            pending.extend(std::iter::repeat_n(number, waiting + asked));
+        }
+        pending
+    }
+
+    /// Whether anything is under way that will still say something.
+    pub fn is_under_way(&self) -> bool {
+        self.facts.iter().any(|facts| facts.is_under_way())
+    }
+
+    /// Whether the failure has shown itself on the bad push besides the one time that it began with.
+    pub fn is_confirmed(&self) -> bool {
+        let failures = |facts: &&PushFacts| facts.runs.iter().filter(|run| run.is_bad()).count();
+        self.facts.last().is_some_and(|bad| failures(bad) >= 2)
+    }
+
+    /// The next pushes to run on, with how many runs each: what the search wants, and as long as the
+    /// failure has not been seen again, one on the bad push among them.
+    pub fn wants(&self, search: &Search, at_once: usize) -> BTreeMap<usize, u32> {
+        let pending = self.pending();
+        let bad = self.suspects();
+        let mut wanted = BTreeMap::new();
+        let mut rest = at_once;
+        if !self.is_confirmed() && !pending.contains(&bad) && search.can_ask(bad, &pending) {
+            wanted.insert(bad, 1);
+            rest = rest.saturating_sub(1);
+        }
+        let mut pending = pending;
+        pending.extend(wanted.keys());
+        if rest > 0 {
+            for push in search.next(rest, &pending) {
+                *wanted.entry(push).or_insert(0) += 1;
+            }
+        }
+        wanted
+    }
+
+    /// The plan that asks for them.
+    pub fn plan(&self, wanted: &BTreeMap<usize, u32>) -> Plan {
+        let each = wanted.iter().rev().filter_map(|(push, runs)| {
+            let facts = self.push(*push)?;
+            let wish = Wish::times(have(facts).saturating_add(*runs));
+            Some(have_n([(facts, true)], self.job, wish, &self.past))
+        });
+        let times = wanted.values().copied().max().unwrap_or(0);
+        let mut plan = Plan::join(each, times);
+        plan.jobs = vec![self.job.clone()];
+        plan
+    }
+}

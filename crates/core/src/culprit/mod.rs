@@ -1,0 +1,10 @@
+//! From the history of a job to the search for what broke it, and back: which runs to ask for, and
+//! what proves the verdict.
+
+mod hunt;
+mod proof;
+mod range;
+
+pub use hunt::{Hunt, HuntSettings, Out};
+pub use proof::{Proved, Side};
+pub use range::last_good;

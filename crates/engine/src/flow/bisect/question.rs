@@ -1,0 +1,77 @@
+//! What is asked.
+
+use mozci_core::culprit::HuntSettings;
+use mozci_evidence::About;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::store::{FORM, Investigation};
+
+/// Everything that a search for a culprit hangs on besides what the CI says, as it is written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BisectQuestion {
+    /// The job.
+    pub job: String,
+    /// What runs are judged by, where it is not how they ended.
+    #[serde(default)]
+    pub about: Option<About>,
+    /// The bad push's head.
+    pub bad: String,
+    /// The good push's head, where one was named.
+    #[serde(default)]
+    pub good: Option<String>,
+    /// How many pushes before the bad one are looked at for a good one.
+    pub max_revisions: u32,
+    /// How often it may be wrong.
+    pub delta: f64,
+    /// The lowest failure rate that is looked for.
+    pub p_min: f64,
+    /// Whether one pass proves innocence.
+    pub deterministic: bool,
+    /// Runs that may be asked for.
+    pub budget: u32,
+    /// Runs asked for at once.
+    pub at_once: u32,
+    /// Whether to go on where it seems backed out or fixed.
+    pub anyway: bool,
+}
+
+impl BisectQuestion {
+    /// How the search is to go, with at most so many runs of one push.
+    pub fn settings(&self, most_on_a_push: u32) -> HuntSettings {
+        HuntSettings {
+            delta: self.delta,
+            p_min: self.p_min,
+            deterministic: self.deterministic,
+            most_on_a_push,
+            weights: Vec::new(),
+        }
+    }
+
+    /// As it is written down.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    /// As it was written down.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a question of another version, which this one would misread.
+    pub fn of(investigation: &Investigation) -> Result<Self, Error> {
+        let id = &investigation.id;
+        if investigation.form != FORM {
+            let which = if investigation.form > FORM { "a newer" } else { "an older" };
+            return Err(Error::Usage(format!(
+                "investigation {id} was begun by {which} version of mozci (form {}, this one writes {FORM}): go on with that version, or begin anew with `mozci bisect`, which counts the runs that are there",
+                investigation.form
+            )));
+        }
+        serde_json::from_value(investigation.question.clone()).map_err(|error| {
+            Error::Odd(format!(
+                "the question of investigation {id} cannot be read ({error}): begin anew with `mozci bisect`, which counts the runs that are there"
+            ))
+        })
+    }
+}
