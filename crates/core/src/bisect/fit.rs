@@ -9,31 +9,60 @@
 use statrs::function::gamma::ln_gamma;
 
 use super::counts::Counts;
+use super::prior::History;
 
 /// How many times as likely two changes have to be.
 const ODDS: f64 = 60.0;
 
-/// Two changes that explain what was observed better than one does.
+/// How many times as likely a rate that rises or falls all along has to be.
+const DRIFT_ODDS: f64 = 8.0;
+
+/// Rates at either end of a drift that are tried.
+const ENDS: usize = 24;
+
+/// What explains what was observed better than one change does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Misfit {
-    /// The first push of the first new rate that has runs.
-    pub(super) first: usize,
-    /// The first push of the second.
-    pub(super) second: usize,
+pub(super) enum Misfit {
+    /// Two changes.
+    Twice {
+        /// The first push of the first new rate that has runs.
+        first: usize,
+        /// The first push of the second.
+        second: usize,
+    },
+    /// A rate that rises or falls all along.
+    Drift,
 }
 
-/// Looks whether two changes explain it better.
-pub(super) fn misfit(counts: &[Counts]) -> Option<Misfit> {
-    let tested: Vec<usize> = (0..counts.len()).filter(|i| counts[*i].telling() > 0).collect();
-    if tested.len() < 3 {
+/// What was seen at one place.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    push: usize,
+    failed: u32,
+    passed: u32,
+}
+
+/// Looks whether something else explains it better. What the job's history tells stands before all
+/// pushes: a background that rose since then is a change, too.
+pub(super) fn misfit(counts: &[Counts], history: History) -> Option<Misfit> {
+    let failed = history.failures.min(history.runs);
+    let before = Point { push: 0, failed, passed: history.runs - failed };
+    let seen = counts.iter().enumerate().map(|(push, counts)| Point {
+        push,
+        failed: counts.failed,
+        passed: counts.passed,
+    });
+    let points: Vec<Point> =
+        [before].into_iter().chain(seen).filter(|p| p.failed + p.passed > 0).collect();
+    if points.len() < 3 {
         return None;
     }
     let mut sums = vec![(0u32, 0u32)];
-    for i in &tested {
+    for point in &points {
         let (failed, passed) = sums[sums.len() - 1];
-        sums.push((failed + counts[*i].failed, passed + counts[*i].passed));
+        sums.push((failed + point.failed, passed + point.passed));
     }
-    let last = tested.len();
+    let last = points.len();
     let part = |from: usize, until: usize| {
         likelihood(sums[until].0 - sums[from].0, sums[until].1 - sums[from].1)
     };
@@ -53,8 +82,32 @@ pub(super) fn misfit(counts: &[Counts]) -> Option<Misfit> {
         }
     }
     let explained = mean(&once).max(all);
-    (mean(&twice) - explained > ODDS.ln())
-        .then(|| Misfit { first: tested[best.1], second: tested[best.2] })
+    if mean(&twice) - explained > ODDS.ln() {
+        return Some(Misfit::Twice { first: points[best.1].push, second: points[best.2].push });
+    }
+    (drift(&points) - explained > DRIFT_ODDS.ln()).then_some(Misfit::Drift)
+}
+
+/// How likely a rate is that goes evenly from one value at the oldest push to another at the newest,
+/// all pairs of them alike beforehand.
+fn drift(points: &[Point]) -> f64 {
+    let (oldest, newest) = (points[0].push, points[points.len() - 1].push);
+    let length = (newest - oldest).max(1) as f64;
+    let end = |i: usize| ((i as f64 + 0.5) / ENDS as f64).powi(2);
+    let mut logs = Vec::with_capacity(ENDS * ENDS);
+    for from in 0..ENDS {
+        for until in (0..ENDS).filter(|until| *until != from) {
+            let (a, b) = (end(from), end(until));
+            // Squares lie closer where rates are low, and weigh as much as the gap between them.
+            let weight = (a * b).sqrt().sqrt().ln();
+            let each = points.iter().map(|point| {
+                let rate = a + (b - a) * (point.push - oldest) as f64 / length;
+                f64::from(point.failed) * rate.ln() + f64::from(point.passed) * (1.0 - rate).ln()
+            });
+            logs.push(weight + each.sum::<f64>());
+        }
+    }
+    mean(&logs)
 }
 
 /// The logarithm of the mean of what these are logarithms of.

@@ -18,3 +18,4 @@ pub use posterior::Posterior;
 pub use prior::{History, Setup, Suspect};
 pub use search::Search;
 pub use verdict::{Verdict, Why};
+pub use world::Drawn;

@@ -85,7 +85,8 @@ const ALWAYS: f64 = 0.2;
 /// How likely other rates are: logarithms of weights at these rates, and straight lines between them
 /// over the rates' logarithms. Found by trying: what has about the same wrong rate, whatever the
 /// rate, with the fewest runs (`bisect_grid`).
-const SHAPE: [(f64, f64); 5] = [(0.05, -0.95), (0.1, 0.65), (0.2, -0.8), (0.4, 1.2), (0.8, 0.6)];
+const SHAPE: [(f64, f64); 5] =
+    [(0.05, -1.29), (0.1, -1.01), (0.2, -1.05), (0.4, 0.03), (0.8, 1.07)];
 
 /// Rates between the lowest and one.
 const RATES: usize = 16;

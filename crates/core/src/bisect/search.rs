@@ -7,7 +7,7 @@ use super::fit::{Misfit, misfit};
 use super::posterior::{Posterior, Weights, posterior};
 use super::prior::{Cell, Setup, cells, known};
 use super::verdict::{Verdict, Why};
-use super::world::World;
+use super::world::{Drawn, World};
 
 /// A search for the push that broke something.
 ///
@@ -21,6 +21,10 @@ pub struct Search {
     weights: Weights,
     counts: Vec<Counts>,
 }
+
+/// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
+/// believed is right on average over all of them.
+const SURER: f64 = 0.5;
 
 /// Worlds that are drawn to see what runs that are under way may tell.
 const WORLDS: usize = 10;
@@ -133,7 +137,7 @@ impl Search {
 
     /// What it comes to by now, as sure as the setup asks for.
     pub fn verdict(&self) -> Verdict {
-        self.verdict_at(1.0 - self.setup.delta)
+        self.verdict_at(1.0 - SURER * self.setup.delta)
     }
 
     /// What it comes to for somebody who wants to be this sure.
@@ -145,10 +149,11 @@ impl Search {
         if matches!(verdict, Verdict::Undecided { .. }) {
             return verdict;
         }
-        match misfit(&self.counts) {
-            Some(Misfit { first, second }) => {
+        match misfit(&self.counts, self.setup.history) {
+            Some(Misfit::Twice { first, second }) => {
                 Verdict::Undecided { why: Why::Misfit { first, second } }
             }
+            Some(Misfit::Drift) => Verdict::Undecided { why: Why::Drift },
             None => verdict,
         }
     }
@@ -202,6 +207,29 @@ impl Search {
         bound(self.setup.suspects.len(), posterior.rate, posterior.background, self.setup.delta)
     }
 
+    /// A world drawn from what is believed before anything was observed, for those who measure
+    /// searches.
+    pub fn draw(&self, seed: u64) -> Drawn {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut at = random.f64();
+        let culprit = self.weights.suspects.iter().position(|weight| {
+            at -= weight;
+            at < 0.0
+        });
+        let all: f64 = self.cells.iter().map(|cell| cell.log_weight.exp()).sum();
+        let mut at = random.f64() * all;
+        let cell = self.cells.iter().find(|cell| {
+            at -= cell.log_weight.exp();
+            at < 0.0
+        });
+        let cell = cell.or(self.cells.last());
+        Drawn {
+            culprit,
+            bad: cell.map_or(1.0, |cell| cell.bad),
+            good: cell.map_or(0.0, |cell| cell.good),
+        }
+    }
+
     /// About how many more runs it takes: played in a few worlds that may be, to their ends.
     pub fn expected(&self) -> f64 {
         const PLAYED: usize = 8;
@@ -213,7 +241,8 @@ impl Search {
             let world = World::drawn(&now, &self.counts, (i as f64 + 0.5) / PLAYED as f64);
             let mut search = self.clone();
             for _ in 0..MOST {
-                if search.likeliest(&search.posterior(), 1.0 - self.setup.delta).is_decided() {
+                let sure = 1.0 - SURER * self.setup.delta;
+                if search.likeliest(&search.posterior(), sure).is_decided() {
                     break;
                 }
                 let Some(push) = search.next(1, &[]).first().copied() else { break };

@@ -17,6 +17,15 @@ pub enum Why {
         /// The first push of the second.
         second: usize,
     },
+    /// The rate rises or falls all along, instead of changing at one push.
+    Drift,
+}
+
+impl Why {
+    /// Whether more runs would not help, since no single change explains what was observed.
+    pub fn is_misfit(self) -> bool {
+        matches!(self, Self::Misfit { .. } | Self::Drift)
+    }
 }
 
 /// What a search comes to. Suspects are told by their numbers.

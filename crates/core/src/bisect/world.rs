@@ -3,6 +3,17 @@
 use super::counts::{Counts, Outcome};
 use super::posterior::Posterior;
 
+/// A world as it may be before anything is observed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawn {
+    /// The culprit by its number, 0 where it is older than all suspects; none where there is none.
+    pub culprit: Option<usize>,
+    /// How often runs fail at or after the culprit.
+    pub bad: f64,
+    /// How often runs fail before it.
+    pub good: f64,
+}
+
 /// One way in which things may stand.
 #[derive(Debug, Clone)]
 pub(super) struct World {

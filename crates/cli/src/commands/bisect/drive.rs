@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use mozci_core::bisect::{Search, Verdict, Why};
+use mozci_core::bisect::{Search, Verdict};
 use mozci_core::culprit::Hunt;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::Plan;
@@ -139,8 +139,8 @@ pub(crate) async fn drive(
             break (search, Ended::Fixed);
         }
         let verdict = search.verdict();
-        if verdict.is_decided() || matches!(verdict, Verdict::Undecided { why: Why::Misfit { .. } })
-        {
+        let misfits = matches!(verdict, Verdict::Undecided { why } if why.is_misfit());
+        if verdict.is_decided() || misfits {
             break (search, Ended::Verdict(verdict));
         }
         let under_way = hunt.is_under_way();

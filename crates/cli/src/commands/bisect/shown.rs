@@ -260,6 +260,10 @@ pub(crate) fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
             name(*first),
             name(*second)
         ),
+        Verdict::Undecided { why: Why::Drift } => {
+            "undecided: it fails more and more often, or less and less, instead of from one push on"
+                .to_owned()
+        }
         Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
         Verdict::Undecided { why: Why::NoSuspects } => "there is nobody to suspect".to_owned(),
     }
