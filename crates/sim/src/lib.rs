@@ -12,4 +12,4 @@ pub mod world;
 
 pub use faults::{Fault, Faults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
-pub use world::{Artifacts, Tree, Truth, World, WorldConfig};
+pub use world::{Artifacts, HuntConfig, Tree, Truth, World, WorldConfig};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mozci_engine::Error;
 use mozci_sim::server::SimCredentials;
-use mozci_sim::{Fault, Faults, Sim, SimConfig, WorldConfig};
+use mozci_sim::{Fault, Faults, HuntConfig, Sim, SimConfig, WorldConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -58,6 +58,21 @@ pub(crate) struct Args {
     /// The seed of what goes wrong
     #[arg(long, default_value_t = 1, value_name = "S")]
     fault_seed: u64,
+    /// Plant a culprit to be searched among so many of the newest pushes, instead of the story
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=2000))]
+    hunt: Option<u32>,
+    /// Which of them did it, from 1; none unless given
+    #[arg(long, value_name = "I", requires = "hunt")]
+    hunt_culprit: Option<u32>,
+    /// How often what it broke fails
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    hunt_rate: f64,
+    /// How often the same test fails for other reasons
+    #[arg(long, value_name = "Q", default_value_t = 0.0)]
+    hunt_background: f64,
+    /// The share of pushes among them whose build fails
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    hunt_broken: f64,
     /// Where the config and truth files go [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -96,6 +111,13 @@ pub(crate) async fn run(args: Args) -> Done {
             newest_minutes_ago: args.newest_minutes_ago,
             treeherder_lag: args.treeherder_lag,
             skew_seconds: args.skew_seconds,
+            hunt: args.hunt.map(|suspects| HuntConfig {
+                suspects,
+                culprit: args.hunt_culprit,
+                rate: args.hunt_rate,
+                background: args.hunt_background,
+                broken: args.hunt_broken,
+            }),
             ..WorldConfig::default()
         },
         port: args.port,

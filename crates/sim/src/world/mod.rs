@@ -5,6 +5,7 @@ mod catalog;
 mod clock;
 mod dynamic;
 mod history;
+mod hunt;
 mod ids;
 mod life;
 mod planting;
@@ -17,11 +18,14 @@ pub use catalog::{Catalog, Job, JobKind, SUITES, Suite};
 pub use clock::Clock;
 pub use dynamic::{ActionTask, Asked, Dynamic};
 pub use history::{Commit, RepoHistory, SimPush};
+pub use hunt::{Hunt, HuntConfig};
 pub use ids::TaskRef;
 pub use life::{Life, Outcome, RunLife, TaskState};
 pub(crate) use random::{hash, unit};
 pub use story::Story;
-pub use truth::{Failing, Planted, PlantedKind, Truth, TruthPlanted, TruthPush, TruthStory};
+pub use truth::{
+    Failing, Planted, PlantedKind, Truth, TruthHunt, TruthPlanted, TruthPush, TruthStory,
+};
 pub use world_impl::{Artifacts, Tree, Trouble, World, WorldConfig};
 
 mod world_impl;

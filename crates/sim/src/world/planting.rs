@@ -1,6 +1,7 @@
 //! Planting what goes wrong.
 
 use super::catalog::{Catalog, SUITES};
+use super::hunt::Hunt;
 use super::random::{For, between, hash};
 use super::story::Story;
 use super::truth::{Planted, PlantedKind};
@@ -12,15 +13,18 @@ pub(crate) fn plant(
     config: &WorldConfig,
     catalog: &Catalog,
     story: Option<&Story>,
+    hunt: Option<&Hunt>,
 ) -> Vec<Planted> {
     let seed = config.seed;
     let mut planted = Vec::new();
     let last = story.map_or(config.pushes, |story| story.tip - 11);
+    let last = hunt.map_or(last, |hunt| hunt.good);
     let regression = |suite: usize, manifest: u32, option| PlantedKind::Regression {
         suite: SUITES[suite].name,
         manifest: Catalog::manifest_name(suite, manifest),
         place: (suite, manifest),
         option,
+        rate: 1.0,
     };
     for block in 0..config.pushes / 20 {
         let parts = |what: u64| [For::Plant as u64, u64::from(block), what];
@@ -62,6 +66,17 @@ pub(crate) fn plant(
     if let Some(story) = story {
         let kind = regression(0, 0, Some("opt"));
         planted.push(Planted { kind, first: story.culprit, fixed: None });
+    }
+    if let Some(hunt) = hunt {
+        // The same test fails for both reasons, in the same way.
+        let both = [(0, hunt.config.background), (hunt.culprit().unwrap_or(0), hunt.config.rate)];
+        for (first, rate) in both.into_iter().take(1 + usize::from(hunt.culprit().is_some())) {
+            let mut kind = regression(0, 0, Some("opt"));
+            if let PlantedKind::Regression { rate: often, .. } = &mut kind {
+                *often = rate;
+            }
+            planted.push(Planted { kind, first, fixed: None });
+        }
     }
     planted
 }

@@ -2,7 +2,7 @@
 
 use super::ids::TaskRef;
 use super::life::Outcome;
-use super::truth::{Truth, TruthPlanted, TruthPush, TruthStory};
+use super::truth::{Truth, TruthHunt, TruthPlanted, TruthPush, TruthStory};
 use super::world_impl::World;
 
 impl World {
@@ -45,6 +45,12 @@ impl World {
             pushes: pushes.collect(),
             planted: planted.collect(),
             story,
+            hunt: self.hunt.as_ref().map(|hunt| TruthHunt {
+                job: self.catalog.jobs[hunt.job].label.clone(),
+                good: revision(hunt.good),
+                bad: revision(hunt.tip),
+                culprit: hunt.culprit().map(revision),
+            }),
         }
     }
 }

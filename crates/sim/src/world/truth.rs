@@ -36,7 +36,7 @@ pub struct Failing {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum PlantedKind {
-    /// A manifest fails on every run.
+    /// A manifest fails, as a rule on every run.
     Regression {
         /// The suite.
         suite: &'static str,
@@ -48,6 +48,8 @@ pub enum PlantedKind {
         /// Only on builds of this kind: `opt`, `debug`, or both.
         #[serde(skip_serializing_if = "Option::is_none")]
         option: Option<&'static str>,
+        /// How often.
+        rate: f64,
     },
     /// A manifest fails now and then.
     Intermittent {
@@ -85,6 +87,22 @@ pub struct Truth {
     /// The job of the demo's story, with its culprit and its last good push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub story: Option<TruthStory>,
+    /// What is hunted, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hunt: Option<TruthHunt>,
+}
+
+/// What is hunted.
+#[derive(Debug, Clone, Serialize)]
+pub struct TruthHunt {
+    /// The job.
+    pub job: String,
+    /// The good push.
+    pub good: String,
+    /// The bad push.
+    pub bad: String,
+    /// The push that did it; none where it only comes and goes.
+    pub culprit: Option<String>,
 }
 
 /// One push of the truth.

@@ -6,6 +6,7 @@ use super::catalog::{Catalog, JobKind};
 use super::clock::Clock;
 use super::dynamic::Dynamic;
 use super::history::{RepoHistory, autoland, central};
+use super::hunt::{Hunt, HuntConfig};
 use super::ids::TaskRef;
 use super::life::{Life, Outcome, RunLife};
 use super::planting::plant;
@@ -40,6 +41,8 @@ pub struct WorldConfig {
     pub tree: Tree,
     /// What became of what the runs of tests left.
     pub artifacts: Artifacts,
+    /// What is hunted, instead of the demo's story.
+    pub hunt: Option<HuntConfig>,
 }
 
 /// What became of what the runs of tests left.
@@ -90,6 +93,7 @@ impl Default for WorldConfig {
             skew_seconds: 0,
             tree: Tree::Usual,
             artifacts: Artifacts::Usual,
+            hunt: None,
         }
     }
 }
@@ -111,6 +115,8 @@ pub struct World {
     pub planted: Vec<Planted>,
     /// The demo's story.
     pub story: Option<Story>,
+    /// What is hunted.
+    pub hunt: Option<Hunt>,
     dynamic: Mutex<Dynamic>,
 }
 
@@ -118,8 +124,9 @@ impl World {
     /// Makes a world whose history ends now.
     pub fn new(config: WorldConfig) -> Self {
         let catalog = Catalog::new(config.jobs);
-        let story = Story::new(&catalog, config.pushes);
-        let planted = plant(&config, &catalog, story.as_ref());
+        let hunt = config.hunt.and_then(|h| Hunt::new(h, &catalog, config.pushes, config.seed));
+        let story = Story::new(&catalog, config.pushes).filter(|_| hunt.is_none());
+        let planted = plant(&config, &catalog, story.as_ref(), hunt.as_ref());
         let backouts = planted
             .iter()
             .filter_map(|planted| planted.fixed.map(|fixed| (fixed, planted.first)))
@@ -136,6 +143,7 @@ impl World {
             central,
             planted,
             story,
+            hunt,
             dynamic: Mutex::default(),
         }
     }
@@ -155,8 +163,9 @@ impl World {
     /// How a push's decision task ends; `None` where there is none.
     pub fn decision_outcome(&self, push: u32) -> Option<Outcome> {
         let story = self.story.as_ref().and_then(|story| story.decision_failed(push));
+        let hunted = self.hunt.as_ref().and_then(|hunt| hunt.decision_failed(push));
         let draw = unit(self.seed(), &[For::Decision as u64, u64::from(push)]);
-        match story {
+        match story.or(hunted) {
             Some(true) => Some(Outcome::Failed),
             Some(false) => Some(Outcome::Completed),
             None if push.is_multiple_of(self.config.full_every) => Some(Outcome::Completed),
@@ -176,6 +185,9 @@ impl World {
         }
         if self.story.as_ref().is_some_and(|s| s.build == job && s.covers(push)) {
             return true;
+        }
+        if let Some(says) = self.hunt.as_ref().and_then(|hunt| hunt.scheduled(job, push)) {
+            return says;
         }
         let kind = self.catalog.jobs[job].kind;
         let rate = match kind {
@@ -236,8 +248,12 @@ impl World {
         let draw = |what: For, run: u64| {
             unit(seed, &[what as u64, u64::from(push), job as u64, u64::from(n), run])
         };
+        let hunted = |hunt: &Hunt| {
+            hunt.failed(job, push, n).is_some() || hunt.build_broken(job, push).is_some()
+        };
         let in_story =
-            self.story.as_ref().is_some_and(|s| (s.job == job || s.build == job) && s.covers(push));
+            self.story.as_ref().is_some_and(|s| (s.job == job || s.build == job) && s.covers(push))
+                || self.hunt.as_ref().is_some_and(hunted);
         let mut outcomes = Vec::new();
         if !in_story && n == 0 && self.catalog.jobs[job].kind == JobKind::Test {
             if draw(For::Cancelled, 0) < 0.006 {
@@ -266,6 +282,9 @@ impl World {
     fn fails(&self, push: u32, job: usize, n: u8, manifests: &[u32]) -> bool {
         let entry = &self.catalog.jobs[job];
         if let Some(broken) = self.story.as_ref().and_then(|s| s.build_broken(job, push)) {
+            return broken;
+        }
+        if let Some(broken) = self.hunt.as_ref().and_then(|h| h.build_broken(job, push)) {
             return broken;
         }
         if entry.chunk.is_some() {
@@ -313,7 +332,13 @@ impl World {
         let draw =
             || unit(self.seed(), &[For::Flake as u64, parts[0], parts[1], parts[2], parts[3]]);
         match &self.planted[number].kind {
-            PlantedKind::Regression { option: only, .. } => only.is_none_or(|only| only == option),
+            PlantedKind::Regression { option: only, rate, place, .. } => {
+                let hunted = self.hunt.as_ref().filter(|_| *place == (0, 0));
+                match hunted.and_then(|hunt| hunt.failed(job, push, n)) {
+                    Some(failed) => failed,
+                    None => only.is_none_or(|only| only == option) && draw() < *rate,
+                }
+            }
             PlantedKind::Intermittent { rate, .. } => draw() < *rate,
             PlantedKind::BrokenBuild { .. } => false,
         }
