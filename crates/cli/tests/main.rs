@@ -13,6 +13,7 @@ mod farm_losses;
 mod farm_manners;
 mod gate;
 mod house;
+mod hunts;
 mod judged;
 mod looks;
 mod lost_answers;
