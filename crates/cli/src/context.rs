@@ -61,6 +61,25 @@ impl Context {
         Ok(Self { sim: Some((sim, folder)), ..open })
     }
 
+    /// Opens another repository of the same CI.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for one that the config does not have.
+    pub(crate) fn sibling(&self, repo: &str) -> Result<Self, Error> {
+        let path = match &self.sim {
+            Some((_, folder)) => Some(folder.path().join("config.toml")),
+            None => self.global.config.clone(),
+        };
+        let config = Config::load(path.as_deref())?;
+        let (name, ci) = config.ci(Some(&self.ci_name))?;
+        let credentials = match &self.sim {
+            Some(_) => credentials(ci, |_| None)?,
+            None => credentials(ci, |name| std::env::var(name).ok())?,
+        };
+        let place = self.ci.place.clone();
+        Self::of(&self.global, &config, (name, ci), Some(repo), credentials, place)
+    }
+
     fn of(
         global: &Global,
         config: &Config,

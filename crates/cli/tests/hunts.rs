@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mozci_sim::{HuntConfig, WorldConfig};
+use mozci_sim::{HuntConfig, SimConfig, WorldConfig};
 use serde_json::Value;
 
 use crate::world::{JOB, Said, Served, steady};
@@ -156,6 +156,56 @@ fn an_investigation_of_another_version_is_not_misread() {
     open().execute("UPDATE investigations SET state = 'cancelled', form = 1", []).unwrap();
     let said = served.run(&["investigations", "resume", &id, "--yes"]);
     assert!(said.stderr.contains("was ended"), "{said:?}");
+}
+
+#[test]
+fn a_culprit_that_came_with_a_merge_is_found_where_it_came_from() {
+    let world = WorldConfig {
+        seed: 11,
+        pushes: 150,
+        newest_minutes_ago: 600,
+        speed: 20_000.0,
+        // With the merge of the pushes 75 to 99, by their places.
+        hunt: Some(hunt(70, Some(9), 1.0, 0.0)),
+        ..WorldConfig::default()
+    };
+    let served = Served::start(SimConfig { world, central: true, ..SimConfig::default() });
+    let merges = ["pushes", "--repo", "mozilla-central", "--rev", "tip", "--back-revisions", "1"];
+    let json = served.run(&[&merges[..], &["--follow-merges", "--json"]].concat()).json();
+    let pushes = &served.world().autoland.pushes;
+    for (merge, from) in json["merges"].as_array().unwrap().iter().zip([125, 100]) {
+        let origin = &merge["origin"];
+        assert_eq!(origin["repo"], "autoland", "{json:#}");
+        assert_eq!(origin["first"]["revision"], pushes[from].node());
+        assert_eq!(origin["last"]["revision"], pushes[from + 24].node());
+        assert_eq!(origin["before"]["revision"], pushes[from - 1].node());
+    }
+    let said = served.run(&[&merges[..], &["--follow-merges"]].concat());
+    assert!(
+        said.stdout.contains("merges 25 pushes of autoland")
+            || said.stdout.contains("merges 26 pushes"),
+        "{said:?}"
+    );
+
+    let truth = served.world().truth().hunt.unwrap();
+    let args = ["bisect", JOB, "--repo", "mozilla-central", "--bad", "tip", "--test", TEST];
+    let said = served.run(&[&args[..], &["--yes", "--json"]].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    let json = said.json();
+    let path: Vec<&str> = json["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["repo"].as_str().unwrap())
+        .collect();
+    assert_eq!(path, ["mozilla-central", "autoland"], "{json:#}");
+    let named = json["origin"]["end"]["pushes"].as_array().unwrap();
+    let found = named.iter().any(|push| push["revision"] == truth.culprit.as_deref().unwrap());
+    assert!(found, "{json:#}");
+    // What no configured repository knows is said to come from nowhere known.
+    let own = ["pushes", "--rev", "tip", "--back-revisions", "100", "--follow-merges"];
+    let said = served.run(&own);
+    assert!(said.stdout.contains("merges what no repository has"), "{said:?}");
 }
 
 #[test]

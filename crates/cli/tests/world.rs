@@ -51,12 +51,15 @@ impl Served {
     }
 
     pub(crate) fn of(world: WorldConfig) -> Self {
+        Self::start(SimConfig { world, ..SimConfig::default() })
+    }
+
+    pub(crate) fn start(config: SimConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let config = SimConfig { world, ..SimConfig::default() };
         let sim = runtime.block_on(Sim::start(config)).unwrap();
         let home = TempDir::new().unwrap();
         let served = Self { sim, home, _runtime: runtime };
@@ -74,8 +77,8 @@ impl Served {
         let credentials = serde_json::json!(mozci_sim::SimCredentials::sheriff()).to_string();
         format!(
             "default_ci = \"sim\"\n[ci.sim]\nkind = \"taskcluster\"\nroot_url = \"{}\"\ntreeherder_url = \"{}\"\npoll_seconds = 0.05\nrequests_per_minute = 100000\ncredentials_command = {}\n\
-             [ci.sim.repos.autoland]\npushlog = \"hg\"\nurl = \"{}/integration/autoland\"\n\
-             [ci.sim.repos.mozilla-central]\npushlog = \"hg\"\nurl = \"{}/mozilla-central\"\n\
+             [ci.sim.repos.autoland]\npushlog = \"hg\"\nurl = \"{}/integration/autoland\"\nmerges_from = [\"mozilla-central\"]\n\
+             [ci.sim.repos.mozilla-central]\npushlog = \"hg\"\nurl = \"{}/mozilla-central\"\nmerges_from = [\"autoland\"]\n\
              [ci.sim.repos.bare]\npushlog = \"treeherder\"\ntreeherder_project = \"autoland\"\n",
             urls.taskcluster,
             urls.treeherder,

@@ -121,3 +121,15 @@ async fn commits_say_who_wrote_them_and_what_backed_them_out() {
     let error = log.commits(&push).await.unwrap_err();
     assert!(matches!(error, HgError::UnknownRevision { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn merges_are_told_by_their_heads_parents() {
+    let (_server, log) = pushlog(recorded("hg", "json-pushes-mc-merge-full")).await;
+    let merges = log.merges(0, 99).await.unwrap();
+    let told: Vec<(u64, &str, &str)> =
+        merges.iter().map(|m| (m.id, &m.head.hash()[..8], &m.merged.hash()[..8])).collect();
+    assert_eq!(told, [(3, "4d7aab05", "9434c8ca")]);
+    let (_server, log) = pushlog(recorded("hg", "json-pushes-mc-v2-full")).await;
+    let all = log.merges(0, 99).await.unwrap();
+    assert!(all.iter().all(|merge| merge.head != merge.merged), "{all:?}");
+}

@@ -112,6 +112,8 @@ pub struct Ci {
     /// Treeherder's platform of decision and action tasks alike, so that one question brings both.
     pub decision_platform: String,
     pub(crate) others: Vec<(String, Pushlog)>,
+    /// The repositories that are merged into this one, by their names.
+    merges_from: Vec<String>,
     pub(crate) project: String,
     hosts: Vec<String>,
     root: Url,
@@ -258,6 +260,7 @@ impl Ci {
             repo,
             pushes,
             others,
+            merges_from: own.merges_from.clone(),
             project,
             hosts,
             http,
@@ -379,6 +382,12 @@ impl Ci {
             ),
             _ => String::new(),
         }
+    }
+
+    /// The pushlogs of the repositories that are merged into this one, as far as they have one.
+    pub(crate) fn merge_sources(&self) -> impl Iterator<Item = (&str, &Pushlog)> {
+        let named = |name: &String| self.others.iter().find(|(known, _)| known == name);
+        self.merges_from.iter().filter_map(named).map(|(name, pushlog)| (name.as_str(), pushlog))
     }
 
     /// Things that a user should know besides the answer.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::faults::{Cut, Cutting, Drawn, Fault, Faults, Schedule, twist};
-use crate::wire::{Reply, Request, RowCache, hg, storage, taskcluster, treeherder};
+use crate::wire::{Reply, Request, RowCache, hg, is_for, storage, taskcluster, treeherder};
 use crate::world::{World, WorldConfig};
 
 /// How to serve a world.
@@ -21,6 +21,8 @@ use crate::world::{World, WorldConfig};
 pub struct SimConfig {
     /// The world.
     pub world: WorldConfig,
+    /// Whether the repository that autoland is merged into has a CI of its own, beside it.
+    pub central: bool,
     /// The first of four ports; 0 takes free ones.
     pub port: u16,
     /// What every answer waits before it is given.
@@ -47,6 +49,8 @@ pub struct Urls {
 pub struct Sim {
     /// The world behind the servers.
     pub world: Arc<World>,
+    /// The one of the repository that autoland is merged into, where it has one.
+    pub central: Option<Arc<World>>,
     /// Where they are.
     pub urls: Urls,
     servers: Vec<JoinHandle<()>>,
@@ -81,6 +85,7 @@ type Service = fn(&World, &Request<'_>) -> Reply;
 
 struct Shared {
     world: Arc<World>,
+    central: Option<(Arc<World>, RowCache)>,
     urls: Urls,
     latency: Duration,
     service: Service,
@@ -97,6 +102,7 @@ impl Sim {
     /// Where a port cannot be had.
     pub async fn start(config: SimConfig) -> std::io::Result<Self> {
         let world = Arc::new(World::new(config.world));
+        let central = config.central.then(|| Arc::new(World::of_central(&world)));
         let mut listeners = Vec::new();
         for offset in 0..4u16 {
             let port = if config.port == 0 { 0 } else { config.port.saturating_add(offset) };
@@ -118,6 +124,7 @@ impl Sim {
             .map(|(place, (listener, service))| {
                 let shared = Arc::new(Shared {
                     world: Arc::clone(&world),
+                    central: central.clone().map(|world| (world, RowCache::default())),
                     urls: urls.clone(),
                     latency: config.latency,
                     service,
@@ -133,7 +140,7 @@ impl Sim {
                 })
             })
             .collect();
-        Ok(Self { world, urls, servers, schedule })
+        Ok(Self { world, central, urls, servers, schedule })
     }
 
     /// Changes what goes wrong from now on.
@@ -269,5 +276,11 @@ fn respond(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         urls: &shared.urls,
         rows: &shared.rows,
     };
-    (shared.service)(&shared.world, &request)
+    // The Mercurial server has both repositories in any case.
+    match &shared.central {
+        Some((central, rows)) if shared.place > 0 && is_for(central, &request) => {
+            (shared.service)(central, &Request { rows, ..request })
+        }
+        _ => (shared.service)(&shared.world, &request),
+    }
 }

@@ -1,5 +1,6 @@
 //! `mozci bisect`
 
+mod down;
 mod drive;
 mod report;
 mod shown;
@@ -12,7 +13,8 @@ use mozci_engine::Error;
 use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_range};
 use mozci_engine::store::Investigations;
 
-pub(crate) use drive::{Ends, drive};
+pub(crate) use down::drive_down;
+pub(crate) use drive::Ends;
 pub(crate) use shown::summary;
 
 use crate::acting::{ConfirmArgs, check, open_ledger};
@@ -152,7 +154,7 @@ pub(crate) async fn run(
     };
     let store = Investigations::open(&context.ci.place.state)?;
     let ends = Ends { args: &args.ends, id: None };
-    drive(&question, ends, context, out, stats, interrupt, &mut ledger, &store).await
+    drive_down(&question, ends, context, out, stats, interrupt, &mut ledger, &store).await
 }
 
 /// The job of a run.

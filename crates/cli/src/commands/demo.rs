@@ -47,7 +47,7 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
     let mut world = demo_world(seed, 60);
     // Half an hour of machine time passes in two seconds.
     world.speed = 900.0;
-    let sim = SimConfig { world, port: 0, latency: Duration::from_millis(15), faults: None };
+    let sim = SimConfig { world, latency: Duration::from_millis(15), ..SimConfig::default() };
     let context = Context::demo(global, sim).await?;
     let truth = match &context.sim {
         Some((sim, _)) => sim.world.truth(),

@@ -73,6 +73,9 @@ pub(crate) struct Args {
     /// The share of pushes among them whose build fails
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     hunt_broken: f64,
+    /// Give mozilla-central, into which autoland is merged, a CI of its own
+    #[arg(long)]
+    central: bool,
     /// Where the config and truth files go [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -120,6 +123,7 @@ pub(crate) async fn run(args: Args) -> Done {
             }),
             ..WorldConfig::default()
         },
+        central: args.central,
         port: args.port,
         latency: Duration::from_millis(args.latency_ms),
         faults,

@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use mozci_core::range::Reach;
-use mozci_engine::flow::read_range;
+use mozci_engine::flow::{Merge, merges, read_range};
 use serde_json::{Value, json};
 
 use crate::app::Done;
@@ -16,6 +16,45 @@ use crate::stats::Stats;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+    /// Say which pushes of other repositories merges brought (`merges_from` in the config)
+    #[arg(long)]
+    follow_merges: bool,
+}
+
+/// What merges brought, as JSON has it.
+fn merges_json(merges: &[Merge]) -> Value {
+    let each = merges.iter().map(|merge| {
+        let origin = merge.origin.as_ref().map(|origin| {
+            json!({
+                "repo": origin.repo,
+                "first": push_json(&origin.first),
+                "last": push_json(&origin.last),
+                "before": origin.before.as_ref().map(push_json),
+            })
+        });
+        json!({"push": {"id": merge.push.id, "revision": merge.push.revision.hash()}, "origin": origin})
+    });
+    each.collect()
+}
+
+fn show_merges(out: &mut Out, merges: &[Merge]) {
+    for merge in merges {
+        let id = merge.push.id;
+        out.line(&match &merge.origin {
+            Some(origin) => format!(
+                "  push {id} merges {} of {}: {} {} to {} {}",
+                plural(origin.count() as usize, "push"),
+                origin.repo,
+                origin.first.id,
+                origin.first.revision.short(),
+                origin.last.id,
+                origin.last.revision.short(),
+            ),
+            None => format!(
+                "  push {id} merges what no repository has that `merges_from` names in the config"
+            ),
+        });
+    }
 }
 
 /// The pushes of a range, newest first. Without a range the newest ten.
@@ -23,11 +62,22 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(9))).await?;
     let pushes: Vec<_> = range.thinned().collect();
+    let merges = match args.follow_merges {
+        true => {
+            context.progress("following merges");
+            let pushes: Vec<_> = pushes.iter().map(|push| (*push).clone()).collect();
+            Some(merges(&context.ci, &pushes).await?)
+        }
+        false => None,
+    };
     let now = context.ci.now();
     if out.json {
         let mut object = top("pushes", context);
         object.insert("pushes".into(), pushes.iter().map(|push| push_json(push)).collect());
         object.insert("at_start".into(), json!(range.at_start));
+        if let Some(merges) = &merges {
+            object.insert("merges".into(), merges_json(merges));
+        }
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
         }
@@ -59,6 +109,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         table.add_row(cells);
     }
     out.table(table, str::to_owned);
+    if let Some(merges) = &merges {
+        show_merges(out, merges);
+        if merges.is_empty() {
+            out.line("  none of them is a merge");
+        }
+    }
     if range.at_start {
         out.line("  the repository begins here");
     }

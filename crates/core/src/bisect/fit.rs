@@ -12,10 +12,10 @@ use super::counts::Counts;
 use super::prior::History;
 
 /// How many times as likely two changes have to be.
-const ODDS: f64 = 60.0;
+const ODDS: f64 = 100.0;
 
 /// How many times as likely a rate that rises or falls all along has to be.
-const DRIFT_ODDS: f64 = 8.0;
+const DRIFT_ODDS: f64 = 30.0;
 
 /// Rates at either end of a drift that are tried.
 const ENDS: usize = 24;

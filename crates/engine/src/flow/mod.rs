@@ -15,6 +15,7 @@ mod evidence;
 mod history;
 mod known;
 mod matrix;
+mod merges;
 mod plain;
 mod prepare;
 mod range;
@@ -36,6 +37,7 @@ pub use evidence::{
 };
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
+pub use merges::{Merge, Origin, merges};
 pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, fit_plan, prepare};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};

@@ -111,11 +111,11 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
     let push = push_of(world, task);
     let (provisioner, worker) = pool(world, task);
     let shown = |at: i64| iso(world.clock.shown(at));
-    let node = push.node();
+    let (node, project) = (push.node(), &world.autoland.name);
     let repo_url = format!("https://hg.example.org/{}", world.autoland.path);
     let mut dependencies = Vec::new();
     let mut scopes: Vec<&str> = Vec::new();
-    let mut routes = vec![format!("tc-treeherder.v2.autoland.{node}")];
+    let mut routes = vec![format!("tc-treeherder.v2.{project}.{node}")];
     let mut env = Map::new();
     env.insert("GECKO_HEAD_REV".into(), json!(node));
     env.insert("GECKO_HEAD_REPOSITORY".into(), json!(repo_url));
@@ -129,9 +129,9 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             if world.config.tree != Tree::WithoutScopes {
                 scopes.push("assume:repo:hg.mozilla.org/integration/autoland:branch:default");
             }
-            let index = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.decision");
+            let index = format!("index.gecko.v2.{project}.revision.{node}.taskgraph.decision");
             routes.push(index);
-            routes.push(format!("index.gecko.v2.autoland.pushlog-id.{}.decision", push.id));
+            routes.push(format!("index.gecko.v2.{project}.pushlog-id.{}.decision", push.id));
             tags = json!({"kind": "decision-task"});
             extra = json!({
                 "index": {"rank": push.date},
@@ -153,9 +153,9 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             env.insert("ACTION_TASK_GROUP_ID".into(), context["taskGroupId"].clone());
             env.insert("ACTION_CALLBACK".into(), json!(action_name));
             let own = task.id(world.seed());
-            let base = format!("index.gecko.v2.autoland.revision.{node}.taskgraph.actions");
+            let base = format!("index.gecko.v2.{project}.revision.{node}.taskgraph.actions");
             routes.push(format!("{base}.{own}"));
-            routes.push(format!("index.gecko.v2.autoland.pushlog-id.{}.actions.{own}", push.id));
+            routes.push(format!("index.gecko.v2.{project}.pushlog-id.{}.actions.{own}", push.id));
             tags = json!({"kind": "action-callback", "action": action_name});
             let mut shown = treeherder(symbol, "AC", "gecko-decision", None, "other");
             shown["groupName"] = json!("Action task");
@@ -169,7 +169,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
         TaskRef::Job { job, n, .. } => {
             let entry = &world.catalog.jobs[job];
             name = entry.label.clone();
-            description = format!("{} of a simulated autoland", entry.label);
+            description = format!("{} of a simulated {project}", entry.label);
             command = json!(["run-task", "--", entry.kind.word()]);
             if let Some(build) = entry.build {
                 let built = world.tasks_of_job(push_index(task), build, dynamic).next();
@@ -178,7 +178,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             }
             if entry.kind == JobKind::Build {
                 let product = format!("firefox.{}-{}", entry.platform, entry.option);
-                routes.push(format!("index.gecko.v2.autoland.revision.{node}.{product}"));
+                routes.push(format!("index.gecko.v2.{project}.revision.{node}.{product}"));
             }
             tags = json!({"kind": entry.kind.word(), "label": entry.label, "retrigger": "true"});
             if let Some((suite, chunk)) = entry.chunk {
@@ -229,7 +229,7 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
         extra["treeherder"]["tier"] = json!(world.catalog.jobs[job].tier());
     }
     tags["os"] = json!("linux");
-    tags["project"] = json!("autoland");
+    tags["project"] = json!(project);
     tags["createdForUser"] = json!(push.user);
     tags["worker-implementation"] = json!("docker-worker");
     json!({

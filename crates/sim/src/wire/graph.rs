@@ -35,7 +35,7 @@ fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value
             json!({
                 "label": entry.label,
                 "kind": entry.kind.word(),
-                "description": format!("{} of a simulated autoland", entry.label),
+                "description": format!("{} of a simulated {}", entry.label, world.autoland.name),
                 "attributes": attributes,
                 "dependencies": dependencies,
                 "soft_dependencies": [],
@@ -167,8 +167,9 @@ pub(super) fn content(
         (TaskRef::Decision { push }, "parameters.yml") => {
             let entry = &world.autoland.pushes[push as usize];
             let text = format!(
-                "---\nhead_rev: \"{}\"\nlevel: \"3\"\nproject: \"autoland\"\npushdate: {}\npushlog_id: \"{}\"\n",
+                "---\nhead_rev: \"{}\"\nlevel: \"3\"\nproject: \"{}\"\npushdate: {}\npushlog_id: \"{}\"\n",
                 entry.node(),
+                world.autoland.name,
                 entry.date,
                 entry.id
             );

@@ -25,9 +25,12 @@ fn completed(world: &World, task: TaskRef) -> bool {
     state == Some(TaskState::Resolved(Outcome::Completed))
 }
 
-/// The push that `gecko.v2.autoland.{revision.<node>,pushlog-id.<id>}.<rest>` names.
+/// The push that `gecko.v2.<repo>.{revision.<node>,pushlog-id.<id>}.<rest>` names.
 fn push_and_rest<'a>(world: &World, name: &'a str) -> Option<(u32, &'a str)> {
-    let rest = name.strip_prefix("gecko.v2.autoland.")?;
+    let rest = name
+        .strip_prefix("gecko.v2.")?
+        .strip_prefix(world.autoland.name.as_str())?
+        .strip_prefix('.')?;
     let (kind, rest) = rest.split_once('.')?;
     let (value, rest) = rest.split_once('.')?;
     let push = match kind {
@@ -121,12 +124,13 @@ fn list_tasks(call: &Call<'_>, namespace: &str) -> Reply {
     call.ok(&answer)
 }
 
-/// The namespaces below `gecko.v2.autoland.revision`: one a push with a decision task that is done.
+/// The namespaces below `gecko.v2.<repo>.revision`: one a push with a decision task that is done.
 fn list_namespaces(call: &Call<'_>, namespace: &str) -> Reply {
     let world = call.world;
     let decided = |push: &u32| completed(world, TaskRef::Decision { push: *push });
+    let all = format!("gecko.v2.{}.revision", world.autoland.name);
     let mut nodes: Vec<&str> = match namespace {
-        "gecko.v2.autoland.revision" => (0..world.config.pushes)
+        name if name == all => (0..world.config.pushes)
             .filter(decided)
             .map(|push| world.autoland.pushes[push as usize].node())
             .collect(),

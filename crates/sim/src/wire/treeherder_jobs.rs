@@ -463,7 +463,8 @@ pub(super) fn one(world: &World, id: &str) -> Reply {
         None => Reply::json(404, &json!(format!("No job with id: {id}"))),
         Some(row) => {
             let mut full = full_row(&row);
-            full["resource_uri"] = json!(format!("/api/project/autoland/jobs/{id}/"));
+            full["resource_uri"] =
+                json!(format!("/api/project/{}/jobs/{id}/", world.autoland.name));
             full["logs"] = json!([]);
             full["taskcluster_metadata"] = json!({"task_id": row.task, "retry_id": row.run});
             Reply::json(200, &full)

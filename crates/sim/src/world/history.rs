@@ -154,13 +154,16 @@ pub(crate) fn autoland(
     RepoHistory::new("autoland", "integration/autoland", pushes)
 }
 
-/// Makes the pushes of mozilla-central: every 25 pushes of autoland are merged at once.
+/// Pushes of autoland that are merged at once.
+pub(crate) const MERGED: u32 = 25;
+
+/// Makes the pushes of mozilla-central, each of which merges some of autoland's.
 pub(crate) fn central(seed: u64, autoland: &RepoHistory) -> RepoHistory {
     let mut pushes = Vec::new();
-    for (i, merged) in autoland.pushes.chunks_exact(25).enumerate() {
+    for (i, merged) in autoland.pushes.chunks_exact(MERGED as usize).enumerate() {
         let mut commits: Vec<Commit> =
             merged.iter().flat_map(|push| push.commits.iter().cloned()).collect();
-        let last = &merged[24];
+        let last = &merged[MERGED as usize - 1];
         commits.push(Commit {
             node: hex40(seed, &[For::Commit as u64, 2 << 40, i as u64]),
             git: None,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::catalog::{Catalog, JobKind};
 use super::clock::Clock;
 use super::dynamic::Dynamic;
-use super::history::{RepoHistory, autoland, central};
+use super::history::{MERGED, RepoHistory, autoland, central};
 use super::hunt::{Hunt, HuntConfig};
 use super::ids::TaskRef;
 use super::life::{Life, Outcome, RunLife};
@@ -145,6 +145,35 @@ impl World {
             story,
             hunt,
             dynamic: Mutex::default(),
+        }
+    }
+
+    /// The CI of the repository that autoland is merged into: every merge is one push there. What is
+    /// hunted in autoland came there with the merge that has it.
+    pub fn of_central(below: &Self) -> Self {
+        let mut config = below.config.clone();
+        config.seed = below.config.seed.wrapping_add(1 << 40);
+        config.pushes = below.central.pushes.len() as u32;
+        config.hunt = config.hunt.and_then(|hunt| {
+            let tip = config.pushes.checked_sub(1)?;
+            let suspects = tip.min(4);
+            let culprit = below.hunt.as_ref()?.culprit().map(|push| push / MERGED);
+            let culprit = culprit.and_then(|push| push.checked_sub(tip - suspects));
+            Some(HuntConfig { suspects, culprit, broken: 0.0, ..hunt })
+        });
+        let catalog = below.catalog.clone();
+        let hunt = config.hunt.and_then(|h| Hunt::new(h, &catalog, config.pushes, config.seed));
+        let planted = plant(&config, &catalog, None, hunt.as_ref());
+        Self {
+            clock: below.clock.beside(),
+            catalog,
+            autoland: below.central.clone(),
+            central: RepoHistory::default(),
+            planted,
+            story: None,
+            hunt,
+            dynamic: Mutex::default(),
+            config,
         }
     }
 

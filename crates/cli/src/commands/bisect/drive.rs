@@ -3,19 +3,21 @@
 use std::sync::atomic::Ordering;
 
 use mozci_core::bisect::{Search, Verdict};
+use mozci_core::commit::Commit;
 use mozci_core::culprit::Hunt;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::Plan;
 use mozci_engine::flow::{
-    AskResult, BisectQuestion, Case, CulpritPush, Since, check_plan, culprit_pushes, open_case,
+    AskResult, BisectQuestion, Case, CulpritPush, Merge, Origin, Since, check_plan, culprit_pushes,
+    merges, open_case,
 };
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Ledger};
 use mozci_engine::{Error, Kind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{EndArgs, report, shown, told};
 use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
-use crate::app::{Done, Interrupt};
+use crate::app::Interrupt;
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, show_plan_summary};
@@ -95,9 +97,20 @@ pub(super) struct Finished<'a> {
 /// How often in a row what is under way is waited for.
 const WAITS: u32 = 3;
 
-/// Drives a search to its end.
+/// What a search in one repository came to, for whoever goes on from there.
+pub(super) struct Driven {
+    pub(super) status: u8,
+    /// The object that `--json` writes, where it is asked for.
+    pub(super) object: Option<Value>,
+    /// The verdict in one line.
+    pub(super) summary: String,
+    /// Where the culprit came from, if it is a merge.
+    pub(super) below: Option<Origin>,
+}
+
+/// Drives a search in one repository to its end.
 #[allow(clippy::too_many_arguments, reason = "what a command has at hand")]
-pub(crate) async fn drive(
+pub(super) async fn drive(
     question: &BisectQuestion,
     ends: Ends<'_>,
     context: &Context,
@@ -106,13 +119,21 @@ pub(crate) async fn drive(
     interrupt: &Interrupt,
     ledger: &mut Ledger,
     store: &Investigations,
-) -> Done {
+) -> Result<Driven, Error> {
     let ci = &context.ci;
     context.progress("reading the history");
-    let mut case = open_case(ci, ledger, question).await?;
+    let mut id = ends.id;
+    // The good push is found once: what is run afterwards must not make another one of it.
+    let mut fixed = question.clone();
+    if let Some(id) = &id {
+        fixed.good = good_so_far(store, id)?.or(fixed.good);
+    }
+    let mut case = open_case(ci, ledger, &fixed).await?;
+    let was_named = question.good.is_some();
+    fixed.good = Some(case.good().revision.hash().to_owned());
+    let question = &fixed;
     let act_args =
         ActArgs { confirm: ends.args.confirm.clone(), parameters: Vec::new(), wait: true };
-    let mut id = ends.id;
     let (mut runs, mut rounds) = match &id {
         Some(id) => asked_so_far(store, id)?,
         None => (0, 0),
@@ -125,8 +146,7 @@ pub(crate) async fn drive(
     shown::head(out, question, &case);
     let early = early(question, &case, context, out).await;
     let (search, ended) = loop {
-        let hunt = case.hunt();
-        let search = hunt.search(&settings);
+        let search = case.hunt().search(&settings);
         shown::belief(out, &case, &search, runs);
         if let Some(early) = early.clone() {
             break (search, early);
@@ -139,10 +159,19 @@ pub(crate) async fn drive(
             break (search, Ended::Fixed);
         }
         let verdict = search.verdict();
+        if matches!(verdict, Verdict::Older { .. }) && !was_named && case.widen() {
+            shown::widened(out, &case);
+            if let Some(id) = &id {
+                let step = json!({"step": "widened", "good": case.good().revision.hash()});
+                store.step(id, &step, ci.now())?;
+            }
+            continue;
+        }
         let misfits = matches!(verdict, Verdict::Undecided { why } if why.is_misfit());
         if verdict.is_decided() || misfits {
             break (search, Ended::Verdict(verdict));
         }
+        let hunt = case.hunt();
         let under_way = hunt.is_under_way();
         waited = if under_way { waited + 1 } else { 0 };
         if waited > WAITS {
@@ -237,6 +266,10 @@ pub(crate) async fn drive(
     let pushes = suspects.iter().filter_map(|number| hunt.push(*number));
     let culprits = culprit_pushes(ci, pushes.map(|facts| facts.push.clone()).collect()).await;
     let since = case.since();
+    let descent = match &ended {
+        Ended::Verdict(Verdict::Culprit { .. }) => merges_of(context, &culprits).await,
+        _ => Vec::new(),
+    };
     let finished = Finished {
         question,
         case: &case,
@@ -262,17 +295,42 @@ pub(crate) async fn drive(
         report::write(path, &finished, context)?;
         out.line(&format!("report in {}", path.display()));
     }
-    if out.json {
-        out.object(&told::object(&finished, context, stats)?)?;
-    }
+    let object = match out.json {
+        true => Some(told::object(&finished, context, stats)?),
+        false => None,
+    };
     if let Ended::Refused(refusal) = &ended {
         failure::report(&Error::Guard((**refusal).clone()));
     }
     let bad = matches!(&ended, Ended::Verdict(Verdict::Culprit { .. }));
-    Ok(match ended.status() {
+    let status = match ended.status() {
         0 => u8::from(context.global.exit_status && bad),
         status => status,
-    })
+    };
+    let summary = told::end(&finished)["summary"].as_str().unwrap_or_default().to_owned();
+    // Of several the culprit may be another one: only a single merge leads on.
+    let below = match (descent.as_slice(), culprits.len()) {
+        ([merge], 1) => merge.origin.clone(),
+        _ => None,
+    };
+    Ok(Driven { status, object, summary, below })
+}
+
+/// Which of the culprits are merges, and where they came from.
+async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
+    let merging = |culprit: &&CulpritPush| culprit.commits.iter().any(Commit::is_merge);
+    let pushes: Vec<_> =
+        culprits.iter().filter(merging).map(|culprit| culprit.push.clone()).collect();
+    if pushes.is_empty() {
+        return Vec::new();
+    }
+    match merges(&context.ci, &pushes).await {
+        Ok(merges) => merges,
+        Err(error) => {
+            context.talk(&format!("note: where the merge came from cannot be told: {error}"));
+            Vec::new()
+        }
+    }
 }
 
 /// What ends a search before it begins.
@@ -304,6 +362,13 @@ fn too_small(search: &Search, question: &BisectQuestion) -> Option<u32> {
 /// itself.
 fn next_plan(hunt: &Hunt<'_>, search: &Search, at_once: u32) -> Plan {
     hunt.plan(&hunt.wants(search, at_once as usize))
+}
+
+/// The good push that an investigation found, where it went further back than it began.
+fn good_so_far(store: &Investigations, id: &str) -> Result<Option<String>, Error> {
+    let steps = store.steps(id)?;
+    let goods = steps.iter().filter_map(|(_, step)| step["good"].as_str());
+    Ok(goods.last().map(str::to_owned))
 }
 
 /// Runs that an investigation asked for before, and in how many rounds.

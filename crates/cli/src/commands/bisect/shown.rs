@@ -102,6 +102,17 @@ pub(super) fn belief(out: &mut Out, case: &Case, search: &Search, asked: u32) {
     }
 }
 
+/// Where the search goes on, since what was taken for good fails, too.
+pub(super) fn widened(out: &mut Out, case: &Case) {
+    out.line("");
+    out.line(&format!(
+        "it failed before all of them already: going back to push {} {}, {}",
+        case.good().id,
+        case.good().revision.short(),
+        plural(case.hunt().suspects(), "suspect"),
+    ));
+}
+
 /// What is to be expected, before anything is asked for.
 pub(super) fn outlook(out: &mut Out, search: &Search, question: &BisectQuestion, rest: u32) {
     let expected = search.expected();

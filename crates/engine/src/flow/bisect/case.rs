@@ -163,6 +163,16 @@ impl Case {
         &self.history.facts[self.bad].push
     }
 
+    /// Goes further back, to a good push that is at least twice as far from the bad one; tells whether
+    /// there is one. For where what was taken for good turns out to fail, too.
+    pub fn widen(&mut self) -> bool {
+        let from = self.good + (self.good - self.bad).max(1) - 1;
+        let facts = &self.history.facts;
+        let further = (from < facts.len()).then(|| last_good(facts, from)).flatten();
+        self.good = further.unwrap_or(self.good);
+        further.is_some()
+    }
+
     /// The suspects and the good push, oldest first, as a search counts them.
     pub fn pushes(&self) -> impl Iterator<Item = &Push> {
         self.history.facts[self.bad..=self.good].iter().rev().map(|facts| &facts.push)

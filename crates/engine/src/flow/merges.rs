@@ -1,0 +1,110 @@
+//! Where merges come from: the pushes of another repository that one brought.
+
+use mozci_clients::hg::{HgError, MergePush, Pushlog};
+use mozci_core::push::Push;
+
+use crate::ci::{Ci, PushSource};
+use crate::error::Error;
+
+/// A merge, and what it brought.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// The push that merges.
+    pub push: Push,
+    /// Where it came from; none where no configured repository knows it.
+    pub origin: Option<Origin>,
+}
+
+/// Pushes of another repository that a merge brought.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The repository, by its name in the config.
+    pub repo: String,
+    /// Its newest push that the merge has.
+    pub last: Push,
+    /// Its oldest push that the merge brought.
+    pub first: Push,
+    /// The push before that, which was there before the merge, where there is one.
+    pub before: Option<Push>,
+}
+
+impl Origin {
+    /// How many of the repository's push numbers the merge brought.
+    pub fn count(&self) -> u64 {
+        self.last.id.number().saturating_sub(self.first.id.number()) + 1
+    }
+}
+
+/// Changesets of a merge that are looked up to find the oldest push that it brought.
+const LOOKED_UP: usize = 3;
+
+/// The merges among pushes, newest first, and where each came from: one request for all, and two or
+/// three for each merge.
+///
+/// # Errors
+/// [`Error::Usage`] where pushes are not read from a Mercurial server.
+pub async fn merges(ci: &Ci, pushes: &[Push]) -> Result<Vec<Merge>, Error> {
+    let PushSource::Hg(pushlog) = &ci.pushes else {
+        return Err(Error::Usage(format!(
+            "merges can be followed where pushes are read from a Mercurial server (pushlog = \"hg\"), and those of {} are not",
+            ci.repo
+        )));
+    };
+    let numbers = || pushes.iter().map(|push| push.id.number());
+    let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else {
+        return Ok(Vec::new());
+    };
+    let found = pushlog.merges(first.saturating_sub(1), last).await;
+    let found = found.map_err(|error| failed("cannot read merges", error))?;
+    let mut merges = Vec::new();
+    for push in pushes {
+        if let Some(merge) = found.iter().find(|merge| merge.id == push.id.number()) {
+            merges.push(Merge { push: push.clone(), origin: origin(ci, push, merge).await? });
+        }
+    }
+    Ok(merges)
+}
+
+fn failed(what: &str, error: HgError) -> Error {
+    match error {
+        HgError::Http(error) => Error::service(what.to_owned())(error),
+        other => Error::NotFound(format!("{what}: {other}")),
+    }
+}
+
+/// Looks up which of the configured repositories had the merged commit first.
+async fn origin(ci: &Ci, push: &Push, merge: &MergePush) -> Result<Option<Origin>, Error> {
+    let mut found: Option<(&str, &Pushlog, Push)> = None;
+    for (name, pushlog) in ci.merge_sources() {
+        let last = match pushlog.push_of(merge.merged.hash()).await {
+            Ok((_, last)) => last,
+            Err(HgError::UnknownRevision { .. }) => continue,
+            Err(error) => {
+                return Err(failed(&format!("cannot look the merge up in {name}"), error));
+            }
+        };
+        // What a third repository merged as well is there with its own date: the earliest had it first.
+        if found.as_ref().is_none_or(|(_, _, known)| last.date < known.date) {
+            found = Some((name, pushlog, last));
+        }
+    }
+    let Some((repo, pushlog, last)) = found else { return Ok(None) };
+    let mut first = last.clone();
+    for changeset in push.changesets.iter().take(LOOKED_UP) {
+        match pushlog.push_of(changeset.revision.hash()).await {
+            Ok((_, oldest)) => {
+                first = oldest;
+                break;
+            }
+            Err(HgError::UnknownRevision { .. }) => {}
+            Err(error) => {
+                return Err(failed(&format!("cannot look the merge up in {repo}"), error));
+            }
+        }
+    }
+    let number = first.id.number();
+    // Numbers have gaps, small ones.
+    let page = pushlog.between(number.saturating_sub(10), number.saturating_sub(1)).await;
+    let page = page.map_err(|error| failed(&format!("cannot read the pushes of {repo}"), error))?;
+    Ok(Some(Origin { repo: repo.to_owned(), last, first, before: page.pushes.last().cloned() }))
+}
