@@ -70,10 +70,27 @@ fn a_farm_is_read_filled_and_followed() {
     a_range_is_built(&mut master, id);
     a_backfill_fills_the_holes(&master, id);
     an_intermittent_is_mixed(&master, id);
+    a_search_finds_what_broke_a_test(&master, id);
     what_cannot_be_forced(&master, id);
     other_ways_to_name_a_push(&master, id);
     a_master_that_dies_loses_nothing(&mut master, id);
     no_environment_is_kept(&master);
+}
+
+/// The commit that broke a test for good, searched between one on which it passed and the newest.
+fn a_search_finds_what_broke_a_test(master: &Master, id: impl Fn(usize) -> usize) {
+    let (good, bad) = (id(22).to_string(), id(40).to_string());
+    let args =
+        ["bisect", "test", "--good", &good, "--bad", &bad, "--deterministic", "--at-once", "2"];
+    let found = ok(master.mozci(&[&args[..], &["--yes", "--json"]].concat())).json();
+    assert_eq!(found["end"]["verdict"], "culprit", "{found:#}");
+    let named: Vec<u64> = found["end"]["pushes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|push| push["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(named, [id(FOR_GOOD) as u64], "{found:#}");
 }
 
 /// The burst left coalesced requests, each with the one that was built in its place, and tests that

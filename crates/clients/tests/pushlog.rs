@@ -133,3 +133,13 @@ async fn merges_are_told_by_their_heads_parents() {
     let all = log.merges(0, 99).await.unwrap();
     assert!(all.iter().all(|merge| merge.head != merge.merged), "{all:?}");
 }
+
+#[tokio::test]
+async fn full_pushes_have_their_commits_with_files() {
+    let (_server, log) = pushlog(recorded("hg", "json-pushes-mc-v2-full")).await;
+    let all = log.full(0, 99).await.unwrap();
+    assert!(!all.is_empty());
+    let commits: Vec<_> = all.values().flatten().collect();
+    assert!(commits.iter().any(|commit| !commit.files.is_empty()), "{commits:?}");
+    assert!(commits.iter().all(|commit| !commit.author.is_empty()), "{commits:?}");
+}

@@ -65,6 +65,9 @@ struct SearchArgs {
     /// It fails every time from the culprit on: one pass proves innocence
     #[arg(long)]
     deterministic: bool,
+    /// Take all suspects for equally likely, whatever they touch
+    #[arg(long)]
+    no_priors: bool,
     /// Runs that may be asked for
     #[arg(long, value_name = "N", default_value_t = 200)]
     budget: u32,
@@ -150,6 +153,7 @@ pub(crate) async fn run(
         deterministic: args.search.deterministic,
         budget: args.search.budget,
         at_once: args.search.at_once,
+        priors: !args.search.no_priors,
         anyway: args.anyway,
     };
     let store = Investigations::open(&context.ci.place.state)?;

@@ -1,5 +1,7 @@
 //! Measures the search for a culprit on simulated histories: `--help` says how.
 
+#![allow(clippy::print_stdout, reason = "what an example is for")]
+
 mod calibrate;
 mod trial;
 

@@ -4,7 +4,9 @@
 mod hunt;
 mod proof;
 mod range;
+mod suspicion;
 
 pub use hunt::{Hunt, HuntSettings, Out};
 pub use proof::{Proved, Side};
 pub use range::last_good;
+pub use suspicion::suspicion;

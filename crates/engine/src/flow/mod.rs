@@ -26,7 +26,7 @@ mod wait;
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, at_work};
 pub use bisect::{
-    BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case,
+    BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case, weigh,
 };
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};

@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 
 use mozci_core::bisect::{Search, Verdict};
 use mozci_core::commit::Commit;
-use mozci_core::culprit::Hunt;
+use mozci_core::culprit::{Hunt, HuntSettings};
 use mozci_core::guard::Refusal;
 use mozci_core::plan::Plan;
+use mozci_core::push::Push;
 use mozci_engine::flow::{
     AskResult, BisectQuestion, Case, CulpritPush, Merge, Origin, Since, check_plan, culprit_pushes,
-    merges, open_case,
+    merges, open_case, weigh,
 };
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Ledger};
 use mozci_engine::{Error, Kind};
@@ -129,7 +130,8 @@ pub(super) async fn drive(
         fixed.good = good_so_far(store, id)?.or(fixed.good);
     }
     let mut case = open_case(ci, ledger, &fixed).await?;
-    let was_named = question.good.is_some();
+    let asked = question;
+    let was_named = asked.good.is_some();
     fixed.good = Some(case.good().revision.hash().to_owned());
     let question = &fixed;
     let act_args =
@@ -139,7 +141,7 @@ pub(super) async fn drive(
         None => (0, 0),
     };
     let mut results: Vec<AskResult> = Vec::new();
-    let settings = question.settings(ci.budgets.push);
+    let mut settings = weighed(question, &case, context).await;
     let mut last_plan: Option<Plan> = None;
     let mut waited = 0;
     let mut was_confirmed = ends.args.confirm.yes || id.is_some();
@@ -161,6 +163,7 @@ pub(super) async fn drive(
         let verdict = search.verdict();
         if matches!(verdict, Verdict::Older { .. }) && !was_named && case.widen() {
             shown::widened(out, &case);
+            settings = weighed(question, &case, context).await;
             if let Some(id) = &id {
                 let step = json!({"step": "widened", "good": case.good().revision.hash()});
                 store.step(id, &step, ci.now())?;
@@ -221,7 +224,9 @@ pub(super) async fn drive(
                 Some(id) => id.clone(),
                 None => {
                     let begun =
-                        store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), now)?;
+                        store.begin(&ci.root_url, ci.repo.as_str(), &asked.to_value(), now)?;
+                    let step = json!({"step": "begun", "good": case.good().revision.hash()});
+                    store.step(&begun, &step, now)?;
                     out.line(&format!("investigation {begun}"));
                     id.insert(begun).clone()
                 }
@@ -333,6 +338,17 @@ async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
     }
 }
 
+/// How the search is to go, with the suspects weighed by what they touch.
+async fn weighed(question: &BisectQuestion, case: &Case, context: &Context) -> HuntSettings {
+    let ci = &context.ci;
+    let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
+    let weights = match question.priors {
+        true => weigh(ci, &suspects, question.about.as_ref()).await,
+        false => None,
+    };
+    question.settings(ci.budgets.push, weights.unwrap_or_default())
+}
+
 /// What ends a search before it begins.
 async fn early(
     question: &BisectQuestion,
@@ -367,8 +383,8 @@ fn next_plan(hunt: &Hunt<'_>, search: &Search, at_once: u32) -> Plan {
 /// The good push that an investigation found, where it went further back than it began.
 fn good_so_far(store: &Investigations, id: &str) -> Result<Option<String>, Error> {
     let steps = store.steps(id)?;
-    let goods = steps.iter().filter_map(|(_, step)| step["good"].as_str());
-    Ok(goods.last().map(str::to_owned))
+    let mut goods = steps.iter().filter_map(|(_, step)| step["good"].as_str());
+    Ok(goods.next_back().map(str::to_owned))
 }
 
 /// Runs that an investigation asked for before, and in how many rounds.

@@ -343,6 +343,10 @@ fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, conte
 pub(crate) fn summary(last: Option<&Value>) -> String {
     match last {
         None => "begun".to_owned(),
+        Some(step) if step["step"] == "begun" => "begun".to_owned(),
+        Some(step) if step["step"] == "widened" => {
+            "went further back: what was taken for good failed, too".to_owned()
+        }
         Some(step) if step["step"] == "round" => {
             format!("round {} asked for", step["round"])
         }

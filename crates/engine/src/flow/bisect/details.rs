@@ -1,7 +1,9 @@
 //! What is said of a culprit: its commits, who wrote them, and whether they were backed out.
 
 use mozci_core::commit::Commit;
+use mozci_core::culprit::suspicion;
 use mozci_core::push::Push;
+use mozci_evidence::About;
 
 use crate::ci::{Ci, PushSource};
 
@@ -19,6 +21,30 @@ impl CulpritPush {
     pub fn is_backed_out(&self) -> bool {
         !self.commits.is_empty() && self.commits.iter().all(|commit| commit.backed_out_by.is_some())
     }
+}
+
+/// Suspects whose commits are read to weigh them.
+const WEIGHED: usize = 600;
+
+/// How suspect each push is beforehand, oldest first, by what its commits touch: one request for all.
+/// None where nobody tells of commits, or there are too many.
+pub async fn weigh(ci: &Ci, suspects: &[Push], about: Option<&About>) -> Option<Vec<f64>> {
+    let PushSource::Hg(pushlog) = &ci.pushes else { return None };
+    let numbers = || suspects.iter().map(|push| push.id.number());
+    let (first, last) = (numbers().min()?, numbers().max()?);
+    if suspects.len() > WEIGHED {
+        return None;
+    }
+    let commits = match pushlog.full(first.saturating_sub(1), last).await {
+        Ok(commits) => commits,
+        Err(error) => {
+            ci.note(format!("suspects are taken for equally likely: {error}"));
+            return None;
+        }
+    };
+    let subject = about.and_then(|about| about.subject.as_ref()).map(|subject| subject.name());
+    let of = |number: u64| commits.get(&number).map_or(&[][..], Vec::as_slice);
+    Some(numbers().map(|number| suspicion(of(number), subject)).collect())
 }
 
 /// Pushes whose commits are read at the most.

@@ -6,6 +6,6 @@ mod find_job;
 mod question;
 
 pub use case::{Case, Since, open_case};
-pub use details::{CulpritPush, culprit_pushes};
+pub use details::{CulpritPush, culprit_pushes, weigh};
 pub use find_job::job_of_failure;
 pub use question::BisectQuestion;

@@ -34,19 +34,22 @@ pub struct BisectQuestion {
     pub budget: u32,
     /// Runs asked for at once.
     pub at_once: u32,
+    /// Whether suspects are weighed by what they touch.
+    pub priors: bool,
     /// Whether to go on where it seems backed out or fixed.
     pub anyway: bool,
 }
 
 impl BisectQuestion {
-    /// How the search is to go, with at most so many runs of one push.
-    pub fn settings(&self, most_on_a_push: u32) -> HuntSettings {
+    /// How the search is to go, with at most so many runs of one push, and with suspects of these
+    /// weights.
+    pub fn settings(&self, most_on_a_push: u32, weights: Vec<f64>) -> HuntSettings {
         HuntSettings {
             delta: self.delta,
             p_min: self.p_min,
             deterministic: self.deterministic,
             most_on_a_push,
-            weights: Vec::new(),
+            weights,
         }
     }
 

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Measures the search for a culprit and writes docs/bisect.md.
+
+Usage: scripts/bench_bisect.py [--quick]. Needs cargo and Python 3; git_bayesect, which the numbers stand
+beside, is installed from PyPI into the cache folder (MOZCI_CACHE, else .cache/). The hunts end to end
+are 200 worlds on the simulated CI (20 with --quick), two at once.
+"""
+
+import collections
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import bench_hunts  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+GRID = ROOT / "target/release/examples/bisect_grid"
+PINS = ["git-bayesect==1.2", "numpy==2.2.6", "scipy==1.15.3"]
+
+# Cells of the grid: n, p, q, what else; then what an oracle needed where the plan of the house has it,
+# and git_bayesect's number from there.
+CELLS = [
+    (8, 1, 0, {}),
+    (8, 0.5, 0.01, {}),
+    (8, 0.5, 0.05, {}),
+    (8, 0.1, 0.01, {}),
+    (32, 1, 0, {}),
+    (32, 1, 0.01, {}),
+    (32, 0.5, 0.01, {}),
+    (32, 0.5, 0.05, {}),
+    (32, 0.3, 0.01, {}),
+    (32, 0.1, 0.01, {}),
+    (128, 1, 0.01, {}),
+    (128, 0.5, 0, {}),
+    (128, 0.5, 0.01, {}),
+    (128, 0.5, 0.05, {}),
+    (128, 0.2, 0.01, {}),
+    (128, 0.1, 0, {}),
+    (128, 0.1, 0.01, {}),
+    (1024, 1, 0.01, {}),
+    (1024, 0.5, 0.01, {}),
+    (128, 0.5, 0.01, {"k": 8}),
+    (128, 0.5, 0.01, {"k": 4, "shuffle": True}),
+    (128, 0.5, 0.01, {"unbuildable": 0.3}),
+    (32, 0.5, 0.05, {"unbuildable": 0.1, "k": 8, "shuffle": True}),
+    (128, 0.5, 0.01, {"history": 0}),
+]
+
+PEER = """
+import json, random, sys
+from git_bayesect import Bisector
+n, p, q, trials, seed = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+draw = random.Random(seed)
+jobs = wrong = 0
+for _ in range(trials):
+    culprit = draw.randrange(n)  # counted from the newest
+    bisector = Bisector([1.0] * n + [0.0])
+    bisector.record(n, False)
+    bisector.record(0, True)
+    bad = 1 - (1 - p) * (1 - q)
+    for _ in range(20000):
+        found = bisector.distribution
+        best = int(found.argmax())
+        if found[best] >= 0.99:
+            break
+        index = bisector.select()
+        jobs += 1
+        bisector.record(index, draw.random() < (bad if index <= culprit else q))
+    wrong += best != culprit
+print(json.dumps({"jobs": jobs / trials, "wrong": wrong / trials}))
+"""
+
+
+def grid(n, p, q, more, *flags, trials=1000):
+    """One cell."""
+    command = [GRID, "--n", n, "--p", p, "--q", q, "--trials", trials, "--seed", 1, "--json", *flags]
+    for name, value in more.items():
+        command += [f"--{name}"] if value is True else [f"--{name}", value]
+    done = subprocess.run([str(part) for part in command], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def peer_python():
+    """A Python with git_bayesect."""
+    cache = Path(os.environ.get("MOZCI_CACHE", ROOT / ".cache"))
+    venv = cache / "bayesect"
+    if not (venv / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+        pip = [str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *PINS]
+        subprocess.run(pip, check=True)
+        (venv / "ready").touch()
+    return str(venv / "bin/python")
+
+
+def peer(python, n, p, q, trials):
+    """git_bayesect on histories drawn in the same way."""
+    command = [python, "-c", PEER, *map(str, (n, p, q, trials, 1))]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def main():
+    quick = "--quick" in sys.argv
+    build = ["cargo", "build", "--release", "--quiet"]
+    subprocess.run([*build, "-p", "mozci-core", "--example", "bisect_grid"], cwd=ROOT, check=True)
+    subprocess.run([*build, "-p", "mozci"], cwd=ROOT, check=True)
+    python = peer_python()
+    trials = 200 if quick else 1000
+    lines = []
+    say = lines.append
+    say("# The search for a culprit, measured")
+    say("")
+    cpu = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?"
+    )
+    today = datetime.date.today().isoformat()
+    say(f"Made by `scripts/bench_bisect.py` on {today}: {cpu}, {os.cpu_count()} cores, {platform.system()}.")
+    say(f"{trials} histories a cell, δ = 0.01, the background known from 200 runs. Runs are means; the oracle")
+    say("knows both rates; git_bayesect (PyPI, 1.2) stops at 99 % on 200 histories drawn in the same way, one")
+    say("run at a time.")
+    say("")
+    say("| n, p, q | runs | 95th | rounds | wrong (95 %) | undecided | bound | oracle | runs / oracle | git_bayesect (wrong) |")
+    say("|---|---|---|---|---|---|---|---|---|---|")
+    wrong = total = 0
+    cells = {}
+    for n, p, q, more in CELLS:
+        found = grid(n, p, q, more, trials=trials)
+        cells[(n, p, q, json.dumps(more))] = found
+        wrong += round(found["wrong_rate"] * trials)
+        total += trials
+        beside = ""
+        if not more or set(more) == {"history"}:
+            small = 60 if p <= 0.1 else 200
+            told = peer(python, n, p, q, small if not quick else 20)
+            beside = f"{told['jobs']:.1f} ({told['wrong']:.3f})"
+        extra = "".join(f", {name} {value}" if value is not True else f", {name}" for name, value in more.items())
+        say(
+            f"| {n}, {p}, {q}{extra} | {found['jobs_mean']:.1f} | {found['jobs_p95']} | {found['rounds_mean']:.1f} "
+            f"| {found['wrong_rate']:.4f} ({found['wrong_rate_low']:.4f} to {found['wrong_rate_high']:.4f}) "
+            f"| {found['undecided_rate'] + found['gave_up_rate']:.4f} | {found['bound_jobs']:.1f} "
+            f"| {found['oracle_jobs_mean']:.1f} | {found['jobs_mean'] / found['oracle_jobs_mean']:.2f} | {beside} |"
+        )
+        print(lines[-1], flush=True)
+    say("")
+    say(f"Wrong over all cells: {wrong} of {total}, {wrong / total:.4f}.")
+    say("")
+    say("| what | must reach | reached |")
+    say("|---|---|---|")
+    for n, q, most in ((32, 0, 7.5), (128, 0.01, 9.7)):
+        found = grid(n, 1, q, {}, "--deterministic", "--no-oracle", trials=trials)
+        say(f"| `--deterministic`, n = {n}, q = {q}: runs (wrong) | ≤ {most} | {found['jobs_mean']:.1f} ({found['wrong_rate']:.4f}) |")
+    found = grid(128, 0.5, 0.01, {"absent": 1}, "--p-min", "0.3", "--no-oracle", trials=trials)
+    say(f"| no culprit, p_min 0.3, n = 128: runs; said to be none | ≤ 25; ≥ 99 % | {found['jobs_mean']:.1f}; {found['none_rate'] * 100:.1f} % |")
+    one, eight = cells[(128, 0.5, 0.01, "{}")], cells[(128, 0.5, 0.01, '{"k": 8}')]
+    say(
+        f"| k = 8, n = 128, p = 0.5: rounds; runs to those of k = 1 | ≤ 8; ≤ 1.4 | {eight['rounds_mean']:.1f}; "
+        f"{eight['jobs_mean'] / one['jobs_mean']:.2f} |"
+    )
+    large = cells[(1024, 0.5, 0.01, "{}")]
+    say(f"| a decision at n = 1024, k = 1 | ≤ 1 ms | {large['decision_us'] / 1000:.3f} ms |")
+    for kind, p, q in (("two", 0.5, 0.01), ("fix", 0.5, 0.01), ("drift", 0.5, 0.01), ("drift", 0.5, 0.03), ("drift", 0.5, 0.1)):
+        found = grid(64, p, q, {"misfit": kind, "budget": 200}, trials=max(100, trials // 2))
+        say(
+            f"| misfit: {kind}, p = {p}, q = {q}, budget 200: wrong; undecided or budget spent; none | ≤ 5 % | {found['wrong_rate'] * 100:.1f} %; "
+            f"{(found['undecided_rate'] + found['gave_up_rate']) * 100:.1f} %; {found['none_rate'] * 100:.1f} % |"
+        )
+    done = subprocess.run(
+        [GRID, "--n", "32", "--trials", str(3 * trials), "--seed", "3", "--calibrate"], capture_output=True, check=True
+    )
+    say("")
+    say("Worlds drawn from what is believed beforehand (n = 32), stopped at each confidence once:")
+    say("")
+    say("| stopped at | claimed | right (95 %) |")
+    say("|---|---|---|")
+    for line in done.stdout.decode().splitlines():
+        one = json.loads(line)
+        say(
+            f"| {one['confidence']} | {one['claimed_mean']:.4f} | {one['right_rate']:.4f} ({one['right_low']:.4f} to {one['right_high']:.4f}) |"
+        )
+    rows = bench_hunts.hunts(str(ROOT / "target/release/mozci"), 20 if quick else 200)
+    right = collections.Counter(row["right"] for row in rows)
+    say("")
+    say(
+        f"End to end on the simulated CI: {len(rows)} worlds (4 to 64 suspects, p from 1 to 0.1, broken builds, infra noise, "
+        f"killed {sum(row['killed'] for row in rows)} times in the middle, {sum(row['runs'] or 0 for row in rows)} runs): "
+        f"{right[True]} right, {right[False]} wrong, {right[None]} undecided. Wrong or undecided:"
+    )
+    say("")
+    for row in rows:
+        if row["right"] is not True:
+            say(
+                f"- seed {row['seed']}: {row['suspects']} suspects, culprit {row['culprit']}, p {row['rate']}, q {row['background']}: "
+                f"{row['summary'] or row['verdict']} ({row['runs']} runs)"
+            )
+    if not quick:
+        (ROOT / "docs/bisect.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
