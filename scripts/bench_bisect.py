@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures the search for a culprit and writes docs/bisect.md.
 
-Usage: scripts/bench_bisect.py [--quick]. Needs cargo and Python 3; git_bayesect, which the numbers stand
+Usage: scripts/bench_bisect.py [--quick] [--hunts FILE]. Needs cargo and Python 3; git_bayesect, which the numbers stand
 beside, is installed from PyPI into the cache folder (MOZCI_CACHE, else .cache/). The hunts end to end
-are 200 worlds on the simulated CI (20 with --quick), two at once.
+are 200 worlds on the simulated CI (20 with --quick), two at once; with --hunts they are taken from what
+scripts/bench_hunts.py 200 has written to stderr.
 """
 
 import collections
@@ -181,7 +182,11 @@ def main():
         say(
             f"| {one['confidence']} | {one['claimed_mean']:.4f} | {one['right_rate']:.4f} ({one['right_low']:.4f} to {one['right_high']:.4f}) |"
         )
-    rows = bench_hunts.hunts(str(ROOT / "target/release/mozci"), 20 if quick else 200)
+    if "--hunts" in sys.argv:
+        told = Path(sys.argv[sys.argv.index("--hunts") + 1]).read_text().splitlines()
+        rows = [json.loads(line) for line in told if line.startswith("{")]
+    else:
+        rows = bench_hunts.hunts(str(ROOT / "target/release/mozci"), 20 if quick else 200)
     right = collections.Counter(row["right"] for row in rows)
     say("")
     say(

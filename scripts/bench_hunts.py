@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -119,14 +120,15 @@ def hunt(binary, seed):
 
 def hunts(binary, count, first=1):
     """Hunts in so many worlds, two at once."""
+    rows = []
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda seed: hunt(binary, seed), range(first, first + count)))
+        for row in pool.map(lambda seed: hunt(binary, seed), range(first, first + count)):
+            rows.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
+    return rows
 
 
 if __name__ == "__main__":
-    import sys
-
     binary = str(Path(__file__).resolve().parent.parent / "target/release/mozci")
     count, first = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    for one in hunts(binary, count, first):
-        print(json.dumps(one))
+    hunts(binary, count, first)

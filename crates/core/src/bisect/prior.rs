@@ -80,7 +80,7 @@ pub(super) struct Cell {
 }
 
 /// How likely it is, of a culprit, that what it broke fails every time, next to all other rates.
-const ALWAYS: f64 = 0.2;
+const ALWAYS: f64 = 0.26;
 
 /// How likely other rates are: logarithms of weights at these rates, and straight lines between them
 /// over the rates' logarithms. Found by trying: what has about the same wrong rate, whatever the
