@@ -5,7 +5,7 @@ use mozci_engine::flow::BisectQuestion;
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
 use serde_json::{Value, json};
 
-use super::bisect::{EndArgs, Ends, drive_down, summary};
+use super::bisect::{Desk, EndArgs, Ends, drive_down, summary};
 use crate::acting::{check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
@@ -204,5 +204,6 @@ async fn resume(
         ci.judge_by(about.clone());
     }
     let ends = Ends { args: ends, id: Some(id.clone()) };
-    drive_down(&question, ends, context, out, stats, interrupt, &mut ledger, store).await
+    let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store };
+    drive_down(&question, ends, &mut desk).await
 }

@@ -2,39 +2,30 @@
 
 use mozci_engine::Error;
 use mozci_engine::flow::BisectQuestion;
-use mozci_engine::store::{Investigations, Ledger};
 use serde_json::{Value, json};
 
-use super::drive::{Driven, Ends, drive};
-use crate::app::{Done, Interrupt};
-use crate::context::Context;
-use crate::show::Out;
-use crate::stats::Stats;
+use super::drive::{Desk, Driven, Ends, drive};
+use crate::app::Done;
 
 /// Repositories that a search goes down through at the most.
 const DEEPEST: usize = 4;
 
 /// Drives a search to its end, through the merges that it lands on.
-#[allow(clippy::too_many_arguments, reason = "what a command has at hand")]
 pub(crate) async fn drive_down(
     question: &BisectQuestion,
     ends: Ends<'_>,
-    context: &Context,
-    out: &mut Out,
-    stats: &Stats,
-    interrupt: &Interrupt,
-    ledger: &mut Ledger,
-    store: &Investigations,
+    desk: &mut Desk<'_>,
 ) -> Done {
+    let context = desk.context;
     let args = ends.args;
-    let mut driven = drive(question, ends, context, out, stats, interrupt, ledger, store).await?;
+    let mut driven = drive(question, ends, desk).await?;
     let mut path = vec![(context.ci.repo.to_string(), driven.summary.clone())];
     let mut objects: Vec<Value> = driven.object.take().into_iter().collect();
     let mut note = None;
     while let Some(origin) = driven.below.take() {
         let Some(before) = origin.before.clone().filter(|_| path.len() < DEEPEST) else { break };
-        out.line("");
-        out.line(&format!(
+        desk.out.line("");
+        desk.out.line(&format!(
             "the culprit merges pushes {} to {} of {}: going on there",
             origin.first.id, origin.last.id, origin.repo
         ));
@@ -46,9 +37,7 @@ pub(crate) async fn drive_down(
             ..question.clone()
         };
         let ends = Ends { args, id: None };
-        match one_below(&below, &origin.repo, ends, context, out, stats, interrupt, ledger, store)
-            .await
-        {
+        match one_below(&below, &origin.repo, ends, desk).await {
             Ok(next) => driven = next,
             Err(error) => {
                 let text = format!("the search cannot go on in {}: {error}", origin.repo);
@@ -61,10 +50,10 @@ pub(crate) async fn drive_down(
         objects.extend(driven.object.take());
     }
     if path.len() > 1 {
-        out.line("");
+        desk.out.line("");
         let steps: Vec<String> =
             path.iter().map(|(repo, summary)| format!("{repo}: {summary}")).collect();
-        out.line(&steps.join(" → "));
+        desk.out.line(&steps.join(" → "));
     }
     // The deepest stands within what it was found from.
     let whole = objects.into_iter().rev().reduce(|below, mut above| {
@@ -76,29 +65,25 @@ pub(crate) async fn drive_down(
         if let Some(note) = note {
             whole["note"] = json!(note);
         }
-        out.object(&whole)?;
+        desk.out.object(&whole)?;
     }
     Ok(driven.status)
 }
 
 /// Drives a search in another repository of the same CI.
-#[allow(clippy::too_many_arguments, reason = "what a command has at hand")]
 async fn one_below(
     question: &BisectQuestion,
     repo: &str,
     ends: Ends<'_>,
-    context: &Context,
-    out: &mut Out,
-    stats: &Stats,
-    interrupt: &Interrupt,
-    ledger: &mut Ledger,
-    store: &Investigations,
+    desk: &mut Desk<'_>,
 ) -> Result<Driven, Error> {
-    let below = context.sibling(repo)?;
+    let below = desk.context.sibling(repo)?;
     if let Some(about) = &question.about {
         below.ci.judge_by(about.clone());
     }
-    let driven = drive(question, ends, &below, out, stats, interrupt, ledger, store).await;
+    let mut there =
+        Desk { context: &below, out: &mut *desk.out, ledger: &mut *desk.ledger, ..*desk };
+    let driven = drive(question, ends, &mut there).await;
     below.say_notes();
     driven
 }

@@ -24,6 +24,16 @@ use crate::failure;
 use crate::show::{Out, show_plan_summary};
 use crate::stats::Stats;
 
+/// Everything that a search works with besides its question.
+pub(crate) struct Desk<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) out: &'a mut Out,
+    pub(crate) stats: &'a Stats,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) store: &'a Investigations,
+}
+
 /// How a search ends for whoever asked for it.
 pub(crate) struct Ends<'a> {
     pub(crate) args: &'a EndArgs,
@@ -110,17 +120,12 @@ pub(super) struct Driven {
 }
 
 /// Drives a search in one repository to its end.
-#[allow(clippy::too_many_arguments, reason = "what a command has at hand")]
 pub(super) async fn drive(
     question: &BisectQuestion,
     ends: Ends<'_>,
-    context: &Context,
-    out: &mut Out,
-    stats: &Stats,
-    interrupt: &Interrupt,
-    ledger: &mut Ledger,
-    store: &Investigations,
+    desk: &mut Desk<'_>,
 ) -> Result<Driven, Error> {
+    let Desk { context, out, stats, interrupt, ledger, store } = desk;
     let ci = &context.ci;
     context.progress("reading the history");
     let mut id = ends.id;
