@@ -34,6 +34,25 @@ def world_of(seed):
     }
 
 
+# Seeds from here on have a culprit that came with a merge, searched from where it was merged into.
+MERGED = 1001
+
+
+def merged_world_of(seed):
+    """A culprit in autoland, and the repository that it is merged into."""
+    draw = random.Random(seed)
+    return {
+        "seed": seed,
+        "suspects": 70,
+        "culprit": draw.randint(1, 70),
+        "rate": draw.choice([1.0, 0.7, 0.5, 0.3]),
+        "background": draw.choice([0.0, 0.01]),
+        "broken": draw.choice([0.0, 0.1]),
+        "kills": 0,
+        "draw": draw,
+    }
+
+
 def search(binary, home, config, world):
     """Runs one search to its end, and gives its object and how often it was killed."""
     environment = {
@@ -45,6 +64,8 @@ def search(binary, home, config, world):
     start = [binary, "--config", config, "--json", "--stats"]
     p_min = ["--p-min", "0.3"] if world["culprit"] is None else []
     begin = ["bisect", "--test", TEST, "--bad", "tip", "--yes", "--budget", "1500", *p_min]
+    if world["seed"] >= MERGED:
+        begin += ["--repo", "mozilla-central"]
     command, killed = begin, 0
     for _ in range(20):
         process = subprocess.Popen(
@@ -72,12 +93,16 @@ def search(binary, home, config, world):
 
 def hunt(binary, seed):
     """Plants, searches, and compares."""
-    world = world_of(seed)
+    merged = seed >= MERGED
+    world = merged_world_of(seed) if merged else world_of(seed)
+    pushes = 150 if merged else world["suspects"] + 60
     home = Path(tempfile.mkdtemp(prefix="mozci-hunt-"))
-    arguments = [binary, "demo", "serve", "--seed", str(seed), "--pushes", str(world["suspects"] + 60)]
+    arguments = [binary, "demo", "serve", "--seed", str(seed), "--pushes", str(pushes)]
     arguments += ["--speed", "20000", "--newest-minutes-ago", "600", "--hunt", str(world["suspects"])]
     arguments += ["--hunt-rate", str(world["rate"]), "--hunt-background", str(world["background"])]
     arguments += ["--hunt-broken", str(world["broken"]), "--folder", str(home)]
+    if merged:
+        arguments.append("--central")
     if world["culprit"] is not None:
         arguments += ["--hunt-culprit", str(world["culprit"])]
     server = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -96,7 +121,11 @@ def hunt(binary, seed):
     if "end" not in answer:
         verdict, right = f"error: {json.dumps(answer)[:300]}", False
     else:
-        end = answer["end"]
+        # The deepest of the repositories that the search went down through.
+        at = answer
+        while "origin" in at:
+            at = at["origin"]
+        end = at["end"]
         verdict = end["verdict"]
         named = [push["revision"] for push in end.get("pushes", [])]
         if verdict == "culprit":
@@ -113,7 +142,7 @@ def hunt(binary, seed):
         "killed": killed,
         "runs": answer.get("runs"),
         "rounds": answer.get("rounds"),
-        "summary": answer.get("end", {}).get("summary"),
+        "summary": " → ".join(step["end"] for step in answer.get("path", [])),
         "seconds": round(took, 1),
     }
 

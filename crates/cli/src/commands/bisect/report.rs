@@ -145,7 +145,11 @@ fn grid(html: &mut String, finished: &Finished<'_>, context: &Context) {
         if !finished.search.counts()[number].is_testable() {
             html.push_str("<span class=s>no run can be made</span>");
         }
-        let told = if number == 0 { "good".to_owned() } else { percent(probability) };
+        let told = match (number, probability) {
+            (0, _) => "good".to_owned(),
+            (_, hardly) if hardly < 5e-4 => "·".to_owned(),
+            _ => percent(probability),
+        };
         let _ = write!(
             html,
             "<td class=n>{told}<td><svg width=160 height=12><rect width={:.1} height=12 fill=#2f6fb2 /></svg>",
