@@ -29,6 +29,20 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// What several merges brought together, where all came from one repository.
+    pub fn of_all(merges: &[Merge]) -> Option<Self> {
+        let mut newest_first: Vec<&Merge> = merges.iter().collect();
+        newest_first.sort_by_key(|merge| std::cmp::Reverse(merge.push.id));
+        let mut origins = newest_first.into_iter().map(|merge| merge.origin.as_ref());
+        let mut all = origins.next()??.clone();
+        for older in origins {
+            let older = older.filter(|older| older.repo == all.repo)?;
+            all.first = older.first.clone();
+            all.before = older.before.clone();
+        }
+        Some(all)
+    }
+
     /// How many of the repository's push numbers the merge brought.
     pub fn count(&self) -> u64 {
         self.last.id.number().saturating_sub(self.first.id.number()) + 1

@@ -318,11 +318,7 @@ pub(super) async fn drive(
         status => status,
     };
     let summary = told::end(&finished)["summary"].as_str().unwrap_or_default().to_owned();
-    // Of several the culprit may be another one: only a single merge leads on.
-    let below = match (descent.as_slice(), culprits.len()) {
-        ([merge], 1) => merge.origin.clone(),
-        _ => None,
-    };
+    let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })
 }
 
