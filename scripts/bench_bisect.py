@@ -215,7 +215,7 @@ def main():
     say("where the rates are not known runs are spent on them, and their number varies as much as its mean.")
     say("At n = 8 and p = 0.5 the plan of the house has an oracle with 15.3 runs, which stops at 99 %; ours goes on to")
     say("99.5 % as the search does. With fewer runs there, errors at p = 0.1 and 0.2 go past 1 %: the prior of rates")
-    say("trades one for the other. A background that rises tenfold within the range is told from a culprit too")
+    say("trades one for the other. A background that rises from a tenth to a half within the range is told from a culprit too")
     say("seldom. `none` in a range with a fix means that nothing makes the bad push fail any more.")
     done = subprocess.run(
         [GRID, "--n", "32", "--trials", str(3 * trials), "--seed", "3", "--calibrate"], capture_output=True, check=True
