@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::function::beta::ln_beta;
 
 /// A failure rate with its interval of 95 % (Clopper and Pearson 1934), and the runs behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -47,6 +48,11 @@ pub fn runs_to_see(rate: f64, confidence: f64) -> Option<u32> {
     }
     let runs = ((1.0 - confidence).ln() / (1.0 - rate).ln()).ceil().max(1.0);
     (runs < f64::from(u32::MAX)).then_some(runs as u32)
+}
+
+/// How likely these results are of a rate of which nothing is known, as a logarithm (beta-binomial).
+pub(crate) fn ln_likelihood(failed: u32, passed: u32) -> f64 {
+    ln_beta(f64::from(failed) + 1.0, f64::from(passed) + 1.0)
 }
 
 #[cfg(test)]

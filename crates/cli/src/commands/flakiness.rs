@@ -5,7 +5,6 @@ mod told;
 use mozci_core::flakiness::{Change, Seen, Tally, Told, changes};
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
-use mozci_core::rate::Rate;
 use mozci_engine::flow::{Matrix, read_matrix, read_range};
 use mozci_engine::{Error, Kind};
 
@@ -119,30 +118,5 @@ fn count(newest_first: &[Push], matrix: &Matrix, window: Option<u32>) -> Flakine
         platforms: platforms.into_iter().map(|(name, tally)| (name.to_owned(), tally)).collect(),
         windows: windows.collect(),
         changes: changed.collect(),
-    }
-}
-
-/// A share of a hundred, as exact as it is of use.
-pub(crate) fn percent(share: f64) -> String {
-    match share * 100.0 {
-        none if none <= 0.0 => "0 %".to_owned(),
-        small if small < 1.0 => format!("{small:.2} %"),
-        some if some < 10.0 => format!("{some:.1} %"),
-        many => format!("{many:.0} %"),
-    }
-}
-
-/// A rate with its interval.
-pub(crate) fn rate_words(rate: &Rate) -> String {
-    match rate.runs {
-        0 => "no run says anything".to_owned(),
-        runs => format!(
-            "{} (95 %: {} to {})  {} of {}",
-            percent(rate.rate),
-            percent(rate.low),
-            percent(rate.high),
-            rate.failures,
-            plural(runs as usize, "run")
-        ),
     }
 }

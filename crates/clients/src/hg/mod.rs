@@ -1,5 +1,6 @@
 //! The Mercurial server and its pushlog.
 
+mod commit;
 mod full;
 mod pushlog;
 mod relevance;

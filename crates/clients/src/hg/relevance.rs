@@ -1,9 +1,10 @@
 //! `json-automationrelevance`: what the commits of a push say of themselves.
 
 use mozci_core::commit::Commit;
-use mozci_core::ids::{Revision, Vcs};
+use mozci_core::ids::Revision;
 use serde::Deserialize;
 
+use super::commit::{WireCommit, hg};
 use super::pushlog::{HgError, Pushlog};
 use crate::http::{HttpError, Problem};
 
@@ -19,42 +20,22 @@ struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Entry {
-    node: String,
-    #[serde(default)]
-    author: String,
-    #[serde(default)]
-    desc: String,
-    #[serde(default)]
-    files: Vec<String>,
-    #[serde(default)]
-    parents: Vec<String>,
+    #[serde(flatten)]
+    commit: WireCommit,
     /// The push that it came with: others of its ancestors may be in the answer, on try.
     pushhead: Option<String>,
     backedoutby: Option<String>,
     #[serde(default)]
     backsoutnodes: Vec<serde_json::Value>,
-    git_commit: Option<String>,
 }
 
 impl Entry {
     fn commit(self) -> Result<Commit, String> {
-        let hg = |text: &str| Revision::new(Vcs::Hg, text).map_err(|error| error.to_string());
-        // A root's parent is forty zeros here.
-        let parents = self.parents.iter().filter(|parent| parent.bytes().any(|byte| byte != b'0'));
         let backed_out_by = self.backedoutby.filter(|node| !node.is_empty());
-        let git = self.git_commit.filter(|git| !git.is_empty());
         Ok(Commit {
-            revision: hg(&self.node)?,
-            git: git
-                .map(|git| Revision::new(Vcs::Git, &git))
-                .transpose()
-                .map_err(|e| e.to_string())?,
-            author: self.author,
-            summary: self.desc.lines().next().unwrap_or_default().to_owned(),
-            files: self.files.into_iter().take(FILES).collect(),
-            parents: parents.map(|parent| hg(parent)).collect::<Result<_, _>>()?,
             backed_out_by: backed_out_by.map(|node| hg(&node)).transpose()?,
             backs_out: !self.backsoutnodes.is_empty(),
+            ..self.commit.commit(FILES)?
         })
     }
 }

@@ -6,10 +6,9 @@
 //! two changes are a hundred times as likely happens to a single change at most one time in a
 //! hundred (Ville's inequality).
 
-use statrs::function::gamma::ln_gamma;
-
 use super::counts::Counts;
 use super::prior::History;
+use crate::rate::ln_likelihood;
 
 /// How many times as likely two changes have to be.
 const ODDS: f64 = 100.0;
@@ -64,7 +63,7 @@ pub(super) fn misfit(counts: &[Counts], history: History) -> Option<Misfit> {
     }
     let last = points.len();
     let part = |from: usize, until: usize| {
-        likelihood(sums[until].0 - sums[from].0, sums[until].1 - sums[from].1)
+        ln_likelihood(sums[until].0 - sums[from].0, sums[until].1 - sums[from].1)
     };
     let all = part(0, last);
     let mut once = Vec::with_capacity(last);
@@ -115,10 +114,4 @@ fn mean(logs: &[f64]) -> f64 {
     let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logs.iter().map(|log| (log - highest).exp()).sum();
     highest + (sum / logs.len().max(1) as f64).ln()
-}
-
-/// How likely these results are of a rate of which nothing is known, as a logarithm.
-fn likelihood(failed: u32, passed: u32) -> f64 {
-    let (f, p) = (f64::from(failed), f64::from(passed));
-    ln_gamma(f + 1.0) + ln_gamma(p + 1.0) - ln_gamma(f + p + 2.0)
 }

@@ -21,8 +21,6 @@ pub struct Posterior {
     pub(super) good: Vec<f64>,
     /// How often runs fail if there is no culprit.
     pub(super) rate_of_none: f64,
-    /// How often runs fail at or after the culprit, whichever it is.
-    pub rate: f64,
     /// How often runs fail before it.
     pub background: f64,
 }
@@ -129,20 +127,11 @@ pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) ->
     }
     let none = weights.none * of_none.mass;
     let sum: f64 = suspects.iter().sum::<f64>() + none;
-    let (mut rate, mut background) = (0.0, of_none.good * none / sum);
+    let mut background = of_none.good * none / sum;
     for (i, probability) in suspects.iter_mut().enumerate() {
         *probability /= sum;
-        rate += *probability * bad[i];
         background += *probability * good[i];
     }
     let none = none / sum;
-    Posterior {
-        suspects,
-        none,
-        bad,
-        good,
-        rate_of_none: of_none.good,
-        rate: rate / (1.0 - none).max(1e-12),
-        background,
-    }
+    Posterior { suspects, none, bad, good, rate_of_none: of_none.good, background }
 }

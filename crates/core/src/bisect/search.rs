@@ -48,11 +48,6 @@ impl Search {
         Self { cells, weights, counts, setup }
     }
 
-    /// What it began with.
-    pub fn setup(&self) -> &Setup {
-        &self.setup
-    }
-
     /// Adds what a run on a push says. A push that there is not is passed over.
     pub fn observe(&mut self, push: usize, outcome: Outcome) {
         if let Some(counts) = self.counts.get_mut(push) {
@@ -199,12 +194,6 @@ impl Search {
         });
         order.truncate(enough.map_or(order.len(), |last| last + 1));
         order
-    }
-
-    /// How few runs can suffice, if it fails as often as is believed.
-    pub fn bound(&self) -> Bound {
-        let posterior = self.posterior();
-        bound(self.setup.suspects.len(), posterior.rate, posterior.background, self.setup.delta)
     }
 
     /// A world drawn from what is believed before anything was observed, for those who measure

@@ -5,10 +5,8 @@
 //! by chance at most one time in twenty, whatever the rate (Ville's inequality). What is cut is
 //! looked at again, each half for itself.
 
+use crate::rate::{Rate, ln_likelihood};
 use serde::Serialize;
-use statrs::function::gamma::ln_gamma;
-
-use crate::rate::Rate;
 
 /// What was seen on one push.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,13 +70,14 @@ fn cut(pushes: &[Seen], offset: usize, found: &mut Vec<Change>) {
     if failed == 0 || passed == 0 {
         return;
     }
-    let whole = likelihood(failed, passed);
+    let whole = ln_likelihood(failed, passed);
     let mut before = (0, 0);
     // Only where runs stand on both sides; a place without runs is as likely as the next.
     let mut logs: Vec<f64> = Vec::with_capacity(pushes.len());
     for seen in &pushes[..pushes.len() - 1] {
         before = (before.0 + seen.failed, before.1 + seen.passed);
-        let log = likelihood(before.0, before.1) + likelihood(failed - before.0, passed - before.1)
+        let log = ln_likelihood(before.0, before.1)
+            + ln_likelihood(failed - before.0, passed - before.1)
             - whole;
         logs.push(log);
     }
@@ -104,12 +103,6 @@ fn cut(pushes: &[Seen], offset: usize, found: &mut Vec<Change>) {
     });
     cut(&pushes[..at], offset, found);
     cut(&pushes[at..], offset + at, found);
-}
-
-/// How likely these results are of a rate of which nothing is known, as a logarithm.
-fn likelihood(failed: u32, passed: u32) -> f64 {
-    let (f, p) = (f64::from(failed), f64::from(passed));
-    ln_gamma(f + 1.0) + ln_gamma(p + 1.0) - ln_gamma(f + p + 2.0)
 }
 
 /// The places that together are sure enough: what is least likely at either end is left out.

@@ -293,8 +293,9 @@ pub(super) async fn drive(
         results: &results,
         plan: last_plan.as_ref(),
     };
+    let end = told::end(&finished);
     if let Some(id) = &id {
-        let step = json!({"step": "ended", "end": told::end(&finished)});
+        let step = json!({"step": "ended", "end": end});
         store.step(id, &step, ci.now())?;
         if ended.is_final() {
             store.mark(id, InvestigationState::Done)?;
@@ -317,7 +318,7 @@ pub(super) async fn drive(
         0 => u8::from(context.global.exit_status && bad),
         status => status,
     };
-    let summary = told::end(&finished)["summary"].as_str().unwrap_or_default().to_owned();
+    let summary = end["summary"].as_str().unwrap_or_default().to_owned();
     let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })
 }

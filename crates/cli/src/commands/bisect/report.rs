@@ -12,9 +12,8 @@ use mozci_engine::Error;
 use super::drive::{Ended, Finished};
 use super::shown::{names, verdict_line};
 use super::told;
-use crate::commands::flakiness::{percent, rate_words};
 use crate::context::Context;
-use crate::show::plural;
+use crate::show::{percent, plural, rate_words};
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#1d2126;background:#fff}\
 h1{font-size:1.35em;margin:0 0 .3em}h2{font-size:1.05em;margin:1.6em 0 .4em}\

@@ -8,9 +8,8 @@ use mozci_engine::flow::{BisectQuestion, Case};
 use serde_json::Value;
 
 use super::drive::{Ended, Finished};
-use crate::commands::flakiness::{percent, rate_words};
 use crate::context::Context;
-use crate::show::{Out, plural};
+use crate::show::{Out, percent, plural, rate_words};
 
 /// Suspects that are shown as bars.
 const BARS: usize = 8;

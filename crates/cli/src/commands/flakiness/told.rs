@@ -6,9 +6,9 @@ use mozci_engine::Error;
 use mozci_engine::flow::Matrix;
 use serde_json::{Map, Value, json};
 
-use super::{Args, Flakiness, percent, rate_words};
+use super::{Args, Flakiness};
 use crate::context::Context;
-use crate::show::{Out, plural, push_json, shell_word, top};
+use crate::show::{Out, percent, plural, push_json, rate_words, shell_word, top};
 use crate::stats::Stats;
 
 /// Writes lines for people.
