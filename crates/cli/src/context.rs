@@ -2,7 +2,7 @@
 
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{CiConfig, Config, Credentials, credentials};
+use mozci_engine::config::{CiConfig, Config, Credentials, credentials, pulse};
 use mozci_engine::store::Place;
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
@@ -88,10 +88,15 @@ impl Context {
         credentials: Option<Credentials>,
         place: Place,
     ) -> Result<Self, Error> {
+        let (pulse, deaf) = match pulse(ci, |name| std::env::var(name).ok()) {
+            Ok(pulse) => (pulse, None),
+            Err(why) => (None, Some(why)),
+        };
         let open = Ci::open(Opening {
             config: ci,
             repo,
             credentials,
+            pulse,
             budgets: config.guards.budgets(),
             runs_read: config.guards.runs_read(),
             place,
@@ -99,6 +104,9 @@ impl Context {
             on_request: global.verbose.then_some(failure::say as fn(&str)),
             on_news: (!global.quiet).then_some(failure::say as fn(&str)),
         })?;
+        if let Some(why) = deaf {
+            open.note(format!("Pulse is not listened to, and the CI looked at instead: {why}"));
+        }
         Ok(Self {
             ci: open,
             config: ci.clone(),

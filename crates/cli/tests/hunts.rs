@@ -143,7 +143,7 @@ fn an_investigation_of_another_version_is_not_misread() {
     let served = hunted(hunt(8, Some(3), 1.0, 0.0), 8);
     let args = ["bisect", JOB, "--bad", "tip", "--yes", "--json"];
     let id = served.run(&args).json()["investigation"].as_str().unwrap().to_owned();
-    let store = served.home.path().join("state/mozci/investigations.db");
+    let store = served.home.path().join("state/mozci/ledger.db");
     let open = || rusqlite::Connection::open(&store).unwrap();
     open().execute("UPDATE investigations SET form = 99", []).unwrap();
     let said = served.run(&["investigations", "resume", &id, "--yes"]);

@@ -4,6 +4,8 @@
 
 mod acts;
 mod bad_input;
+mod broker;
+mod cutting;
 mod doctor;
 mod failing_files;
 mod farm;
@@ -23,6 +25,8 @@ mod other_clients;
 mod outputs;
 mod plain;
 mod proxy;
+mod pulse;
+mod pulse_losses;
 mod schedules;
 mod several;
 mod world;

@@ -10,5 +10,6 @@ pub mod contract;
 pub mod git;
 pub mod hg;
 pub mod http;
+pub mod pulse;
 pub mod taskcluster;
 pub mod treeherder;

@@ -7,6 +7,7 @@ mod buildbot;
 mod contracts;
 mod every_answer;
 mod http;
+mod messages;
 mod pushlog;
 mod queue;
 mod serving;

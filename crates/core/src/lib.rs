@@ -11,6 +11,7 @@ pub mod chunks;
 pub mod commit;
 pub mod culprit;
 pub mod estimate;
+pub mod event;
 pub mod facts;
 pub mod farm;
 pub mod filter;

@@ -76,6 +76,30 @@ impl State {
         }
     }
 
+    /// The state of a word that [`word`](Self::word) or the state's serialized form has.
+    pub fn from_word(word: &str) -> Self {
+        const KNOWN: [State; 13] = [
+            State::Unscheduled,
+            State::Pending,
+            State::Running,
+            State::Passed,
+            State::Warnings,
+            State::Failed,
+            State::Busted,
+            State::Exception,
+            State::Retried,
+            State::Cancelled,
+            State::Coalesced,
+            State::Skipped,
+            State::Expired,
+        ];
+        let unknown = || {
+            let inner = word.strip_prefix("unknown(").and_then(|rest| rest.strip_suffix(')'));
+            Self::Unknown(inner.unwrap_or(word).into())
+        };
+        KNOWN.into_iter().find(|state| state.word() == word).unwrap_or_else(unknown)
+    }
+
     /// Whether nothing more is to be expected of this run.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Unscheduled | Self::Pending | Self::Running | Self::Unknown(_))

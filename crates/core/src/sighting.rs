@@ -50,7 +50,8 @@ fn later<'a>(first: &'a State, second: &'a State) -> &'a State {
     if rank(first) > rank(second) { first } else { second }
 }
 
-fn rank(state: &State) -> u8 {
+/// How far in its life a state stands.
+pub(crate) fn rank(state: &State) -> u8 {
     match state {
         State::Unknown(_) => 0,
         State::Unscheduled => 1,

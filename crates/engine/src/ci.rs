@@ -1,13 +1,14 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
+mod git;
 mod settings;
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use mozci_clients::git::Git;
 use mozci_clients::hg::Pushlog;
 use mozci_clients::http::Http;
+use mozci_clients::pulse::PulseSettings;
 use mozci_clients::taskcluster::Taskcluster;
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::guard::Budgets;
@@ -18,10 +19,11 @@ use mozci_core::time::At;
 use mozci_evidence::About;
 use url::Url;
 
-use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind, RepoConfig};
+use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, FactKind, Facts, Place};
+pub use git::GitPushes;
 use settings::{parse, settings};
 
 /// Where a repository's pushes are read.
@@ -35,30 +37,6 @@ pub enum PushSource {
     Changes,
     /// From a Git repository.
     Git(GitPushes),
-}
-
-/// A Git repository that pushes are read from.
-#[derive(Debug)]
-pub struct GitPushes {
-    /// A clone's folder, or where to clone from.
-    url: String,
-    branch: String,
-    cache: std::path::PathBuf,
-    open: tokio::sync::OnceCell<Git>,
-}
-
-impl GitPushes {
-    /// The clone, made or brought up to date once a command where it is our own.
-    pub(crate) async fn git(&self) -> Result<&Git, Error> {
-        let open = async || {
-            let folder = std::path::Path::new(&self.url);
-            match folder.is_dir() {
-                true => Ok(Git::at(folder, &self.branch)),
-                false => Git::cloned(&self.url, &self.cache, &self.branch).await,
-            }
-        };
-        Ok(self.open.get_or_try_init(open).await?)
-    }
 }
 
 /// What runs the jobs.
@@ -122,6 +100,7 @@ pub struct Ci {
     notes: RefCell<Vec<String>>,
     about: RefCell<Option<About>>,
     on_news: Option<fn(&str)>,
+    pulse: Option<PulseSettings>,
 }
 
 /// What opens a [`Ci`].
@@ -133,6 +112,8 @@ pub struct Opening<'a> {
     pub repo: Option<&'a str>,
     /// Credentials to act with.
     pub credentials: Option<Credentials>,
+    /// Pulse, where there is one to listen to.
+    pub pulse: Option<PulseSettings>,
     /// The limits.
     pub budgets: Budgets,
     /// Runs that one command reads to judge them by a test, a group or a failure.
@@ -181,7 +162,7 @@ impl Ci {
             treeherder_url.clone().map(|url| Treeherder::new(http.clone(), url, &project));
         let pushes = match (own.pushlog, pushlog(repo.as_str())?, &treeherder) {
             (PushlogKind::Changes, ..) => PushSource::Changes,
-            (PushlogKind::Git, ..) => PushSource::Git(git_pushes(&repo, own, &opening.place)?),
+            (PushlogKind::Git, ..) => PushSource::Git(GitPushes::new(&repo, own, &opening.place)?),
             (_, Some(pushlog), _) => PushSource::Hg(pushlog),
             (_, None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
             (_, None, None) => return Err(without_treeherder(&repo)),
@@ -251,6 +232,7 @@ impl Ci {
             plain,
             root,
             on_news: opening.on_news,
+            pulse: opening.pulse,
             about: RefCell::default(),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -296,6 +278,14 @@ impl Ci {
         match &self.system {
             System::Taskcluster(taskcluster) => taskcluster.has_credentials(),
             System::Buildbot(_) => true,
+        }
+    }
+
+    /// Who asks, as the CI knows them; empty where it asks for no name.
+    pub(crate) fn asker(&self) -> String {
+        match &self.system {
+            System::Taskcluster(taskcluster) => taskcluster.client().unwrap_or_default().to_owned(),
+            System::Buildbot(farm) => farm.user().unwrap_or_default().to_owned(),
         }
     }
 
@@ -400,6 +390,16 @@ impl Ci {
         *self.about.borrow_mut() = Some(about);
     }
 
+    /// Pulse, where it is configured and there are credentials for it.
+    pub(crate) fn pulse(&self) -> Option<&PulseSettings> {
+        self.pulse.as_ref()
+    }
+
+    /// Who is told at once of what makes the command take its time.
+    pub(crate) fn on_news(&self) -> Option<fn(&str)> {
+        self.on_news
+    }
+
     /// What runs are judged by, where it is not how they ended.
     pub fn about(&self) -> Option<About> {
         self.about.borrow().clone()
@@ -412,7 +412,8 @@ impl Ci {
         }
     }
 
-    pub(crate) fn note(&self, text: impl Into<String>) {
+    /// Notes something that the user should know besides the answer.
+    pub fn note(&self, text: impl Into<String>) {
         let text = text.into();
         let mut notes = self.notes.borrow_mut();
         if !notes.contains(&text) {
@@ -473,17 +474,6 @@ fn fits(kind: CiKind, pushlog: PushlogKind, repo: &RepoName) -> Result<(), Error
         "the repository {repo} of a {} CI needs pushlog = {expected} in the config",
         if kind == CiKind::Buildbot { "Buildbot" } else { "Taskcluster" }
     )))
-}
-
-fn git_pushes(repo: &RepoName, own: &RepoConfig, place: &Place) -> Result<GitPushes, Error> {
-    let url = own.url.clone().ok_or_else(|| {
-        Error::Usage(format!(
-            "the repository {repo} has pushlog = \"git\" and no `url` in the config: a clone's folder, or where to clone from"
-        ))
-    })?;
-    let branch = own.branch.clone().unwrap_or_else(|| repo.to_string());
-    let (cache, open) = (place.cache.join("git"), tokio::sync::OnceCell::new());
-    Ok(GitPushes { url, branch, cache, open })
 }
 
 fn without_treeherder(repo: &RepoName) -> Error {

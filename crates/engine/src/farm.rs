@@ -66,6 +66,14 @@ impl Farm {
         }
     }
 
+    /// Who signs in with a password.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.credentials {
+            Some(BuildbotCredentials::Password { user, .. }) => Some(user),
+            Some(BuildbotCredentials::Cookie(_)) | None => None,
+        }
+    }
+
     /// The master, once we are signed in where there is something to sign in with.
     pub(crate) async fn master(&self) -> Result<&Master, Error> {
         let sign_in = async || match &self.credentials {

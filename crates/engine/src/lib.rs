@@ -6,6 +6,7 @@
 pub mod ci;
 pub mod config;
 pub mod error;
+pub mod events;
 pub mod farm;
 pub mod flow;
 pub mod store;

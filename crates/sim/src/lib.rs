@@ -6,10 +6,12 @@
 //! served here, this crate is wrong.
 
 pub mod faults;
+pub mod pulse;
 pub mod server;
 mod wire;
 pub mod world;
 
 pub use faults::{Fault, Faults};
+pub use pulse::{PulseConfig, PulseFaults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
 pub use world::{Artifacts, HuntConfig, Tree, Truth, World, WorldConfig};

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::faults::{Cut, Cutting, Drawn, Fault, Faults, Schedule, twist};
+use crate::pulse::{PulseConfig, publish};
 use crate::wire::{Reply, Request, RowCache, hg, is_for, storage, taskcluster, treeherder};
 use crate::world::{World, WorldConfig};
 
@@ -29,6 +30,8 @@ pub struct SimConfig {
     pub latency: Duration,
     /// What goes wrong from the start.
     pub faults: Option<Faults>,
+    /// The broker that the queue publishes to, where there is one.
+    pub pulse: Option<PulseConfig>,
 }
 
 /// Where the simulated services are.
@@ -117,7 +120,8 @@ impl Sim {
         let services: [Service; 4] = [hg, treeherder, taskcluster, storage];
         let schedule = Arc::new(Schedule::default());
         schedule.set(config.faults);
-        let servers = listeners
+        let publisher = config.pulse.map(|pulse| tokio::spawn(publish(Arc::clone(&world), pulse)));
+        let servers: Vec<_> = listeners
             .into_iter()
             .zip(services)
             .enumerate()
@@ -139,6 +143,7 @@ impl Sim {
                     let _ = axum::serve(Cutting(listener), router).await;
                 })
             })
+            .chain(publisher)
             .collect();
         Ok(Self { world, central, urls, servers, schedule })
     }

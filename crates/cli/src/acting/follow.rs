@@ -1,16 +1,17 @@
 //! Following what was asked for, and what was under way already, to its end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use mozci_core::facts::{Build, PushFacts};
-use mozci_core::ids::{BuildRequestId, JobName, PushId};
+use mozci_core::facts::{Build, Decision, PushFacts};
+use mozci_core::ids::{JobName, PushId, RequestId};
 use mozci_core::plan::{Plan, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
+use mozci_engine::events::{Ear, Watched};
 use mozci_engine::flow::{
-    AskResult, Awaited, BuildOf, Ear, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
+    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
     reconcile, wait,
 };
 use mozci_engine::store::{AskState, Ledger};
@@ -29,8 +30,8 @@ pub(crate) async fn follow(
     acted: &mut Acted,
 ) -> Result<(), Error> {
     let (ci, stop) = (&act.context.ci, &act.interrupt.stop);
-    let mut ear = Ear::open(ci).await?;
-    let told = ear.told_by().map_or(String::new(), |by| format!(", told by the master ({by})"));
+    let mut ear = Ear::open(ci, &watched(all_facts(act.histories))).await?;
+    let told = ear.told_by().map_or(String::new(), |by| format!(", told by {}", by.words()));
     act.context
         .talk(&format!("waiting until everything has ended{told}; Ctrl-C leaves it running there"));
     acted.outcomes = watch(act, out, &acted.results, &mut ear).await?;
@@ -106,7 +107,9 @@ pub(crate) async fn follow(
         match can_settle && all_facts(&now).any(|facts| facts.doubtful > 0) {
             // Of what is in doubt nobody tells.
             true => pause(ci.poll, stop).await,
-            false => ear.next(&at_work(&now), stop).await,
+            false => {
+                ear.next(&at_work(&now), stop).await;
+            }
         }
     }
     match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
@@ -143,12 +146,23 @@ async fn watch(
     wait(&act.context.ci, &awaited(results), ear, &act.interrupt.stop, &mut on_change).await
 }
 
-/// The build requests that are waiting or at work.
-fn at_work(histories: &[JobHistory]) -> Vec<BuildRequestId> {
+/// The task groups of pushes, where they have such.
+fn watched<'a>(facts: impl Iterator<Item = &'a PushFacts>) -> Vec<Watched> {
+    let groups: BTreeSet<Watched> = facts
+        .filter_map(|facts| match &facts.decision {
+            Decision::Done(task) => Some(Watched::Group(*task)),
+            _ => None,
+        })
+        .collect();
+    groups.into_iter().collect()
+}
+
+/// The requests that are waiting or at work.
+fn at_work(histories: &[JobHistory]) -> Vec<RequestId> {
     let of_jobs = all_facts(histories).flat_map(|facts| &facts.runs);
     let of_builds = histories.iter().flat_map(|history| history.build_runs.iter().flatten());
     let open = of_jobs.chain(of_builds).filter(|run| run.state.is_waiting());
-    open.filter_map(|run| run.key.request.build_request()).collect()
+    open.map(|run| run.key.request).collect()
 }
 
 fn awaited(results: &[AskResult]) -> Vec<Awaited> {

@@ -14,7 +14,7 @@ use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_range};
 use mozci_engine::store::Investigations;
 
 pub(crate) use down::drive_down;
-pub(crate) use drive::{Desk, Ends};
+pub(crate) use drive::{Desk, Ends, take};
 pub(crate) use shown::summary;
 
 use crate::acting::{ConfirmArgs, check, open_ledger};
@@ -157,7 +157,7 @@ pub(crate) async fn run(
         anyway: args.anyway,
     };
     let store = Investigations::open(&context.ci.place.state)?;
-    let ends = Ends { args: &args.ends, id: None };
+    let ends = Ends { args: &args.ends, lease: None };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store: &store };
     drive_down(&question, ends, &mut desk).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mozci_engine::Error;
 use mozci_sim::server::SimCredentials;
-use mozci_sim::{Fault, Faults, HuntConfig, Sim, SimConfig, WorldConfig};
+use mozci_sim::{Fault, Faults, HuntConfig, PulseConfig, Sim, SimConfig, WorldConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// Give mozilla-central, into which autoland is merged, a CI of its own
     #[arg(long)]
     central: bool,
+    /// A broker that the queue publishes to, with the publisher's user and password
+    #[arg(long, env = "MOZCI_DEMO_PULSE_URL", hide_env_values = true, value_name = "AMQP URL")]
+    pulse_url: Option<String>,
     /// Where the config and truth files go [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -127,6 +130,7 @@ pub(crate) async fn run(args: Args) -> Done {
         port: args.port,
         latency: Duration::from_millis(args.latency_ms),
         faults,
+        pulse: args.pulse_url.clone().map(|url| PulseConfig { url, faults: None }),
     })
     .await
     .map_err(failed("cannot take the ports"))?;
@@ -141,6 +145,10 @@ pub(crate) async fn run(args: Args) -> Done {
             .filter(|line| !line.starts_with("credentials_command"))
             .map(|line| format!("{line}\n"))
             .collect();
+    }
+    if let Some(place) = args.pulse_url.as_deref().and_then(without_user) {
+        config =
+            config.replacen("poll_seconds", &format!("pulse_url = \"{place}\"\npoll_seconds"), 1);
     }
     let config_file = folder.join("config.toml");
     let truth_file = folder.join("truth.json");
@@ -161,6 +169,13 @@ pub(crate) async fn run(args: Args) -> Done {
     say("serving on loopback until Ctrl-C");
     until_ended().await;
     Ok(0)
+}
+
+/// A broker's URL as a config may have it.
+fn without_user(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    Some(format!("{scheme}://{place}"))
 }
 
 /// Waits for Ctrl-C or a request to terminate.

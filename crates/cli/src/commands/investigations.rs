@@ -5,7 +5,7 @@ use mozci_engine::flow::BisectQuestion;
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
 use serde_json::{Value, json};
 
-use super::bisect::{Desk, EndArgs, Ends, drive_down, summary};
+use super::bisect::{Desk, EndArgs, Ends, drive_down, summary, take};
 use crate::acting::{check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
@@ -186,12 +186,6 @@ async fn resume(
             found.repo, found.ci, ci.repo, ci.root_url
         )));
     }
-    if found.is_in_other_hands() {
-        return Err(Error::Usage(format!(
-            "investigation {id} is driven by another process at this moment ({}): wait for it, or end that one",
-            found.process.split(' ').next().unwrap_or_default()
-        )));
-    }
     if found.state == InvestigationState::Cancelled {
         return Err(Error::Usage(format!(
             "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
@@ -203,7 +197,10 @@ async fn resume(
     if let Some(about) = &question.about {
         ci.judge_by(about.clone());
     }
-    let ends = Ends { args: ends, id: Some(id.clone()) };
+    let lease = take(store, id)?;
+    // What has come to its end is looked at anew.
+    store.mark(id, InvestigationState::Open)?;
+    let ends = Ends { args: ends, lease: Some(lease) };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store };
     drive_down(&question, ends, &mut desk).await
 }

@@ -91,6 +91,11 @@ impl Taskcluster {
         self.credentials.is_some()
     }
 
+    /// The client whose credentials there are.
+    pub fn client(&self) -> Option<&str> {
+        self.credentials.as_ref().map(|credentials| credentials.client_id.as_str())
+    }
+
     /// A link to a task for people.
     pub fn task_link(&self, task: TaskId) -> String {
         format!("{}/tasks/{task}", self.root.as_str().trim_end_matches('/'))

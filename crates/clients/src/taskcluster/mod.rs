@@ -7,6 +7,7 @@ mod artifacts;
 mod graph;
 mod group;
 mod index;
+mod message;
 mod pages;
 mod queue;
 mod status;
@@ -18,6 +19,7 @@ pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, sati
 pub use artifacts::Artifact;
 pub use graph::{GraphEntry, TaskGraph, pick_build};
 pub use group::GroupTask;
+pub use message::{Watched, event};
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};
 pub use status::TaskStatus;
 pub use tasks::{deadline, repeat};

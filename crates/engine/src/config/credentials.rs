@@ -4,6 +4,7 @@
 use std::process::{Command, Stdio};
 
 use mozci_clients::buildbot::BuildbotCredentials;
+use mozci_clients::pulse::{PulseSettings, Secret};
 use mozci_clients::taskcluster::TaskclusterCredentials;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -120,6 +121,35 @@ fn half(there: &str, missing: &str) -> Error {
     Error::NotAllowed(format!(
         "half a set of credentials: {there} is set and {missing} is not; `eval $(taskcluster signin)` sets both, or unset the one"
     ))
+}
+
+/// How Pulse is listened to: `pulse_url`, with `PULSE_USER` and `PULSE_PASSWORD` from the environment.
+/// None where one of the three is not there.
+///
+/// # Errors
+/// In words why it cannot be listened to, where it was meant to be: half a set, or a URL that is none.
+pub fn pulse(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<PulseSettings>, String> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
+    let Some(url) = &ci.pulse_url else { return Ok(None) };
+    let (user, password) = match (get("PULSE_USER"), get("PULSE_PASSWORD")) {
+        (None, None) => return Ok(None),
+        (Some(user), Some(password)) => (user, password),
+        (Some(_), None) => return Err("PULSE_USER is set and PULSE_PASSWORD is not".into()),
+        (None, Some(_)) => return Err("PULSE_PASSWORD is set and PULSE_USER is not".into()),
+    };
+    let parsed = url::Url::parse(url).map_err(|error| format!("`pulse_url` = {url:?}: {error}"))?;
+    if parsed.password().is_some() || !parsed.username().is_empty() {
+        return Err(
+            "`pulse_url` in the config has a user or a password in it: leave them out".into()
+        );
+    }
+    if !matches!(parsed.scheme(), "amqp" | "amqps") {
+        return Err(format!("`pulse_url` = {url:?} begins with neither amqps:// nor amqp://"));
+    }
+    Ok(Some(PulseSettings::new(parsed, user, Secret::new(password))))
 }
 
 /// What to do where an act needs credentials and there are none.

@@ -79,7 +79,7 @@ pub struct CiConfig {
     pub root_url: String,
     /// Treeherder's URL; needed where repositories have task graphs.
     pub treeherder_url: Option<String>,
-    /// Where Pulse is; not used yet.
+    /// Where Pulse is: `amqps://host:port`.
     pub pulse_url: Option<String>,
     /// A command that prints credentials as JSON, used where the environment has none: for
     /// Taskcluster `clientId`, `accessToken` and `certificate`, for Buildbot `user` and `password`,

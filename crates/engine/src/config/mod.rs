@@ -3,7 +3,7 @@
 mod credentials;
 mod file;
 
-pub use credentials::{Credentials, credentials, credentials_missing};
+pub use credentials::{Credentials, credentials, credentials_missing, pulse};
 pub use file::{
     CiConfig, CiKind, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig, VcsName,
 };

@@ -106,6 +106,11 @@ pub async fn ask(
             let runs = askings.iter().fold(0u32, |sum, a| sum.saturating_add(a.times()));
             return Err(Error::Guard(Refusal::DayBudget { used, runs, limit: day.limit }));
         }
+        Booking::TakenOver => {
+            return Err(Error::Odd(
+                "another process has taken over this investigation while this one was away: nothing was sent, and this one does nothing more".into(),
+            ));
+        }
     };
     let mut left_out = Vec::new();
     let mut to_send = Vec::new();
@@ -214,6 +219,8 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         created: ci.now(),
         state: AskState::Recorded,
         process: this_process(),
+        asker: ci.asker(),
+        investigation: None,
     }
 }
 

@@ -43,5 +43,3 @@ pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
 pub use wait::{Awaited, LIMIT, Outcome, pause, wait};
-
-pub use buildbot::Ear;

@@ -4,16 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mozci_clients::taskcluster::{Created, TaskStatus};
+use mozci_clients::taskcluster::{Created, TaskStatus, Watched};
+use mozci_core::event::Standing;
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::run::{Run, State};
 use serde::Serialize;
 
-use super::buildbot::Ear;
 use super::history::definition;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::events::Ear;
 
 /// Something that was asked for.
 #[derive(Debug, Clone)]
@@ -94,9 +95,14 @@ pub async fn wait(
     for awaited in awaited.iter().filter(|awaited| !awaited.by_action) {
         created.itself.extend(awaited.action.task());
     }
+    if !created.itself.is_empty() {
+        ear.also(created.itself.iter().copied().map(Watched::Task).collect()).await;
+    }
     let mut failures = 0;
     while outcomes.iter().any(|outcome| !outcome.done) {
-        match look(ci, &mut outcomes, &mut created, on_change).await {
+        let looked = look(ci, &mut outcomes, &mut created, ear, on_change).await;
+        let failed = looked.is_err();
+        match looked {
             Ok(()) => failures = 0,
             Err(error) if failures + 1 >= FAILURES => return Err(error),
             Err(error) => {
@@ -107,8 +113,13 @@ pub async fn wait(
         if stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
             break;
         }
-        if outcomes.iter().any(|outcome| !outcome.done) {
-            pause(ci.poll, stop).await;
+        let open = created.open(&outcomes);
+        match failed {
+            true => pause(ci.poll, stop).await,
+            false if open.is_empty() => {}
+            false => {
+                ear.next(&open, stop).await;
+            }
         }
     }
     Ok(outcomes)
@@ -127,19 +138,10 @@ async fn look(
     ci: &Ci,
     outcomes: &mut [Outcome],
     created: &mut Known,
+    ear: &Ear,
     on_change: &mut dyn FnMut(&Outcome),
 ) -> Result<(), Error> {
-    let mut wanted: Vec<TaskId> = Vec::new();
-    for outcome in outcomes.iter().filter(|outcome| !outcome.done) {
-        match created.of(outcome) {
-            Some(tasks) => wanted.extend(tasks),
-            None => wanted.extend(outcome.action.task()),
-        }
-    }
-    wanted.sort_unstable();
-    wanted.dedup();
-    let failed = || Error::service("cannot read the states of what was asked for");
-    let statuses = ci.taskcluster()?.statuses(&wanted).await.map_err(failed())?;
+    let statuses = standing(ci, &created.open(outcomes), ear).await?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let before = (outcome.action_state.clone(), outcome.runs.clone(), outcome.done);
         match created.of(outcome) {
@@ -157,6 +159,38 @@ async fn look(
     Ok(())
 }
 
+/// Where tasks stand: as it was told where somebody tells, read where nobody has yet.
+async fn standing(
+    ci: &Ci,
+    wanted: &[RequestId],
+    ear: &Ear,
+) -> Result<HashMap<TaskId, TaskStatus>, Error> {
+    let mut statuses = HashMap::new();
+    let mut untold = Vec::new();
+    for task in wanted.iter().filter_map(|request| request.task()) {
+        match ear.standing(task.into()) {
+            Some(Standing { state, runs, .. }) => {
+                statuses.insert(task, TaskStatus { task, state, runs });
+            }
+            None => untold.push(task),
+        }
+    }
+    if !untold.is_empty() {
+        let failed = Error::service("cannot read the states of what was asked for");
+        let read = ci.taskcluster()?.statuses(&untold).await.map_err(failed)?;
+        let learned = read.values().map(|status| Standing {
+            request: status.task.into(),
+            group: None,
+            job: None,
+            state: status.state.clone(),
+            runs: status.runs.clone(),
+        });
+        ear.learned(learned.collect());
+        statuses.extend(read);
+    }
+    Ok(statuses)
+}
+
 /// What is known of the tasks that were made.
 #[derive(Debug, Default)]
 struct Known {
@@ -167,6 +201,20 @@ struct Known {
 }
 
 impl Known {
+    /// The tasks that are waited for: actions until they have ended, then what they made.
+    fn open(&self, outcomes: &[Outcome]) -> Vec<RequestId> {
+        let mut open: Vec<TaskId> = Vec::new();
+        for outcome in outcomes.iter().filter(|outcome| !outcome.done) {
+            match self.of(outcome) {
+                Some(tasks) => open.extend(tasks),
+                None => open.extend(outcome.action.task()),
+            }
+        }
+        open.sort_unstable();
+        open.dedup();
+        open.into_iter().map(RequestId::from).collect()
+    }
+
     /// The tasks of an outcome's job; `None` until its action has ended.
     fn of(&self, outcome: &Outcome) -> Option<Vec<TaskId>> {
         let task = outcome.action.task()?;

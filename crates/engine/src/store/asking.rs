@@ -108,6 +108,10 @@ pub struct Asking {
     pub state: AskState,
     /// The process that wrote it down, as [`this_process`] names it.
     pub process: String,
+    /// Who asks, as the CI knows them; empty where it does not.
+    pub asker: String,
+    /// The investigation that it is for.
+    pub investigation: Option<String>,
 }
 
 /// A name for this process that no other has had since the machine was made: its number, the boot
@@ -117,7 +121,7 @@ pub fn this_process() -> String {
     name_of(pid).unwrap_or_else(|| pid.to_string())
 }
 
-fn name_of(pid: u32) -> Option<String> {
+pub(super) fn name_of(pid: u32) -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The program's name stands in brackets and may hold anything; the birth is the twentieth

@@ -35,6 +35,14 @@ pub enum StoreError {
         /// The newest format that is known here.
         known: i64,
     },
+    /// Another process drives the investigation now.
+    #[error(
+        "another process has taken over investigation {id}, or somebody ended it: this one does nothing more"
+    )]
+    TakenOver {
+        /// The investigation.
+        id: String,
+    },
     /// Anything else.
     #[error("the file {path} cannot be used: {message}")]
     Other {
@@ -46,6 +54,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A thread of ours that broke while it wrote.
+    pub(crate) fn broken(message: &str) -> Self {
+        Self::Other { path: "events.db".into(), message: message.to_owned() }
+    }
+
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::StorageFull {
             return Self::Full { path: path.to_owned() };

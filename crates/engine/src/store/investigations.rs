@@ -4,32 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use mozci_core::time::At;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, lives, this_process};
+use super::asking::{AskId, this_process};
 use super::error::StoreError;
+use super::lease::{Lease, holds};
 use super::place::open;
-
-const MIGRATIONS: [&str; 1] = ["
-CREATE TABLE investigations (
-    id        TEXT PRIMARY KEY,
-    form      INTEGER NOT NULL,
-    ci        TEXT NOT NULL,
-    repo      TEXT NOT NULL,
-    question  TEXT NOT NULL,
-    created   INTEGER NOT NULL,
-    state     TEXT NOT NULL CHECK (state IN ('open', 'done', 'cancelled')),
-    process   TEXT NOT NULL
-);
-CREATE TABLE steps (
-    investigation TEXT NOT NULL REFERENCES investigations (id),
-    number        INTEGER NOT NULL,
-    at            INTEGER NOT NULL,
-    step          TEXT NOT NULL,
-    PRIMARY KEY (investigation, number)
-) WITHOUT ROWID;
-"];
+use super::schema::{FILE, MIGRATIONS};
 
 /// The form in which questions and steps are written by this version.
 pub const FORM: u32 = 1;
@@ -81,25 +63,17 @@ pub struct Investigation {
     pub created: At,
     /// How it stands.
     pub state: InvestigationState,
-    /// The process that drove it last.
-    pub process: String,
-}
-
-impl Investigation {
-    /// Whether another process that still lives drives it.
-    pub fn is_in_other_hands(&self) -> bool {
-        self.state == InvestigationState::Open
-            && self.process != this_process()
-            && lives(&self.process)
-    }
 }
 
 /// All investigations of a user.
 #[derive(Debug)]
 pub struct Investigations {
-    connection: Connection,
-    path: std::path::PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: std::path::PathBuf,
 }
+
+/// Where they were kept before the ledger had them.
+const FORMER: &str = "investigations.db";
 
 impl Investigations {
     /// Opens them, making the file where it is not there.
@@ -108,11 +82,32 @@ impl Investigations {
     /// [`StoreError`]: on a full disk, of a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let busy = Duration::from_secs(5);
-        let (path, connection) = open(folder, "investigations.db", busy, &MIGRATIONS)?;
-        Ok(Self { connection, path })
+        let (path, connection) = open(folder, FILE, busy, &MIGRATIONS)?;
+        let store = Self { connection, path };
+        let former = folder.join(FORMER);
+        if former.exists() {
+            store.take_in(&former)?;
+        }
+        Ok(store)
     }
 
-    /// Begins one; gives its id.
+    /// Takes in what an earlier version kept in a file of its own.
+    fn take_in(&self, former: &Path) -> Result<(), StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let attach = "ATTACH DATABASE ? AS former";
+        self.connection.execute(attach, [former.to_string_lossy()]).map_err(&failed)?;
+        let copy = "BEGIN IMMEDIATE;
+            INSERT OR IGNORE INTO investigations (id, form, ci, repo, question, created, state)
+              SELECT id, form, ci, repo, question, created, state FROM former.investigations;
+            INSERT OR IGNORE INTO steps SELECT investigation, number, at, step FROM former.steps;
+            COMMIT;
+            DETACH DATABASE former";
+        self.connection.execute_batch(copy).map_err(&failed)?;
+        std::fs::rename(former, former.with_extension("db.taken-in"))
+            .map_err(|error| StoreError::io(former, &error))
+    }
+
+    /// Begins one; gives its id. It is driven by whoever [takes](Self::take) it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -128,36 +123,38 @@ impl Investigations {
         let id: String = long.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         self.connection
             .execute(
-                "INSERT INTO investigations VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7)",
+                "INSERT INTO investigations (id, form, ci, repo, question, created, state, holder)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7)",
                 params![id, FORM, ci, repo, question.to_string(), now.0, this_process()],
             )
             .map_err(StoreError::sqlite(&self.path))?;
         Ok(id)
     }
 
-    /// Writes down a step that is about to be taken, and that this process drives it.
+    /// Writes down a step that is about to be taken.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn step(&self, id: &str, step: &Value, now: At) -> Result<(), StoreError> {
+    /// [`StoreError`]; [`StoreError::TakenOver`] where the lease does not hold any more: the step must
+    /// not be taken then.
+    pub fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<(), StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self.connection.unchecked_transaction().map_err(&failed)?;
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+                .map_err(&failed)?;
+        if !holds(&transaction, lease).map_err(&failed)? {
+            return Err(StoreError::TakenOver { id: lease.id.clone() });
+        }
         transaction
             .execute(
                 "INSERT INTO steps SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM steps WHERE investigation = ?1",
-                params![id, now.0, step.to_string()],
-            )
-            .map_err(&failed)?;
-        transaction
-            .execute(
-                "UPDATE investigations SET process = ?2 WHERE id = ?1",
-                params![id, this_process()],
+                params![lease.id, now.0, step.to_string()],
             )
             .map_err(&failed)?;
         transaction.commit().map_err(&failed)
     }
 
-    /// Marks how one stands.
+    /// Notes that one has come to its end, or that somebody ends it: whoever drives it does nothing
+    /// more.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -167,13 +164,26 @@ impl Investigations {
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
+    /// Those of a CI and repository that are open, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_ones(&self, ci: &str, repo: &str) -> Result<Vec<Investigation>, StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
+                    WHERE state = 'open' AND ci = ?1 AND repo = ?2 ORDER BY created, id LIMIT 100000";
+        let mut statement = self.connection.prepare(text).map_err(&failed)?;
+        let rows = statement.query_map([ci, repo], row).map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
     /// Those whose ids begin so, newest first; all of them for an empty text.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn by_prefix(&self, prefix: &str) -> Result<Vec<Investigation>, StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        let text = "SELECT id, form, ci, repo, question, created, state, process FROM investigations \
+        let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
                     WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created DESC, id LIMIT 1000";
         let mut statement = self.connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([prefix], row).map_err(&failed)?;
@@ -218,7 +228,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Investigation> {
         question: json(row, 4)?,
         created: At(row.get(5)?),
         state: InvestigationState::parse(&row.get::<_, String>(6)?),
-        process: row.get(7)?,
     })
 }
 
@@ -233,16 +242,54 @@ mod tests {
         let open = || Investigations::open(folder.path()).unwrap();
         let id = open().begin("https://ci", "autoland", &json!({"job": "a"}), At(5)).unwrap();
         assert_eq!(id.len(), 8);
+        let lease = open().take(&id, At(5)).unwrap().unwrap();
         for number in 0..3 {
-            open().step(&id, &json!({"round": number}), At(6 + number)).unwrap();
+            open().step(&lease, &json!({"round": number}), At(6 + number)).unwrap();
         }
         let all = open().by_prefix(&id[..4]).unwrap();
         assert_eq!((all.len(), all[0].state, all[0].form), (1, InvestigationState::Open, FORM));
-        assert!(!all[0].is_in_other_hands());
+        assert_eq!(open().open_ones("https://ci", "autoland").unwrap(), all);
+        assert!(open().open_ones("https://ci", "central").unwrap().is_empty());
         assert_eq!(open().steps(&id).unwrap().len(), 3);
         assert_eq!(open().last_step(&id).unwrap(), Some(json!({"round": 2})));
         open().mark(&id, InvestigationState::Done).unwrap();
         assert_eq!(open().by_prefix("").unwrap()[0].state, InvestigationState::Done);
         assert!(open().by_prefix("%").unwrap().is_empty());
+        // Nobody goes on with what has ended.
+        let late = open().step(&lease, &json!({"round": 9}), At(20)).unwrap_err();
+        assert!(matches!(late, StoreError::TakenOver { .. }), "{late}");
+    }
+
+    #[test]
+    fn whoever_slept_past_a_lease_writes_nothing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Investigations::open(folder.path()).unwrap();
+        let id = store.begin("https://ci", "autoland", &json!({}), At(0)).unwrap();
+        let asleep = store.take(&id, At(0)).unwrap().unwrap();
+        let awake = store.take(&id, At(100)).unwrap().unwrap();
+        assert!(store.step(&asleep, &json!({"step": "late"}), At(101)).is_err());
+        store.step(&awake, &json!({"step": "mine"}), At(101)).unwrap();
+        assert_eq!(store.steps(&id).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_elsewhere_is_taken_in() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let former = Connection::open(folder.path().join(FORMER)).unwrap();
+        former
+            .execute_batch(
+                "CREATE TABLE investigations (id TEXT PRIMARY KEY, form INTEGER, ci TEXT, repo TEXT,
+                     question TEXT, created INTEGER, state TEXT, process TEXT);
+                 CREATE TABLE steps (investigation TEXT, number INTEGER, at INTEGER, step TEXT);
+                 INSERT INTO investigations VALUES ('abc', 1, 'c', 'r', '{}', 7, 'open', '1 x 2');
+                 INSERT INTO steps VALUES ('abc', 1, 8, '{\"step\": \"begun\"}')",
+            )
+            .unwrap();
+        drop(former);
+        for _ in 0..2 {
+            let store = Investigations::open(folder.path()).unwrap();
+            assert_eq!(store.by_prefix("abc").unwrap().len(), 1);
+            assert_eq!(store.steps("abc").unwrap().len(), 1);
+        }
     }
 }

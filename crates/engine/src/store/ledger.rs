@@ -10,52 +10,10 @@ use serde_json::Value;
 
 use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
+use super::lease::{Lease, holds};
 use super::place::open;
 use super::rows::{COLUMNS, asking, columns, insert, jobs_of};
-
-const MIGRATIONS: [&str; 2] = [
-    "
-CREATE TABLE askings (
-    id            TEXT PRIMARY KEY,
-    plan          TEXT NOT NULL,
-    ci            TEXT NOT NULL,
-    repo          TEXT NOT NULL,
-    push          INTEGER NOT NULL,
-    vcs           TEXT NOT NULL,
-    revision      TEXT NOT NULL,
-    job           TEXT NOT NULL,
-    times         INTEGER NOT NULL,
-    task_group    TEXT NOT NULL,
-    action        TEXT NOT NULL,
-    hook_group    TEXT NOT NULL,
-    hook          TEXT NOT NULL,
-    body          TEXT NOT NULL,
-    why           TEXT NOT NULL,
-    created       INTEGER NOT NULL,
-    state         TEXT NOT NULL CHECK (state IN ('recorded', 'sent', 'not-sent', 'uncertain')),
-    task          TEXT,
-    detail        TEXT NOT NULL DEFAULT '',
-    process       TEXT NOT NULL
-);
-CREATE INDEX askings_of_job ON askings (ci, job, created);
-CREATE INDEX askings_by_day ON askings (created);
-",
-    // One asking may be for several jobs of its push.
-    "
-CREATE TABLE asked_jobs (
-    asking        TEXT NOT NULL REFERENCES askings (id),
-    job           TEXT NOT NULL,
-    times         INTEGER NOT NULL,
-    why           TEXT NOT NULL,
-    PRIMARY KEY (asking, job)
-) WITHOUT ROWID;
-INSERT INTO asked_jobs SELECT id, job, times, why FROM askings;
-DROP INDEX askings_of_job;
-ALTER TABLE askings DROP COLUMN job;
-ALTER TABLE askings DROP COLUMN times;
-ALTER TABLE askings DROP COLUMN why;
-",
-];
+use super::schema::{FILE, MIGRATIONS};
 
 /// What became of an attempt to write askings down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +48,8 @@ pub enum Booking {
         /// Runs asked for so far, also by others since the plan was made.
         used: u32,
     },
+    /// None does: another process has taken over the investigation that they are for.
+    TakenOver,
 }
 
 /// The ledger.
@@ -97,6 +57,8 @@ pub enum Booking {
 pub struct Ledger {
     connection: Connection,
     path: PathBuf,
+    /// What is written down belongs to this investigation, and is only as long as it is held.
+    lease: Option<Lease>,
 }
 
 impl Ledger {
@@ -105,8 +67,13 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`]: held by another process, on a full disk, of a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let (path, connection) = open(folder, "ledger.db", Duration::from_secs(5), &MIGRATIONS)?;
-        Ok(Self { connection, path })
+        let (path, connection) = open(folder, FILE, Duration::from_secs(5), &MIGRATIONS)?;
+        Ok(Self { connection, path, lease: None })
+    }
+
+    /// From here on what is written down belongs to an investigation; none where it belongs to none.
+    pub fn under(&mut self, lease: Option<Lease>) {
+        self.lease = lease;
     }
 
     /// Where it is.
@@ -141,6 +108,11 @@ impl Ledger {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(&failed)?;
+        if let Some(lease) = &self.lease
+            && !holds(&transaction, lease).map_err(&failed)?
+        {
+            return Ok(Booking::TakenOver);
+        }
         let adds = askings.iter().fold(0u32, |sum, asking| sum.saturating_add(asking.times()));
         if let Some(first) = askings.first().filter(|_| adds > 0) {
             let used = runs_since(&transaction, &first.ci, day.since).map_err(&failed)?;
@@ -168,7 +140,7 @@ impl Ledger {
                 outcome.push(Recorded::AlreadyAsked(JobName::new(job)));
                 continue;
             }
-            insert(&transaction, asking).map_err(&failed)?;
+            insert(&transaction, asking, self.lease.as_ref()).map_err(&failed)?;
             outcome.push(Recorded::New);
         }
         transaction.commit().map_err(&failed)?;
@@ -176,14 +148,16 @@ impl Ledger {
     }
 
     /// Notes that an asking is sent at this instant, before it is. False where it is no longer
-    /// there to be sent: somebody else gave it up.
+    /// there to be sent: somebody else gave it up, or took over the investigation that it is for.
     ///
     /// # Errors
     /// [`StoreError`]; then it must not be sent.
     pub fn sending(&self, id: &AskId, now: At) -> Result<bool, StoreError> {
         self.connection
             .execute(
-                "UPDATE askings SET created = ? WHERE id = ? AND state = 'recorded'",
+                "UPDATE askings SET created = ? WHERE id = ? AND state = 'recorded'
+                   AND (investigation = '' OR fence = (SELECT fence FROM investigations
+                        WHERE investigations.id = investigation AND state = 'open'))",
                 params![now.0, id.as_str()],
             )
             .map(|changed| changed == 1)
@@ -308,6 +282,8 @@ mod tests {
             created: At(created),
             state: AskState::Recorded,
             process: this_process(),
+            asker: "me".into(),
+            investigation: None,
         }
     }
 
@@ -316,7 +292,7 @@ mod tests {
     fn book(ledger: &mut Ledger, askings: &[Asking], read: Mark) -> Vec<Recorded> {
         match ledger.record(askings, read, ENOUGH).unwrap() {
             Booking::Booked(recorded) => recorded,
-            over @ Booking::OverBudget { .. } => panic!("{over:?}"),
+            over => panic!("{over:?}"),
         }
     }
 
@@ -404,6 +380,33 @@ mod tests {
         assert_eq!((open[0].names().as_str(), open[0].times()), ("test", 3));
         assert_eq!(open[0].jobs[0].why, "not run");
         assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 3);
+    }
+
+    #[test]
+    fn an_intent_stands_only_under_a_lease_that_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = crate::store::Investigations::open(folder.path()).unwrap();
+        let id = store.begin("http://tc", "autoland", &serde_json::json!({}), At(0)).unwrap();
+        let asleep = store.take(&id, At(0)).unwrap().unwrap();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        ledger.under(Some(asleep));
+        let early = asking("p0", 100);
+        assert_eq!(book(&mut ledger, std::slice::from_ref(&early), Mark(0)), [Recorded::New]);
+        let awake = store.take(&id, At(100)).unwrap().unwrap();
+        // What was written down and not sent before it slept is not sent any more.
+        assert!(!ledger.sending(&early.id, At(101)).unwrap());
+        let late = ledger.record(&[asking("p1", 101)], Mark(0), ENOUGH).unwrap();
+        assert_eq!(late, Booking::TakenOver);
+        ledger.under(Some(awake));
+        let mine = asking("p2", 102);
+        let read = ledger.mark_now().unwrap();
+        assert_eq!(book(&mut ledger, std::slice::from_ref(&mine), read), [Recorded::New]);
+        assert!(ledger.sending(&mine.id, At(102)).unwrap());
+        let found = ledger.askings_since("http://tc", At(102)).unwrap();
+        assert_eq!(found[0].investigation, Some(id.clone()));
+        // Somebody ends it: nothing more is sent.
+        store.mark(&id, crate::store::InvestigationState::Cancelled).unwrap();
+        assert!(!ledger.sending(&mine.id, At(103)).unwrap());
     }
 
     #[test]

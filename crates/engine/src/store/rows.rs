@@ -5,10 +5,11 @@ use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
 use super::asking::{AskId, AskState, AskedJob, Asking};
+use super::lease::Lease;
 
 /// What an asking is read from, in the order that [`asking`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
-     hook_group, hook, body, created, state, task, detail, process";
+     hook_group, hook, body, created, state, task, detail, process, asker, investigation";
 
 pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) {
     match state {
@@ -19,14 +20,18 @@ pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) 
     }
 }
 
-pub(super) fn insert(connection: &Connection, asking: &Asking) -> Result<(), rusqlite::Error> {
+pub(super) fn insert(
+    connection: &Connection,
+    asking: &Asking,
+    lease: Option<&Lease>,
+) -> Result<(), rusqlite::Error> {
     let (state, task, detail) = columns(&asking.state);
     let vcs = match asking.revision.vcs() {
         Vcs::Hg => "hg",
         Vcs::Git => "git",
     };
     connection.execute(
-        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         params![
             asking.id.as_str(),
             asking.plan,
@@ -45,6 +50,9 @@ pub(super) fn insert(connection: &Connection, asking: &Asking) -> Result<(), rus
             task,
             detail,
             asking.process,
+            asking.asker,
+            lease.map_or("", |lease| lease.id.as_str()),
+            lease.map_or(0, |lease| lease.fence),
         ],
     )?;
     let mut jobs = connection.prepare_cached("INSERT INTO asked_jobs VALUES (?, ?, ?, ?)")?;
@@ -88,6 +96,8 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         created: At(row.get(12)?),
         state,
         process: row.get(16)?,
+        asker: row.get(17)?,
+        investigation: row.get::<_, Option<String>>(18)?.filter(|id| !id.is_empty()),
     })
 }
 

@@ -32,7 +32,17 @@ fn pool(world: &World, task: TaskRef) -> (&'static str, &'static str) {
 
 /// `queue.status`
 pub(super) fn status(world: &World, task: TaskRef, life: &Life, dynamic: &Dynamic) -> Value {
-    let now = world.clock.now();
+    status_at(world, task, life, dynamic, world.clock.now())
+}
+
+/// A task's status as it is, or was, at a simulated instant.
+pub(super) fn status_at(
+    world: &World,
+    task: TaskRef,
+    life: &Life,
+    dynamic: &Dynamic,
+    now: i64,
+) -> Value {
     let shown = |at: i64| iso(world.clock.shown(at));
     let (provisioner, worker) = pool(world, task);
     let seen: Vec<_> = life.runs_at(now).collect();

@@ -10,6 +10,7 @@ mod hg_log;
 mod hg_revision;
 mod hooks;
 mod index;
+mod messages;
 mod queue;
 mod queue_acts;
 mod reply;
@@ -23,6 +24,7 @@ mod treeherder_push;
 
 pub(crate) use auth::{READER, SHERIFF};
 pub(crate) use hg::hg;
+pub(crate) use messages::{Message, Moment, message, moments};
 pub(crate) use reply::{Reply, Request};
 pub(crate) use route::is_for;
 pub(crate) use storage::storage;

@@ -8,11 +8,12 @@ use mozci_core::culprit::{Hunt, HuntSettings};
 use mozci_core::guard::Refusal;
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
+use mozci_core::time::At;
 use mozci_engine::flow::{
     AskResult, BisectQuestion, Case, CulpritPush, Merge, Origin, Since, check_plan, culprit_pushes,
     merges, open_case, weigh,
 };
-use mozci_engine::store::{AskState, InvestigationState, Investigations, Ledger};
+use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -37,8 +38,8 @@ pub(crate) struct Desk<'a> {
 /// How a search ends for whoever asked for it.
 pub(crate) struct Ends<'a> {
     pub(crate) args: &'a EndArgs,
-    /// The investigation that goes on, where one does.
-    pub(crate) id: Option<String>,
+    /// The investigation that goes on, where one does, held by this process.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// Why a search is over.
@@ -128,11 +129,16 @@ pub(super) async fn drive(
     let Desk { context, out, stats, interrupt, ledger, store } = desk;
     let ci = &context.ci;
     context.progress("reading the history");
-    let mut id = ends.id;
+    let mut keeper = match &ends.lease {
+        Some(lease) => Some(Keeper::of(&ci.place.state, vec![lease.clone()])?),
+        None => None,
+    };
+    let mut lease = ends.lease;
+    ledger.under(lease.clone());
     // The good push is found once: what is run afterwards must not make another one of it.
     let mut fixed = question.clone();
-    if let Some(id) = &id {
-        fixed.good = good_so_far(store, id)?.or(fixed.good);
+    if let Some(lease) = &lease {
+        fixed.good = good_so_far(store, &lease.id)?.or(fixed.good);
     }
     let mut case = open_case(ci, ledger, &fixed).await?;
     let asked = question;
@@ -141,15 +147,15 @@ pub(super) async fn drive(
     let question = &fixed;
     let act_args =
         ActArgs { confirm: ends.args.confirm.clone(), parameters: Vec::new(), wait: true };
-    let (mut runs, mut rounds) = match &id {
-        Some(id) => asked_so_far(store, id)?,
+    let (mut runs, mut rounds) = match &lease {
+        Some(lease) => asked_so_far(store, &lease.id)?,
         None => (0, 0),
     };
     let mut results: Vec<AskResult> = Vec::new();
     let mut settings = weighed(question, &case, context).await;
     let mut last_plan: Option<Plan> = None;
     let mut waited = 0;
-    let mut was_confirmed = ends.args.confirm.yes || id.is_some();
+    let mut was_confirmed = ends.args.confirm.yes || lease.is_some();
     shown::head(out, question, &case);
     let early = early(question, &case, context, out).await;
     let (search, ended) = loop {
@@ -169,9 +175,9 @@ pub(super) async fn drive(
         if matches!(verdict, Verdict::Older { .. }) && !was_named && case.widen() {
             shown::widened(out, &case);
             settings = weighed(question, &case, context).await;
-            if let Some(id) = &id {
+            if let Some(lease) = &lease {
                 let step = json!({"step": "widened", "good": case.good().revision.hash()});
-                store.step(id, &step, ci.now())?;
+                store.step(lease, &step, ci.now())?;
             }
             continue;
         }
@@ -225,15 +231,16 @@ pub(super) async fn drive(
             }
             was_confirmed = true;
             let now = ci.now();
-            let written = match &id {
-                Some(id) => id.clone(),
+            let written = match &lease {
+                Some(lease) => lease.clone(),
                 None => {
-                    let begun =
-                        store.begin(&ci.root_url, ci.repo.as_str(), &asked.to_value(), now)?;
+                    let begun = begin(store, context, &asked.to_value())?;
+                    keeper = Some(Keeper::of(&ci.place.state, vec![begun.clone()])?);
                     let step = json!({"step": "begun", "good": case.good().revision.hash()});
                     store.step(&begun, &step, now)?;
-                    out.line(&format!("investigation {begun}"));
-                    id.insert(begun).clone()
+                    ledger.under(Some(begun.clone()));
+                    out.line(&format!("investigation {}", begun.id));
+                    lease.insert(begun).clone()
                 }
             };
             rounds += 1;
@@ -289,18 +296,20 @@ pub(super) async fn drive(
         since: &since,
         runs,
         rounds,
-        id: id.as_deref(),
+        id: lease.as_ref().map(|lease| lease.id.as_str()),
         results: &results,
         plan: last_plan.as_ref(),
     };
     let end = told::end(&finished);
-    if let Some(id) = &id {
+    ledger.under(None);
+    if let Some(lease) = &lease {
         let step = json!({"step": "ended", "end": end});
-        store.step(id, &step, ci.now())?;
+        store.step(lease, &step, ci.now())?;
         if ended.is_final() {
-            store.mark(id, InvestigationState::Done)?;
+            store.mark(&lease.id, InvestigationState::Done)?;
         }
     }
+    drop(keeper);
     shown::end(out, &finished, context);
     if let Some(path) = &ends.args.report {
         report::write(path, &finished, context)?;
@@ -321,6 +330,20 @@ pub(super) async fn drive(
     let summary = end["summary"].as_str().unwrap_or_default().to_owned();
     let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })
+}
+
+/// Begins an investigation, and holds it.
+fn begin(store: &Investigations, context: &Context, question: &Value) -> Result<Lease, Error> {
+    let ci = &context.ci;
+    let id = store.begin(&ci.root_url, ci.repo.as_str(), question, ci.now())?;
+    take(store, &id)
+}
+
+/// Takes an investigation in order to drive it.
+pub(crate) fn take(store: &Investigations, id: &str) -> Result<Lease, Error> {
+    // Leases are between processes of this machine, and go by its clock.
+    let now = At(chrono::Utc::now().timestamp());
+    store.take(id, now)?.map_err(|held| Error::Usage(held.to_string()))
 }
 
 /// Which of the culprits are merges, and where they came from.

@@ -2,7 +2,6 @@
 
 mod choose;
 mod doctor;
-mod ear;
 mod history;
 mod matrix;
 mod pushes;
@@ -14,7 +13,6 @@ mod wait;
 
 pub(super) use choose::{choose, chosen};
 pub(super) use doctor::doctor;
-pub use ear::Ear;
 pub(super) use history::read_jobs;
 pub(super) use matrix::read_matrix;
 pub(super) use pushes::{read_range, resolve};

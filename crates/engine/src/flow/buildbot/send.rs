@@ -14,10 +14,10 @@ use mozci_clients::act::ActError;
 use mozci_core::farm::Results;
 use mozci_core::ids::{BuildRequestId, RequestId};
 
-use super::ear::Ear;
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::events::Ear;
 use crate::farm::Farm;
 use crate::flow::ask::{AskResult, Refused, not_ours};
 use crate::flow::prepare::{ReadyAsk, Sends};
@@ -44,7 +44,7 @@ pub(crate) async fn send_all(
         ci,
         farm,
         ledger,
-        ear: if to_send.iter().any(paces) { Some(Ear::open(ci).await?) } else { None },
+        ear: if to_send.iter().any(paces) { Some(Ear::open(ci, &[]).await?) } else { None },
         stop,
         forbidden: AtomicBool::new(false),
     };
@@ -246,6 +246,7 @@ impl Sending<'_> {
                     ask.group, ask.push.id
                 ));
             }
+            let waiting: Vec<RequestId> = waiting.into_iter().map(RequestId::from).collect();
             ear.next(&waiting, self.stop).await;
         }
         Ok(())
@@ -318,7 +319,7 @@ impl Sending<'_> {
                     }
                 }
             }
-            ear.next(&[id], self.stop).await;
+            ear.next(&[id.into()], self.stop).await;
         }
         Begun::Well
     }

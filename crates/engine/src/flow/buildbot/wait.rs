@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use mozci_core::farm::runs_of;
-use mozci_core::ids::BuildRequestId;
+use mozci_core::ids::{BuildRequestId, RequestId};
 use mozci_core::run::State;
 
-use super::ear::Ear;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::events::Ear;
 use crate::farm::Farm;
 use crate::flow::wait::{FAILURES, LIMIT, Outcome};
 
@@ -50,12 +50,14 @@ pub(crate) async fn wait(
         if stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
             break;
         }
-        let open = open(outcomes);
+        let open: Vec<RequestId> = open(outcomes).into_iter().map(RequestId::from).collect();
         if !open.is_empty() {
             match failing {
                 // What is not there tells nothing: it is looked for.
                 Some(_) => super::super::pause(ci.poll.min(RETRY), stop).await,
-                None => ear.next(&open, stop).await,
+                None => {
+                    ear.next(&open, stop).await;
+                }
             }
         }
     }

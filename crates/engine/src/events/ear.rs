@@ -1,0 +1,204 @@
+//! Hearing what happens on a CI, and looking from time to time where it does not tell.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mozci_clients::pulse::{QueueKind, QueueName};
+use mozci_clients::taskcluster::Watched;
+use mozci_core::event::{Event, Gap, Standing};
+use mozci_core::ids::RequestId;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use super::line::Line;
+use super::{master, pulse};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::Standings;
+
+/// How long nothing may be heard on a connection until the state is read all the same.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// How long events that only say when to look are taken for one.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// Changes of what is listened to that may wait.
+const CHANGES: usize = 256;
+
+/// Who tells what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Teller {
+    /// Pulse.
+    Pulse,
+    /// A Buildbot master's WebSocket.
+    WebSocket,
+    /// A Buildbot master's server-sent events.
+    ServerSent,
+}
+
+impl Teller {
+    /// Who tells, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Pulse => "Pulse",
+            Self::WebSocket => "the master (WebSocket)",
+            Self::ServerSent => "the master (server-sent events)",
+        }
+    }
+}
+
+/// Hears what happens on a CI; where the CI tells nothing, it pauses as long as the configuration
+/// says between two looks.
+#[derive(Debug)]
+pub struct Ear {
+    heard: Option<Receiver<Event>>,
+    line: Option<Arc<Line>>,
+    poll: Duration,
+}
+
+impl Ear {
+    /// Opens one. What happens from here on is heard, where the CI tells. A broker that cannot be had
+    /// is noted, and looked instead.
+    ///
+    /// # Errors
+    /// [`Error`] where signing in to a master fails.
+    pub async fn open(ci: &Ci, watched: &[Watched]) -> Result<Self, Error> {
+        if let Some(farm) = ci.farm() {
+            let master = farm.master().await?.clone();
+            let (line, heard) = Line::new(None, None);
+            let first = master.events().await.ok();
+            if let Some(first) = &first {
+                line.connected(first.channel.into());
+            }
+            line.runs(tokio::spawn(master::listen(master, first, Arc::downgrade(&line))));
+            return Ok(Self { heard: Some(heard), line: Some(line), poll: ci.poll });
+        }
+        let deaf = Self { heard: None, line: None, poll: ci.poll };
+        let Some(settings) = ci.pulse().cloned() else { return Ok(deaf) };
+        let store = match Standings::open(&ci.place.state) {
+            Ok(store) => Arc::new(store),
+            Err(error) => {
+                ci.tell(&format!(
+                    "note: {error}; looking every now and then instead of listening to Pulse"
+                ));
+                return Ok(deaf);
+            }
+        };
+        let (more, wanted) = mpsc::channel(CHANGES);
+        let source = pulse::Source {
+            queue: QueueName::new(
+                &settings.user,
+                &format!("{}-{}", std::process::id(), slugid::nice()),
+            ),
+            settings,
+            kind: QueueKind::Temporary,
+            bindings: watched.iter().flat_map(Watched::bindings).collect(),
+            more: wanted,
+            store: Arc::clone(&store),
+            on_news: ci.on_news(),
+        };
+        let (line, heard) = Line::new(Some(store), Some(more));
+        let first = match source.open().await {
+            Ok(first) => {
+                line.connected(Teller::Pulse);
+                Some(first)
+            }
+            Err(error) => {
+                ci.tell(&format!("note: {error}; looking every now and then instead"));
+                if !error.may_pass() {
+                    return Ok(deaf);
+                }
+                None
+            }
+        };
+        line.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&line))));
+        Ok(Self { heard: Some(heard), line: Some(line), poll: ci.poll })
+    }
+
+    /// Another one on the same connection.
+    pub fn another(&self) -> Self {
+        let heard = self.line.as_ref().map(|line| line.sender.subscribe());
+        Self { heard, line: self.line.clone(), poll: self.poll }
+    }
+
+    /// Who tells at the moment; none where it is looked for from time to time.
+    pub fn told_by(&self) -> Option<Teller> {
+        self.line.as_ref()?.by()
+    }
+
+    /// Listens to more. What happened to it so far has to be looked for.
+    pub async fn also(&self, watched: Vec<Watched>) {
+        if let Some(more) = self.line.as_ref().and_then(|line| line.more.as_ref()) {
+            // It ends only with the connection, and then there is nothing to hear.
+            let _ = more.send(watched).await;
+        }
+    }
+
+    /// Where a request stands, if that was told since the connection is there, or learned from a look.
+    pub fn standing(&self, request: RequestId) -> Option<Standing> {
+        self.line.as_ref()?.standing(request)
+    }
+
+    /// Takes in what was looked for, so that it need not be looked for again while events come.
+    pub fn learned(&self, standings: Vec<Standing>) {
+        let Some(line) = self.line.as_ref().filter(|line| line.by().is_some()) else { return };
+        let Some(store) = &line.told else { return };
+        let events: Vec<Event> = standings.into_iter().map(Event::Stands).collect();
+        // What cannot be kept is looked for again.
+        let _ = store.keep(&events, &[], line.session());
+    }
+
+    /// Waits until something of these requests changes, or something may have been missed, or it is
+    /// time to look all the same, or until `stop`. What was told is in [`standing`](Self::standing)
+    /// then. Says what was heard of them; nothing where it is time to look.
+    pub async fn next(&mut self, of: &[RequestId], stop: &AtomicBool) -> Vec<Event> {
+        let live = self.told_by().is_some();
+        let patience = if live { QUIET.max(self.poll) } else { self.poll };
+        let mut until = Instant::now() + patience;
+        while !stop.load(Ordering::Relaxed) && Instant::now() < until {
+            let slice = until.saturating_duration_since(Instant::now());
+            let slice = slice.min(Duration::from_millis(100));
+            let Some(receiver) = &mut self.heard else {
+                tokio::time::sleep(slice).await;
+                continue;
+            };
+            match tokio::time::timeout(slice, receiver.recv()).await {
+                Err(_) => {}
+                Ok(Ok(Event::Silence)) => until = Instant::now() + self.poll,
+                Ok(Err(RecvError::Closed)) => {
+                    self.heard = None;
+                    until = Instant::now() + self.poll;
+                }
+                Ok(Err(RecvError::Lagged(_))) => return vec![Event::Gap(Gap::Overrun)],
+                Ok(Ok(event)) if matters(&event, of) => {
+                    if matches!(event, Event::Changed(_)) {
+                        tokio::time::sleep(TOGETHER).await;
+                    }
+                    let mut heard = vec![event];
+                    while let Some(Ok(event)) = self.heard.as_mut().map(Receiver::try_recv) {
+                        heard.extend(Some(event).filter(|event| matters(event, of)));
+                    }
+                    return heard;
+                }
+                Ok(Ok(_)) => {}
+            }
+        }
+        // Nobody told anything for long: what is known is held against the CI once.
+        if let Some(line) = self.line.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
+            line.forget();
+        }
+        Vec::new()
+    }
+}
+
+/// Whether an event is of one of these requests, or may be.
+fn matters(event: &Event, of: &[RequestId]) -> bool {
+    match event {
+        Event::Stands(standing) => of.contains(&standing.request),
+        Event::Changed(request) => of.contains(request),
+        Event::Gap(_) => true,
+        Event::GroupEnded(_) | Event::Silence => false,
+    }
+}

@@ -1,0 +1,115 @@
+//! The connection that all ears of a command share.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mozci_clients::taskcluster::Watched;
+use mozci_core::event::{Event, Standing};
+use mozci_core::ids::RequestId;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::ear::Teller;
+use crate::store::Standings;
+
+/// Events that are kept for a listener that is busy; one that misses some looks for itself.
+const KEPT: usize = 4096;
+
+/// Pauses between attempts to connect.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+/// The connection that all ears of a command share. It ends with the last of them.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) sender: Sender<Event>,
+    by: Mutex<Option<Teller>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    /// What has been told so far, where whoever tells says all that is to be known.
+    pub(super) told: Option<Arc<Standings>>,
+    /// Which connection it is: what was told on an earlier one may be out of date.
+    session: AtomicI64,
+    /// Takes what is to be listened to besides.
+    pub(super) more: Option<mpsc::Sender<Vec<Watched>>>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+impl Line {
+    /// One on which nobody tells anything yet.
+    pub(super) fn new(
+        told: Option<Arc<Standings>>,
+        more: Option<mpsc::Sender<Vec<Watched>>>,
+    ) -> (Arc<Self>, Receiver<Event>) {
+        let (sender, heard) = channel(KEPT);
+        let (by, task, session) = (Mutex::default(), Mutex::default(), AtomicI64::new(0));
+        (Arc::new(Self { sender, by, task, told, session, more }), heard)
+    }
+
+    /// Who tells at the moment.
+    pub(super) fn by(&self) -> Option<Teller> {
+        *self.by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes who tells from here on.
+    pub(super) fn is(&self, by: Option<Teller>) {
+        *self.by.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    /// Hands over the task that listens.
+    pub(super) fn runs(&self, task: JoinHandle<()>) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// Which connection it is, counted from 1.
+    pub(super) fn session(&self) -> i64 {
+        self.session.load(Ordering::Relaxed)
+    }
+
+    /// A new connection: what was told before may be out of date.
+    pub(super) fn connected(&self, by: Teller) {
+        self.forget();
+        self.is(Some(by));
+    }
+
+    /// What was told so far is not gone by any more.
+    pub(super) fn forget(&self) {
+        self.session.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells everybody.
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody listening is no failure.
+        let _ = self.sender.send(event);
+    }
+
+    /// Where a request stands, if it was told on this connection.
+    pub(super) fn standing(&self, request: RequestId) -> Option<Standing> {
+        self.by()?;
+        self.told.as_ref()?.get(request, self.session()).ok().flatten()
+    }
+}
+
+/// Pauses that grow between attempts, none of the same length as another process's.
+#[derive(Debug)]
+pub(super) struct Pauses(Duration);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        Self(AGAIN.0)
+    }
+
+    /// The next one: it grows to a minute, and a part of it is chance.
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(0.5 + fastrand::f64());
+        self.0 = (self.0 * 2).min(AGAIN.1);
+        pause
+    }
+}
