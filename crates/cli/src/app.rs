@@ -11,7 +11,7 @@ use mozci_engine::Error;
 use crate::args::named_repo;
 use crate::commands::{
     backfill, bisect, cache, cancel, completions, demo, doctor, failures, fill, flakiness,
-    investigations, jobs, pushes, requests, retrigger, trigger,
+    investigations, jobs, pushes, requests, retrigger, trigger, watch,
 };
 use crate::context::Context;
 use crate::failure;
@@ -93,6 +93,8 @@ enum Command {
     Backfill(backfill::Args),
     /// Trigger, wait and decide until it is known which push broke something
     Bisect(bisect::Args),
+    /// Follow jobs, a request or an investigation to the end
+    Watch(watch::Args),
     /// Searches that were begun: list them, go on with one
     Investigations(investigations::Args),
     /// Ask for every job of a push that is missing or only coalesced
@@ -195,6 +197,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Trigger(args) => args.range.named_repo(),
         Command::Backfill(args) => args.named_repo(),
         Command::Bisect(args) => args.named_repo(),
+        Command::Watch(args) => args.range.named_repo(),
         Command::Fill(args) => named_repo(&args.rev),
         Command::Retrigger(args) => named_repo(&args.rev),
         Command::Cancel(args) => args.range.named_repo(),
@@ -210,6 +213,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
         Command::Bisect(args) => bisect::run(args, &context, &mut out, stats, interrupt).await,
+        Command::Watch(args) => watch::run(args, &context, &mut out, stats, interrupt).await,
         Command::Investigations(args) => {
             investigations::run(args, &context, &mut out, stats, interrupt).await
         }

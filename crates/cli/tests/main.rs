@@ -29,4 +29,5 @@ mod pulse;
 mod pulse_losses;
 mod schedules;
 mod several;
+mod watches;
 mod world;

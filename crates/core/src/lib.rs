@@ -32,3 +32,4 @@ pub mod run_spec;
 pub mod several;
 pub mod sighting;
 pub mod time;
+pub mod watch;

@@ -193,6 +193,13 @@ pub enum Why {
     },
     /// Another request was run in its place.
     Coalesced,
+    /// The infrastructure or its deadline ended it before it said anything.
+    Lost,
+    /// It is run until it fails.
+    UntilFailure {
+        /// How often it has passed so far.
+        passed: u32,
+    },
 }
 
 impl fmt::Display for Why {
@@ -204,6 +211,8 @@ impl fmt::Display for Why {
             Self::BuildAbsent => f.write_str("it ran without its build"),
             Self::NeededBy { job } => write!(f, "{job} needs it"),
             Self::Coalesced => f.write_str("coalesced"),
+            Self::Lost => f.write_str("lost before it said anything"),
+            Self::UntilFailure { passed } => write!(f, "until it fails: passed {passed} so far"),
         }
     }
 }

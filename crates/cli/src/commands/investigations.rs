@@ -1,11 +1,15 @@
 //! `mozci investigations`
 
+use mozci_core::push::Push;
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::BisectQuestion;
+use mozci_engine::flow::{BisectQuestion, read_range};
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
 use serde_json::{Value, json};
 
 use super::bisect::{Desk, EndArgs, Ends, drive_down, summary, take};
+use super::watch::{self, Question, is_watch};
 use crate::acting::{check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
@@ -191,6 +195,9 @@ async fn resume(
             "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
         )));
     }
+    if is_watch(found) {
+        return resume_watch(store, found, ends, context, out, stats, interrupt).await;
+    }
     let question = BisectQuestion::of(found)?;
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context).await?;
@@ -203,4 +210,50 @@ async fn resume(
     let ends = Ends { args: ends, lease: Some(lease) };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store };
     drive_down(&question, ends, &mut desk).await
+}
+
+/// Goes on with a watch that may ask for runs.
+async fn resume_watch(
+    store: &Investigations,
+    found: &Investigation,
+    ends: &EndArgs,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let question = Question::of(found)?;
+    check(context, &ends.confirm)?;
+    let mut ledger = open_ledger(context).await?;
+    let pushes = pushes_of(context, &question.pushes).await?;
+    let lease = take(store, &found.id)?;
+    store.mark(&found.id, InvestigationState::Open)?;
+    let mut desk = watch::Desk {
+        context,
+        out,
+        stats,
+        interrupt,
+        ledger: &mut ledger,
+        store,
+        lease: Some(lease),
+    };
+    watch::drive(&question, pushes, &ends.confirm, &mut desk).await
+}
+
+/// The pushes of these heads, which were a range: newest first.
+async fn pushes_of(context: &Context, heads: &[String]) -> Result<Vec<Push>, Error> {
+    let parse = |head: &String| -> Result<RevisionSpec, Error> {
+        head.parse().map_err(|error| Error::Usage(format!("{head}: {error}")))
+    };
+    let (Some(newest), Some(oldest)) = (heads.first(), heads.last()) else {
+        return Err(Error::Usage("the investigation names no push".into()));
+    };
+    let reach = match heads.len() {
+        1 => Reach::Single,
+        _ => Reach::From(parse(oldest)?),
+    };
+    let spec = RangeSpec { rev: parse(newest)?, reach, every: std::num::NonZeroU32::MIN };
+    let mut pushes = read_range(&context.ci, &spec).await?.pushes;
+    pushes.retain(|push| heads.iter().any(|head| head == push.revision.hash()));
+    Ok(pushes)
 }

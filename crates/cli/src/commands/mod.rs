@@ -17,3 +17,4 @@ pub(crate) mod pushes;
 pub(crate) mod requests;
 pub(crate) mod retrigger;
 pub(crate) mod trigger;
+pub(crate) mod watch;

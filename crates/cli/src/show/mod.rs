@@ -20,4 +20,4 @@ pub(crate) use plan::{
     show_left_out, show_outcome, show_plan_summary, show_result, show_ties, what,
 };
 pub(crate) use walk::{edge, show_edge, show_steps};
-pub(crate) use words::{age, percent, plural, rate_words, shell_word, size};
+pub(crate) use words::{age, marks, percent, plural, rate_words, shell_word, size};

@@ -154,8 +154,26 @@ impl Ear {
     /// time to look all the same, or until `stop`. What was told is in [`standing`](Self::standing)
     /// then. Says what was heard of them; nothing where it is time to look.
     pub async fn next(&mut self, of: &[RequestId], stop: &AtomicBool) -> Vec<Event> {
+        let matters = |event: &Event| match event {
+            Event::Stands(standing) => of.contains(&standing.request),
+            Event::Changed(request) => of.contains(request),
+            _ => false,
+        };
+        self.next_of(&matters, None, stop).await
+    }
+
+    /// As [`next`](Self::next), of whatever `matters`, and no longer than `most`. That something may
+    /// have been missed matters in any case.
+    pub async fn next_of(
+        &mut self,
+        matters: &dyn Fn(&Event) -> bool,
+        most: Option<Duration>,
+        stop: &AtomicBool,
+    ) -> Vec<Event> {
+        let matters = |event: &Event| matches!(event, Event::Gap(_)) || matters(event);
         let live = self.told_by().is_some();
         let patience = if live { QUIET.max(self.poll) } else { self.poll };
+        let patience = most.map_or(patience, |most| most.min(patience));
         let mut until = Instant::now() + patience;
         while !stop.load(Ordering::Relaxed) && Instant::now() < until {
             let slice = until.saturating_duration_since(Instant::now());
@@ -172,13 +190,13 @@ impl Ear {
                     until = Instant::now() + self.poll;
                 }
                 Ok(Err(RecvError::Lagged(_))) => return vec![Event::Gap(Gap::Overrun)],
-                Ok(Ok(event)) if matters(&event, of) => {
+                Ok(Ok(event)) if matters(&event) => {
                     if matches!(event, Event::Changed(_)) {
                         tokio::time::sleep(TOGETHER).await;
                     }
                     let mut heard = vec![event];
                     while let Some(Ok(event)) = self.heard.as_mut().map(Receiver::try_recv) {
-                        heard.extend(Some(event).filter(|event| matters(event, of)));
+                        heard.extend(Some(event).filter(|event| matters(event)));
                     }
                     return heard;
                 }
@@ -190,15 +208,5 @@ impl Ear {
             line.forget();
         }
         Vec::new()
-    }
-}
-
-/// Whether an event is of one of these requests, or may be.
-fn matters(event: &Event, of: &[RequestId]) -> bool {
-    match event {
-        Event::Stands(standing) => of.contains(&standing.request),
-        Event::Changed(request) => of.contains(request),
-        Event::Gap(_) => true,
-        Event::GroupEnded(_) | Event::Silence => false,
     }
 }

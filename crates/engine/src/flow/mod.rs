@@ -22,6 +22,7 @@ mod range;
 mod reconcile;
 mod resolve;
 mod wait;
+mod watching;
 
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, at_work};
@@ -43,3 +44,4 @@ pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use resolve::resolve;
 pub use wait::{Awaited, LIMIT, Outcome, pause, wait};
+pub use watching::{Place as WatchPlace, Watching};

@@ -128,12 +128,15 @@ impl Ledger {
                         "SELECT job FROM askings JOIN asked_jobs ON asking = id
                          WHERE ci = ? AND askings.rowid > ? AND revision = ? AND plan <> ?
                            AND state <> 'not-sent' AND times > 0
+                           AND (investigation = '' OR investigation <> ?)
                            AND job IN (SELECT value FROM json_each(?))",
                     )
                     .map_err(&failed)?;
                 let jobs: Vec<&str> = asking.jobs.iter().map(|asked| asked.job.as_str()).collect();
                 let (revision, jobs) = (asking.revision.hash(), Value::from(jobs).to_string());
-                let values = params![asking.ci, read.0, revision, asking.plan, jobs];
+                // What it asked for itself an investigation knows without reading.
+                let own = self.lease.as_ref().map_or("", |lease| lease.id.as_str());
+                let values = params![asking.ci, read.0, revision, asking.plan, own, jobs];
                 query.query_row(values, |row| row.get(0)).optional().map_err(&failed)?
             };
             if let Some(job) = other.filter(|_| asking.times() > 0) {
@@ -205,6 +208,22 @@ impl Ledger {
     /// [`StoreError`].
     pub fn newest(&self, ci: &str, most: u32) -> Result<Vec<Asking>, StoreError> {
         self.select("ci = ?1 ORDER BY created DESC, rowid DESC LIMIT ?2", params![ci, most])
+    }
+
+    /// The askings of an investigation that may have come to something, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn of_investigation(&self, id: &str) -> Result<Vec<Asking>, StoreError> {
+        self.select("investigation = ?1 AND state <> 'not-sent' ORDER BY created, rowid", [id])
+    }
+
+    /// The asking of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn find(&self, ci: &str, id: &str) -> Result<Option<Asking>, StoreError> {
+        Ok(self.select("ci = ?1 AND id = ?2", params![ci, id])?.pop())
     }
 
     /// Whether a request is already known to belong to an asking.

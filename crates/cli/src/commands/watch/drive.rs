@@ -1,0 +1,249 @@
+//! Following jobs on pushes: what is told is shown, and what does not come as expected is asked for.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use mozci_core::guard::Refusal;
+use mozci_core::ids::JobName;
+use mozci_core::plan::Plan;
+use mozci_core::push::Push;
+use mozci_core::watch::{Expectations, Next, ending, next, plan};
+use mozci_engine::flow::{WatchPlace, Watching, check_plan};
+use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
+use mozci_engine::{Error, Kind};
+use serde_json::json;
+
+use super::question::Question;
+use super::view::View;
+use crate::acting::{Act, ActArgs, ConfirmArgs, confirmed, guarded, send, used_today};
+use crate::app::{Done, Interrupt};
+use crate::commands::bisect::take;
+use crate::context::Context;
+use crate::failure;
+use crate::show::{Out, plural, show_left_out, show_plan_summary};
+use crate::stats::Stats;
+
+/// Everything that watching works with besides its question.
+pub(crate) struct Desk<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) out: &'a mut Out,
+    pub(crate) stats: &'a Stats,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) store: &'a Investigations,
+    /// The investigation that goes on, where one does.
+    pub(crate) lease: Option<Lease>,
+}
+
+/// Runs that were asked for, by where.
+type Asked = HashMap<(u64, JobName), u32>;
+
+/// Follows some jobs on some pushes until nothing more is to be expected.
+pub(crate) async fn drive(
+    question: &Question,
+    pushes: Vec<Push>,
+    confirm: &ConfirmArgs,
+    desk: &mut Desk<'_>,
+) -> Done {
+    let (context, interrupt) = (desk.context, desk.interrupt);
+    let ci = &context.ci;
+    let asks = question.expect != Expectations { most: question.expect.most, ..Default::default() };
+    let mut asked = match &desk.lease {
+        Some(lease) => asked_so_far(desk, &lease.id)?,
+        None => Asked::new(),
+    };
+    let mut watching = Watching::open(ci, desk.ledger, &pushes, &question.jobs, None).await?;
+    let told = watching.told_by().map_or_else(
+        || format!("looked at every {} s", ci.poll.as_secs_f32()),
+        |by| format!("told by {}", by.words()),
+    );
+    let mut view = View::new(desk.out, context, &pushes, &question.jobs);
+    context.talk(&format!(
+        "watching {} on {}, {told}; Ctrl-C ends it",
+        plural(question.jobs.len(), "job"),
+        plural(pushes.len(), "push")
+    ));
+    // Only what may ask for something has something to lose.
+    let mut keeper: Option<Keeper> = None;
+    let mut was_confirmed = confirm.yes || desk.lease.is_some();
+    let mut refused: Option<Refusal> = None;
+    let mut problem = None;
+    interrupt.acting.store(true, Ordering::Relaxed);
+    if let Some(lease) = &desk.lease {
+        keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        desk.ledger.under(Some(lease.clone()));
+    }
+    let all: Vec<WatchPlace> = watching.places().collect();
+    view.show(&watching, &all, desk.out)?;
+    loop {
+        let (mut wanted, mut waits) = (Vec::new(), false);
+        for place in watching.places() {
+            let facts = watching.facts(place);
+            let job = &watching.histories[place.0].job;
+            let so_far = asked.get(&(facts.push.id.number(), job.clone())).copied().unwrap_or(0);
+            match next(facts, &question.expect, so_far) {
+                Next::Wait => waits = true,
+                Next::Ended => {}
+                Next::Ask { want, why } => wanted.push((place, want, why)),
+            }
+        }
+        if asks && refused.is_none() && !wanted.is_empty() {
+            let plan = join(&watching, wanted);
+            match ask_for(
+                &plan,
+                &watching,
+                confirm,
+                &mut was_confirmed,
+                desk,
+                &mut keeper,
+                question,
+            )
+            .await?
+            {
+                Asking::Sent(results) => {
+                    for result in &results {
+                        let counts = !matches!(result.state, AskState::NotSent { .. });
+                        for job in result.jobs.iter().filter(|_| counts) {
+                            let key = (result.push.id.number(), job.job.clone());
+                            *asked.entry(key).or_default() += job.times;
+                        }
+                    }
+                    view.asked(&plan, &results, desk.out)?;
+                    watching.asked(&results);
+                    let sent = results.iter().any(|r| !matches!(r.state, AskState::NotSent { .. }));
+                    if !sent {
+                        // Nothing got through: it is not tried for ever.
+                        problem = Some(Kind::Service);
+                        if !waits {
+                            break;
+                        }
+                    } else {
+                        waits = true;
+                    }
+                }
+                Asking::Nothing => {}
+                Asking::Refused(refusal) => {
+                    failure::report(&Error::Guard(refusal.clone()));
+                    view.note(&format!("refused: {refusal}"), desk.out)?;
+                    refused = Some(refusal);
+                }
+                Asking::Declined => break,
+            }
+        }
+        if !waits || interrupt.stop.load(Ordering::Relaxed) {
+            break;
+        }
+        view.waits(&watching);
+        match watching.next(ci, desk.ledger, &interrupt.stop).await {
+            Ok(changed) => view.show(&watching, &changed, desk.out)?,
+            Err(error) => {
+                failure::report(&error);
+                problem = Some(error.kind());
+                break;
+            }
+        }
+    }
+    interrupt.acting.store(false, Ordering::Relaxed);
+    let interrupted = interrupt.stop.load(Ordering::Relaxed);
+    let summary = view.end(&watching, desk.out, context, desk.stats, interrupted)?;
+    desk.ledger.under(None);
+    if let Some(lease) = &desk.lease {
+        let step = json!({"step": "ended", "end": {"summary": summary}});
+        desk.store.step(lease, &step, ci.now())?;
+        if !interrupted && problem.is_none() && refused.is_none() {
+            desk.store.mark(&lease.id, InvestigationState::Done)?;
+        }
+    }
+    drop(keeper);
+    let bad = watching.places().any(|place| ending(watching.facts(place)).is_bad());
+    Ok(match (interrupted, refused, problem) {
+        (true, ..) => failure::status(Kind::Interrupted),
+        (_, Some(_), _) => failure::status(Kind::Guard),
+        (_, _, Some(kind)) => failure::status(kind),
+        _ => u8::from(context.global.exit_status && bad),
+    })
+}
+
+/// What came of wanting more runs.
+enum Asking {
+    Sent(Vec<mozci_engine::flow::AskResult>),
+    /// All of it was left out.
+    Nothing,
+    Refused(Refusal),
+    /// Whoever was asked said no, or it is a dry run.
+    Declined,
+}
+
+/// One plan of everything that is wanted.
+fn join(watching: &Watching, wanted: Vec<(WatchPlace, u32, mozci_core::plan::Why)>) -> Plan {
+    let times = wanted.iter().map(|(_, want, _)| *want).max().unwrap_or(1);
+    let plans = wanted.into_iter().map(|(place, want, why)| {
+        let history = &watching.histories[place.0];
+        plan(watching.facts(place), &history.job, (want, why), &history.past())
+    });
+    Plan::join(plans, times)
+}
+
+async fn ask_for(
+    plan: &Plan,
+    watching: &Watching,
+    confirm: &ConfirmArgs,
+    was_confirmed: &mut bool,
+    desk: &mut Desk<'_>,
+    keeper: &mut Option<Keeper>,
+    question: &Question,
+) -> Result<Asking, Error> {
+    let (context, ci) = (desk.context, &desk.context.ci);
+    show_left_out(desk.out, &plan.left_out);
+    if plan.requests.is_empty() {
+        return Ok(Asking::Nothing);
+    }
+    check_plan(ci, plan).await?;
+    let used = used_today(context, desk.ledger)?;
+    if let Err(refusal) = guarded(context, plan, &watching.histories, used) {
+        return Ok(Asking::Refused(refusal));
+    }
+    if confirm.dry_run {
+        show_plan_summary(desk.out, plan, (used, ci.budgets.day));
+        desk.out.line("dry run: nothing was sent");
+        return Ok(Asking::Declined);
+    }
+    if !*was_confirmed {
+        show_plan_summary(desk.out, plan, (used, ci.budgets.day));
+        if !confirmed(desk.out, "Ask for them, and for what is missing from here on?", &[]).await? {
+            return Ok(Asking::Declined);
+        }
+        *was_confirmed = true;
+    }
+    if desk.lease.is_none() {
+        let id =
+            desk.store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), ci.now())?;
+        let lease = take(desk.store, &id)?;
+        *keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        context.talk(&format!(
+            "investigation {id}: `mozci investigations resume {id}` goes on with it"
+        ));
+        desk.ledger.under(Some(lease.clone()));
+        desk.lease = Some(lease);
+    }
+    if let Some(lease) = &desk.lease {
+        let step = json!({"step": "asking", "runs": plan.runs(), "plan": plan});
+        desk.store.step(lease, &step, ci.now())?;
+    }
+    let args = ActArgs { confirm: confirm.clone(), parameters: Vec::new(), wait: true };
+    let histories = watching.histories.as_slice();
+    let act = Act { context, args: &args, plan, histories, interrupt: desk.interrupt };
+    let acted = send(&act, desk.out, desk.ledger, plan, histories).await?;
+    Ok(Asking::Sent(acted.results))
+}
+
+/// Runs that an investigation asked for before.
+fn asked_so_far(desk: &Desk<'_>, id: &str) -> Result<Asked, Error> {
+    let mut asked = Asked::new();
+    for asking in desk.ledger.of_investigation(id)? {
+        for job in asking.jobs {
+            *asked.entry((asking.push, job.job)).or_default() += job.times;
+        }
+    }
+    Ok(asked)
+}

@@ -1,0 +1,77 @@
+//! What a watch that may ask for runs was asked, so that it can go on after a restart.
+
+use mozci_core::ids::JobName;
+use mozci_core::watch::Expectations;
+use mozci_engine::Error;
+use mozci_engine::store::{FORM, Investigation};
+use serde_json::{Value, json};
+
+/// What is followed, and what is expected.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// The jobs.
+    pub(crate) jobs: Vec<JobName>,
+    /// The pushes' heads, in the order of the range.
+    pub(crate) pushes: Vec<String>,
+    /// What is done where something does not come.
+    pub(crate) expect: Expectations,
+}
+
+/// Whether an investigation is a watch.
+pub(crate) fn is_watch(found: &Investigation) -> bool {
+    found.question["kind"] == "watch"
+}
+
+impl Question {
+    /// As it is kept.
+    pub(crate) fn to_value(&self) -> Value {
+        json!({
+            "kind": "watch",
+            "job": match self.jobs.as_slice() {
+                [one] => one.to_string(),
+                many => format!("{} jobs", many.len()),
+            },
+            "jobs": self.jobs,
+            "pushes": self.pushes,
+            "retry_failed": self.expect.retry_failed,
+            "fill": self.expect.fill,
+            "until_failure": self.expect.until_failure,
+            "most": self.expect.most,
+        })
+    }
+
+    /// Reads one that was kept.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where another version wrote it.
+    pub(crate) fn of(found: &Investigation) -> Result<Self, Error> {
+        let unreadable = || {
+            Error::Usage(format!(
+                "investigation {} was written by another version of mozci and cannot be read: begin anew with `mozci watch`, which counts the runs that are there",
+                found.id
+            ))
+        };
+        if found.form != FORM {
+            return Err(unreadable());
+        }
+        let question = &found.question;
+        let texts = |key: &str| -> Option<Vec<String>> {
+            let list = question[key].as_array()?.iter();
+            list.map(|value| Some(value.as_str()?.to_owned())).collect()
+        };
+        let number = |key: &str| question[key].as_u64().and_then(|n| u32::try_from(n).ok());
+        let read = || {
+            Some(Self {
+                jobs: texts("jobs")?.iter().map(JobName::new).collect(),
+                pushes: texts("pushes")?,
+                expect: Expectations {
+                    retry_failed: number("retry_failed")?,
+                    fill: question["fill"].as_bool()?,
+                    until_failure: number("until_failure"),
+                    most: number("most")?,
+                },
+            })
+        };
+        read().ok_or_else(unreadable)
+    }
+}

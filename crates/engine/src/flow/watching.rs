@@ -1,0 +1,332 @@
+//! Some jobs on some pushes, kept up to date by what is told of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use mozci_clients::taskcluster::Watched;
+use mozci_core::event::{Event, Standing};
+use mozci_core::facts::{Decision, PushFacts};
+use mozci_core::ids::{JobName, RequestId, TaskId};
+use mozci_core::push::Push;
+use mozci_core::run::{Run, RunKey, State};
+use mozci_core::watch::{apply, apply_to_build};
+
+use super::ask::AskResult;
+use super::builds::BuildOf;
+use super::history::{JobHistory, read_jobs};
+use super::reconcile::reconcile;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::events::{Ear, Teller};
+use crate::store::{AskState, Ledger};
+
+/// A job on a push: its history's place, and the push's place in it.
+pub type Place = (usize, usize);
+
+/// Jobs on pushes, as they stand.
+#[derive(Debug)]
+pub struct Watching {
+    /// What is known of each job.
+    pub histories: Vec<JobHistory>,
+    pushes: Vec<Push>,
+    ear: Ear,
+    /// Where a job on the push of a task group is.
+    by_group: HashMap<(TaskId, JobName), Place>,
+    /// Where a request is known to be.
+    by_request: HashMap<RequestId, Place>,
+    /// The places whose build has this name on the push of a group.
+    by_build: HashMap<(TaskId, JobName), Vec<Place>>,
+    /// Actions that have not made their runs yet, with what they were asked for.
+    actions: HashMap<RequestId, Vec<(Place, u32)>>,
+    /// When the state is read though nobody told anything.
+    read_at: Option<Instant>,
+    /// Events that were taken in, and looks that were made, for whoever counts.
+    pub heard: u64,
+    /// How often the state was read.
+    pub looks: u64,
+}
+
+/// How long after an action's end its runs may take to show up.
+const SHOWS: Duration = Duration::from_secs(5);
+
+/// Failures to read in a row after which watching is given up.
+const FAILURES: u32 = 5;
+
+/// Task groups that are listened to one by one.
+const GROUPS: usize = 200;
+
+impl Watching {
+    /// Begins to watch: what happens from here on is heard, then what there is is read.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn open(
+        ci: &Ci,
+        ledger: &Ledger,
+        pushes: &[Push],
+        jobs: &[JobName],
+        builds: Option<&[BuildOf]>,
+    ) -> Result<Self, Error> {
+        let histories = read_jobs(ci, Some(ledger), pushes, jobs, builds).await?;
+        let groups: BTreeSet<Watched> = histories
+            .iter()
+            .flat_map(|history| &history.facts)
+            .filter_map(|facts| group(facts).map(Watched::Group))
+            .collect();
+        if groups.len() > GROUPS {
+            ci.note(format!(
+                "{} task groups are more than the {GROUPS} that are listened to: the others are looked at",
+                groups.len()
+            ));
+        }
+        let groups: Vec<Watched> = groups.into_iter().rev().take(GROUPS).collect();
+        let ear = Ear::open(ci, &groups).await?;
+        let mut watching = Self {
+            histories,
+            pushes: pushes.to_vec(),
+            ear,
+            by_group: HashMap::new(),
+            by_request: HashMap::new(),
+            by_build: HashMap::new(),
+            actions: HashMap::new(),
+            read_at: None,
+            heard: 0,
+            looks: 1,
+        };
+        watching.index();
+        // What happened between the reading and the listening nobody told.
+        if watching.ear.told_by().is_some() {
+            watching.look(ci, ledger).await?;
+        }
+        Ok(watching)
+    }
+
+    /// Who tells what happens; none where it is looked for.
+    pub fn told_by(&self) -> Option<Teller> {
+        self.ear.told_by()
+    }
+
+    /// What is known at a place.
+    pub fn facts(&self, (history, push): Place) -> &PushFacts {
+        &self.histories[history].facts[push]
+    }
+
+    /// Every place, by pushes and then jobs.
+    pub fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        let (jobs, pushes) = (self.histories.len(), self.pushes.len());
+        (0..pushes).flat_map(move |push| (0..jobs).map(move |job| (job, push)))
+    }
+
+    fn index(&mut self) {
+        self.by_group.clear();
+        self.by_request.clear();
+        self.by_build.clear();
+        for (i, history) in self.histories.iter().enumerate() {
+            for (j, facts) in history.facts.iter().enumerate() {
+                for run in &facts.runs {
+                    self.by_request.insert(run.key.request, (i, j));
+                }
+                let Some(group) = group(facts) else { continue };
+                self.by_group.insert((group, history.job.clone()), (i, j));
+                if let BuildOf::Job(build) = &history.build {
+                    self.by_build.entry((group, build.clone())).or_default().push((i, j));
+                }
+            }
+        }
+    }
+
+    /// Notes what was asked for, so that what comes of it is known as that.
+    pub fn asked(&mut self, results: &[AskResult]) {
+        for result in results {
+            let AskState::Sent { request } = result.state else { continue };
+            for asked in &result.jobs {
+                let Some(place) = self.place(&asked.job, result) else { continue };
+                let facts = &mut self.histories[place.0].facts[place.1];
+                if result.by_action {
+                    facts.asked += asked.times;
+                    self.actions.entry(request).or_default().push((place, asked.times));
+                } else if !facts.runs.iter().any(|run| run.key.request == request) {
+                    let key = RunKey { request, run: 0 };
+                    facts.runs.push(Run::new(key, State::Pending));
+                    self.by_request.insert(request, place);
+                }
+            }
+        }
+    }
+
+    fn place(&self, job: &JobName, result: &AskResult) -> Option<Place> {
+        let history = self.histories.iter().position(|history| history.job == *job)?;
+        let push = self.pushes.iter().position(|push| push.id == result.push.id)?;
+        Some((history, push))
+    }
+
+    /// Waits until something is told of what is watched, or it is time to look. Gives the places
+    /// where something changed; none where nothing did, or at a stop.
+    ///
+    /// # Errors
+    /// [`Error::Service`] after several failures to read in a row.
+    pub async fn next(
+        &mut self,
+        ci: &Ci,
+        ledger: &Ledger,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Place>, Error> {
+        let (by_group, by_request, by_build, actions) =
+            (&self.by_group, &self.by_request, &self.by_build, &self.actions);
+        let matters = |event: &Event| match event {
+            Event::Stands(told) => {
+                by_request.contains_key(&told.request)
+                    || actions.contains_key(&told.request)
+                    || key(told).is_some_and(|key| {
+                        by_group.contains_key(&key) || by_build.contains_key(&key)
+                    })
+            }
+            Event::Changed(_) => true,
+            _ => false,
+        };
+        let until = self.read_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let heard = self.ear.next_of(&matters, until, stop).await;
+        if stop.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let mut changed = BTreeSet::new();
+        // Nothing told means that it is time to look.
+        let mut looks = heard.is_empty();
+        for event in &heard {
+            match event {
+                Event::Stands(told) => self.take(told, &mut changed),
+                _ => looks = true,
+            }
+        }
+        self.heard += heard.len() as u64;
+        if looks {
+            changed.extend(self.look_patiently(ci, ledger, stop).await?);
+        }
+        Ok(changed.into_iter().collect())
+    }
+
+    fn take(&mut self, told: &Standing, changed: &mut BTreeSet<Place>) {
+        if self.actions.contains_key(&told.request) {
+            if told.state.is_final() {
+                self.action_ended(told, changed);
+            }
+            return;
+        }
+        let key = key(told);
+        let known = self.by_request.get(&told.request).copied();
+        if let Some(place) =
+            known.or_else(|| key.as_ref().and_then(|k| self.by_group.get(k).copied()))
+        {
+            self.by_request.insert(told.request, place);
+            if apply(&mut self.histories[place.0].facts[place.1], told) {
+                changed.insert(place);
+            }
+        }
+        let Some(((_, build), hang)) =
+            key.and_then(|key| self.by_build.get(&key).cloned().map(|hang| (key, hang)))
+        else {
+            return;
+        };
+        for (i, j) in hang {
+            let history = &mut self.histories[i];
+            let (facts, runs) = (&mut history.facts[j], history.build_runs.get_mut(j));
+            if runs.is_some_and(|runs| apply_to_build(facts, &build, runs, told)) {
+                changed.insert((i, j));
+            }
+        }
+    }
+
+    /// An action that ended well has made its runs, which are told of by themselves; what has not
+    /// shown up a moment later is looked for. One that failed made nothing.
+    fn action_ended(&mut self, told: &Standing, changed: &mut BTreeSet<Place>) {
+        for (place, times) in self.actions.remove(&told.request).unwrap_or_default() {
+            let facts = &mut self.histories[place.0].facts[place.1];
+            if !told.state.is_good() {
+                facts.asked = facts.asked.saturating_sub(times);
+                facts.doubtful = facts.doubtful.min(facts.asked);
+            } else if facts.asked > 0 {
+                self.read_at = Some(Instant::now() + SHOWS);
+            }
+            changed.insert(place);
+        }
+    }
+
+    /// Reads everything, and again where that fails, a few times.
+    async fn look_patiently(
+        &mut self,
+        ci: &Ci,
+        ledger: &Ledger,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Place>, Error> {
+        let started = Instant::now();
+        let mut failures = 0;
+        loop {
+            let error = match self.look(ci, ledger).await {
+                Ok(changed) => return Ok(changed),
+                Err(error) => error,
+            };
+            failures += 1;
+            if failures >= FAILURES && started.elapsed() >= ci.patience() {
+                return Err(error);
+            }
+            if failures == 1 {
+                ci.tell(&format!("note: a look failed and is made again: {error}"));
+            }
+            super::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
+            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    /// Reads everything. Gives the places where something is new.
+    async fn look(&mut self, ci: &Ci, ledger: &Ledger) -> Result<Vec<Place>, Error> {
+        self.read_at = None;
+        self.looks += 1;
+        reconcile(ci, ledger).await?;
+        let jobs: Vec<JobName> = self.histories.iter().map(|h| h.job.clone()).collect();
+        let builds: Vec<BuildOf> = self.histories.iter().map(|h| h.build.clone()).collect();
+        let mut now = read_jobs(ci, Some(ledger), &self.pushes, &jobs, Some(&builds)).await?;
+        let mut changed = Vec::new();
+        for (i, history) in now.iter_mut().enumerate() {
+            for (j, facts) in history.facts.iter_mut().enumerate() {
+                let before = &self.histories[i].facts[j];
+                // What was told already a source that lags behind may not show yet.
+                let mut runs = before.runs.clone();
+                runs.retain(|run| self.ear.standing(run.key.request).is_some());
+                for run in runs {
+                    let told = Standing {
+                        request: run.key.request,
+                        group: None,
+                        job: None,
+                        state: run.state.clone(),
+                        runs: vec![run],
+                    };
+                    apply(facts, &told);
+                }
+                if facts.runs != before.runs
+                    || facts.asked != before.asked
+                    || facts.build != before.build
+                {
+                    changed.push((i, j));
+                }
+            }
+        }
+        self.histories = now;
+        self.index();
+        Ok(changed)
+    }
+}
+
+/// The task group of a push.
+fn group(facts: &PushFacts) -> Option<TaskId> {
+    match &facts.decision {
+        Decision::Done(task) => Some(*task),
+        _ => None,
+    }
+}
+
+fn key(told: &Standing) -> Option<(TaskId, JobName)> {
+    Some((told.group?, told.job.clone()?))
+}
