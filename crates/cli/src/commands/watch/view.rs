@@ -157,7 +157,7 @@ impl View {
             drawn => format!("\x1b[{drawn}A\x1b[J"),
         };
         // A terminal that is gone is noticed at the end.
-        let _ = write!(stdout, "{up}{}\n", lines.join("\n")).and_then(|()| stdout.flush());
+        let _ = writeln!(stdout, "{up}{}", lines.join("\n")).and_then(|()| stdout.flush());
         self.drawn = lines.len();
     }
 
