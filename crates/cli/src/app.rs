@@ -10,7 +10,7 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, bisect, cache, cancel, completions, demo, doctor, failures, fill, flakiness,
+    backfill, bisect, cache, cancel, completions, demo, doctor, failures, fill, flakiness, guard,
     investigations, jobs, pushes, requests, retrigger, trigger, watch,
 };
 use crate::context::Context;
@@ -105,6 +105,8 @@ enum Command {
     Cancel(cancel::Args),
     /// Check each source: reachable, authorised, of the promised shape, clocks, lag
     Doctor(doctor::Args),
+    /// What keeps the CI from being flooded: each limit, what is used of it, and by what
+    Guard(guard::Args),
     /// What was asked of the CI from here: the ledger
     Requests(requests::Args),
     /// What is kept so as not to ask twice
@@ -223,6 +225,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         }
         Command::Cancel(args) => cancel::run(args, &context, &mut out, stats, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &context, &mut out, stats).await,
+        Command::Guard(args) => guard::run(args, &context, &mut out, stats).await,
         Command::Requests(args) => requests::run(args, &context, &mut out, stats).await,
         Command::Demo(_) | Command::Cache(_) | Command::Completions(_) | Command::Man(_) => Ok(0),
     };

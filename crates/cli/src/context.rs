@@ -98,6 +98,7 @@ impl Context {
             credentials,
             pulse,
             budgets: config.guards.budgets(),
+            closed_tree: config.guards.closed_tree(),
             runs_read: config.guards.runs_read(),
             place,
             user_agent: USER_AGENT.to_owned(),

@@ -14,6 +14,7 @@ mod farm_evidence;
 mod farm_losses;
 mod farm_manners;
 mod gate;
+mod guards;
 mod house;
 mod hunts;
 mod judged;

@@ -13,3 +13,4 @@ pub mod http;
 pub mod pulse;
 pub mod taskcluster;
 pub mod treeherder;
+pub mod treestatus;

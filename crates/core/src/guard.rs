@@ -1,11 +1,16 @@
 //! Guards: what keeps a plan from flooding a CI.
 
-use std::fmt;
+mod breaker;
+mod refusal;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub use breaker::{BreakerSettings, Circuit, circuit};
+pub use refusal::Refusal;
 
 use crate::plan::Plan;
-use crate::run::{Run, State};
+use crate::run::Run;
+use crate::time::At;
 
 /// How much may be asked for. Each limit can be raised in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,74 +21,21 @@ pub struct Budgets {
     pub push: u32,
     /// Runs asked for by this ledger in the last 24 hours.
     pub day: u32,
+    /// The same of pools of workers that are scarce.
+    pub pools: BTreeMap<String, u32>,
+    /// When a job is left alone.
+    pub breaker: BreakerSettings,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { plan: 100, push: 20, day: 400 }
+        let breaker = BreakerSettings::default();
+        Self { plan: 100, push: 20, day: 400, pools: BTreeMap::new(), breaker }
     }
 }
 
-/// A guard's no, and what would pass it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "guard")]
-pub enum Refusal {
-    /// One plan asks for too much.
-    PlanBudget {
-        /// Runs that it asks for.
-        runs: u32,
-        /// Runs that it may ask for.
-        limit: u32,
-    },
-    /// Too many runs of one job on one push.
-    PushBudget {
-        /// Runs that a push would have.
-        runs: u32,
-        /// Runs that one push may get.
-        limit: u32,
-    },
-    /// Too much within a day.
-    DayBudget {
-        /// Runs asked for in the last 24 hours.
-        used: u32,
-        /// Runs that the plan adds.
-        runs: u32,
-        /// Runs that a day may see.
-        limit: u32,
-    },
-    /// The job's runs mostly end in infrastructure failures: more of them would say nothing.
-    Infra {
-        /// Of its newest finished runs.
-        exceptions: u32,
-        /// How many were looked at.
-        of: u32,
-    },
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PlanBudget { runs, limit } => write!(
-                f,
-                "the plan asks for {runs} runs, and one plan may ask for {limit}; narrow the range, use --every, or raise `runs_per_plan` under [guards] in the config"
-            ),
-            Self::PushBudget { runs, limit } => write!(
-                f,
-                "a push would have {runs} runs of one job, and may have {limit}; lower --times, or raise `runs_per_push` under [guards] in the config"
-            ),
-            Self::DayBudget { used, runs, limit } => write!(
-                f,
-                "{used} runs were asked for in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise `runs_per_day` under [guards] in the config"
-            ),
-            Self::Infra { exceptions, of } => write!(
-                f,
-                "{exceptions} of the job's last {of} finished runs ended in infrastructure failures: more runs would say nothing of the pushes; try again when the machines are well"
-            ),
-        }
-    }
-}
-
-/// Holds a plan against every guard; the first that refuses is the answer.
+/// Holds a plan against every guard that needs no more than facts; the first that refuses is the
+/// answer.
 ///
 /// `used_today` counts the runs asked for in the last 24 hours; `newest` are the job's newest
 /// runs, newest first.
@@ -95,6 +47,7 @@ pub fn check<'a>(
     budgets: &Budgets,
     used_today: u32,
     newest: impl IntoIterator<Item = &'a Run>,
+    now: At,
 ) -> Result<(), Refusal> {
     // What waits for its build is asked for without another question, so that it counts now.
     let waiting: u32 = plan.waits_for.iter().map(|waiting| waiting.times).sum();
@@ -112,24 +65,38 @@ pub fn check<'a>(
     if used_today.saturating_add(runs) > budgets.day {
         return Err(Refusal::DayBudget { used: used_today, runs, limit: budgets.day });
     }
-    match infra(newest) {
-        Some((exceptions, of)) => Err(Refusal::Infra { exceptions, of }),
-        None => Ok(()),
+    match circuit(newest, budgets.breaker, now) {
+        Circuit::Closed => Ok(()),
+        Circuit::HalfOpen { .. } if runs <= 1 => Ok(()),
+        Circuit::HalfOpen { .. } => Err(Refusal::HalfOpen { runs }),
+        Circuit::Open { exceptions, of, minutes } => {
+            Err(Refusal::Infra { exceptions, of, minutes })
+        }
+    }
+}
+
+/// Holds what a plan adds in a pool of workers against the pool's budget.
+///
+/// # Errors
+/// [`Refusal::PoolBudget`].
+pub fn check_pool(budgets: &Budgets, pool: &str, used: u32, runs: u32) -> Result<(), Refusal> {
+    match budgets.pools.get(pool) {
+        Some(limit) if used.saturating_add(runs) > *limit => {
+            Err(Refusal::PoolBudget { pool: pool.to_owned(), used, runs, limit: *limit })
+        }
+        _ => Ok(()),
     }
 }
 
 /// Whether most of a job's newest finished runs ended in infrastructure failures: how many did, of
 /// how many. `newest` are the job's runs, newest first.
 pub fn infra<'a>(newest: impl IntoIterator<Item = &'a Run>) -> Option<(u32, u32)> {
-    let finished: Vec<&Run> = newest
-        .into_iter()
-        .filter(|run| run.state.is_good() || run.state.is_bad() || run.state == State::Exception)
-        .take(10)
-        .collect();
-    let exceptions = finished.iter().filter(|run| run.state == State::Exception).count() as u32;
-    let of = finished.len() as u32;
-    // Six of the last ten; with fewer runs the same share, and never on less than five.
-    (of >= 5 && exceptions * 10 >= of * 6).then_some((exceptions, of))
+    match circuit(newest, BreakerSettings::default(), At(0)) {
+        Circuit::Closed => None,
+        Circuit::Open { exceptions, of, .. } | Circuit::HalfOpen { exceptions, of } => {
+            Some((exceptions, of))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -147,35 +114,60 @@ mod tests {
             let wish = Wish::times(times);
             have_n(all.iter().map(|f| (f, true)), &JobName::new("t"), wish, &PastRuns::default())
         };
-        let budgets = Budgets { plan: 10, push: 3, day: 12 };
+        let budgets = Budgets { plan: 10, push: 3, day: 12, ..Budgets::default() };
         let fine = runs(&[Passed, Exception, Failed]);
-        assert_eq!(check(&plan(2), &budgets, 0, &fine), Ok(()));
+        assert_eq!(check(&plan(2), &budgets, 0, &fine, At(0)), Ok(()));
         assert_eq!(
-            check(&plan(3), &budgets, 0, &fine),
+            check(&plan(3), &budgets, 0, &fine, At(0)),
             Err(Refusal::PlanBudget { runs: 15, limit: 10 })
         );
         assert_eq!(
-            check(&plan(4), &budgets, 0, &fine),
+            check(&plan(4), &budgets, 0, &fine, At(0)),
             Err(Refusal::PushBudget { runs: 4, limit: 3 })
         );
         assert_eq!(
-            check(&plan(1), &budgets, 8, &fine),
+            check(&plan(1), &budgets, 8, &fine, At(0)),
             Err(Refusal::DayBudget { used: 8, runs: 5, limit: 12 })
         );
         let infra = runs(&[Exception, Exception, Passed, Exception, Failed]);
         assert_eq!(
-            check(&plan(1), &budgets, 0, &infra),
-            Err(Refusal::Infra { exceptions: 3, of: 5 })
+            check(&plan(1), &budgets, 0, &infra, At(0)),
+            Err(Refusal::Infra { exceptions: 3, of: 5, minutes: 30 })
         );
-        assert_eq!(check(&plan(0), &budgets, 100, &infra), Ok(()));
+        assert_eq!(check(&plan(0), &budgets, 100, &infra, At(0)), Ok(()));
         // Pushes that wait for their builds count as what they will be asked for.
         let mut waiting = facts(11, &[]);
         waiting.build = crate::facts::Build::UnderWay(JobName::new("build"));
         let later =
             have_n([(&waiting, true)], &JobName::new("t"), Wish::times(4), &PastRuns::default());
         assert_eq!(
-            check(&later, &budgets, 0, &fine),
+            check(&later, &budgets, 0, &fine, At(0)),
             Err(Refusal::PushBudget { runs: 4, limit: 3 })
         );
+    }
+
+    #[test]
+    fn a_breaker_that_is_half_open_lets_one_through() {
+        let facts = facts(1, &[]);
+        let plan = |times| {
+            let past = PastRuns::default();
+            have_n([(&facts, true)], &JobName::new("t"), Wish::times(times), &past)
+        };
+        let mut ailing = runs(&[Exception, Exception, Exception, Exception, Exception]);
+        ailing.iter_mut().for_each(|run| run.seen = Some(At(0)));
+        let check = |times, now| check(&plan(times), &Budgets::default(), 0, &ailing, At(now));
+        assert!(matches!(check(1, 60), Err(Refusal::Infra { minutes: 29, .. })));
+        assert_eq!(check(2, 1800), Err(Refusal::HalfOpen { runs: 2 }));
+        assert_eq!(check(1, 1800), Ok(()));
+    }
+
+    #[test]
+    fn a_scarce_pool_has_a_budget_of_its_own() {
+        let pools = BTreeMap::from([("b-linux-kvm".to_owned(), 10)]);
+        let budgets = Budgets { pools, ..Budgets::default() };
+        assert_eq!(check_pool(&budgets, "b-linux-kvm", 8, 2), Ok(()));
+        let refused = check_pool(&budgets, "b-linux-kvm", 8, 3).unwrap_err();
+        assert!(refused.to_string().contains("[guards.pools]"), "{refused}");
+        assert_eq!(check_pool(&budgets, "b-linux", 800, 3), Ok(()));
     }
 }

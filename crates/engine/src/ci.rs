@@ -1,6 +1,7 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
 mod git;
+mod senses;
 mod settings;
 
 use std::cell::RefCell;
@@ -11,6 +12,7 @@ use mozci_clients::http::Http;
 use mozci_clients::pulse::PulseSettings;
 use mozci_clients::taskcluster::Taskcluster;
 use mozci_clients::treeherder::Treeherder;
+use mozci_clients::treestatus::Treestatus;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::{RepoName, RequestId};
 use mozci_core::push::Push;
@@ -19,7 +21,7 @@ use mozci_core::time::At;
 use mozci_evidence::About;
 use url::Url;
 
-use crate::config::{CiConfig, CiKind, Credentials, GroupRule, PushlogKind};
+use crate::config::{CiConfig, CiKind, ClosedTree, Credentials, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, FactKind, Facts, Place};
@@ -101,6 +103,8 @@ pub struct Ci {
     about: RefCell<Option<About>>,
     on_news: Option<fn(&str)>,
     pulse: Option<PulseSettings>,
+    treestatus: Option<(Treestatus, String)>,
+    closed_tree: ClosedTree,
 }
 
 /// What opens a [`Ci`].
@@ -116,6 +120,8 @@ pub struct Opening<'a> {
     pub pulse: Option<PulseSettings>,
     /// The limits.
     pub budgets: Budgets,
+    /// What is done while the tree is closed.
+    pub closed_tree: ClosedTree,
     /// Runs that one command reads to judge them by a test, a group or a failure.
     pub runs_read: usize,
     /// Where the files are.
@@ -156,6 +162,13 @@ impl Ci {
         let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
         let treeherder_url = match &config.treeherder_url {
             Some(url) => Some(parse(url, "treeherder_url")?),
+            None => None,
+        };
+        let treestatus = match &config.treestatus_url {
+            Some(url) => {
+                let tree = own.tree.clone().unwrap_or_else(|| project.clone());
+                Some((Treestatus::new(http.clone(), parse(url, "treestatus_url")?), tree))
+            }
             None => None,
         };
         let treeherder =
@@ -233,6 +246,8 @@ impl Ci {
             root,
             on_news: opening.on_news,
             pulse: opening.pulse,
+            treestatus,
+            closed_tree: opening.closed_tree,
             about: RefCell::default(),
             root_url: config.root_url.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -388,16 +403,6 @@ impl Ci {
     /// Has every run that is read from here on judged by this.
     pub fn judge_by(&self, about: About) {
         *self.about.borrow_mut() = Some(about);
-    }
-
-    /// Pulse, where it is configured and there are credentials for it.
-    pub(crate) fn pulse(&self) -> Option<&PulseSettings> {
-        self.pulse.as_ref()
-    }
-
-    /// Who is told at once of what makes the command take its time.
-    pub(crate) fn on_news(&self) -> Option<fn(&str)> {
-        self.on_news
     }
 
     /// What runs are judged by, where it is not how they ended.

@@ -6,14 +6,14 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 
 use mozci_core::facts::PushFacts;
-use mozci_core::guard::{self, Refusal};
+use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
 use mozci_core::push::count_pushes;
 use mozci_core::run::{Run, State};
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{
-    AskResult, BuildOf, JobHistory, Outcome, Prepared, Refused, ask, check_plan, prepare,
+    AskResult, BuildOf, JobHistory, Outcome, Prepared, Refused, ask, check_plan, guards, prepare,
 };
 use mozci_engine::store::{AskState, Ledger};
 use mozci_engine::{Error, Kind};
@@ -212,7 +212,8 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     }
     take_parameters(context, act.args)?;
     check_plan(ci, plan).await?;
-    if let Err(refusal) = guarded(context, plan, act.histories, used) {
+    let passed = guarded(context, ledger, plan, act.histories, act.interrupt).await?;
+    if let Err(refusal) = passed {
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
         if !act.args.confirm.dry_run {
@@ -250,17 +251,19 @@ pub(crate) fn used_today(context: &Context, ledger: &Ledger) -> Result<u32, Erro
     Ok(ledger.runs_since(&ci.root_url, ci.day().since)?)
 }
 
-/// Holds a plan against the guards.
-pub(crate) fn guarded(
+/// Holds a plan against the guards; what they go by may not be readable.
+pub(crate) async fn guarded(
     context: &Context,
+    ledger: &Ledger,
     plan: &Plan,
     histories: &[JobHistory],
-    used: u32,
-) -> Result<(), Refusal> {
-    // Of several jobs one that ails is left out by itself, when the plan is made.
-    let one = if histories.len() == 1 { histories } else { &[] };
-    let newest = all_facts(one).flat_map(|facts| facts.runs.iter().rev());
-    guard::check(plan, &context.ci.budgets, used, newest)
+    interrupt: &Interrupt,
+) -> Result<Result<(), Refusal>, Error> {
+    match guards(&context.ci, ledger, plan, histories, &interrupt.stop).await {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Guard(refusal)) => Ok(Err(refusal)),
+        Err(error) => Err(error),
+    }
 }
 
 /// One plan for several jobs, each planned by itself.

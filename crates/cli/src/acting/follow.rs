@@ -16,7 +16,7 @@ use mozci_engine::flow::{
 };
 use mozci_engine::store::{AskState, Ledger};
 
-use super::act::{Act, Acted, all_facts, guarded, plan_all, send, used_today};
+use super::act::{Act, Acted, all_facts, guarded, plan_all, send};
 use super::doubts::say_doubts;
 use crate::failure;
 use crate::show::{Out, show_left_out, show_outcome};
@@ -86,8 +86,8 @@ pub(crate) async fn follow(
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {
-            let used = used_today(act.context, ledger)?;
-            if let Err(refusal) = guarded(act.context, &next, &now, used) {
+            let passed = guarded(act.context, ledger, &next, &now, act.interrupt).await?;
+            if let Err(refusal) = passed {
                 failure::report(&Error::Guard(refusal.clone()));
                 acted.refused = Some(refusal);
                 continue;

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod failures;
 pub(crate) mod fill;
 pub(crate) mod flakiness;
+pub(crate) mod guard;
 pub(crate) mod investigations;
 pub(crate) mod jobs;
 pub(crate) mod pushes;

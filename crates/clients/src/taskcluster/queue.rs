@@ -32,6 +32,9 @@ pub struct TaskDefinition {
     pub manifests: Option<Vec<String>>,
     /// Treeherder's symbol for it.
     pub symbol: Option<String>,
+    /// The pool of workers that it runs in: the worker type.
+    #[serde(default)]
+    pub pool: Option<String>,
     /// For an action task: what it was given.
     pub action: Option<ActionContext>,
 }
@@ -272,6 +275,7 @@ pub(super) fn translate(wire: Definition) -> TaskDefinition {
         label,
         manifests: wire.payload["env"]["MOZHARNESS_TEST_PATHS"].as_str().and_then(manifests),
         symbol: wire.extra["treeherder"]["symbol"].as_str().map(String::from),
+        pool: wire.worker_type.clone(),
         group: Some(wire.task_group_id),
         dependencies: wire.dependencies,
         scopes: wire.scopes,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use mozci_core::guard::Budgets;
+use mozci_core::guard::{BreakerSettings, Budgets};
 use mozci_core::ids::RepoName;
 use mozci_core::nearest::nearest;
 use serde::Deserialize;
@@ -37,6 +37,20 @@ pub struct Guards {
     runs_per_push: Option<u32>,
     /// Runs that may be asked for within 24 hours.
     runs_per_day: Option<u32>,
+    /// Runs that may be asked for within 24 hours in pools of workers that are scarce, by the pools'
+    /// names.
+    #[serde(default)]
+    pools: BTreeMap<String, u32>,
+    /// A job is left alone when so many of its newest finished runs ended in infrastructure failures;
+    /// 6 unless set.
+    infra_failures: Option<u32>,
+    /// Of so many; 10 unless set.
+    infra_of: Option<u32>,
+    /// For so many minutes; 30 unless set.
+    rest_minutes: Option<u32>,
+    /// What is done while the tree is closed; it is refused unless set.
+    #[serde(default)]
+    closed_tree: ClosedTree,
     /// Runs whose logs and artifacts one command reads to judge them by a test.
     runs_read: Option<usize>,
 }
@@ -47,6 +61,11 @@ impl Guards {
         self.runs_read.unwrap_or(2_000)
     }
 
+    /// What is done while the tree is closed.
+    pub fn closed_tree(&self) -> ClosedTree {
+        self.closed_tree
+    }
+
     /// The limits, those that are not set at their defaults.
     pub fn budgets(&self) -> Budgets {
         let default = Budgets::default();
@@ -54,8 +73,27 @@ impl Guards {
             plan: self.runs_per_plan.unwrap_or(default.plan),
             push: self.runs_per_push.unwrap_or(default.push),
             day: self.runs_per_day.unwrap_or(default.day),
+            pools: self.pools.clone(),
+            breaker: BreakerSettings {
+                bad: self.infra_failures.unwrap_or(default.breaker.bad),
+                of: self.infra_of.unwrap_or(default.breaker.of),
+                rest_minutes: self.rest_minutes.unwrap_or(default.breaker.rest_minutes),
+            },
         }
     }
+}
+
+/// What is done while the tree is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedTree {
+    /// Nothing is asked for.
+    #[default]
+    Refuse,
+    /// It is waited for.
+    Wait,
+    /// It is asked for all the same.
+    Ignore,
 }
 
 /// The kinds of CI.
@@ -79,6 +117,8 @@ pub struct CiConfig {
     pub root_url: String,
     /// Treeherder's URL; needed where repositories have task graphs.
     pub treeherder_url: Option<String>,
+    /// Where the trees' status is told (Treestatus), for whoever holds back while a tree is closed.
+    pub treestatus_url: Option<String>,
     /// Where Pulse is: `amqps://host:port`.
     pub pulse_url: Option<String>,
     /// A command that prints credentials as JSON, used where the environment has none: for
@@ -148,6 +188,8 @@ pub struct RepoConfig {
     /// Repositories that are merged into it.
     #[serde(default)]
     pub merges_from: Vec<String>,
+    /// The tree's name in Treestatus, where that is another than Treeherder's.
+    pub tree: Option<String>,
     /// Its name in Treeherder, where that is another.
     pub treeherder_project: Option<String>,
     /// Where its decision tasks are indexed; `gecko.v2.<name>` unless set.

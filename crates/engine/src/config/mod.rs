@@ -5,5 +5,6 @@ mod file;
 
 pub use credentials::{Credentials, credentials, credentials_missing, pulse};
 pub use file::{
-    CiConfig, CiKind, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig, VcsName,
+    CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig,
+    VcsName,
 };

@@ -42,6 +42,9 @@ pub struct AskResult {
     /// Why it was refused, where it was.
     #[serde(skip)]
     pub refusal: Option<Refused>,
+    /// Whether the CI failed to take it, where it neither took nor refused it.
+    #[serde(skip)]
+    pub failed: bool,
     /// When it was sent.
     #[serde(skip)]
     pub sent_at: At,
@@ -136,7 +139,32 @@ pub async fn ask(
         }
         None => send_all(ci, ledger, &to_send, stop, on_result).await?,
     };
+    note_service(ci, ledger, &results)?;
     Ok((results, left_out))
+}
+
+/// Askings that fail in a row before a CI is left alone for a while.
+const FAILED: usize = 3;
+
+/// Closes the breaker of a CI that takes what it is asked for, and opens that of one that fails.
+fn note_service(ci: &Ci, ledger: &Ledger, results: &[AskResult]) -> Result<(), Error> {
+    if results.iter().any(|result| matches!(result.state, AskState::Sent { .. })) {
+        ledger.set_breaker(&ci.root_url, None)?;
+        return Ok(());
+    }
+    let is_failed =
+        |result: &&AskResult| result.failed || matches!(result.state, AskState::Uncertain { .. });
+    let failed = results.iter().filter(is_failed).count();
+    let is_open = ledger.breaker(&ci.root_url)?.is_some();
+    if failed >= FAILED || (is_open && failed > 0) {
+        let last = results.iter().rev().find(is_failed);
+        let why = last.map_or(String::new(), |result| match &result.state {
+            AskState::NotSent { detail } | AskState::Uncertain { detail } => detail.clone(),
+            AskState::Sent { .. } | AskState::Recorded => String::new(),
+        });
+        ledger.set_breaker(&ci.root_url, Some((ci.now(), &why)))?;
+    }
+    Ok(())
 }
 
 /// Sends askings to Taskcluster, the first alone, then several at once.
@@ -293,7 +321,7 @@ async fn send(
 ) -> AskResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
-    let mut refusal = None;
+    let (mut refusal, mut failed) = (None, false);
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")
     } else if forbidden.load(Ordering::Relaxed) {
@@ -304,9 +332,13 @@ async fn send(
         match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
             Ok(Triggered::Task(task)) => AskState::Sent { request: task.into() },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
-            Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
+            Err(ActError::Uncertain(detail)) => {
+                failed = true;
+                AskState::Uncertain { detail }
+            }
             Err(error) => {
                 refusal = Refused::of(&error);
+                failed = refusal.is_none();
                 let hint = match refusal {
                     Some(Refused::NotAllowed) => ci.clock_hint(),
                     Some(Refused::Values) | None => String::new(),
@@ -327,6 +359,7 @@ async fn send(
         coalesced: Vec::new(),
         link,
         refusal,
+        failed,
         sent_at,
         by_action: matches!(ask.sends, Sends::Hook(_)),
     }

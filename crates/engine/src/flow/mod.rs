@@ -12,6 +12,7 @@ mod chunks;
 mod decisions;
 mod doctor;
 mod evidence;
+mod guards;
 mod history;
 mod known;
 mod matrix;
@@ -36,6 +37,7 @@ pub use evidence::{
     AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, Wish as EvidenceWish,
     find_run, judge_by, read_evidence,
 };
+pub use guards::{guards, tree_status};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use matrix::{Matrix, read_matrix};
 pub use merges::{Merge, Origin, merges};

@@ -55,8 +55,8 @@ pub enum Booking {
 /// The ledger.
 #[derive(Debug)]
 pub struct Ledger {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
     /// What is written down belongs to this investigation, and is only as long as it is held.
     lease: Option<Lease>,
 }

@@ -87,6 +87,12 @@ CREATE TABLE steps (
     step          TEXT NOT NULL,
     PRIMARY KEY (investigation, number)
 ) WITHOUT ROWID;
+CREATE TABLE pools (
+    ci            TEXT NOT NULL,
+    job           TEXT NOT NULL,
+    pool          TEXT NOT NULL,
+    PRIMARY KEY (ci, job)
+) WITHOUT ROWID;
 CREATE TABLE breakers (
     ci            TEXT NOT NULL,
     what          TEXT NOT NULL,

@@ -23,6 +23,9 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     }
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let ["treestatus", "trees", tree] = path.as_slice() {
+        return tree_status(world, tree);
+    }
     // The trailing slash is mandatory: without it there is only the error page.
     match path.as_slice() {
         ["api", "jobs", ""] => treeherder_jobs::jobs(world, request),
@@ -71,4 +74,20 @@ pub(super) fn detail(status: u16, text: &str) -> Reply {
 pub(super) fn server_error() -> Reply {
     let page = "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>Server Error (500)</title>\n</head>\n<body>\n  <h1>Server Error (500)</h1><p></p>\n</body>\n</html>\n";
     Reply::new(500, "text/html; charset=utf-8", page)
+}
+
+/// What Treestatus, which has a host of its own in the real thing, says of a tree.
+fn tree_status(world: &World, tree: &str) -> Reply {
+    if tree != world.autoland.name {
+        return Reply::json(404, &json!({"status": 404, "title": "No such tree"}));
+    }
+    let closed = world.dynamic().closed.clone();
+    let status = if closed.is_some() { "closed" } else { "open" };
+    Reply::json(
+        200,
+        &json!({"result": {
+            "tree": tree, "status": status, "reason": closed.unwrap_or_default(),
+            "message_of_the_day": "", "category": "development", "tags": [],
+        }}),
+    )
 }

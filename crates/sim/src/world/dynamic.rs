@@ -69,6 +69,8 @@ pub struct Dynamic {
     names: BTreeMap<TaskRef, TaskId>,
     /// When a task was cancelled, in simulated milliseconds.
     pub cancelled: BTreeMap<TaskRef, i64>,
+    /// Why the tree is closed, where it is.
+    pub closed: Option<String>,
     /// When a task was run again, in simulated milliseconds.
     pub reruns: BTreeMap<TaskRef, Vec<i64>>,
 }

@@ -217,7 +217,8 @@ pub(super) async fn drive(
                 show_plan_summary(out, &plan, (used, ci.budgets.day));
             }
             check_plan(ci, &plan).await?;
-            if let Err(refusal) = guarded(context, &plan, histories, used) {
+            let passed = guarded(context, ledger, &plan, histories, interrupt).await?;
+            if let Err(refusal) = passed {
                 break (search, Ended::Refused(Box::new(refusal)));
             }
             last_plan = Some(plan.clone());

@@ -200,7 +200,9 @@ async fn ask_for(
     }
     check_plan(ci, plan).await?;
     let used = used_today(context, desk.ledger)?;
-    if let Err(refusal) = guarded(context, plan, &watching.histories, used) {
+    let histories = &watching.histories;
+    let passed = guarded(context, desk.ledger, plan, histories, desk.interrupt).await?;
+    if let Err(refusal) = passed {
         return Ok(Asking::Refused(refusal));
     }
     if confirm.dry_run {

@@ -115,6 +115,7 @@ impl Sending<'_> {
             coalesced: Vec::new(),
             link: None,
             refusal: None,
+            failed: false,
             sent_at: self.ci.now(),
             by_action: false,
         };

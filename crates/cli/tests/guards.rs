@@ -1,0 +1,103 @@
+//! What keeps a CI from being flooded, and what says so.
+
+use std::sync::atomic::Ordering;
+
+use mozci_sim::SimConfig;
+
+use crate::proxy;
+use crate::world::{JOB, Served};
+
+const ASK: [&str; 6] = ["trigger", JOB, "--rev", "tip", "--times", "9"];
+
+fn with_guards(served: &Served, guards: &str) {
+    served.write_config(&format!("{}[guards]\n{guards}\n", served.config()));
+}
+
+#[test]
+fn a_closed_tree_is_left_alone_or_waited_for_as_the_config_says() {
+    let served = Served::settled();
+    let treestatus = format!("treestatus_url = \"{}/treestatus\"", served.sim.urls.treeherder);
+    let config =
+        served.config().replacen("poll_seconds", &format!("{treestatus}\npoll_seconds"), 1);
+    served.write_config(&config);
+    served.world().dynamic().closed = Some("bug 1900123, infra".into());
+    let arguments = [&ASK[..], &["--yes"]].concat();
+    let said = served.run(&arguments);
+    assert_eq!(said.status, 6, "{said:?}");
+    assert!(said.stderr.contains("the tree autoland is closed (bug 1900123, infra)"), "{said:?}");
+    let said = served.run(&["guard", "status"]);
+    assert!(said.stdout.contains("tree autoland is closed"), "{said:?}");
+    // It opens while it is waited for.
+    served.write_config(&format!("{config}[guards]\nclosed_tree = \"wait\"\n"));
+    let mut child =
+        served.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
+    let waits = lines.find(|line| line.as_ref().unwrap().contains("waiting until it is open"));
+    assert!(waits.is_some());
+    assert_eq!(served.actions(), 0);
+    served.world().dynamic().closed = None;
+    assert!(child.wait().unwrap().success());
+    assert_eq!(served.actions(), 1);
+    served.world().dynamic().closed = Some("again".into());
+    served.write_config(&format!("{config}[guards]\nclosed_tree = \"ignore\"\n"));
+    assert_eq!(served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]).status, 0);
+    // What cannot be read is not taken for open.
+    served.write_config(&config.replace("/treestatus\"", "/nothing\""));
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "15", "--yes"]);
+    assert_ne!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("is not taken for open"), "{said:?}");
+}
+
+#[test]
+fn a_scarce_pool_has_a_budget_of_its_own() {
+    let served = Served::settled();
+    with_guards(&served, "pools = { t-linux-docker-noscratch-amd = 10 }");
+    assert_eq!(served.run(&[&ASK[..], &["--yes"]].concat()).status, 0);
+    let used = || served.run(&["guard", "status", "--json"]).json()["budgets"].clone();
+    let budgets = used();
+    let pool = &budgets["pools"][0];
+    let (before, limit) = (pool["used"].as_u64().unwrap(), pool["limit"].as_u64().unwrap());
+    assert!(before > 0 && limit == 10, "{budgets}");
+    assert_eq!(budgets["day"]["used"], before);
+    assert_eq!(budgets["day"]["by"][0]["runs"], before);
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "20", "--yes"]);
+    assert_eq!(said.status, 6, "{said:?}");
+    assert!(said.stderr.contains("in the pool t-linux-docker-noscratch-amd"), "{said:?}");
+    assert_eq!(used()["pools"][0]["used"], before);
+}
+
+#[test]
+fn a_ci_that_takes_nothing_is_left_alone_and_tried_with_one() {
+    let served = Served::start(SimConfig::default());
+    let (url, losses) = proxy::start(&served.sim.urls.taskcluster);
+    let config = served.config().replace(&served.sim.urls.taskcluster, &url);
+    served.write_config(&config);
+    losses.triggers.store(true, Ordering::Relaxed);
+    losses.fires.store(true, Ordering::Relaxed);
+    let three = ["trigger", JOB, "--rev", "tip", "--back-revisions", "9", "--times", "5", "--yes"];
+    let said = served.run(&three);
+    assert_eq!(said.status, 3, "{said:?}");
+    losses.triggers.store(false, Ordering::Relaxed);
+    losses.fires.store(false, Ordering::Relaxed);
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]);
+    assert_eq!(said.status, 6, "{said:?}");
+    assert!(said.stderr.contains("did not take the last askings"), "{said:?}");
+    let json = served.run(&["guard", "status", "--json"]).json();
+    assert!(json["service"]["why"].is_string(), "{json}");
+    // Half an hour later one is tried, and where that gets through, all is well.
+    served.ledger().execute("UPDATE breakers SET opened = opened - 1800", []).unwrap();
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]);
+    assert!(said.stdout.contains("asked for 7 runs: action task"), "{said:?}");
+    assert!(served.run(&["guard", "status", "--json"]).json()["service"].is_null());
+}
+
+#[test]
+fn every_limit_is_shown() {
+    let served = Served::settled();
+    let said = served.run(&["guard", "status", JOB]);
+    assert_eq!(said.status, 0, "{said:?}");
+    for words in ["0 of 400", "100 at the most", "20 at the most", "may be asked for"] {
+        assert!(said.stdout.contains(words), "{said:?}");
+    }
+}

@@ -1,0 +1,5 @@
+//! Treestatus: whether a tree takes landings, and so whether anybody should ask for more runs there.
+
+mod status;
+
+pub use status::{TreeState, TreeStatus, Treestatus};

@@ -1,0 +1,34 @@
+//! What of a CI is heard, and what its guards go by.
+
+use mozci_clients::pulse::PulseSettings;
+use mozci_clients::treestatus::Treestatus;
+
+use super::Ci;
+use crate::config::ClosedTree;
+
+impl Ci {
+    /// Pulse, where it is configured and there are credentials for it.
+    pub(crate) fn pulse(&self) -> Option<&PulseSettings> {
+        self.pulse.as_ref()
+    }
+
+    /// Who is told at once of what makes the command take its time.
+    pub(crate) fn on_news(&self) -> Option<fn(&str)> {
+        self.on_news
+    }
+
+    /// Where the tree's status is told.
+    pub(crate) fn treestatus(&self) -> Option<&Treestatus> {
+        self.treestatus.as_ref().map(|(treestatus, _)| treestatus)
+    }
+
+    /// The tree's name; empty where nobody tells of it.
+    pub fn tree(&self) -> &str {
+        self.treestatus.as_ref().map_or("", |(_, tree)| tree)
+    }
+
+    /// What is done while the tree is closed.
+    pub(crate) fn closed_tree(&self) -> ClosedTree {
+        self.closed_tree
+    }
+}

@@ -1,0 +1,147 @@
+//! Guards that need more than facts: the tree's status, a CI that fails, budgets of pools.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mozci_clients::treestatus::{TreeState, TreeStatus};
+use mozci_core::guard::{self, Refusal};
+use mozci_core::ids::JobName;
+use mozci_core::plan::Plan;
+use mozci_core::run::Run;
+
+use super::history::{JobHistory, definition};
+use crate::ci::Ci;
+use crate::config::ClosedTree;
+use crate::error::Error;
+use crate::store::Ledger;
+
+/// Holds a plan against every guard. A tree that is closed is waited for where the configuration says
+/// so, until `stop`.
+///
+/// # Errors
+/// [`Error::Guard`] where one says no; [`Error::Service`] where what it goes by cannot be read, since
+/// that is not taken for a yes.
+pub async fn guards(
+    ci: &Ci,
+    ledger: &Ledger,
+    plan: &Plan,
+    histories: &[JobHistory],
+    stop: &AtomicBool,
+) -> Result<(), Error> {
+    if plan.requests.is_empty() && plan.waits_for.is_empty() {
+        return Ok(());
+    }
+    let used = ledger.runs_since(&ci.root_url, ci.day().since)?;
+    // Of several jobs one that ails is left out by itself, when the plan is made.
+    let one = if histories.len() == 1 { histories } else { &[] };
+    let newest = one.iter().flat_map(|history| &history.facts);
+    let newest = newest.flat_map(|facts| facts.runs.iter().rev());
+    guard::check(plan, &ci.budgets, used, newest, ci.now()).map_err(Error::Guard)?;
+    service(ci, ledger, plan)?;
+    pools(ci, ledger, plan, histories).await?;
+    tree(ci, stop).await
+}
+
+/// A CI that did not take the last askings is left alone for a while, then tried with one.
+fn service(ci: &Ci, ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
+    let Some((opened, why)) = ledger.breaker(&ci.root_url)? else { return Ok(()) };
+    let rest = i64::from(ci.budgets.breaker.rest_minutes) * 60;
+    let left = (rest - ci.now().since(opened)).max(0);
+    let minutes = u32::try_from(left.unsigned_abs().div_ceil(60)).unwrap_or(u32::MAX);
+    if minutes > 0 {
+        return Err(Error::Guard(Refusal::Service { why, minutes }));
+    }
+    match plan.requests.len() {
+        0 | 1 => Ok(()),
+        more => {
+            Err(Error::Guard(Refusal::HalfOpen { runs: u32::try_from(more).unwrap_or(u32::MAX) }))
+        }
+    }
+}
+
+/// The budgets of pools that the configuration calls scarce.
+async fn pools(
+    ci: &Ci,
+    ledger: &Ledger,
+    plan: &Plan,
+    histories: &[JobHistory],
+) -> Result<(), Error> {
+    if ci.budgets.pools.is_empty() {
+        return Ok(());
+    }
+    let mut adds: BTreeMap<String, u32> = BTreeMap::new();
+    for request in &plan.requests {
+        let runs = histories.iter().find(|history| history.job == request.job);
+        let runs = runs.into_iter().flat_map(|history| &history.facts).flat_map(|f| &f.runs);
+        match pool_of(ci, ledger, &request.job, runs).await? {
+            Some(pool) => *adds.entry(pool).or_default() += request.times,
+            None => ci.note(format!(
+                "which pool {} runs in is not known, since it has not run there: no pool's budget is held against it",
+                request.job
+            )),
+        }
+    }
+    for (pool, runs) in adds {
+        let used = ledger.runs_in_pool(&ci.root_url, &pool, ci.day().since)?;
+        guard::check_pool(&ci.budgets, &pool, used, runs).map_err(Error::Guard)?;
+    }
+    Ok(())
+}
+
+/// The pool that a job runs in: as it is known already, else by a task of its own.
+async fn pool_of(
+    ci: &Ci,
+    ledger: &Ledger,
+    job: &JobName,
+    runs: impl Iterator<Item = &Run>,
+) -> Result<Option<String>, Error> {
+    if let Some(known) = ledger.pool(&ci.root_url, job)? {
+        return Ok(Some(known));
+    }
+    let Some(task) = runs.filter_map(|run| run.key.task()).last() else { return Ok(None) };
+    let pool = definition(ci, task).await?.pool;
+    if let Some(pool) = &pool {
+        ledger.know_pool(&ci.root_url, job, pool)?;
+    }
+    Ok(pool)
+}
+
+/// How often a closed tree is looked at while it is waited for.
+const LOOK: Duration = Duration::from_secs(60);
+
+async fn tree(ci: &Ci, stop: &AtomicBool) -> Result<(), Error> {
+    let mut told = false;
+    loop {
+        let Some(status) = tree_status(ci).await? else { return Ok(()) };
+        if status.state != TreeState::Closed {
+            return Ok(());
+        }
+        let reason =
+            if status.reason.is_empty() { "no reason is given".into() } else { status.reason };
+        let refusal = Refusal::TreeClosed { tree: ci.tree().to_owned(), reason };
+        if ci.closed_tree() != ClosedTree::Wait || stop.load(Ordering::Relaxed) {
+            return Err(Error::Guard(refusal));
+        }
+        if !std::mem::replace(&mut told, true) {
+            ci.tell(&format!("{refusal}; waiting until it is open, Ctrl-C ends that"));
+        }
+        super::pause(LOOK.min(ci.poll), stop).await;
+    }
+}
+
+/// How the tree stands; none where the configuration names no Treestatus, or does not care.
+///
+/// # Errors
+/// [`Error::Service`].
+pub async fn tree_status(ci: &Ci) -> Result<Option<TreeStatus>, Error> {
+    let Some(treestatus) = ci.treestatus() else { return Ok(None) };
+    if ci.closed_tree() == ClosedTree::Ignore {
+        return Ok(None);
+    }
+    let what = format!(
+        "cannot read whether the tree {} is open, and it is not taken for open (`closed_tree` = \"ignore\" under [guards] does)",
+        ci.tree()
+    );
+    treestatus.tree(ci.tree()).await.map(Some).map_err(Error::service(what))
+}
