@@ -2,7 +2,8 @@
 
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{CiConfig, Config, Credentials, credentials, pulse};
+use mozci_engine::config::{CiConfig, Config, Credentials, Notify, credentials, pulse};
+use mozci_engine::notify::Courier;
 use mozci_engine::store::Place;
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) config: CiConfig,
     pub(crate) ci_name: String,
     pub(crate) global: Global,
+    notify: Notify,
     /// The simulated CI and its files, which end with the command.
     pub(crate) sim: Option<(Sim, TempDir)>,
 }
@@ -113,6 +115,7 @@ impl Context {
             config: ci.clone(),
             ci_name: name.to_owned(),
             global: global.clone(),
+            notify: config.notify.clone(),
             sim: None,
         })
     }
@@ -133,6 +136,14 @@ impl Context {
                 usage.held.as_secs()
             ));
         }
+    }
+
+    /// The ways to whoever is told; none where the config names nobody.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an address that is none.
+    pub(crate) fn courier(&self) -> Result<Option<Courier>, Error> {
+        Courier::open(&self.notify, USER_AGENT, |name| std::env::var(name).ok())
     }
 
     /// How a command has to begin to be asked of the same CI and repository.

@@ -30,5 +30,6 @@ mod pulse;
 mod pulse_losses;
 mod schedules;
 mod several;
+mod tellings;
 mod watches;
 mod world;

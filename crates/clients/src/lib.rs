@@ -12,5 +12,6 @@ pub mod hg;
 pub mod http;
 pub mod pulse;
 pub mod taskcluster;
+pub mod telling;
 pub mod treeherder;
 pub mod treestatus;

@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod farm;
 pub mod flow;
+pub mod notify;
 pub mod store;
 
 pub use error::{Error, Kind};

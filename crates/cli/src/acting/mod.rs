@@ -4,6 +4,7 @@ mod act;
 mod doubts;
 mod follow;
 mod many;
+pub(crate) mod telling;
 
 pub(crate) use act::{
     Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, ended_with, guarded,

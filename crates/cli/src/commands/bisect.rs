@@ -17,6 +17,7 @@ pub(crate) use down::drive_down;
 pub(crate) use drive::{Desk, Ends, take};
 pub(crate) use shown::summary;
 
+use crate::acting::telling;
 use crate::acting::{ConfirmArgs, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, named_repo};
@@ -84,6 +85,9 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
+    /// Tell whoever stands under [notify] in the config how it ends, or that it cannot go on
+    #[arg(long)]
+    pub(crate) tell: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -113,6 +117,8 @@ pub(crate) async fn run(
         ));
     }
     check(context, &args.ends.confirm)?;
+    telling::check(context, args.ends.tell)?;
+    telling::deliver_due(context).await;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
     context.progress("finding the push");

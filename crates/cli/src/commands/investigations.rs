@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::bisect::{Desk, EndArgs, Ends, drive_down, summary, take};
 use super::watch::{self, Question, is_watch};
+use crate::acting::telling;
 use crate::acting::{check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
@@ -59,6 +60,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let store = Investigations::open(&context.ci.place.state)?;
+    telling::deliver_due(context).await;
     match args.what.unwrap_or(What::List) {
         What::List => list(&store, context, out, stats),
         What::Show(which) => show(&store, &one(&store, &which.id)?, context, out, stats),
@@ -199,6 +201,7 @@ async fn resume(
         return resume_watch(store, found, ends, context, out, stats, interrupt).await;
     }
     let question = BisectQuestion::of(found)?;
+    telling::check(context, ends.tell)?;
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context).await?;
     if let Some(about) = &question.about {
@@ -236,6 +239,7 @@ async fn resume_watch(
         ledger: &mut ledger,
         store,
         lease: Some(lease),
+        tells: ends.tell,
     };
     watch::drive(&question, pushes, &ends.confirm, &mut desk).await
 }

@@ -16,6 +16,7 @@ use mozci_engine::store::{Investigations, Ledger};
 pub(crate) use drive::{Desk, drive};
 pub(crate) use question::{Question, is_watch};
 
+use crate::acting::telling;
 use crate::acting::{ConfirmArgs, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs};
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     expect: ExpectArgs,
     #[command(flatten)]
     confirm: ConfirmArgs,
+    /// Tell whoever stands under [notify] in the config how it ends, or that it cannot go on
+    #[arg(long)]
+    tell: bool,
 }
 
 /// What is done where something does not come as expected.
@@ -97,6 +101,8 @@ pub(crate) async fn run(
     if args.expect.asks() {
         check(context, &args.confirm)?;
     }
+    telling::check(context, args.tell)?;
+    telling::deliver_due(context).await;
     let mut ledger = match args.expect.asks() {
         true => open_ledger(context).await?,
         false => Ledger::open(&context.ci.place.state)?,
@@ -110,8 +116,16 @@ pub(crate) async fn run(
         pushes: range.pushes.iter().map(|push| push.revision.hash().to_owned()).collect(),
         expect: args.expect.expectations(context),
     };
-    let mut desk =
-        Desk { context, out, stats, interrupt, ledger: &mut ledger, store: &store, lease: None };
+    let mut desk = Desk {
+        context,
+        out,
+        stats,
+        interrupt,
+        ledger: &mut ledger,
+        store: &store,
+        lease: None,
+        tells: args.tell,
+    };
     drive(&question, range.pushes, &args.confirm, &mut desk).await
 }
 

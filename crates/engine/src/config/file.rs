@@ -22,9 +22,31 @@ pub struct Config {
     /// The limits of what may be asked for.
     #[serde(default)]
     pub guards: Guards,
+    /// Who is told of what was asked to be told.
+    #[serde(default)]
+    pub notify: Notify,
     /// The CIs by their names.
     #[serde(default)]
     pub ci: BTreeMap<String, CiConfig>,
+}
+
+/// Who is told, of what somebody asks to be told (`--tell`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Where webhooks go; they are signed with `MOZCI_WEBHOOK_SECRET`.
+    pub webhook: Option<String>,
+    /// Whether that may be a private address.
+    #[serde(default)]
+    pub webhook_allow_private: bool,
+    /// Who gets e-mail.
+    #[serde(default)]
+    pub email_to: Vec<String>,
+    /// Who it is from; the first who gets it, unless set.
+    pub email_from: Option<String>,
+    /// `smtps://host:port`, or `smtp://host:port` with STARTTLS; `SMTP_USER` and `SMTP_PASSWORD` where
+    /// the server wants them.
+    pub smtp_url: Option<String>,
 }
 
 /// The limits of what may be asked for.
@@ -287,6 +309,7 @@ impl Config {
         let only = (own.ci.len() == 1).then(|| own.ci.keys().next().cloned()).flatten();
         config.default_ci = own.default_ci.or(only);
         config.guards = own.guards;
+        config.notify = own.notify;
         // A CI of the file's takes the place of a preset as a whole.
         config.ci.extend(own.ci);
         Ok(config)

@@ -5,6 +5,6 @@ mod file;
 
 pub use credentials::{Credentials, credentials, credentials_missing, pulse};
 pub use file::{
-    CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, PushlogKind, RepoConfig,
-    VcsName,
+    CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Notify, PushlogKind,
+    RepoConfig, VcsName,
 };

@@ -8,6 +8,7 @@ mod investigations;
 mod lease;
 mod ledger;
 mod limits;
+mod outbox;
 mod place;
 mod rows;
 mod schema;
@@ -21,5 +22,6 @@ pub use investigations::{FORM, Investigation, InvestigationState, Investigations
 pub use lease::{Held, Keeper, Lease};
 pub use ledger::{Booking, Day, Ledger, Mark, Recorded};
 pub use limits::Spent;
+pub use outbox::{Message, Outbox};
 pub use place::{CACHE_FILES, Place};
 pub use standings::{Aside, Standings};

@@ -13,11 +13,13 @@ use mozci_engine::flow::{
     AskResult, BisectQuestion, Case, CulpritPush, Merge, Origin, Since, check_plan, culprit_pushes,
     merges, open_case, weigh,
 };
+use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
 use super::{EndArgs, report, shown, told};
+use crate::acting::telling::{Told, tell};
 use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
 use crate::app::Interrupt;
 use crate::context::Context;
@@ -76,6 +78,18 @@ impl Ended {
     /// Whether the investigation has come to its end.
     fn is_final(&self) -> bool {
         matches!(self, Self::Verdict(_) | Self::BackedOut | Self::Fixed)
+    }
+
+    /// What is told of it, if anything.
+    fn occasion(&self) -> Option<Occasion> {
+        match self {
+            Self::Verdict(_) | Self::BackedOut | Self::Fixed => Some(Occasion::Finished),
+            Self::Budget | Self::BudgetTooSmall { .. } | Self::Refused(_) => {
+                Some(Occasion::NeedsYou)
+            }
+            Self::NothingToTest | Self::Service => Some(Occasion::Stuck),
+            Self::DryRun | Self::Declined | Self::Interrupted => None,
+        }
     }
 
     fn status(&self) -> u8 {
@@ -329,6 +343,19 @@ pub(super) async fn drive(
         status => status,
     };
     let summary = end["summary"].as_str().unwrap_or_default().to_owned();
+    if let Some(lease) = lease.as_ref().filter(|_| ends.args.tell) {
+        if let Some(occasion) = ended.occasion() {
+            let command = format!("{} investigations resume {}", context.program(), lease.id);
+            let told = Told {
+                investigation: &lease.id,
+                occasion,
+                subject: &question.job,
+                summary: &summary,
+                command: &command,
+            };
+            tell(context, &told).await?;
+        }
+    }
     let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })
 }

@@ -9,12 +9,14 @@ use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::watch::{Expectations, Next, ending, next, plan};
 use mozci_engine::flow::{WatchPlace, Watching, check_plan};
+use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::json;
 
 use super::question::Question;
 use super::view::View;
+use crate::acting::telling::{Told, tell};
 use crate::acting::{Act, ActArgs, ConfirmArgs, confirmed, guarded, send, used_today};
 use crate::app::{Done, Interrupt};
 use crate::commands::bisect::take;
@@ -33,6 +35,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: &'a Investigations,
     /// The investigation that goes on, where one does.
     pub(crate) lease: Option<Lease>,
+    /// Whether somebody is told how it ends.
+    pub(crate) tells: bool,
 }
 
 /// Runs that were asked for, by where.
@@ -155,6 +159,28 @@ pub(crate) async fn drive(
         }
     }
     drop(keeper);
+    if desk.tells && !interrupted {
+        let (occasion, why) = match (&refused, problem) {
+            (Some(refusal), _) => (Occasion::NeedsYou, format!("refused: {refusal}; {summary}")),
+            (None, Some(_)) => (Occasion::Stuck, format!("a service failed; {summary}")),
+            (None, None) => (Occasion::Finished, summary.clone()),
+        };
+        let subject = question.subject();
+        let id =
+            desk.lease.as_ref().map(|lease| lease.id.clone()).unwrap_or_else(|| question.name());
+        let command = match &desk.lease {
+            Some(lease) => format!("{} investigations resume {}", context.program(), lease.id),
+            None => format!("{} watch --rev {}", context.program(), question.newest()),
+        };
+        let told = Told {
+            investigation: &id,
+            occasion,
+            subject: &subject,
+            summary: &why,
+            command: &command,
+        };
+        tell(context, &told).await?;
+    }
     let bad = watching.places().any(|place| ending(watching.facts(place)).is_bad());
     Ok(match (interrupted, refused, problem) {
         (true, ..) => failure::status(Kind::Interrupted),

@@ -23,14 +23,29 @@ pub(crate) fn is_watch(found: &Investigation) -> bool {
 }
 
 impl Question {
+    /// What is followed, in a few words.
+    pub(crate) fn subject(&self) -> String {
+        match self.jobs.as_slice() {
+            [one] => one.to_string(),
+            many => format!("{} jobs", many.len()),
+        }
+    }
+
+    /// The newest push's head.
+    pub(crate) fn newest(&self) -> &str {
+        self.pushes.first().map_or("tip", String::as_str)
+    }
+
+    /// A name for a watch that is no investigation, since it asks for nothing: each is one of its own.
+    pub(crate) fn name(&self) -> String {
+        format!("watch of {} at {}", self.newest(), chrono::Utc::now().to_rfc3339())
+    }
+
     /// As it is kept.
     pub(crate) fn to_value(&self) -> Value {
         json!({
             "kind": "watch",
-            "job": match self.jobs.as_slice() {
-                [one] => one.to_string(),
-                many => format!("{} jobs", many.len()),
-            },
+            "job": self.subject(),
             "jobs": self.jobs,
             "pushes": self.pushes,
             "retry_failed": self.expect.retry_failed,

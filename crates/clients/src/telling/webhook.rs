@@ -1,0 +1,205 @@
+//! Webhooks: JSON, signed, to nobody's private network.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use url::{Host, Url};
+
+use crate::pulse::Secret;
+
+/// Where webhooks go.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The address.
+    pub url: Url,
+    /// What bodies are signed with; none where they are not.
+    pub secret: Option<Secret>,
+    /// Whether the address may be one of a private network, or of this machine.
+    pub allow_private: bool,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Who tells.
+    pub user_agent: String,
+}
+
+/// A webhook that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// It would go to a private address.
+    #[error(
+        "{host} is the private address {address}, and nothing is sent there: set `webhook_allow_private` = true under [notify] in the config if that is meant"
+    )]
+    Private {
+        /// The host.
+        host: String,
+        /// What it stands for.
+        address: IpAddr,
+    },
+    /// It answers with a redirect.
+    #[error(
+        "{host} answers with a redirect ({status}), which is not followed: give the address that it leads to"
+    )]
+    Redirect {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+    },
+    /// It answers with an error.
+    #[error("{host} answers {status}")]
+    Status {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+    },
+    /// It cannot be reached, or does not answer in time.
+    #[error("{host} cannot be reached: {why}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Webhook {
+    /// Delivers a body. The same delivery has the same id however often it is sent: in the header
+    /// `X-Mozci-Delivery`. The signature is the HMAC-SHA-256 of the body, in hexadecimal, in
+    /// `X-Mozci-Signature-256` after `sha256=`.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn deliver(&self, id: &str, body: &str) -> Result<(), WebhookError> {
+        let host = self.url.host_str().unwrap_or_default().to_owned();
+        let unreachable = |why: String| WebhookError::Unreachable { host: host.clone(), why };
+        let addresses = self.addresses().await?;
+        // The connection goes to the addresses that were looked at, whatever the name stands for by
+        // then, and through no proxy, which would look it up anew.
+        let client = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(self.timeout)
+            .user_agent(&self.user_agent)
+            .resolve_to_addrs(&host, &addresses)
+            .build()
+            .map_err(|error| unreachable(error.to_string()))?;
+        let mut request = client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("X-Mozci-Delivery", id);
+        if let Some(secret) = &self.secret {
+            let mac = hmac_sha256::HMAC::mac(body.as_bytes(), secret.reveal().as_bytes());
+            let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+            request = request.header("X-Mozci-Signature-256", format!("sha256={hex}"));
+        }
+        let answer = request.body(body.to_owned()).send().await.map_err(|error| {
+            let why = if error.is_timeout() {
+                format!("no answer within {} s", self.timeout.as_secs_f32())
+            } else {
+                error.without_url().to_string()
+            };
+            unreachable(why)
+        })?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status if status.is_redirection() => {
+                Err(WebhookError::Redirect { host, status: status.as_u16() })
+            }
+            status => Err(WebhookError::Status { host, status: status.as_u16() }),
+        }
+    }
+
+    /// What the host stands for, none of it private unless that is allowed.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, WebhookError> {
+        let host = self.url.host_str().unwrap_or_default().to_owned();
+        let unreachable = |why: String| WebhookError::Unreachable { host: host.clone(), why };
+        let port = self.url.port_or_known_default().unwrap_or(443);
+        let addresses: Vec<SocketAddr> = match self.url.host() {
+            Some(Host::Ipv4(address)) => vec![(address, port).into()],
+            Some(Host::Ipv6(address)) => vec![(address, port).into()],
+            Some(Host::Domain(name)) => {
+                let found =
+                    tokio::time::timeout(self.timeout, tokio::net::lookup_host((name, port)));
+                let found =
+                    found.await.map_err(|_| unreachable("its name is not found in time".into()))?;
+                found.map_err(|error| unreachable(error.to_string()))?.collect()
+            }
+            None => Vec::new(),
+        };
+        let private = addresses.iter().find(|address| is_private(address.ip()));
+        match private {
+            Some(address) if !self.allow_private => {
+                Err(WebhookError::Private { host, address: address.ip() })
+            }
+            _ if addresses.is_empty() => Err(unreachable("it has no address".into())),
+            _ => Ok(addresses),
+        }
+    }
+}
+
+/// Whether an address is none of the public Internet's.
+fn is_private(address: IpAddr) -> bool {
+    let v4 = |address: Ipv4Addr| {
+        let [a, b, ..] = address.octets();
+        address.is_private()
+            || address.is_loopback()
+            || address.is_link_local()
+            || address.is_unspecified()
+            || address.is_broadcast()
+            || address.is_documentation()
+            || address.is_multicast()
+            || a == 0
+            || (a == 100 && (64..128).contains(&b))
+            || (a == 198 && (18..20).contains(&b))
+            || a >= 240
+    };
+    match address {
+        IpAddr::V4(address) => v4(address),
+        IpAddr::V6(address) => match address.to_ipv4() {
+            // Mapped and compatible ones, and with them `::` and `::1`.
+            Some(inner) => v4(inner),
+            None => {
+                address.is_unique_local()
+                    || address.is_unicast_link_local()
+                    || address.is_multicast()
+                    // Translated by NAT64 (RFC 6052).
+                    || address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0]
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_private() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "::1",
+            "::",
+            "fc00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::a00:1",
+            "224.0.0.1",
+            "255.255.255.255",
+        ] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for public in ["1.1.1.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
+            assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+    }
+}
