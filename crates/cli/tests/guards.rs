@@ -93,6 +93,33 @@ fn a_ci_that_takes_nothing_is_left_alone_and_tried_with_one() {
 }
 
 #[test]
+fn the_ledger_says_who_asked_for_what_why_and_what_came_of_it() {
+    let served = Served::settled();
+    let arguments = ["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"];
+    let acted = served.run(&arguments).json();
+    let json = served.run(&["requests", "--since", "2020-01-01", "--json"]).json();
+    let requests = json["requests"].as_array().unwrap();
+    assert_eq!(requests.len(), acted["results"].as_array().unwrap().len());
+    for request in requests {
+        assert_eq!(request["asker"], "sim/sheriff", "{request}");
+        assert_eq!(request["jobs"][0]["why"], "not run", "{request}");
+        assert_eq!(request["plan"], requests[0]["plan"]);
+        let outcome = request["outcomes"][0]["outcome"].as_str().unwrap();
+        assert!(["passed", "failed"].contains(&outcome), "{request}");
+        assert!(request["link"].as_str().unwrap().contains("/tasks/"), "{request}");
+    }
+    let left_out = json["left_out"].as_array().unwrap();
+    let planned = acted["plan"]["left_out"].as_array().unwrap();
+    assert_eq!(left_out.len(), planned.len(), "{json}");
+    let said = served.run(&["requests"]);
+    assert!(said.stdout.contains("plan ") && said.stdout.contains("not run"), "{said:?}");
+    assert_eq!(
+        served.run(&["requests", "--since", "2120-01-01", "--json"]).json()["requests"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
 fn every_limit_is_shown() {
     let served = Served::settled();
     let said = served.run(&["guard", "status", JOB]);

@@ -457,7 +457,8 @@ pub(crate) async fn send(
 ) -> Result<Acted, Error> {
     let (context, stop) = (act.context, &act.interrupt.stop);
     context.progress("preparing what is sent");
-    let prepared = prepare(&context.ci, plan).await?;
+    let mut prepared = prepare(&context.ci, plan).await?;
+    prepared.passed_over = plan.left_out.clone();
     let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
     show_left_out(out, &left_out);

@@ -34,7 +34,7 @@ pub(crate) async fn follow(
     let told = ear.told_by().map_or(String::new(), |by| format!(", told by {}", by.words()));
     act.context
         .talk(&format!("waiting until everything has ended{told}; Ctrl-C leaves it running there"));
-    acted.outcomes = watch(act, out, &acted.results, &mut ear).await?;
+    acted.outcomes = watch(act, out, &acted.results, &mut ear, ledger).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };
     let all: Vec<Push> = first.facts.iter().map(|facts| facts.push.clone()).collect();
     let jobs: Vec<JobName> = act.histories.iter().map(|history| history.job.clone()).collect();
@@ -94,7 +94,7 @@ pub(crate) async fn follow(
             }
             let mut round = send(act, out, ledger, &next, &now).await?;
             acted.left_out.append(&mut round.left_out);
-            acted.outcomes.extend(watch(act, out, &round.results, &mut ear).await?);
+            acted.outcomes.extend(watch(act, out, &round.results, &mut ear, ledger).await?);
             acted.results.append(&mut round.results);
             continue;
         }
@@ -137,13 +137,33 @@ async fn watch(
     out: &mut Out,
     results: &[AskResult],
     ear: &mut Ear,
+    ledger: &Ledger,
 ) -> Result<Vec<Outcome>, Error> {
+    let ci = &act.context.ci;
+    let mut unwritten = None;
     let mut on_change = |outcome: &Outcome| {
         if outcome.done {
             show_outcome(out, outcome, act.histories.len() > 1);
+            let words = words(outcome);
+            let came = ledger.came(&ci.root_url, outcome.action, &outcome.job, &words, ci.now());
+            unwritten = unwritten.take().or(came.err());
         }
     };
-    wait(&act.context.ci, &awaited(results), ear, &act.interrupt.stop, &mut on_change).await
+    let outcomes = wait(ci, &awaited(results), ear, &act.interrupt.stop, &mut on_change).await?;
+    match unwritten {
+        Some(error) => Err(error.into()),
+        None => Ok(outcomes),
+    }
+}
+
+/// What came of something that was asked for, as the ledger keeps it.
+fn words(outcome: &Outcome) -> String {
+    let runs: Vec<&str> = outcome.runs.iter().map(|run| run.state.word()).collect();
+    match (&outcome.blocked_by, runs.is_empty()) {
+        (Some(build), _) => format!("blocked by {build}"),
+        (None, true) => format!("made nothing: {}", outcome.action_state.word()),
+        (None, false) => runs.join(", "),
+    }
 }
 
 /// The task groups of pushes, where they have such.

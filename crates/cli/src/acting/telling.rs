@@ -11,7 +11,8 @@ use crate::context::Context;
 
 /// The pauses before a message that was not taken is tried again by the same command; after that
 /// later commands do so.
-const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const AGAIN: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What is told, besides of which CI.
 pub(crate) struct Told<'a> {

@@ -5,5 +5,5 @@ mod range;
 mod subject;
 
 pub(crate) use filter::FilterArgs;
-pub(crate) use range::{RangeArgs, ReachArgs, named_repo};
+pub(crate) use range::{RangeArgs, ReachArgs, date, named_repo};
 pub(crate) use subject::SubjectArgs;

@@ -91,7 +91,7 @@ fn every(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{text:?} is no number of pushes: give 1 or more"))
 }
 
-fn date(text: &str) -> Result<At, String> {
+pub(crate) fn date(text: &str) -> Result<At, String> {
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .map(|d| d.and_time(chrono::NaiveTime::MIN));
     let minute =

@@ -120,7 +120,7 @@ pub(crate) async fn run(
     let acts = !taken.is_empty() && !args.confirm.dry_run;
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
-        let prepared = Prepared { asks: taken.iter().map(ready).collect(), left_out: vec![] };
+        let prepared = Prepared { asks: taken.iter().map(ready).collect(), ..Prepared::default() };
         let mut on_result = |result: &AskResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;

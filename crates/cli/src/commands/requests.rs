@@ -1,10 +1,12 @@
 //! `mozci requests`
 
-use mozci_engine::store::{AskState, Asking, Ledger};
+use mozci_core::time::At;
+use mozci_engine::store::{AskState, Asking, Came, Ledger};
 use serde_json::{Value, json};
 
 use crate::acting::{settle, used_today};
 use crate::app::Done;
+use crate::args::date;
 use crate::context::Context;
 use crate::show::{Out, age, plural, top};
 use crate::stats::Stats;
@@ -15,6 +17,9 @@ pub(crate) struct Args {
     /// How many, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: u32,
+    /// Those since a day or minute: YYYY-MM-DD, or YYYY-MM-DDTHH:MM (UTC)
+    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with_all = ["open", "limit"])]
+    since: Option<At>,
     /// Only those of which nobody can tell yet whether they were sent
     #[arg(long)]
     open: bool,
@@ -26,9 +31,22 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let ledger = Ledger::open(&ci.place.state)?;
     // What is in doubt is looked at first; the ledger is shown all the same where that fails.
     settle(context, &ledger).await;
-    let askings = match args.open {
-        true => ledger.open_askings(&ci.root_url)?,
-        false => ledger.newest(&ci.root_url, args.limit)?,
+    let askings = match (args.open, args.since) {
+        (true, _) => ledger.open_askings(&ci.root_url)?,
+        (false, Some(since)) => {
+            let mut askings = ledger.askings_since(&ci.root_url, since)?;
+            askings.reverse();
+            askings
+        }
+        (false, None) => ledger.newest(&ci.root_url, args.limit)?,
+    };
+    let since = match args.since {
+        Some(since) => Some(since),
+        None => ledger.oldest_of_newest(&ci.root_url, args.limit)?,
+    };
+    let passed_over = match since {
+        Some(since) if !args.open => ledger.passed_over(&ci.root_url, since, PASSED_OVER)?,
+        _ => Vec::new(),
     };
     let used = used_today(context, &ledger)?;
     let now = ci.now();
@@ -39,6 +57,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         ci.budgets.day,
         ledger.path().display()
     ));
+    let mut entries = Vec::with_capacity(askings.len());
     for asking in &askings {
         let times = match asking.times() {
             0 => "cancel".to_owned(),
@@ -53,20 +72,54 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
             asking.names(),
             detail(&asking.state)
         ));
+        out.line(&second_line(asking));
+        let came = ledger.outcomes(&asking.id)?;
+        for came in &came {
+            let job = if asking.jobs.len() > 1 { format!("{}: ", came.job) } else { String::new() };
+            out.line(&format!("           {job}{} ({} ago)", came.outcome, age(now, came.at)));
+        }
+        entries.push(entry(asking, &came, context));
     }
-    if askings.len() == args.limit as usize && !args.open {
+    if !passed_over.is_empty() {
+        out.line(&format!("left out of these plans: {}", plural(passed_over.len(), "run")));
+    }
+    for one in &passed_over {
+        out.line(&format!("  {:>8}  {}: {}  (plan {})", one.push, one.job, one.why, one.plan));
+    }
+    if passed_over.len() == PASSED_OVER as usize {
+        out.line(&format!("  the newest {PASSED_OVER} of what was left out; --since narrows it"));
+    }
+    if askings.len() == args.limit as usize && !args.open && args.since.is_none() {
         out.line(&format!("  the newest {}; --limit shows more", plural(askings.len(), "asking")));
     }
     if out.json {
         let mut object = top("requests", context);
         object.insert("runs_in_24_hours".into(), json!(used));
-        object.insert("requests".into(), askings.iter().map(entry).collect());
+        object.insert("requests".into(), entries.into());
+        object.insert("left_out".into(), json!(passed_over));
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
         }
         out.object(&Value::Object(object))?;
     }
     Ok(0)
+}
+
+/// What was left out that is shown at the most.
+const PASSED_OVER: u32 = 200;
+
+/// Who asked, why, and under which plan.
+fn second_line(asking: &Asking) -> String {
+    let mut parts = Vec::new();
+    if !asking.asker.is_empty() {
+        parts.push(format!("by {}", asking.asker));
+    }
+    let mut reasons: Vec<&str> = asking.jobs.iter().map(|asked| asked.why.as_str()).collect();
+    reasons.dedup();
+    parts.push(reasons.join("; "));
+    parts.push(format!("plan {}", asking.plan));
+    parts.extend(asking.investigation.as_ref().map(|id| format!("investigation {id}")));
+    format!("           {}", parts.join(" · "))
 }
 
 fn word(state: &AskState) -> &'static str {
@@ -87,7 +140,7 @@ fn detail(state: &AskState) -> String {
 }
 
 /// An asking with the body as it was sent.
-fn entry(asking: &Asking) -> Value {
+fn entry(asking: &Asking, came: &[Came], context: &Context) -> Value {
     let mut entry = json!({
         "id": asking.id,
         "plan": asking.plan,
@@ -101,6 +154,13 @@ fn entry(asking: &Asking) -> Value {
         "action": asking.action,
         "at": asking.created,
         "body": asking.body,
+        "asker": asking.asker,
+        "investigation": asking.investigation,
+        "outcomes": came,
+        "link": match &asking.state {
+            AskState::Sent { request } => context.ci.link(*request),
+            _ => None,
+        },
     });
     if let (Some(entry), Ok(Value::Object(state))) =
         (entry.as_object_mut(), serde_json::to_value(&asking.state))

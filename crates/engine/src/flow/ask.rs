@@ -99,6 +99,7 @@ pub async fn ask(
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
     let plan = AskId::new();
+    let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
     let askings: Vec<Asking> =
         prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask)).collect();
     let day = ci.day();
@@ -133,6 +134,9 @@ pub async fn ask(
         }
     }
     let ledger: &Ledger = ledger;
+    let all_out: Vec<LeftOut> =
+        passed_over.iter().chain(&prepared_out).chain(&left_out).cloned().collect();
+    ledger.left_out(&ci.root_url, plan.as_str(), &all_out, ci.now())?;
     let results = match ci.farm() {
         Some(farm) => {
             super::buildbot::send_all(ci, farm, ledger, &to_send, stop, on_result).await?

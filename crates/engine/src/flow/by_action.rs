@@ -34,6 +34,7 @@ pub(super) async fn by_action(
             .iter()
             .map(|request| left_out(request, LeftOutReason::NoAction(text.clone())))
             .collect(),
+        ..Prepared::default()
     };
     let reading = |what: &str| {
         Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))

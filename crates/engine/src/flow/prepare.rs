@@ -32,6 +32,8 @@ pub struct Prepared {
     pub asks: Vec<ReadyAsk>,
     /// What the last look left out, besides what the plan left out itself.
     pub left_out: Vec<LeftOut>,
+    /// What the plan left out itself.
+    pub passed_over: Vec<LeftOut>,
 }
 
 /// One thing to send. Jobs of one push that lack as many runs go together; where an action takes

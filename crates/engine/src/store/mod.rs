@@ -2,6 +2,7 @@
 
 mod answers;
 mod asking;
+mod ends;
 mod error;
 mod facts;
 mod investigations;
@@ -16,6 +17,7 @@ mod standings;
 
 pub use answers::Answers;
 pub use asking::{AskId, AskState, AskedJob, Asking, this_process};
+pub use ends::{Came, PassedOver};
 pub use error::StoreError;
 pub use facts::{FactCount, FactKind, Facts};
 pub use investigations::{FORM, Investigation, InvestigationState, Investigations};

@@ -343,18 +343,16 @@ pub(super) async fn drive(
         status => status,
     };
     let summary = end["summary"].as_str().unwrap_or_default().to_owned();
-    if let Some(lease) = lease.as_ref().filter(|_| ends.args.tell) {
-        if let Some(occasion) = ended.occasion() {
-            let command = format!("{} investigations resume {}", context.program(), lease.id);
-            let told = Told {
-                investigation: &lease.id,
-                occasion,
-                subject: &question.job,
-                summary: &summary,
-                command: &command,
-            };
-            tell(context, &told).await?;
-        }
+    if let (Some(lease), Some(occasion), true) = (&lease, ended.occasion(), ends.args.tell) {
+        let command = format!("{} investigations resume {}", context.program(), lease.id);
+        let told = Told {
+            investigation: &lease.id,
+            occasion,
+            subject: &question.job,
+            summary: &summary,
+            command: &command,
+        };
+        tell(context, &told).await?;
     }
     let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })

@@ -151,6 +151,7 @@ pub(crate) async fn drive(
     let interrupted = interrupt.stop.load(Ordering::Relaxed);
     let summary = view.end(&watching, desk.out, context, desk.stats, interrupted)?;
     desk.ledger.under(None);
+    note_outcomes(desk, &watching)?;
     if let Some(lease) = &desk.lease {
         let step = json!({"step": "ended", "end": {"summary": summary}});
         desk.store.step(lease, &step, ci.now())?;
@@ -263,6 +264,25 @@ async fn ask_for(
     let act = Act { context, args: &args, plan, histories, interrupt: desk.interrupt };
     let acted = send(&act, desk.out, desk.ledger, plan, histories).await?;
     Ok(Asking::Sent(acted.results))
+}
+
+/// Notes in the ledger how what was asked for ended.
+fn note_outcomes(desk: &Desk<'_>, watching: &Watching) -> Result<(), Error> {
+    let (Some(lease), ci) = (&desk.lease, &desk.context.ci) else { return Ok(()) };
+    for asking in desk.ledger.of_investigation(&lease.id)? {
+        let AskState::Sent { request } = asking.state else { continue };
+        for asked in &asking.jobs {
+            let mut places = watching.places().filter(|place| {
+                let push = watching.facts(*place).push.id.number();
+                push == asking.push && watching.histories[place.0].job == asked.job
+            });
+            if let Some(place) = places.next() {
+                let words = ending(watching.facts(place)).to_string();
+                desk.ledger.came(&ci.root_url, request, &asked.job, &words, ci.now())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs that an investigation asked for before.
