@@ -18,6 +18,7 @@ mod guards;
 mod house;
 mod hunts;
 mod judged;
+mod kills;
 mod looks;
 mod lost_answers;
 mod master;

@@ -140,7 +140,8 @@ fn what_lay_in_the_ledger_past_its_deadline_gets_a_new_body_and_a_new_id() {
     served
         .ledger()
         .execute(
-            "INSERT INTO askings VALUES (?1, 'p', ?2, 'autoland', ?3, 'hg', ?4, 'g', 'createTask',
+            "INSERT INTO askings (id, plan, ci, repo, push, vcs, revision, task_group, action, hook_group,
+                 hook, body, created, state, task, detail, process) VALUES (?1, 'p', ?2, 'autoland', ?3, 'hg', ?4, 'g', 'createTask',
                  '', '', '{\"deadline\": \"2026-01-01T00:00:00.000Z\"}', ?5, 'recorded', NULL, '',
                  '999999 gone 1')",
             rusqlite::params![

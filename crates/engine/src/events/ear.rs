@@ -12,7 +12,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::line::Line;
+use super::line::{Change, Line};
 use super::{master, pulse};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -23,6 +23,9 @@ const QUIET: Duration = Duration::from_secs(600);
 
 /// How long events that only say when to look are taken for one.
 const TOGETHER: Duration = Duration::from_millis(100);
+
+/// How long the end of listening may take.
+const CLOSED: Duration = Duration::from_secs(5);
 
 /// Changes of what is listened to that may wait.
 const CHANGES: usize = 256;
@@ -65,6 +68,19 @@ impl Ear {
     /// # Errors
     /// [`Error`] where signing in to a master fails.
     pub async fn open(ci: &Ci, watched: &[Watched]) -> Result<Self, Error> {
+        Self::open_as(ci, watched, None).await
+    }
+
+    /// As [`open`](Self::open), with a queue that is this instance's: what comes while it is away is
+    /// kept for a day, until it is [closed](Self::close).
+    ///
+    /// # Errors
+    /// [`Error`] where signing in to a master fails.
+    pub async fn open_as(
+        ci: &Ci,
+        watched: &[Watched],
+        instance: Option<&str>,
+    ) -> Result<Self, Error> {
         if let Some(farm) = ci.farm() {
             let master = farm.master().await?.clone();
             let (line, heard) = Line::new(None, None);
@@ -86,20 +102,18 @@ impl Ear {
                 return Ok(deaf);
             }
         };
-        let (more, wanted) = mpsc::channel(CHANGES);
+        let (changes, wanted) = mpsc::channel(CHANGES);
+        let own = || format!("{}-{}", std::process::id(), slugid::nice());
         let source = pulse::Source {
-            queue: QueueName::new(
-                &settings.user,
-                &format!("{}-{}", std::process::id(), slugid::nice()),
-            ),
+            queue: QueueName::new(&settings.user, &instance.map_or_else(own, str::to_owned)),
             settings,
-            kind: QueueKind::Temporary,
+            kind: if instance.is_some() { QueueKind::Durable } else { QueueKind::Temporary },
             bindings: watched.iter().flat_map(Watched::bindings).collect(),
-            more: wanted,
+            changes: wanted,
             store: Arc::clone(&store),
             on_news: ci.on_news(),
         };
-        let (line, heard) = Line::new(Some(store), Some(more));
+        let (line, heard) = Line::new(Some(store), Some(changes));
         let first = match source.open().await {
             Ok(first) => {
                 line.connected(Teller::Pulse);
@@ -130,10 +144,27 @@ impl Ear {
 
     /// Listens to more. What happened to it so far has to be looked for.
     pub async fn also(&self, watched: Vec<Watched>) {
-        if let Some(more) = self.line.as_ref().and_then(|line| line.more.as_ref()) {
+        if let Some(changes) = self.line.as_ref().and_then(|line| line.changes.as_ref()) {
             // It ends only with the connection, and then there is nothing to hear.
-            let _ = more.send(watched).await;
+            let _ = changes.send(Change::More(watched)).await;
         }
+    }
+
+    /// Ends listening for good: a queue that would be kept is removed.
+    pub async fn close(self) {
+        let Some(line) = self.line else { return };
+        let Some(changes) = &line.changes else { return };
+        if changes.send(Change::End).await.is_ok()
+            && let Some(task) = line.take_task()
+        {
+            // A broker that does not answer removes it when nobody has listened for a day.
+            let _ = tokio::time::timeout(CLOSED, task).await;
+        }
+    }
+
+    /// Messages that were told and stored so far, whether they concern anybody here or not.
+    pub fn told(&self) -> u64 {
+        self.line.as_ref().map_or(0, |line| line.count.load(Ordering::Relaxed))
     }
 
     /// Where a request stands, if that was told since the connection is there, or learned from a look.

@@ -1,6 +1,6 @@
 //! The connection that all ears of a command share.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,8 +30,19 @@ pub(super) struct Line {
     pub(super) told: Option<Arc<Standings>>,
     /// Which connection it is: what was told on an earlier one may be out of date.
     session: AtomicI64,
-    /// Takes what is to be listened to besides.
-    pub(super) more: Option<mpsc::Sender<Vec<Watched>>>,
+    /// Takes what is to be changed about listening.
+    pub(super) changes: Option<mpsc::Sender<Change>>,
+    /// Messages that were told so far.
+    pub(super) count: AtomicU64,
+}
+
+/// A change of what is listened to.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// This as well.
+    More(Vec<Watched>),
+    /// Nothing any more: a queue that outlives the connection is removed.
+    End,
 }
 
 impl Drop for Line {
@@ -46,11 +57,12 @@ impl Line {
     /// One on which nobody tells anything yet.
     pub(super) fn new(
         told: Option<Arc<Standings>>,
-        more: Option<mpsc::Sender<Vec<Watched>>>,
+        changes: Option<mpsc::Sender<Change>>,
     ) -> (Arc<Self>, Receiver<Event>) {
         let (sender, heard) = channel(KEPT);
         let (by, task, session) = (Mutex::default(), Mutex::default(), AtomicI64::new(0));
-        (Arc::new(Self { sender, by, task, told, session, more }), heard)
+        let count = AtomicU64::new(0);
+        (Arc::new(Self { sender, by, task, told, session, changes, count }), heard)
     }
 
     /// Who tells at the moment.
@@ -66,6 +78,11 @@ impl Line {
     /// Hands over the task that listens.
     pub(super) fn runs(&self, task: JoinHandle<()>) {
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// The task that listens, for whoever waits for its end.
+    pub(super) fn take_task(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Which connection it is, counted from 1.

@@ -1,6 +1,7 @@
 //! Listening to Pulse: what comes is stored, then acknowledged, then told.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use mozci_clients::pulse::{
@@ -11,7 +12,7 @@ use mozci_core::event::{Event, Gap};
 use tokio::sync::mpsc;
 
 use super::ear::Teller;
-use super::line::{Line, Pauses};
+use super::line::{Change, Line, Pauses};
 use crate::store::{Aside, Standings, StoreError};
 
 /// A queue, and what comes into it.
@@ -21,7 +22,7 @@ pub(super) struct Source {
     pub(super) queue: QueueName,
     pub(super) kind: QueueKind,
     pub(super) bindings: BTreeSet<Binding>,
-    pub(super) more: mpsc::Receiver<Vec<Watched>>,
+    pub(super) changes: mpsc::Receiver<Change>,
     pub(super) store: Arc<Standings>,
     /// Who is told at once of what goes wrong.
     pub(super) on_news: Option<fn(&str)>,
@@ -89,8 +90,8 @@ async fn hear(source: &mut Source, mut listening: Listening, line: &Weak<Line>) 
     loop {
         let batch = tokio::select! {
             batch = listening.next() => batch,
-            more = source.more.recv() => {
-                let Some(more) = more else {
+            change = source.changes.recv() => {
+                let Some(Change::More(more)) = change else {
                     listening.end(source.kind == QueueKind::Durable).await;
                     return Ended::Unwanted;
                 };
@@ -116,6 +117,7 @@ async fn hear(source: &mut Source, mut listening: Listening, line: &Weak<Line>) 
                 if let Err(error) = listening.done(&batch).await {
                     return Ended::Broken(error.to_string());
                 }
+                line.count.fetch_add(batch.deliveries.len() as u64, Ordering::Relaxed);
                 events.into_iter().for_each(|event| line.tell(event));
             }
             // What is not acknowledged comes again.

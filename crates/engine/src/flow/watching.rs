@@ -57,7 +57,7 @@ const FAILURES: u32 = 5;
 const GROUPS: usize = 200;
 
 impl Watching {
-    /// Begins to watch: what happens from here on is heard, then what there is is read.
+    /// Begins to watch, as an instance whose queue outlives it where one is named: what happens from here on is heard, then what there is is read.
     ///
     /// # Errors
     /// [`Error`].
@@ -66,9 +66,9 @@ impl Watching {
         ledger: &Ledger,
         pushes: &[Push],
         jobs: &[JobName],
-        builds: Option<&[BuildOf]>,
+        instance: Option<&str>,
     ) -> Result<Self, Error> {
-        let histories = read_jobs(ci, Some(ledger), pushes, jobs, builds).await?;
+        let histories = read_jobs(ci, Some(ledger), pushes, jobs, None).await?;
         let groups: BTreeSet<Watched> = histories
             .iter()
             .flat_map(|history| &history.facts)
@@ -81,7 +81,7 @@ impl Watching {
             ));
         }
         let groups: Vec<Watched> = groups.into_iter().rev().take(GROUPS).collect();
-        let ear = Ear::open(ci, &groups).await?;
+        let ear = Ear::open_as(ci, &groups, instance).await?;
         let mut watching = Self {
             histories,
             pushes: pushes.to_vec(),
@@ -100,6 +100,11 @@ impl Watching {
             watching.look(ci, ledger).await?;
         }
         Ok(watching)
+    }
+
+    /// Ends watching for good.
+    pub async fn close(self) {
+        self.ear.close().await;
     }
 
     /// Who tells what happens; none where it is looked for.

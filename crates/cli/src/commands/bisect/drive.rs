@@ -1,5 +1,6 @@
 //! The rounds of a search: read, believe, ask, wait, until there is a verdict.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mozci_core::bisect::{Search, Verdict};
@@ -162,7 +163,7 @@ pub(super) async fn drive(
     let act_args =
         ActArgs { confirm: ends.args.confirm.clone(), parameters: Vec::new(), wait: true };
     let (mut runs, mut rounds) = match &lease {
-        Some(lease) => asked_so_far(store, &lease.id)?,
+        Some(lease) => asked_so_far(ledger, &lease.id)?,
         None => (0, 0),
     };
     let mut results: Vec<AskResult> = Vec::new();
@@ -260,7 +261,7 @@ pub(super) async fn drive(
             };
             rounds += 1;
             let asked = plan.runs();
-            // Written down before anything is sent: a crash counts too much rather than too little.
+            // Written down before anything is sent.
             let step = json!({"step": "round", "round": rounds, "runs": asked, "plan": plan});
             store.step(&written, &step, now)?;
             runs += asked;
@@ -438,10 +439,11 @@ fn good_so_far(store: &Investigations, id: &str) -> Result<Option<String>, Error
     Ok(goods.next_back().map(str::to_owned))
 }
 
-/// Runs that an investigation asked for before, and in how many rounds.
-fn asked_so_far(store: &Investigations, id: &str) -> Result<(u32, u32), Error> {
-    let steps = store.steps(id)?;
-    let rounds = steps.iter().filter(|(_, step)| step["step"] == "round");
-    let runs: u64 = rounds.clone().filter_map(|(_, step)| step["runs"].as_u64()).sum();
-    Ok((u32::try_from(runs).unwrap_or(u32::MAX), rounds.count() as u32))
+/// Runs that an investigation asked for before, and in how many rounds: by the ledger, which knows
+/// what was sent and what was not.
+fn asked_so_far(ledger: &Ledger, id: &str) -> Result<(u32, u32), Error> {
+    let askings = ledger.of_investigation(id)?;
+    let runs = askings.iter().fold(0u32, |sum, asking| sum.saturating_add(asking.times()));
+    let plans: BTreeSet<&str> = askings.iter().map(|asking| asking.plan.as_str()).collect();
+    Ok((runs, u32::try_from(plans.len()).unwrap_or(u32::MAX)))
 }

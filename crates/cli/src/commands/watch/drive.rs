@@ -56,7 +56,18 @@ pub(crate) async fn drive(
         Some(lease) => asked_so_far(desk, &lease.id)?,
         None => Asked::new(),
     };
-    let mut watching = Watching::open(ci, desk.ledger, &pushes, &question.jobs, None).await?;
+    // Only what may ask for something has something to lose.
+    let mut keeper: Option<Keeper> = None;
+    if asks && confirm.yes && !confirm.dry_run && desk.lease.is_none() {
+        begin(question, desk)?;
+    }
+    let instance = desk.lease.as_ref().map(|lease| lease.id.clone());
+    if let Some(lease) = &desk.lease {
+        keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        desk.ledger.under(Some(lease.clone()));
+    }
+    let mut watching =
+        Watching::open(ci, desk.ledger, &pushes, &question.jobs, instance.as_deref()).await?;
     let told = watching.told_by().map_or_else(
         || format!("looked at every {} s", ci.poll.as_secs_f32()),
         |by| format!("told by {}", by.words()),
@@ -67,16 +78,10 @@ pub(crate) async fn drive(
         plural(question.jobs.len(), "job"),
         plural(pushes.len(), "push")
     ));
-    // Only what may ask for something has something to lose.
-    let mut keeper: Option<Keeper> = None;
     let mut was_confirmed = confirm.yes || desk.lease.is_some();
     let mut refused: Option<Refusal> = None;
     let mut problem = None;
     interrupt.acting.store(true, Ordering::Relaxed);
-    if let Some(lease) = &desk.lease {
-        keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
-        desk.ledger.under(Some(lease.clone()));
-    }
     let all: Vec<WatchPlace> = watching.places().collect();
     view.show(&watching, &all, desk.out)?;
     loop {
@@ -160,6 +165,10 @@ pub(crate) async fn drive(
         }
     }
     drop(keeper);
+    let bad = watching.places().any(|place| ending(watching.facts(place)).is_bad());
+    if !interrupted {
+        watching.close().await;
+    }
     if desk.tells && !interrupted {
         let (occasion, why) = match (&refused, problem) {
             (Some(refusal), _) => (Occasion::NeedsYou, format!("refused: {refusal}; {summary}")),
@@ -182,7 +191,6 @@ pub(crate) async fn drive(
         };
         tell(context, &told).await?;
     }
-    let bad = watching.places().any(|place| ending(watching.facts(place)).is_bad());
     Ok(match (interrupted, refused, problem) {
         (true, ..) => failure::status(Kind::Interrupted),
         (_, Some(_), _) => failure::status(Kind::Guard),
@@ -199,6 +207,18 @@ enum Asking {
     Refused(Refusal),
     /// Whoever was asked said no, or it is a dry run.
     Declined,
+}
+
+/// Begins an investigation, and holds it.
+fn begin(question: &Question, desk: &mut Desk<'_>) -> Result<Lease, Error> {
+    let ci = &desk.context.ci;
+    let id = desk.store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), ci.now())?;
+    let lease = take(desk.store, &id)?;
+    desk.store.step(&lease, &json!({"step": "begun"}), ci.now())?;
+    desk.context
+        .talk(&format!("investigation {id}: `mozci investigations resume {id}` goes on with it"));
+    desk.lease = Some(lease.clone());
+    Ok(lease)
 }
 
 /// One plan of everything that is wanted.
@@ -245,15 +265,9 @@ async fn ask_for(
         *was_confirmed = true;
     }
     if desk.lease.is_none() {
-        let id =
-            desk.store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), ci.now())?;
-        let lease = take(desk.store, &id)?;
+        let lease = begin(question, desk)?;
         *keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
-        context.talk(&format!(
-            "investigation {id}: `mozci investigations resume {id}` goes on with it"
-        ));
-        desk.ledger.under(Some(lease.clone()));
-        desk.lease = Some(lease);
+        desk.ledger.under(Some(lease));
     }
     if let Some(lease) = &desk.lease {
         let step = json!({"step": "asking", "runs": plan.runs(), "plan": plan});
