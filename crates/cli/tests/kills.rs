@@ -64,10 +64,26 @@ fn question(seed: u64) -> Vec<&'static str> {
     [what, &["--yes", "--tell"]].concat()
 }
 
-fn spawn(served: &Served, arguments: &[&str]) -> Child {
+/// The program at work; it ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(served: &Served, arguments: &[&str]) -> Running {
     let mut command = served.command(arguments);
     command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
 /// What the steps say: how many there are, of which investigation, and how it ended.
@@ -99,7 +115,7 @@ fn left_alone(seed: u64, broker: &Broker) -> Value {
     let (hook, _came) = sink(vec![]);
     let served = serve(seed, broker, &hook);
     let mut child = spawn(&served, &question(seed));
-    child.wait().unwrap();
+    child.0.wait().unwrap();
     steps(&served.ledger()).and_then(|(.., end)| end).unwrap_or_else(|| panic!("{seed}: no end"))
 }
 
@@ -129,7 +145,7 @@ fn killed(seed: u64, broker: &Broker) -> (Value, u32) {
                     break;
                 }
             }
-            if child.try_wait().unwrap().is_some() {
+            if child.0.try_wait().unwrap().is_some() {
                 finished = true;
                 break;
             }
@@ -141,8 +157,7 @@ fn killed(seed: u64, broker: &Broker) -> (Value, u32) {
         }
         // At the step, or a little later: in the middle of what follows it.
         std::thread::sleep(Duration::from_millis(random.u64(0..60)));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
         kills += 1;
         // What is in doubt the hooks' records tell a minute later, which has passed now.
         let store = store.as_ref().unwrap();

@@ -152,3 +152,49 @@ fn two_never_drive_the_same() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn all_open_watches_go_on_in_one_process() {
+    let Some(broker) = Broker::shared() else { return };
+    let served = broker.serve(failing(1.0, 600.0));
+    let jobs = [JOB, "test-linux2404-64/opt-mochitest-plain-2", "test-linux2404-64/opt-xpcshell-1"];
+    let open = |count: i64| {
+        let started = Instant::now();
+        while count_of("SELECT count(*) FROM steps WHERE step LIKE '%begun%'", &served) < count {
+            assert!(started.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    for (n, job) in jobs.iter().enumerate() {
+        let arguments = ["watch", job, "--rev", "tip", "--retry-failed", "2", "--yes"];
+        let mut command = served.command(&arguments);
+        let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        open(n as i64 + 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let aged = "UPDATE askings SET created = created - 70 WHERE state = 'recorded'";
+        served.ledger().execute(aged, []).unwrap();
+    }
+    let mut command = served.command(&["investigations", "resume", "--all", "--yes", "--json"]);
+    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let said = Said::new(&command.output().unwrap());
+    assert_eq!(said.status, 0, "{said:?}");
+    let ended: Vec<Value> =
+        lines(&said).into_iter().filter(|line| line["event"] == "ended").collect();
+    assert_eq!(ended.len(), 3, "{said:?}");
+    let summaries: Vec<&str> = ended.iter().map(|line| line["summary"].as_str().unwrap()).collect();
+    assert!(summaries.contains(&"ended: failed 3 of 3"), "{said:?}");
+    let open = served.run(&["investigations", "--json"]).json();
+    let states = open["investigations"].as_array().unwrap().iter().map(|one| one["state"].clone());
+    assert!(states.into_iter().all(|state| state == "done"), "{open}");
+    let again = served.run(&["investigations", "resume", "--all", "--yes"]);
+    assert!(again.stdout.contains("no watch is open"), "{again:?}");
+}
+
+fn count_of(sql: &str, served: &Served) -> i64 {
+    let path = served.home.path().join("state/mozci/ledger.db");
+    if !path.exists() {
+        return 0;
+    }
+    served.ledger().query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+}

@@ -84,11 +84,12 @@ async fn publish(broker: &str, count: u64) -> Result<(), Failed> {
             "workerGroup": "g", "workerId": "w", "version": 1,
         });
         let key = format!("primary.{task}.0.g.w.gecko-t.t-linux.gecko-level-3.{group}._");
+        let body = body.to_string();
         let sent = channel.basic_publish(
             EXCHANGE.into(),
             key.as_str().into(),
             BasicPublishOptions::default(),
-            body.to_string().as_bytes(),
+            body.as_bytes(),
             BasicProperties::default(),
         );
         sent.await?;

@@ -1,6 +1,7 @@
 //! `mozci watch`
 
 mod drive;
+mod many;
 mod question;
 mod request;
 mod steps;
@@ -14,6 +15,7 @@ use mozci_engine::flow::{Chosen, choose, read_matrix, read_range};
 use mozci_engine::store::{Investigations, Ledger};
 
 pub(crate) use drive::{Desk, drive};
+pub(crate) use many::drive_many;
 pub(crate) use question::{Question, is_watch};
 
 use crate::acting::telling;
@@ -125,6 +127,7 @@ pub(crate) async fn run(
         store: &store,
         lease: None,
         tells: args.tell,
+        left_out: Default::default(),
     };
     drive(&question, range.pushes, &args.confirm, &mut desk).await
 }

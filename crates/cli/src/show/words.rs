@@ -27,11 +27,8 @@ pub(crate) fn shell_word(word: &str) -> String {
 
 /// `1 run`, `2 runs`.
 pub(crate) fn plural(count: usize, one: &str) -> String {
-    let (stem, ending) = match one.strip_suffix("push") {
-        Some(_) => (one, "es"),
-        None => (one, "s"),
-    };
-    if count == 1 { format!("1 {one}") } else { format!("{count} {stem}{ending}") }
+    let ending = if one.ends_with("sh") || one.ends_with("ch") { "es" } else { "s" };
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}{ending}") }
 }
 
 /// Minutes of machine time for people.

@@ -2,6 +2,7 @@
 //! somebody takes it, and whatever the investigation writes is checked against that number, so that a
 //! process that slept past its lease does nothing.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -54,28 +55,45 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn take(&self, id: &str, now: At) -> Result<Result<Lease, Held>, StoreError> {
+        let mut taken = self.take_all(&[id], now)?;
+        taken.pop().ok_or_else(|| StoreError::broken("nothing was taken"))
+    }
+
+    /// Takes several in order to drive them, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none is taken.
+    pub fn take_all(&self, ids: &[&str], now: At) -> Result<Vec<Result<Lease, Held>>, StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        // Two that take it at once take turns.
+        // Those who take at once take turns.
+        let immediate = TransactionBehavior::Immediate;
         let transaction =
-            rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-                .map_err(&failed)?;
-        let select = "SELECT holder, held_until, fence FROM investigations WHERE id = ?";
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        };
-        let (holder, until, fence) = transaction.query_row(select, [id], read).map_err(&failed)?;
-        // A clock that was set back makes a lease look longer than any is.
-        let held = now.0 < until && until <= now.0 + HELD;
-        if held && holder != this_process() && lives(&holder) {
-            let process = holder.split(' ').next().unwrap_or_default().to_owned();
-            return Ok(Err(Held { id: id.to_owned(), process }));
+            rusqlite::Transaction::new_unchecked(&self.connection, immediate).map_err(&failed)?;
+        // Whether a process lives is asked of the system once.
+        let (me, mut living) = (this_process(), HashMap::new());
+        let mut taken = Vec::with_capacity(ids.len());
+        for id in ids {
+            let select = "SELECT holder, held_until, fence FROM investigations WHERE id = ?";
+            let mut query = transaction.prepare_cached(select).map_err(&failed)?;
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            };
+            let (holder, until, fence) = query.query_row([id], read).map_err(&failed)?;
+            // A clock that was set back makes a lease look longer than any is.
+            let held = now.0 < until && until <= now.0 + HELD && holder != me;
+            if held && *living.entry(holder.clone()).or_insert_with(|| lives(&holder)) {
+                let process = holder.split(' ').next().unwrap_or_default().to_owned();
+                taken.push(Err(Held { id: (*id).to_owned(), process }));
+                continue;
+            }
+            let update =
+                "UPDATE investigations SET holder = ?2, held_until = ?3, fence = ?4 WHERE id = ?1";
+            let mut update = transaction.prepare_cached(update).map_err(&failed)?;
+            update.execute(params![id, me, now.0 + HELD, fence + 1]).map_err(&failed)?;
+            taken.push(Ok(Lease { id: (*id).to_owned(), fence: fence + 1 }));
         }
-        let update =
-            "UPDATE investigations SET holder = ?2, held_until = ?3, fence = ?4 WHERE id = ?1";
-        let values = params![id, this_process(), now.0 + HELD, fence + 1];
-        transaction.execute(update, values).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
-        Ok(Ok(Lease { id: id.to_owned(), fence: fence + 1 }))
+        Ok(taken)
     }
 
     /// Whether another process that still lives drives it.

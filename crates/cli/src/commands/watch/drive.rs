@@ -1,11 +1,11 @@
 //! Following jobs on pushes: what is told is shown, and what does not come as expected is asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use mozci_core::guard::Refusal;
-use mozci_core::ids::JobName;
-use mozci_core::plan::Plan;
+use mozci_core::ids::{JobName, PushId};
+use mozci_core::plan::{LeftOut, Plan};
 use mozci_core::push::Push;
 use mozci_core::watch::{Expectations, Next, ending, next, plan};
 use mozci_engine::flow::{WatchPlace, Watching, check_plan};
@@ -37,10 +37,12 @@ pub(crate) struct Desk<'a> {
     pub(crate) lease: Option<Lease>,
     /// Whether somebody is told how it ends.
     pub(crate) tells: bool,
+    /// What was said to be left out.
+    pub(crate) left_out: HashSet<(PushId, JobName)>,
 }
 
 /// Runs that were asked for, by where.
-type Asked = HashMap<(u64, JobName), u32>;
+pub(super) type Asked = HashMap<(u64, JobName), u32>;
 
 /// Follows some jobs on some pushes until nothing more is to be expected.
 pub(crate) async fn drive(
@@ -130,7 +132,7 @@ pub(crate) async fn drive(
                         waits = true;
                     }
                 }
-                Asking::Nothing => {}
+                Asking::Nothing => waits |= !plan.waits_for.is_empty(),
                 Asking::Refused(refusal) => {
                     failure::report(&Error::Guard(refusal.clone()));
                     view.note(&format!("refused: {refusal}"), desk.out)?;
@@ -200,7 +202,7 @@ pub(crate) async fn drive(
 }
 
 /// What came of wanting more runs.
-enum Asking {
+pub(super) enum Asking {
     Sent(Vec<mozci_engine::flow::AskResult>),
     /// All of it was left out.
     Nothing,
@@ -222,7 +224,10 @@ fn begin(question: &Question, desk: &mut Desk<'_>) -> Result<Lease, Error> {
 }
 
 /// One plan of everything that is wanted.
-fn join(watching: &Watching, wanted: Vec<(WatchPlace, u32, mozci_core::plan::Why)>) -> Plan {
+pub(super) fn join(
+    watching: &Watching,
+    wanted: Vec<(WatchPlace, u32, mozci_core::plan::Why)>,
+) -> Plan {
     let times = wanted.iter().map(|(_, want, _)| *want).max().unwrap_or(1);
     let plans = wanted.into_iter().map(|(place, want, why)| {
         let history = &watching.histories[place.0];
@@ -231,7 +236,7 @@ fn join(watching: &Watching, wanted: Vec<(WatchPlace, u32, mozci_core::plan::Why
     Plan::join(plans, times)
 }
 
-async fn ask_for(
+pub(super) async fn ask_for(
     plan: &Plan,
     watching: &Watching,
     confirm: &ConfirmArgs,
@@ -241,7 +246,10 @@ async fn ask_for(
     question: &Question,
 ) -> Result<Asking, Error> {
     let (context, ci) = (desk.context, &desk.context.ci);
-    show_left_out(desk.out, &plan.left_out);
+    let new = |out: &&LeftOut| !desk.left_out.contains(&(out.push.id, out.job.clone()));
+    let left_out: Vec<LeftOut> = plan.left_out.iter().filter(new).cloned().collect();
+    show_left_out(desk.out, &left_out);
+    desk.left_out.extend(left_out.into_iter().map(|out| (out.push.id, out.job)));
     if plan.requests.is_empty() {
         return Ok(Asking::Nothing);
     }
@@ -300,7 +308,7 @@ fn note_outcomes(desk: &Desk<'_>, watching: &Watching) -> Result<(), Error> {
 }
 
 /// Runs that an investigation asked for before.
-fn asked_so_far(desk: &Desk<'_>, id: &str) -> Result<Asked, Error> {
+pub(super) fn asked_so_far(desk: &Desk<'_>, id: &str) -> Result<Asked, Error> {
     let mut asked = Asked::new();
     for asking in desk.ledger.of_investigation(id)? {
         for job in asking.jobs {
