@@ -1,5 +1,6 @@
 //! What a command works with: the CI that is meant, and what the user said of the output.
 
+use mozci_clients::http::Http;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, Credentials, Notify, credentials, pulse};
@@ -79,7 +80,8 @@ impl Context {
             None => credentials(ci, |name| std::env::var(name).ok())?,
         };
         let place = self.ci.place.clone();
-        Self::of(&self.global, &config, (name, ci), Some(repo), credentials, place)
+        let http = Some(self.ci.http());
+        Self::with(&self.global, &config, (name, ci), Some(repo), credentials, place, http)
     }
 
     fn of(
@@ -90,6 +92,18 @@ impl Context {
         credentials: Option<Credentials>,
         place: Place,
     ) -> Result<Self, Error> {
+        Self::with(global, config, (name, ci), repo, credentials, place, None)
+    }
+
+    fn with(
+        global: &Global,
+        config: &Config,
+        (name, ci): (&str, &CiConfig),
+        repo: Option<&str>,
+        credentials: Option<Credentials>,
+        place: Place,
+        http: Option<Http>,
+    ) -> Result<Self, Error> {
         let (pulse, deaf) = match pulse(ci, |name| std::env::var(name).ok()) {
             Ok(pulse) => (pulse, None),
             Err(why) => (None, Some(why)),
@@ -99,6 +113,7 @@ impl Context {
             repo,
             credentials,
             pulse,
+            http,
             budgets: config.guards.budgets(),
             closed_tree: config.guards.closed_tree(),
             runs_read: config.guards.runs_read(),

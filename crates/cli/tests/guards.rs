@@ -120,6 +120,21 @@ fn the_ledger_says_who_asked_for_what_why_and_what_came_of_it() {
 }
 
 #[test]
+fn no_backfill_is_begun_from_a_run_that_a_backfill_made() {
+    let served = Served::settled();
+    let acted = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"]).json();
+    let filled = acted["plan"]["requests"][0]["push"]["revision"].as_str().unwrap().to_owned();
+    let before = served.actions();
+    let said = served.run(&["backfill", JOB, "--rev", &filled, "--yes"]);
+    assert_eq!((said.status, served.actions()), (6, before), "{said:?}");
+    assert!(said.stderr.contains("were made by a backfill"), "{said:?}");
+    let said = served.run(&["backfill", JOB, "--rev", &filled, "--yes", "--anyway"]);
+    assert_ne!(said.status, 6, "{said:?}");
+    // From the push that failed first of itself it is begun as often as anybody likes.
+    assert_eq!(served.run(&["backfill", JOB, "--rev", "tip", "--yes"]).status, 0);
+}
+
+#[test]
 fn every_limit_is_shown() {
     let served = Served::settled();
     let said = served.run(&["guard", "status", JOB]);

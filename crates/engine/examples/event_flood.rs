@@ -121,6 +121,7 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         config: ci,
         repo: None,
         credentials: None,
+        http: None,
         pulse: Some(PulseSettings::new(
             broker.parse()?,
             "watcher",

@@ -116,6 +116,8 @@ pub struct Opening<'a> {
     pub repo: Option<&'a str>,
     /// Credentials to act with.
     pub credentials: Option<Credentials>,
+    /// Another repository's way to the servers, whose pace and counters are shared.
+    pub http: Option<Http>,
     /// Pulse, where there is one to listen to.
     pub pulse: Option<PulseSettings>,
     /// The limits.
@@ -144,7 +146,10 @@ impl Ci {
         let (repo, own) = config.repo(opening.repo)?;
         let mut notes = Vec::new();
         let settings = settings(config, &opening, &mut notes);
-        let http = Http::new(settings).map_err(Error::service("cannot set up HTTP"))?;
+        let http = match opening.http.clone() {
+            Some(http) => http,
+            None => Http::new(settings).map_err(Error::service("cannot set up HTTP"))?,
+        };
         let pushlog = |name: &str| -> Result<Option<Pushlog>, Error> {
             let Some(repo) = config.repos.get(name) else {
                 return Ok(None);

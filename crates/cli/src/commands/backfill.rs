@@ -1,12 +1,14 @@
 //! `mozci backfill`
 
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
+use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::{JobHistory, read_job, read_range};
+use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check, open_ledger};
@@ -87,6 +89,10 @@ pub(crate) async fn run(
     let answer = backfill::backfill(&history.facts, &question, &history.past());
     show_steps(out, &answer.steps, &answer.plan);
     show_end(out, &args, &answer, range.at_start);
+    ledger.asks_for(BACKFILL);
+    if !args.anyway && !args.act.confirm.dry_run {
+        not_from_a_backfill(&ledger, context, &history)?;
+    }
     let histories = [history];
     let (plan, histories) = (&answer.plan, &histories[..]);
     let act = Act { context, args: &args.act, plan, histories, interrupt };
@@ -109,6 +115,26 @@ pub(crate) async fn run(
     match acted.status {
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),
+    }
+}
+
+/// What askings of this command are called in the ledger.
+const BACKFILL: &str = "backfill";
+
+/// Refuses to go on from a push whose only runs a backfill made: automation that goes on from those
+/// goes on for ever.
+fn not_from_a_backfill(
+    ledger: &Ledger,
+    context: &Context,
+    history: &JobHistory,
+) -> Result<(), Error> {
+    let Some(newest) = history.facts.first() else { return Ok(()) };
+    let (ci, revision) = (&context.ci.root_url, newest.push.revision.hash());
+    let runs = u32::try_from(newest.runs.len()).unwrap_or(u32::MAX);
+    let made = ledger.made_by(BACKFILL, ci, revision, &history.job)?;
+    match runs > 0 && made >= runs {
+        true => Err(Error::Guard(Refusal::FromBackfill { runs })),
+        false => Ok(()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! `mozci investigations`
 
+mod all;
+
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
-use mozci_core::time::At;
 use mozci_engine::Error;
 use mozci_engine::flow::{BisectQuestion, read_range};
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
@@ -49,7 +50,7 @@ struct Resume {
     /// Its id, or how that begins
     #[arg(value_name = "ID", required_unless_present = "all")]
     id: Option<String>,
-    /// Every open watch of this repository, in this one process
+    /// Every open investigation of this repository, in this one process
     #[arg(long, conflicts_with = "id")]
     all: bool,
     #[command(flatten)]
@@ -85,7 +86,7 @@ pub(crate) async fn run(
             Some(id) => {
                 resume(&store, &one(&store, &id)?, &ends, context, out, stats, interrupt).await
             }
-            None => resume_all(&store, &ends, context, out, stats, interrupt).await,
+            None => all::resume_all(&store, &ends, context, out, stats, interrupt).await,
         },
     }
 }
@@ -269,62 +270,4 @@ async fn pushes_of(context: &Context, heads: &[String]) -> Result<Vec<Push>, Err
     let mut pushes = read_range(&context.ci, &spec).await?.pushes;
     pushes.retain(|push| heads.iter().any(|head| head == push.revision.hash()));
     Ok(pushes)
-}
-
-/// Goes on with every open watch of the repository at once.
-async fn resume_all(
-    store: &Investigations,
-    ends: &EndArgs,
-    context: &Context,
-    out: &mut Out,
-    stats: &Stats,
-    interrupt: &Interrupt,
-) -> Done {
-    let ci = &context.ci;
-    check(context, &ends.confirm)?;
-    telling::check(context, ends.tell)?;
-    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
-    let (watches, others): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
-    if !others.is_empty() {
-        context.talk(&format!(
-            "note: {} left, which go on one by one: `{} investigations resume ID`",
-            crate::show::plural(others.len(), "search"),
-            context.program()
-        ));
-    }
-    let ids: Vec<&str> = watches.iter().map(|found| found.id.as_str()).collect();
-    let taken = store.take_all(&ids, At(chrono::Utc::now().timestamp()))?;
-    let mut questions = Vec::new();
-    for (found, lease) in watches.iter().zip(taken) {
-        match lease {
-            Ok(lease) => questions.push((Question::of(found)?, lease)),
-            Err(held) => context.talk(&format!("note: {held}")),
-        }
-    }
-    if questions.is_empty() {
-        out.line("no watch is open here that nobody drives");
-        return Ok(0);
-    }
-    let mut ledger = open_ledger(context).await?;
-    let heads: std::collections::BTreeSet<String> =
-        questions.iter().flat_map(|(question, _)| question.pushes.clone()).collect();
-    let mut pushes = Vec::new();
-    for head in &heads {
-        let spec: RevisionSpec =
-            head.parse().map_err(|error| Error::Usage(format!("{head}: {error}")))?;
-        pushes.push(mozci_engine::flow::resolve(ci, &spec).await?);
-    }
-    pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
-    let mut desk = watch::Desk {
-        context,
-        out,
-        stats,
-        interrupt,
-        ledger: &mut ledger,
-        store,
-        lease: None,
-        tells: ends.tell,
-        left_out: Default::default(),
-    };
-    watch::drive_many(questions, pushes, &ends.confirm, &mut desk).await
 }

@@ -1,5 +1,6 @@
 //! `mozci watch`
 
+mod ask;
 mod drive;
 mod many;
 mod question;
@@ -17,6 +18,7 @@ use mozci_engine::store::{Investigations, Ledger};
 pub(crate) use drive::{Desk, drive};
 pub(crate) use many::drive_many;
 pub(crate) use question::{Question, is_watch};
+pub(crate) use view::json_line;
 
 use crate::acting::telling;
 use crate::acting::{ConfirmArgs, check, open_ledger};

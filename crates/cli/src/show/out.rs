@@ -19,6 +19,8 @@ pub(crate) struct Out {
     pub(crate) width: usize,
     /// Whether the answer is one JSON object.
     pub(crate) json: bool,
+    /// Whether nothing is written, since somebody else tells it.
+    pub(crate) silent: bool,
     markdown: bool,
     /// Whether lines that are too long are broken: where somebody looks at them.
     wraps: bool,
@@ -37,6 +39,7 @@ impl Out {
             stream: anstream::AutoStream::auto(stdout),
             width: width.unwrap_or(120).max(NARROWEST),
             json: global.json,
+            silent: false,
             wraps: width.is_some() && !markdown,
             markdown,
             failed: None,
@@ -88,7 +91,7 @@ impl Out {
     }
 
     fn raw(&mut self, line: &str) {
-        if !self.json {
+        if !self.json && !self.silent {
             clear_progress();
             let written = writeln!(self.stream, "{}", line.trim_end());
             self.note(written);
@@ -116,6 +119,9 @@ impl Out {
 
     /// The one JSON object, written as it is made.
     pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        if self.silent {
+            return Ok(());
+        }
         clear_progress();
         let mut writer = BufWriter::new(std::io::stdout().lock());
         match serde_json::to_writer_pretty(&mut writer, value) {

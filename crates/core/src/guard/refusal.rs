@@ -57,6 +57,11 @@ pub enum Refusal {
         /// Runs that a day may see there.
         limit: u32,
     },
+    /// All runs that say that a push is bad were made by a backfill, which must not beget another one.
+    FromBackfill {
+        /// Such runs.
+        runs: u32,
+    },
     /// The tree is closed.
     TreeClosed {
         /// The tree.
@@ -99,6 +104,10 @@ impl fmt::Display for Refusal {
             Self::PoolBudget { pool, used, runs, limit } => write!(
                 f,
                 "{used} runs were asked for in the pool {pool} in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise it under [guards.pools] in the config"
+            ),
+            Self::FromBackfill { runs } => write!(
+                f,
+                "the push's only runs of the job ({runs}) were made by a backfill, and none is begun from those: backfill from the push that failed first of itself, or give --anyway"
             ),
             Self::TreeClosed { tree, reason } => write!(
                 f,

@@ -98,7 +98,8 @@ pub async fn wait(
     if !created.itself.is_empty() {
         ear.also(created.itself.iter().copied().map(Watched::Task).collect()).await;
     }
-    let mut failures = 0;
+    let (mut failures, mut seen) = (0, HashSet::new());
+    seen.extend(created.open(&outcomes));
     while outcomes.iter().any(|outcome| !outcome.done) {
         let looked = look(ci, &mut outcomes, &mut created, ear, on_change).await;
         let failed = looked.is_err();
@@ -114,9 +115,14 @@ pub async fn wait(
             break;
         }
         let open = created.open(&outcomes);
+        // What an action made may have ended before anybody knew that it is waited for: where it
+        // stands is read once before it is waited for.
+        let before = seen.len();
+        seen.extend(open.iter().copied());
+        let fresh = seen.len() > before;
         match failed {
             true => pause(ci.poll, stop).await,
-            false if open.is_empty() => {}
+            false if open.is_empty() || fresh => {}
             false => {
                 ear.next(&open, stop).await;
             }

@@ -59,6 +59,8 @@ pub struct Ledger {
     pub(super) path: PathBuf,
     /// What is written down belongs to this investigation, and is only as long as it is held.
     lease: Option<Lease>,
+    /// The command that asks.
+    command: &'static str,
 }
 
 impl Ledger {
@@ -68,12 +70,36 @@ impl Ledger {
     /// [`StoreError`]: held by another process, on a full disk, of a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let (path, connection) = open(folder, FILE, Duration::from_secs(5), &MIGRATIONS)?;
-        Ok(Self { connection, path, lease: None })
+        Ok(Self { connection, path, lease: None, command: "" })
     }
 
     /// From here on what is written down belongs to an investigation; none where it belongs to none.
     pub fn under(&mut self, lease: Option<Lease>) {
         self.lease = lease;
+    }
+
+    /// Says which command asks from here on.
+    pub fn asks_for(&mut self, command: &'static str) {
+        self.command = command;
+    }
+
+    /// Runs of a job on a push that a command asked for, ever.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn made_by(
+        &self,
+        command: &str,
+        ci: &str,
+        revision: &str,
+        job: &JobName,
+    ) -> Result<u32, StoreError> {
+        let select = "SELECT coalesce(sum(times), 0) FROM askings JOIN asked_jobs ON asking = id
+             WHERE ci = ? AND revision = ? AND job = ? AND command = ? AND state <> 'not-sent'";
+        let values = params![ci, revision, job.as_str(), command];
+        let sum = self.connection.query_row(select, values, |row| row.get::<_, i64>(0));
+        let sum = sum.map_err(StoreError::sqlite(&self.path))?;
+        Ok(u32::try_from(sum).unwrap_or(u32::MAX))
     }
 
     /// Where it is.
@@ -143,7 +169,7 @@ impl Ledger {
                 outcome.push(Recorded::AlreadyAsked(JobName::new(job)));
                 continue;
             }
-            insert(&transaction, asking, self.lease.as_ref()).map_err(&failed)?;
+            insert(&transaction, asking, self.command, self.lease.as_ref()).map_err(&failed)?;
             outcome.push(Recorded::New);
         }
         transaction.commit().map_err(&failed)?;

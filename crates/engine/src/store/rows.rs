@@ -23,6 +23,7 @@ pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) 
 pub(super) fn insert(
     connection: &Connection,
     asking: &Asking,
+    command: &str,
     lease: Option<&Lease>,
 ) -> Result<(), rusqlite::Error> {
     let (state, task, detail) = columns(&asking.state);
@@ -31,7 +32,7 @@ pub(super) fn insert(
         Vcs::Git => "git",
     };
     connection.execute(
-        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         params![
             asking.id.as_str(),
             asking.plan,
@@ -51,6 +52,7 @@ pub(super) fn insert(
             detail,
             asking.process,
             asking.asker,
+            command,
             lease.map_or("", |lease| lease.id.as_str()),
             lease.map_or(0, |lease| lease.fence),
         ],

@@ -48,6 +48,7 @@ ALTER TABLE askings DROP COLUMN why;
     // out; what is to be told to whom.
     "
 ALTER TABLE askings ADD COLUMN asker TEXT NOT NULL DEFAULT '';
+ALTER TABLE askings ADD COLUMN command TEXT NOT NULL DEFAULT '';
 ALTER TABLE askings ADD COLUMN investigation TEXT NOT NULL DEFAULT '';
 ALTER TABLE askings ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX askings_of_investigation ON askings (investigation, created);

@@ -230,3 +230,89 @@ fn standing(request: RequestId, told: &str) -> Option<Standing> {
         runs: told["runs"].as_array()?.iter().map(run).collect::<Option<_>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mozci_core::ids::TaskId;
+
+    fn told(task: u8, states: &[State]) -> Event {
+        let request: RequestId = TaskId::from_bytes([task; 16]).into();
+        let run = |(i, state): (usize, &State)| Run {
+            duration: Some(Minutes(3)),
+            seen: Some(At(70)),
+            ..Run::new(RunKey { request, run: i as u32 }, state.clone())
+        };
+        Event::Stands(Standing {
+            request,
+            group: Some(TaskId::from_bytes([1; 16])),
+            job: Some(JobName::new("test \"quoted\"")),
+            state: states.last().cloned().unwrap_or(State::Unscheduled),
+            runs: states.iter().enumerate().map(run).collect(),
+        })
+    }
+
+    fn request(task: u8) -> RequestId {
+        TaskId::from_bytes([task; 16]).into()
+    }
+
+    #[test]
+    fn what_was_told_comes_back_as_it_was_and_never_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Standings::open(folder.path()).unwrap();
+        let odd = State::Unknown("odd".into());
+        let last = told(7, &[State::Retried, odd, State::Passed]);
+        store.keep(&[told(7, &[State::Running]), last.clone()], &[], 1).unwrap();
+        // Late, and twice.
+        store.keep(&[told(7, &[State::Retried]), told(7, &[State::Running])], &[], 1).unwrap();
+        let Event::Stands(expected) = last else { unreachable!() };
+        assert_eq!(store.get(request(7), 1).unwrap(), Some(expected.clone()));
+        assert_eq!(store.get(request(8), 1).unwrap(), None);
+        // On a new connection it is not believed until it was told again.
+        assert_eq!(store.get(request(7), 2).unwrap(), None);
+        store.keep(&[told(7, &[State::Running])], &[], 2).unwrap();
+        assert_eq!(store.get(request(7), 2).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn listeners_do_not_believe_each_other_and_leave_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Standings::open(folder.path()).unwrap();
+        let second = Standings::open(folder.path()).unwrap();
+        first.keep(&[told(7, &[State::Running])], &[], 1).unwrap();
+        assert_eq!(second.get(request(7), 1).unwrap(), None);
+        drop(first);
+        let rows = || {
+            let writer = second.writer.lock().unwrap();
+            let count = "SELECT count(*) FROM standings";
+            writer.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(rows(), 0);
+    }
+
+    #[test]
+    fn what_nobody_understands_is_counted_and_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Standings::open(folder.path()).unwrap();
+        assert_eq!(store.aside().unwrap(), (0, None));
+        let odd = Aside::new("e", "k", &vec![b'x'; 10_000], "no JSON".into());
+        for _ in 0..3 {
+            let many = vec![odd.clone(); 600];
+            store.keep(&[], &many, 1).unwrap();
+        }
+        let (count, newest) = store.aside().unwrap();
+        let newest = newest.unwrap();
+        assert_eq!((count, newest.bytes, newest.start.len()), (1_800, 10_000, START));
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_keeps_nothing_halfway() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Standings::open(folder.path()).unwrap();
+        store.writer.lock().unwrap().pragma_update(None, "max_page_count", 1).unwrap();
+        let many: Vec<Event> = (0..=255).map(|task| told(task, &[State::Running])).collect();
+        let error = store.keep(&many, &[], 1).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert_eq!(store.get(request(0), 1).unwrap(), None);
+    }
+}

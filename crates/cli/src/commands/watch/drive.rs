@@ -5,24 +5,23 @@ use std::sync::atomic::Ordering;
 
 use mozci_core::guard::Refusal;
 use mozci_core::ids::{JobName, PushId};
-use mozci_core::plan::{LeftOut, Plan};
 use mozci_core::push::Push;
-use mozci_core::watch::{Expectations, Next, ending, next, plan};
-use mozci_engine::flow::{WatchPlace, Watching, check_plan};
+use mozci_core::watch::{Expectations, Next, ending, next};
+use mozci_engine::flow::{WatchPlace, Watching};
 use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::json;
 
+use super::ask::{Asking, ask_for, begin, join};
 use super::question::Question;
 use super::view::View;
+use crate::acting::ConfirmArgs;
 use crate::acting::telling::{Told, tell};
-use crate::acting::{Act, ActArgs, ConfirmArgs, confirmed, guarded, send, used_today};
 use crate::app::{Done, Interrupt};
-use crate::commands::bisect::take;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, plural, show_left_out, show_plan_summary};
+use crate::show::{Out, plural};
 use crate::stats::Stats;
 
 /// Everything that watching works with besides its question.
@@ -199,93 +198,6 @@ pub(crate) async fn drive(
         (_, _, Some(kind)) => failure::status(kind),
         _ => u8::from(context.global.exit_status && bad),
     })
-}
-
-/// What came of wanting more runs.
-pub(super) enum Asking {
-    Sent(Vec<mozci_engine::flow::AskResult>),
-    /// All of it was left out.
-    Nothing,
-    Refused(Refusal),
-    /// Whoever was asked said no, or it is a dry run.
-    Declined,
-}
-
-/// Begins an investigation, and holds it.
-fn begin(question: &Question, desk: &mut Desk<'_>) -> Result<Lease, Error> {
-    let ci = &desk.context.ci;
-    let id = desk.store.begin(&ci.root_url, ci.repo.as_str(), &question.to_value(), ci.now())?;
-    let lease = take(desk.store, &id)?;
-    desk.store.step(&lease, &json!({"step": "begun"}), ci.now())?;
-    desk.context
-        .talk(&format!("investigation {id}: `mozci investigations resume {id}` goes on with it"));
-    desk.lease = Some(lease.clone());
-    Ok(lease)
-}
-
-/// One plan of everything that is wanted.
-pub(super) fn join(
-    watching: &Watching,
-    wanted: Vec<(WatchPlace, u32, mozci_core::plan::Why)>,
-) -> Plan {
-    let times = wanted.iter().map(|(_, want, _)| *want).max().unwrap_or(1);
-    let plans = wanted.into_iter().map(|(place, want, why)| {
-        let history = &watching.histories[place.0];
-        plan(watching.facts(place), &history.job, (want, why), &history.past())
-    });
-    Plan::join(plans, times)
-}
-
-pub(super) async fn ask_for(
-    plan: &Plan,
-    watching: &Watching,
-    confirm: &ConfirmArgs,
-    was_confirmed: &mut bool,
-    desk: &mut Desk<'_>,
-    keeper: &mut Option<Keeper>,
-    question: &Question,
-) -> Result<Asking, Error> {
-    let (context, ci) = (desk.context, &desk.context.ci);
-    let new = |out: &&LeftOut| !desk.left_out.contains(&(out.push.id, out.job.clone()));
-    let left_out: Vec<LeftOut> = plan.left_out.iter().filter(new).cloned().collect();
-    show_left_out(desk.out, &left_out);
-    desk.left_out.extend(left_out.into_iter().map(|out| (out.push.id, out.job)));
-    if plan.requests.is_empty() {
-        return Ok(Asking::Nothing);
-    }
-    check_plan(ci, plan).await?;
-    let used = used_today(context, desk.ledger)?;
-    let histories = &watching.histories;
-    let passed = guarded(context, desk.ledger, plan, histories, desk.interrupt).await?;
-    if let Err(refusal) = passed {
-        return Ok(Asking::Refused(refusal));
-    }
-    if confirm.dry_run {
-        show_plan_summary(desk.out, plan, (used, ci.budgets.day));
-        desk.out.line("dry run: nothing was sent");
-        return Ok(Asking::Declined);
-    }
-    if !*was_confirmed {
-        show_plan_summary(desk.out, plan, (used, ci.budgets.day));
-        if !confirmed(desk.out, "Ask for them, and for what is missing from here on?", &[]).await? {
-            return Ok(Asking::Declined);
-        }
-        *was_confirmed = true;
-    }
-    if desk.lease.is_none() {
-        let lease = begin(question, desk)?;
-        *keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
-        desk.ledger.under(Some(lease));
-    }
-    if let Some(lease) = &desk.lease {
-        let step = json!({"step": "asking", "runs": plan.runs(), "plan": plan});
-        desk.store.step(lease, &step, ci.now())?;
-    }
-    let args = ActArgs { confirm: confirm.clone(), parameters: Vec::new(), wait: true };
-    let histories = watching.histories.as_slice();
-    let act = Act { context, args: &args, plan, histories, interrupt: desk.interrupt };
-    let acted = send(&act, desk.out, desk.ledger, plan, histories).await?;
-    Ok(Asking::Sent(acted.results))
 }
 
 /// Notes in the ledger how what was asked for ended.

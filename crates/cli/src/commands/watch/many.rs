@@ -13,7 +13,8 @@ use mozci_engine::store::{AskState, InvestigationState, Keeper, Lease};
 use mozci_engine::{Error, Kind};
 use serde_json::json;
 
-use super::drive::{Asked, Asking, Desk, ask_for, asked_so_far, join};
+use super::ask::{Asking, ask_for, join};
+use super::drive::{Asked, Desk, asked_so_far};
 use super::question::Question;
 use super::view::json_line;
 use crate::acting::ConfirmArgs;

@@ -34,22 +34,33 @@ pub(super) struct View {
     way: Way,
     pushes: Vec<Push>,
     one_job: bool,
-    /// Lines of the live view that are on the terminal.
-    drawn: usize,
+    /// Lines of the live view that are on the terminal; none where something else is below them.
+    drawn: Vec<String>,
+    /// Columns that a line of it may have.
+    width: usize,
 }
 
 impl View {
     pub(super) fn new(out: &mut Out, context: &Context, pushes: &[Push], jobs: &[JobName]) -> Self {
+        // What does not fit on a terminal cannot change in place.
+        let rows = terminal_size::terminal_size().map_or(0, |(_, rows)| usize::from(rows.0));
+        let fits = std::io::stdout().is_terminal() && pushes.len() + 2 < rows;
         let terminal = std::io::stdout().is_terminal();
         let way = match (out.json, terminal) {
             (true, _) => Way::Json,
-            (_, true) if context.global.format == Format::Table => Way::Live,
+            (_, true) if context.global.format == Format::Table && fits => Way::Live,
             (_, false) if context.global.format == Format::Table => Way::Json,
             _ => Way::Lines,
         };
         // Nothing else may stand between the lines.
         out.json = way == Way::Json;
-        Self { way, pushes: pushes.to_vec(), one_job: jobs.len() == 1, drawn: 0 }
+        Self {
+            way,
+            pushes: pushes.to_vec(),
+            one_job: jobs.len() == 1,
+            drawn: Vec::new(),
+            width: out.width,
+        }
     }
 
     /// Shows what changed.
@@ -94,7 +105,7 @@ impl View {
         results: &[AskResult],
         out: &mut Out,
     ) -> Result<(), Error> {
-        self.drawn = 0;
+        self.drawn.clear();
         if self.way != Way::Json {
             out.line(&format!("asked for {}", plural(plan.runs() as usize, "run")));
             return Ok(());
@@ -104,7 +115,7 @@ impl View {
 
     /// Shows a remark.
     pub(super) fn note(&mut self, text: &str, _out: &mut Out) -> Result<(), Error> {
-        self.drawn = 0;
+        self.drawn.clear();
         match self.way {
             Way::Json => json_line(json!({"event": "note", "text": text})),
             Way::Live | Way::Lines => Ok(()),
@@ -143,22 +154,28 @@ impl View {
                 let words = counts.iter().map(|(word, count)| format!("{count} {word}"));
                 let asked = (asked > 0).then(|| format!("{asked} asked for"));
                 let words: Vec<String> = words.chain(asked).collect();
-                line.push_str(&format!("  {}", words.join(" · ")));
+                match words.is_empty() {
+                    true => line.push_str("  not run"),
+                    false => line.push_str(&format!("  {}", words.join(" · "))),
+                }
             }
-            lines.push(line);
+            lines.push(line.chars().take(self.width).collect());
         }
         lines.push(match awaited {
             0 => "nothing is awaited".to_owned(),
             count => format!("{} awaited", plural(count, "job")),
         });
+        if lines == self.drawn {
+            return;
+        }
         let mut stdout = std::io::stdout();
-        let up = match self.drawn {
+        let up = match self.drawn.len() {
             0 => String::new(),
             drawn => format!("\x1b[{drawn}A\x1b[J"),
         };
         // A terminal that is gone is noticed at the end.
         let _ = writeln!(stdout, "{up}{}", lines.join("\n")).and_then(|()| stdout.flush());
-        self.drawn = lines.len();
+        self.drawn = lines;
     }
 
     /// The last line, which it also gives.
@@ -210,7 +227,7 @@ impl View {
 }
 
 /// A JSON object on a line of its own, at once.
-pub(super) fn json_line(mut value: Value) -> Result<(), Error> {
+pub(crate) fn json_line(mut value: Value) -> Result<(), Error> {
     if let Value::Object(object) = &mut value {
         object.insert("version".into(), json!(VERSION));
         object.insert("at".into(), json!(chrono::Utc::now().to_rfc3339()));

@@ -1,0 +1,139 @@
+//! `mozci investigations resume --all`
+
+use std::io::IsTerminal;
+use std::sync::atomic::Ordering;
+
+use futures_util::{StreamExt, stream};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::time::At;
+use mozci_engine::Error;
+use mozci_engine::store::{Investigation, Investigations, Lease};
+use serde_json::json;
+
+use crate::acting::{check, open_ledger, telling};
+use crate::app::{Done, Interrupt};
+use crate::commands::bisect::{EndArgs, summary};
+use crate::commands::watch::{self, Question, is_watch};
+use crate::context::Context;
+use crate::failure;
+use crate::show::Out;
+use crate::stats::Stats;
+
+/// Goes on with every open investigation of the repository at once.
+pub(super) async fn resume_all(
+    store: &Investigations,
+    ends: &EndArgs,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let ci = &context.ci;
+    check(context, &ends.confirm)?;
+    // A line each, which programs can read where nobody looks on.
+    out.json |= !std::io::stdout().is_terminal();
+    telling::check(context, ends.tell)?;
+    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
+    let (watches, searches): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
+    let ids: Vec<&str> = watches.iter().map(|found| found.id.as_str()).collect();
+    let taken = store.take_all(&ids, At(chrono::Utc::now().timestamp()))?;
+    let mut questions = Vec::new();
+    for (found, lease) in watches.iter().zip(taken) {
+        match lease {
+            Ok(lease) => questions.push((Question::of(found)?, lease)),
+            Err(held) => context.talk(&format!("note: {held}")),
+        }
+    }
+    let searching = all_searches(store, &searches, ends, context, stats, interrupt);
+    let watching = all_watches(store, questions, ends, context, out, stats, interrupt);
+    let (searched, watched) = futures_util::future::join(searching, watching).await;
+    let (searched, watched) = (searched?, watched?);
+    if searches.is_empty() && watches.is_empty() {
+        context.talk("no investigation is open here");
+    }
+    Ok(searched.max(watched))
+}
+
+/// Goes on with watches, on one connection and one reading.
+async fn all_watches(
+    store: &Investigations,
+    questions: Vec<(Question, Lease)>,
+    ends: &EndArgs,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    if questions.is_empty() {
+        return Ok(0);
+    }
+    let ci = &context.ci;
+    let mut ledger = open_ledger(context).await?;
+    let heads: std::collections::BTreeSet<String> =
+        questions.iter().flat_map(|(question, _)| question.pushes.clone()).collect();
+    let mut pushes = Vec::new();
+    for head in &heads {
+        let spec: RevisionSpec =
+            head.parse().map_err(|error| Error::Usage(format!("{head}: {error}")))?;
+        pushes.push(mozci_engine::flow::resolve(ci, &spec).await?);
+    }
+    pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
+    let mut desk = watch::Desk {
+        context,
+        out,
+        stats,
+        interrupt,
+        ledger: &mut ledger,
+        store,
+        lease: None,
+        tells: ends.tell,
+        left_out: Default::default(),
+    };
+    watch::drive_many(questions, pushes, &ends.confirm, &mut desk).await
+}
+
+/// Searches that are driven at once: each reads a history of its own.
+const AT_ONCE: usize = 32;
+
+/// Goes on with searches, each by itself, under the pace that they share.
+async fn all_searches(
+    store: &Investigations,
+    searches: &[Investigation],
+    ends: &EndArgs,
+    context: &Context,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let each = stream::iter(searches).map(async |found| {
+        if interrupt.stop.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        // What runs are judged by is the repository's, and each search has its own.
+        let own = context.sibling(context.ci.repo.as_str())?;
+        let mut out = Out::stdout(&context.global);
+        out.silent = true;
+        let status = super::resume(store, found, ends, &own, &mut out, stats, interrupt).await?;
+        let last = store.last_step(&found.id)?;
+        let words = summary(last.as_ref());
+        match context.global.json || !std::io::stdout().is_terminal() {
+            true => watch::json_line(
+                json!({"event": "ended", "investigation": found.id, "summary": words}),
+            )?,
+            false => {
+                let job = found.question["job"].as_str().unwrap_or("?");
+                Out::stdout(&context.global).line(&format!("{}  {job}  {words}", found.id));
+            }
+        }
+        Ok(status)
+    });
+    let mut each = std::pin::pin!(each.buffer_unordered(AT_ONCE));
+    let mut worst = 0;
+    while let Some(done) = each.next().await {
+        worst = worst.max(match done {
+            Ok(status) => status,
+            // One that cannot go on is no concern of the others.
+            Err(error) => failure::report(&error),
+        });
+    }
+    Ok(worst)
+}

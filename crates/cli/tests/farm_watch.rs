@@ -1,0 +1,31 @@
+//! Following jobs on a real Buildbot master.
+
+use serde_json::Value;
+
+use crate::master::Master;
+
+/// A commit whose test passes, and the one after it, whose test fails.
+const GOOD: usize = 13;
+const FAILING: usize = 14;
+
+#[test]
+fn what_fails_on_a_farm_is_run_again_and_followed() {
+    let Some(mut master) = Master::start("") else { return };
+    master.land_slowly([GOOD, FAILING]);
+    let arguments = ["watch", "test", "--rev", "tip", "--retry-failed", "2", "--yes"];
+    let said = master.mozci(&arguments);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("told by the master"), "{said:?}");
+    let last: Value = serde_json::from_str(said.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["summary"], "ended: failed 3 of 3", "{said:?}");
+    let requests = master.requests();
+    // Once more: it has what was wanted.
+    let again = master.mozci(&arguments);
+    assert_eq!((again.status, master.requests()), (0, requests), "{again:?}");
+    // What passes is left alone.
+    let both = ["watch", "test", "--rev", "tip", "--back-revisions", "1"];
+    let both = master.mozci(&[&both[..], &["--retry-failed", "2", "--yes"]].concat());
+    assert_eq!((both.status, master.requests()), (0, requests), "{both:?}");
+    let last: Value = serde_json::from_str(both.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["summary"], "ended: 1 failed 3 of 3 · 1 passed", "{both:?}");
+}
