@@ -12,6 +12,12 @@ const FAILING: usize = 14;
 fn what_fails_on_a_farm_is_run_again_and_followed() {
     let Some(mut master) = Master::start("") else { return };
     master.land_slowly([GOOD, FAILING]);
+    // Two commits alone don't tell which build the test hangs on.
+    master.configure("poll_seconds = 600");
+    let config = master.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let hangs = "pushlog = \"changes\"\nbuild_of = { test = \"build\" }";
+    std::fs::write(&config, text.replace("pushlog = \"changes\"", hangs)).unwrap();
     let arguments = ["watch", "test", "--rev", "tip", "--retry-failed", "2", "--yes"];
     let said = master.mozci(&arguments);
     assert_eq!(said.status, 0, "{said:?}");

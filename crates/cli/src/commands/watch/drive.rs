@@ -59,7 +59,8 @@ pub(crate) async fn drive(
     };
     // Only what may ask for something has something to lose.
     let mut keeper: Option<Keeper> = None;
-    if asks && confirm.yes && !confirm.dry_run && desk.lease.is_none() {
+    let begins = asks && confirm.yes && !confirm.dry_run && desk.lease.is_none();
+    if begins {
         begin(question, desk)?;
     }
     let instance = desk.lease.as_ref().map(|lease| lease.id.clone());
@@ -67,8 +68,17 @@ pub(crate) async fn drive(
         keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
         desk.ledger.under(Some(lease.clone()));
     }
-    let mut watching =
-        Watching::open(ci, desk.ledger, &pushes, &question.jobs, instance.as_deref()).await?;
+    let opened =
+        Watching::open(ci, desk.ledger, &pushes, &question.jobs, instance.as_deref()).await;
+    let mut watching = match (opened, &desk.lease) {
+        (Ok(watching), _) => watching,
+        (Err(error), Some(lease)) if begins => {
+            // It never came to watch anything: there is nothing to go on with.
+            desk.store.mark(&lease.id, InvestigationState::Cancelled)?;
+            return Err(error);
+        }
+        (Err(error), _) => return Err(error),
+    };
     let told = watching.told_by().map_or_else(
         || format!("looked at every {} s", ci.poll.as_secs_f32()),
         |by| format!("told by {}", by.words()),
