@@ -75,6 +75,11 @@ fn lines() -> impl Strategy<Value = Vec<(usize, bool)>> {
     prop::collection::vec((0..LINES.len(), any::<bool>()), 0..40)
 }
 
+/// As [`lines`] without the last one, whose NUL may make binary data of a few lines and not of many.
+fn lines_of_text() -> impl Strategy<Value = Vec<(usize, bool)>> {
+    prop::collection::vec((0..LINES.len() - 1, any::<bool>()), 0..40)
+}
+
 fn whole(bytes: Vec<u8>, question: &Question) -> Evidence {
     read(Cursor::new(bytes), question)
 }
@@ -114,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn logs_in_a_row_have_the_failures_of_each(a in lines(), b in lines()) {
+    fn logs_in_a_row_have_the_failures_of_each(a in lines_of_text(), b in lines_of_text()) {
         let (first, second) = (text(&a), text(&b));
         for format in [Format::Text, Format::Errorsummary] {
             let asked = question(Some(format), false);
