@@ -85,7 +85,7 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
-    /// Tell whoever stands under [notify] in the config how it ends, or that it cannot go on
+    /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
     #[arg(long)]
     pub(crate) tell: bool,
 }

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     expect: ExpectArgs,
     #[command(flatten)]
     confirm: ConfirmArgs,
-    /// Tell whoever stands under [notify] in the config how it ends, or that it cannot go on
+    /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
     #[arg(long)]
     tell: bool,
 }
