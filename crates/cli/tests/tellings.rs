@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use mozci_sim::{HuntConfig, SimConfig, WorldConfig};
 use serde_json::Value;
 
+use crate::watches::failing;
 use crate::world::{JOB, Said, Served};
 
 /// What came in at a webhook.
@@ -78,15 +78,7 @@ pub(crate) fn sink(answers: Vec<&'static str>) -> (String, Receiver<Came>) {
 }
 
 fn world() -> Served {
-    let hunt =
-        HuntConfig { suspects: 8, culprit: Some(4), rate: 1.0, background: 0.0, broken: 0.0 };
-    let world = WorldConfig {
-        newest_minutes_ago: 600,
-        speed: 20_000.0,
-        hunt: Some(hunt),
-        ..WorldConfig::default()
-    };
-    Served::start(SimConfig { world, ..SimConfig::default() })
+    Served::start(failing(1.0, 20_000.0))
 }
 
 fn run(served: &Served, arguments: &[&str], secret: &str) -> Said {

@@ -3,24 +3,12 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use mozci_sim::{Fault, Faults, HuntConfig, SimConfig, WorldConfig};
+use mozci_sim::{Fault, Faults};
 use serde_json::Value;
 
 use crate::broker::{Broker, delete};
+use crate::watches::failing;
 use crate::world::{JOB, Said, Served};
-
-/// A world in which the newest push fails every time, and runs take some seconds.
-fn failing() -> SimConfig {
-    let hunt =
-        HuntConfig { suspects: 8, culprit: Some(4), rate: 1.0, background: 0.0, broken: 0.0 };
-    let world = WorldConfig {
-        newest_minutes_ago: 600,
-        speed: 600.0,
-        hunt: Some(hunt),
-        ..WorldConfig::default()
-    };
-    SimConfig { world, ..SimConfig::default() }
-}
 
 fn begin(served: &Served) -> Child {
     let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
@@ -48,7 +36,7 @@ fn ended(child: Child) -> (Said, Value) {
 #[test]
 fn its_queue_is_deleted_and_it_makes_another() {
     let Some(broker) = Broker::shared() else { return };
-    let served = broker.serve(failing());
+    let served = broker.serve(failing(1.0, 600.0));
     let child = begin(&served);
     asked(&served);
     let id = "SELECT id FROM investigations";
@@ -65,7 +53,7 @@ fn its_queue_is_deleted_and_it_makes_another() {
 #[test]
 fn the_ci_is_away_for_a_while_and_it_goes_on() {
     let Some(broker) = Broker::shared() else { return };
-    let served = broker.serve(failing());
+    let served = broker.serve(failing(1.0, 600.0));
     let kinds = vec![Fault::BadGateway, Fault::ServerError, Fault::Reset];
     let away = Faults { seed: 1, rate: 1.0, kinds, stall: Duration::from_secs(1), retry_after: 1 };
     let child = begin(&served);
@@ -82,7 +70,7 @@ fn the_ci_is_away_for_a_while_and_it_goes_on() {
 #[test]
 fn the_servers_clock_is_stepped_and_nothing_is_asked_for_twice() {
     let Some(broker) = Broker::shared() else { return };
-    let served = broker.serve(failing());
+    let served = broker.serve(failing(1.0, 600.0));
     let child = begin(&served);
     asked(&served);
     served.world().clock.advance(300_000);

@@ -21,7 +21,7 @@ fn end(said: &Said) -> Value {
 }
 
 /// A world whose newest pushes may fail as often as is said.
-fn failing(rate: f64, speed: f64) -> SimConfig {
+pub(crate) fn failing(rate: f64, speed: f64) -> SimConfig {
     let world = WorldConfig {
         newest_minutes_ago: 600,
         speed,

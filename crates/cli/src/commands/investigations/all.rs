@@ -1,12 +1,11 @@
 //! `mozci investigations resume --all`
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt, stream};
-use mozci_core::revision::RevisionSpec;
 use mozci_core::time::At;
-use mozci_engine::Error;
 use mozci_engine::store::{Investigation, Investigations, Lease};
 use serde_json::json;
 
@@ -67,17 +66,15 @@ async fn all_watches(
     if questions.is_empty() {
         return Ok(0);
     }
-    let ci = &context.ci;
     let mut ledger = open_ledger(context).await?;
-    let heads: std::collections::BTreeSet<String> =
-        questions.iter().flat_map(|(question, _)| question.pushes.clone()).collect();
+    let ranges: BTreeSet<&[String]> =
+        questions.iter().map(|(question, _)| question.pushes.as_slice()).collect();
     let mut pushes = Vec::new();
-    for head in &heads {
-        let spec: RevisionSpec =
-            head.parse().map_err(|error| Error::Usage(format!("{head}: {error}")))?;
-        pushes.push(mozci_engine::flow::resolve(ci, &spec).await?);
+    for heads in ranges {
+        pushes.extend(super::pushes_of(context, heads).await?);
     }
     pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
+    pushes.dedup_by_key(|push| push.id);
     let mut desk = watch::Desk {
         context,
         out,

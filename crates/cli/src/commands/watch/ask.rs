@@ -1,13 +1,15 @@
 //! Asking for what does not come as expected: plan, guards, a yes, the intent, the requests.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use mozci_core::guard::Refusal;
+use mozci_core::ids::JobName;
 use mozci_core::plan::{LeftOut, Plan, Why};
-use mozci_core::watch::plan;
+use mozci_core::watch::{Expectations, Next, next, plan};
 use mozci_engine::Error;
 use mozci_engine::flow::{AskResult, WatchPlace, Watching, check_plan, pause};
-use mozci_engine::store::{Keeper, Lease};
+use mozci_engine::store::{AskState, Keeper, Lease};
 use serde_json::json;
 
 use super::drive::Desk;
@@ -38,8 +40,47 @@ pub(super) fn begin(question: &Question, desk: &mut Desk<'_>) -> Result<Lease, E
     Ok(lease)
 }
 
+/// Runs that were asked for, by where.
+pub(super) type Asked = HashMap<(u64, JobName), u32>;
+
+/// Where runs are wanted: how many in all, and why.
+pub(super) type Wanted = Vec<(WatchPlace, u32, Why)>;
+
+/// What is wanted at some places, and whether something is waited for there.
+pub(super) fn due(
+    watching: &Watching,
+    places: impl IntoIterator<Item = WatchPlace>,
+    expect: &Expectations,
+    asked: &Asked,
+) -> (Wanted, bool) {
+    let (mut wanted, mut waits) = (Wanted::new(), false);
+    for place in places {
+        let facts = watching.facts(place);
+        let key = (facts.push.id.number(), watching.histories[place.0].job.clone());
+        match next(facts, expect, asked.get(&key).copied().unwrap_or(0)) {
+            Next::Wait => waits = true,
+            Next::Ended => {}
+            Next::Ask { want, why } => wanted.push((place, want, why)),
+        }
+    }
+    (wanted, waits)
+}
+
+/// Counts what was sent, or may have been. Says whether anything was.
+pub(super) fn count(asked: &mut Asked, results: &[AskResult]) -> bool {
+    let mut sent = false;
+    let may_be = |result: &&AskResult| !matches!(result.state, AskState::NotSent { .. });
+    for result in results.iter().filter(may_be) {
+        sent = true;
+        for job in &result.jobs {
+            *asked.entry((result.push.id.number(), job.job.clone())).or_default() += job.times;
+        }
+    }
+    sent
+}
+
 /// One plan of everything that is wanted.
-pub(super) fn join(watching: &Watching, wanted: Vec<(WatchPlace, u32, Why)>) -> Plan {
+pub(super) fn join(watching: &Watching, wanted: Wanted) -> Plan {
     let times = wanted.iter().map(|(_, want, _)| *want).max().unwrap_or(1);
     let plans = wanted.into_iter().map(|(place, want, why)| {
         let history = &watching.histories[place.0];

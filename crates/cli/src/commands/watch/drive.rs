@@ -1,19 +1,19 @@
 //! Following jobs on pushes: what is told is shown, and what does not come as expected is asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use mozci_core::guard::Refusal;
 use mozci_core::ids::{JobName, PushId};
 use mozci_core::push::Push;
-use mozci_core::watch::{Expectations, Next, ending, next};
+use mozci_core::watch::{Expectations, ending};
 use mozci_engine::flow::{WatchPlace, Watching};
 use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::json;
 
-use super::ask::{Asking, ask_for, begin, join};
+use super::ask::{Asked, Asking, ask_for, begin, count, due, join};
 use super::question::Question;
 use super::view::View;
 use crate::acting::ConfirmArgs;
@@ -39,9 +39,6 @@ pub(crate) struct Desk<'a> {
     /// What was said to be left out.
     pub(crate) left_out: HashSet<(PushId, JobName)>,
 }
-
-/// Runs that were asked for, by where.
-pub(super) type Asked = HashMap<(u64, JobName), u32>;
 
 /// Follows some jobs on some pushes until nothing more is to be expected.
 pub(crate) async fn drive(
@@ -96,17 +93,7 @@ pub(crate) async fn drive(
     let all: Vec<WatchPlace> = watching.places().collect();
     view.show(&watching, &all, desk.out)?;
     loop {
-        let (mut wanted, mut waits) = (Vec::new(), false);
-        for place in watching.places() {
-            let facts = watching.facts(place);
-            let job = &watching.histories[place.0].job;
-            let so_far = asked.get(&(facts.push.id.number(), job.clone())).copied().unwrap_or(0);
-            match next(facts, &question.expect, so_far) {
-                Next::Wait => waits = true,
-                Next::Ended => {}
-                Next::Ask { want, why } => wanted.push((place, want, why)),
-            }
-        }
+        let (wanted, mut waits) = due(&watching, watching.places(), &question.expect, &asked);
         if asks && refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(
@@ -121,16 +108,9 @@ pub(crate) async fn drive(
             .await?
             {
                 Asking::Sent(results) => {
-                    for result in &results {
-                        let counts = !matches!(result.state, AskState::NotSent { .. });
-                        for job in result.jobs.iter().filter(|_| counts) {
-                            let key = (result.push.id.number(), job.job.clone());
-                            *asked.entry(key).or_default() += job.times;
-                        }
-                    }
+                    let sent = count(&mut asked, &results);
                     view.asked(&plan, &results, desk.out)?;
                     watching.asked(&results);
-                    let sent = results.iter().any(|r| !matches!(r.state, AskState::NotSent { .. }));
                     if !sent {
                         // Nothing got through: it is not tried for ever.
                         problem = Some(Kind::Service);

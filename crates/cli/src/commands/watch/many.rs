@@ -6,15 +6,15 @@ use std::sync::atomic::Ordering;
 
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
-use mozci_core::watch::{Next, ending, next};
+use mozci_core::watch::ending;
 use mozci_engine::flow::{WatchPlace, Watching};
 use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Keeper, Lease};
 use mozci_engine::{Error, Kind};
 use serde_json::json;
 
-use super::ask::{Asking, ask_for, join};
-use super::drive::{Asked, Desk, asked_so_far};
+use super::ask::{Asked, Asking, ask_for, count, due, join};
+use super::drive::{Desk, asked_so_far};
 use super::question::Question;
 use super::view::json_line;
 use crate::acting::ConfirmArgs;
@@ -141,17 +141,8 @@ async fn step(
     keeper: &mut Option<Keeper>,
     desk: &mut Desk<'_>,
 ) -> Result<Option<Kind>, Error> {
-    let (mut wanted, mut waits) = (Vec::new(), false);
-    for place in &member.places {
-        let facts = watching.facts(*place);
-        let key = (facts.push.id.number(), watching.histories[place.0].job.clone());
-        let so_far = member.asked.get(&key).copied().unwrap_or(0);
-        match next(facts, &member.question.expect, so_far) {
-            Next::Wait => waits = true,
-            Next::Ended => {}
-            Next::Ask { want, why } => wanted.push((*place, want, why)),
-        }
-    }
+    let places = member.places.iter().copied();
+    let (wanted, mut waits) = due(watching, places, &member.question.expect, &member.asked);
     let mut news = None;
     if !wanted.is_empty() {
         let plan = join(watching, wanted);
@@ -162,17 +153,10 @@ async fn step(
         desk.ledger.under(None);
         match asking? {
             Asking::Sent(results) => {
-                for result in &results {
-                    if matches!(result.state, AskState::NotSent { .. }) {
-                        news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
-                        continue;
-                    }
-                    waits = true;
-                    for job in &result.jobs {
-                        let key = (result.push.id.number(), job.job.clone());
-                        *member.asked.entry(key).or_default() += job.times;
-                    }
+                if results.iter().any(|r| matches!(r.state, AskState::NotSent { .. })) {
+                    news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
+                waits |= count(&mut member.asked, &results);
                 watching.asked(&results);
             }
             Asking::Nothing => waits |= !plan.waits_for.is_empty(),
