@@ -50,6 +50,26 @@ impl Broker {
         Some(broker)
     }
 
+    /// One of the test's own that speaks TLS besides, and the certificate that it has.
+    pub(crate) fn own_with_tls() -> Option<(Self, PathBuf)> {
+        Self::shared()?;
+        let folder = TempDir::new().unwrap();
+        let tls = folder.path().join("tls");
+        std::fs::create_dir(&tls).unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(tls.join("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(tls.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let mut broker = Self { url: String::new(), folder: Some(folder) };
+        broker.start();
+        Some((broker, tls.join("cert.pem")))
+    }
+
+    /// Where it speaks TLS.
+    pub(crate) fn tls_url(&self) -> Option<String> {
+        let port = std::fs::read_to_string(self.folder.as_ref()?.path().join("tls/port")).ok()?;
+        Some(format!("amqps://localhost:{}", port.trim()))
+    }
+
     fn order(&self, what: &str) -> Output {
         let folder = self.folder.as_ref().unwrap().path();
         let mut command = Command::new("bash");

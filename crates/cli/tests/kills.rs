@@ -81,8 +81,7 @@ impl Drop for Running {
 }
 
 fn spawn(served: &Served, arguments: &[&str]) -> Running {
-    let mut command = served.command(arguments);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command = served.listening(arguments);
     Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 

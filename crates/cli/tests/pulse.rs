@@ -8,7 +8,7 @@ use mozci_clients::pulse::{
 use mozci_sim::{PulseFaults, SimConfig, WorldConfig};
 
 use crate::broker::{Broker, delete, publish};
-use crate::world::{JOB, Served};
+use crate::world::{JOB, Said};
 
 const EXCHANGE: &str = "exchange/taskcluster-queue/v1/task-completed";
 
@@ -117,12 +117,6 @@ async fn a_refusal_says_what_was_refused_and_shows_no_password() {
     }
 }
 
-fn said_to(served: &Served, arguments: &[&str]) -> std::process::Command {
-    let mut command = served.command(arguments);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
-    command
-}
-
 /// A world in which what is asked for takes a moment, so that it has to be waited for.
 fn at_work() -> SimConfig {
     let world = WorldConfig { newest_minutes_ago: 600, speed: 2_000.0, ..WorldConfig::default() };
@@ -134,8 +128,8 @@ fn what_is_told_need_not_be_looked_for() {
     let Some(broker) = Broker::shared() else { return };
     let served = broker.serve(at_work());
     let arguments = ["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json", "--stats"];
-    let output = said_to(&served, &arguments).output().unwrap();
-    let said = crate::world::Said::new(&output);
+    let output = served.listening(&arguments).output().unwrap();
+    let said = Said::new(&output);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains("told by Pulse"), "{said:?}");
     let outcomes = said.json()["outcomes"].as_array().unwrap().clone();
@@ -156,8 +150,8 @@ fn twice_late_and_lost_it_ends_the_same() {
         };
         let served = broker.serve(SimConfig { pulse: broker.pulse(Some(faults)), ..at_work() });
         let arguments = ["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"];
-        let output = said_to(&served, &arguments).output().unwrap();
-        let said = crate::world::Said::new(&output);
+        let output = served.listening(&arguments).output().unwrap();
+        let said = Said::new(&output);
         assert_eq!(said.status, 0, "{said:?}");
         let outcomes = said.json()["outcomes"].as_array().unwrap().clone();
         let ended = |outcome: &serde_json::Value| {
@@ -169,12 +163,37 @@ fn twice_late_and_lost_it_ends_the_same() {
 }
 
 #[test]
+fn it_listens_over_tls_to_whom_it_can_trust() {
+    let Some((broker, certificate)) = Broker::own_with_tls() else { return };
+    let served = broker.serve(at_work());
+    let tls = broker.tls_url().unwrap();
+    served.write_config(&served.read_config().replace(&broker.url, &tls));
+    let check = |command: &mut std::process::Command| {
+        let said = Said::new(&command.output().unwrap());
+        let checks = said.json()["checks"].as_array().unwrap().clone();
+        let found = checks.into_iter().find(|check| check["check"] == "connection").unwrap();
+        (found["health"].as_str().unwrap().to_owned(), found["detail"].to_string())
+    };
+    // A certificate that nobody vouches for is no broker's.
+    let (health, detail) = check(&mut served.listening(&["doctor", "--json"]));
+    assert_eq!(health, "warn", "{detail}");
+    assert!(detail.contains("cannot be reached"), "{detail}");
+    let mut trusting = served.listening(&["doctor", "--json"]);
+    let (health, detail) = check(trusting.env("SSL_CERT_FILE", &certificate));
+    assert_eq!((health.as_str(), detail.as_str()), ("ok", "\"tells watcher what happens\""));
+    let mut watch = served.listening(&["backfill", JOB, "--rev", "tip", "--yes", "--wait"]);
+    let said = Said::new(&watch.env("SSL_CERT_FILE", &certificate).output().unwrap());
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("told by Pulse"), "{said:?}");
+}
+
+#[test]
 fn half_a_set_of_credentials_is_said_and_the_ci_looked_at() {
     let Some(broker) = Broker::shared() else { return };
     let served = broker.serve(SimConfig::default());
     let mut command = served.command(&["pushes"]);
     let output = command.env("PULSE_USER", "watcher").output().unwrap();
-    let said = crate::world::Said::new(&output);
+    let said = Said::new(&output);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains("PULSE_USER is set and PULSE_PASSWORD is not"), "{said:?}");
 }

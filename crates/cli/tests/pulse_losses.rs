@@ -20,8 +20,7 @@ fn at_work() -> SimConfig {
 /// Follows a backfill, and does something once it listens. What it says at its end.
 fn follow(served: &Served, meanwhile: impl FnOnce()) -> (Value, String) {
     let arguments = ["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"];
-    let mut command: Command = served.command(&arguments);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command: Command = served.listening(&arguments);
     let mut child: Child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = String::new();
@@ -107,6 +106,9 @@ fn what_nobody_understands_is_kept_aside_and_counted() {
     assert_eq!(count("SELECT count(*) FROM aside"), aside);
     assert_eq!(count("SELECT max(bytes) FROM aside"), 50 << 20);
     assert!(count("SELECT max(length(start)) FROM aside") <= 4096);
+    // The doctor tells of it.
+    let said = crate::world::Said::new(&served.listening(&["doctor"]).output().unwrap());
+    assert!(said.stdout.contains(&format!("{aside} that came were not understood")), "{said:?}");
     // What was told to a listener that is gone is gone with it.
     assert_eq!(count("SELECT count(*) FROM standings"), 0);
 }

@@ -12,8 +12,7 @@ use crate::world::{JOB, Said, Served};
 
 fn begin(served: &Served) -> Child {
     let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
-    let mut command = served.command(&arguments);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command = served.listening(&arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -89,8 +89,7 @@ fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     let Some(broker) = Broker::shared() else { return };
     let served = broker.serve(failing(1.0, 600.0));
     let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "3", "--yes"];
-    let mut command = served.command(&arguments);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command = served.listening(&arguments);
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while served.actions() == 0 {
@@ -104,8 +103,7 @@ fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     let looked = served.run(&["watch", &id]);
     assert_eq!(looked.status, 3, "{looked:?}");
     assert!(looked.stderr.contains("no process drives it"), "{looked:?}");
-    let mut command = served.command(&["investigations", "resume", &id, "--yes"]);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command = served.listening(&["investigations", "resume", &id, "--yes"]);
     let said = Said::new(&command.output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(end(&said)["summary"], "ended: failed 4 of 4", "{said:?}");
@@ -177,8 +175,7 @@ fn all_open_investigations_go_on_in_one_process() {
         let aged = "UPDATE askings SET created = created - 70 WHERE state = 'recorded'";
         served.ledger().execute(aged, []).unwrap();
     }
-    let mut command = served.command(&["investigations", "resume", "--all", "--yes", "--json"]);
-    command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+    let mut command = served.listening(&["investigations", "resume", "--all", "--yes", "--json"]);
     let said = Said::new(&command.output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
     let ended: Vec<Value> =
@@ -201,4 +198,24 @@ fn count_of(sql: &str, served: &Served) -> i64 {
         return 0;
     }
     served.ledger().query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+}
+
+/// Many task groups are heard through their scheduler: nobody looks within the time of a test.
+#[test]
+fn a_range_of_many_pushes_is_listened_to_as_a_whole() {
+    let Some(broker) = Broker::shared() else { return };
+    let mut config = failing(1.0, 600.0);
+    config.world.pushes = 260;
+    let served = broker.serve(config);
+    let asked = served.run(&["trigger", JOB, "--rev", "tip", "--times", "2", "--yes"]);
+    assert_eq!(asked.status, 0, "{asked:?}");
+    let arguments = ["watch", JOB, "--rev", "tip", "--back-revisions", "250"];
+    let said = Said::new(&served.listening(&arguments).output().unwrap());
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("told by Pulse"), "{said:?}");
+    assert!(!said.stderr.contains("not to be found out"), "{said:?}");
+    let end = end(&said);
+    let runs = end["outcomes"][0]["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2, "{said:?}");
+    assert!(runs.iter().all(|run| run["state"] == "failed"), "{said:?}");
 }

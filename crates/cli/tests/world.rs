@@ -115,6 +115,13 @@ impl Served {
         command
     }
 
+    /// As [`command`](Self::command), with what it listens to Pulse with.
+    pub(crate) fn listening(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("PULSE_USER", "watcher").env("PULSE_PASSWORD", "watcher-password");
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         Said::new(&self.command(arguments).output().unwrap())
     }

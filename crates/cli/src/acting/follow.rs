@@ -1,18 +1,18 @@
 //! Following what was asked for, and what was under way already, to its end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use mozci_core::facts::{Build, Decision, PushFacts};
+use mozci_core::facts::{Build, PushFacts};
 use mozci_core::ids::{JobName, PushId, RequestId};
 use mozci_core::plan::{Plan, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
-use mozci_engine::events::{Ear, Watched};
+use mozci_engine::events::Ear;
 use mozci_engine::flow::{
-    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
-    reconcile, wait,
+    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, listened, pause,
+    read_jobs, reconcile, wait,
 };
 use mozci_engine::store::{AskState, Ledger};
 
@@ -30,7 +30,7 @@ pub(crate) async fn follow(
     acted: &mut Acted,
 ) -> Result<(), Error> {
     let (ci, stop) = (&act.context.ci, &act.interrupt.stop);
-    let mut ear = Ear::open(ci, &watched(all_facts(act.histories))).await?;
+    let mut ear = Ear::open(ci, &listened(ci, all_facts(act.histories)).await).await?;
     let told = ear.told_by().map_or(String::new(), |by| format!(", told by {}", by.words()));
     act.context
         .talk(&format!("waiting until everything has ended{told}; Ctrl-C leaves it running there"));
@@ -164,17 +164,6 @@ fn words(outcome: &Outcome) -> String {
         (None, true) => format!("made nothing: {}", outcome.action_state.word()),
         (None, false) => runs.join(", "),
     }
-}
-
-/// The task groups of pushes, where they have such.
-fn watched<'a>(facts: impl Iterator<Item = &'a PushFacts>) -> Vec<Watched> {
-    let groups: BTreeSet<Watched> = facts
-        .filter_map(|facts| match &facts.decision {
-            Decision::Done(task) => Some(Watched::Group(*task)),
-            _ => None,
-        })
-        .collect();
-    groups.into_iter().collect()
 }
 
 /// The requests that are waiting or at work.

@@ -206,11 +206,11 @@ async fn resume(
             "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
         )));
     }
+    telling::check(context, ends.tell)?;
     if is_watch(found) {
         return resume_watch(store, found, ends, context, out, stats, interrupt).await;
     }
     let question = BisectQuestion::of(found)?;
-    telling::check(context, ends.tell)?;
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context).await?;
     if let Some(about) = &question.about {

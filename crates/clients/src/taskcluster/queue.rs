@@ -35,6 +35,9 @@ pub struct TaskDefinition {
     /// The pool of workers that it runs in: the worker type.
     #[serde(default)]
     pub pool: Option<String>,
+    /// Whose tasks it belongs to: the scheduler's id.
+    #[serde(default)]
+    pub scheduler: Option<String>,
     /// For an action task: what it was given.
     pub action: Option<ActionContext>,
 }
@@ -276,6 +279,7 @@ pub(super) fn translate(wire: Definition) -> TaskDefinition {
         manifests: wire.payload["env"]["MOZHARNESS_TEST_PATHS"].as_str().and_then(manifests),
         symbol: wire.extra["treeherder"]["symbol"].as_str().map(String::from),
         pool: wire.worker_type.clone(),
+        scheduler: wire.scheduler_id.clone(),
         group: Some(wire.task_group_id),
         dependencies: wire.dependencies,
         scopes: wire.scopes,

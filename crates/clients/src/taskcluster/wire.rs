@@ -49,6 +49,8 @@ pub(super) struct Definition {
     pub(super) task_group_id: String,
     #[serde(default)]
     pub(super) worker_type: Option<String>,
+    #[serde(default)]
+    pub(super) scheduler_id: Option<String>,
     // The queue always sends these; without them decisions would go wrong silently.
     pub(super) dependencies: Vec<String>,
     pub(super) scopes: Vec<String>,

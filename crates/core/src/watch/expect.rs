@@ -6,6 +6,7 @@ use crate::ids::JobName;
 use crate::place::{Asked, place};
 use crate::plan::{PastRuns, Plan, Why, Wish, estimate};
 use crate::run::{Run, State};
+use crate::time::At;
 
 /// What is expected, and what may be asked for where it does not come. Nothing, unless said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +73,18 @@ pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32) -> Next {
 
 /// How often what is missing is asked for.
 const FILLS: u32 = 2;
+
+/// How long after the end of its build a job may take to be there, in seconds: a master triggers what
+/// hangs on a build only once that is done, and its schedulers take their time.
+const FOLLOWS: i64 = 60;
+
+/// For how many seconds more a job that was not run may still come by itself, its build having ended
+/// only now; none where that was long ago.
+pub fn still_comes(build_runs: &[Run], now: At) -> Option<u64> {
+    let ended = build_runs.iter().filter(|run| run.is_good()).filter_map(|run| run.seen).max()?;
+    let left = ended.plus(FOLLOWS).0 - now.0;
+    u64::try_from(left.min(FOLLOWS)).ok().filter(|left| *left > 0)
+}
 
 /// Why a job that nothing is heard of any more is missing, where it was meant to run.
 fn missing(facts: &PushFacts) -> Option<Why> {
@@ -161,6 +174,21 @@ mod tests {
         assert_eq!(super::next(&built, &expect, 0), Next::Ended);
         built.build = Build::Ready(JobName::new("build"));
         assert_eq!(super::next(&built, &expect, 0), ask(1, Why::NotRun));
+    }
+
+    #[test]
+    fn what_a_build_triggers_gets_a_moment_to_come() {
+        let built = |ended: Option<i64>, state| {
+            let mut run = facts(1, &[state]).runs.remove(0);
+            run.seen = ended.map(At);
+            [run]
+        };
+        let left = |now| still_comes(&built(Some(1_000), Passed), At(now));
+        assert_eq!((left(1_000), left(1_045), left(1_060)), (Some(60), Some(15), None));
+        // A clock that is behind makes it no longer.
+        assert_eq!(left(500), Some(60));
+        assert_eq!(still_comes(&built(Some(1_000), Failed), At(1_000)), None);
+        assert_eq!(still_comes(&built(None, Passed), At(1_000)), None);
     }
 
     #[test]

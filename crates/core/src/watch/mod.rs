@@ -6,4 +6,4 @@ mod expect;
 
 pub use apply::{apply, apply_to_build};
 pub use ended::{Ending, ending};
-pub use expect::{Expectations, Next, next, plan};
+pub use expect::{Expectations, Next, next, plan, still_comes};

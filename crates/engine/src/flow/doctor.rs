@@ -1,6 +1,8 @@
 //! The doctor: is each source there, may we do what we want, do the answers have the shape that is
 //! needed, do the clocks agree, how far is Treeherder behind. A handful of requests.
 
+mod pulse;
+
 use std::time::Instant;
 
 use mozci_clients::contract::{Finding, Sample};
@@ -31,7 +33,7 @@ pub enum Health {
 /// One check of one source.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// The source: `pushlog`, `treeherder`, `taskcluster`.
+    /// The source: `pushlog`, `treeherder`, `taskcluster`, `pulse`, `master`.
     pub source: &'static str,
     /// What was looked at.
     pub check: &'static str,
@@ -63,6 +65,7 @@ pub async fn doctor(ci: &Ci) -> Vec<Check> {
     let rows = examined.treeherder().await;
     examined.taskcluster(rows.as_ref()).await;
     examined.checks.push(clock(ci, "clock"));
+    examined.checks.extend(pulse::checks(ci).await);
     examined.checks
 }
 

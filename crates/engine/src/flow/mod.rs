@@ -15,6 +15,7 @@ mod evidence;
 mod guards;
 mod history;
 mod known;
+mod listened;
 mod matrix;
 mod merges;
 mod plain;
@@ -39,6 +40,7 @@ pub use evidence::{
 };
 pub use guards::{guards, tree_status};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
+pub use listened::listened;
 pub use matrix::{Matrix, read_matrix};
 pub use merges::{Merge, Origin, merges};
 pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, fit_plan, prepare};

@@ -4,17 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use mozci_clients::taskcluster::Watched;
 use mozci_core::event::{Event, Standing};
-use mozci_core::facts::{Decision, PushFacts};
+use mozci_core::facts::PushFacts;
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, RunKey, State};
-use mozci_core::watch::{apply, apply_to_build};
+use mozci_core::time::At;
+use mozci_core::watch::{apply, apply_to_build, still_comes};
 
 use super::ask::AskResult;
 use super::builds::BuildOf;
 use super::history::{JobHistory, read_jobs};
+use super::listened::{group_of, listened};
 use super::reconcile::reconcile;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -41,6 +42,8 @@ pub struct Watching {
     actions: HashMap<RequestId, Vec<(Place, u32)>>,
     /// When the state is read though nobody told anything.
     read_at: Option<Instant>,
+    /// The places that it is read for.
+    coming: BTreeSet<Place>,
     /// Events that were taken in, and looks that were made, for whoever counts.
     pub heard: u64,
     /// How often the state was read.
@@ -52,9 +55,6 @@ const SHOWS: Duration = Duration::from_secs(5);
 
 /// Failures to read in a row after which watching is given up.
 const FAILURES: u32 = 5;
-
-/// Task groups that are listened to one by one.
-const GROUPS: usize = 200;
 
 impl Watching {
     /// Begins to watch, as an instance whose queue outlives it where one is named: what happens from here on is heard, then what there is is read.
@@ -69,19 +69,8 @@ impl Watching {
         instance: Option<&str>,
     ) -> Result<Self, Error> {
         let histories = read_jobs(ci, Some(ledger), pushes, jobs, None).await?;
-        let groups: BTreeSet<Watched> = histories
-            .iter()
-            .flat_map(|history| &history.facts)
-            .filter_map(|facts| group(facts).map(Watched::Group))
-            .collect();
-        if groups.len() > GROUPS {
-            ci.note(format!(
-                "{} task groups are more than the {GROUPS} that are listened to: the others are looked at",
-                groups.len()
-            ));
-        }
-        let groups: Vec<Watched> = groups.into_iter().rev().take(GROUPS).collect();
-        let ear = Ear::open_as(ci, &groups, instance).await?;
+        let all = histories.iter().flat_map(|history| &history.facts);
+        let ear = Ear::open_as(ci, &listened(ci, all).await, instance).await?;
         let mut watching = Self {
             histories,
             pushes: pushes.to_vec(),
@@ -91,6 +80,7 @@ impl Watching {
             by_build: HashMap::new(),
             actions: HashMap::new(),
             read_at: None,
+            coming: BTreeSet::new(),
             heard: 0,
             looks: 1,
         };
@@ -110,6 +100,17 @@ impl Watching {
     /// Who tells what happens; none where it is looked for.
     pub fn told_by(&self) -> Option<Teller> {
         self.ear.told_by()
+    }
+
+    /// For how long a job that was not run may still come by itself. The state is read then, if
+    /// nothing is told before.
+    pub fn still_comes(&mut self, place: Place, now: At) -> Option<Duration> {
+        let build_runs = self.histories[place.0].build_runs.get(place.1)?;
+        let left = Duration::from_secs(still_comes(build_runs, now)?);
+        let at = Instant::now() + left;
+        self.coming.insert(place);
+        self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
+        Some(left)
     }
 
     /// What is known at a place.
@@ -132,7 +133,7 @@ impl Watching {
                 for run in &facts.runs {
                     self.by_request.insert(run.key.request, (i, j));
                 }
-                let Some(group) = group(facts) else { continue };
+                let Some(group) = group_of(facts) else { continue };
                 self.by_group.insert((group, history.job.clone()), (i, j));
                 if let BuildOf::Job(build) = &history.build {
                     self.by_build.entry((group, build.clone())).or_default().push((i, j));
@@ -179,6 +180,7 @@ impl Watching {
     ) -> Result<Vec<Place>, Error> {
         let (by_group, by_request, by_build, actions) =
             (&self.by_group, &self.by_request, &self.by_build, &self.actions);
+        let histories = &self.histories;
         let matters = |event: &Event| match event {
             Event::Stands(told) => {
                 by_request.contains_key(&told.request)
@@ -188,6 +190,11 @@ impl Watching {
                     })
             }
             Event::Changed(_) => true,
+            // Whoever still waits for something there was not told of its end.
+            Event::GroupEnded(group) => {
+                let mut all = histories.iter().flat_map(|history| &history.facts);
+                all.any(|facts| group_of(facts) == Some(*group) && facts.is_under_way())
+            }
             _ => false,
         };
         let until = self.read_at.map(|at| at.saturating_duration_since(Instant::now()));
@@ -293,7 +300,8 @@ impl Watching {
         let jobs: Vec<JobName> = self.histories.iter().map(|h| h.job.clone()).collect();
         let builds: Vec<BuildOf> = self.histories.iter().map(|h| h.build.clone()).collect();
         let mut now = read_jobs(ci, Some(ledger), &self.pushes, &jobs, Some(&builds)).await?;
-        let mut changed = Vec::new();
+        // What was given time to come is decided on again, whether it came or not.
+        let mut changed: Vec<Place> = std::mem::take(&mut self.coming).into_iter().collect();
         for (i, history) in now.iter_mut().enumerate() {
             for (j, facts) in history.facts.iter_mut().enumerate() {
                 let before = &self.histories[i].facts[j];
@@ -321,14 +329,6 @@ impl Watching {
         self.histories = now;
         self.index();
         Ok(changed)
-    }
-}
-
-/// The task group of a push.
-fn group(facts: &PushFacts) -> Option<TaskId> {
-    match &facts.decision {
-        Decision::Done(task) => Some(*task),
-        _ => None,
     }
 }
 

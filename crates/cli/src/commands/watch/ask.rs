@@ -6,6 +6,7 @@ use std::time::Duration;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::plan::{LeftOut, Plan, Why};
+use mozci_core::time::At;
 use mozci_core::watch::{Expectations, Next, next, plan};
 use mozci_engine::Error;
 use mozci_engine::flow::{AskResult, WatchPlace, Watching, check_plan, pause};
@@ -48,7 +49,8 @@ pub(super) type Wanted = Vec<(WatchPlace, u32, Why)>;
 
 /// What is wanted at some places, and whether something is waited for there.
 pub(super) fn due(
-    watching: &Watching,
+    watching: &mut Watching,
+    now: At,
     places: impl IntoIterator<Item = WatchPlace>,
     expect: &Expectations,
     asked: &Asked,
@@ -60,6 +62,9 @@ pub(super) fn due(
         match next(facts, expect, asked.get(&key).copied().unwrap_or(0)) {
             Next::Wait => waits = true,
             Next::Ended => {}
+            Next::Ask { why: Why::NotRun, .. } if watching.still_comes(place, now).is_some() => {
+                waits = true;
+            }
             Next::Ask { want, why } => wanted.push((place, want, why)),
         }
     }

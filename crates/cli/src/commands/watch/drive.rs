@@ -93,7 +93,8 @@ pub(crate) async fn drive(
     let all: Vec<WatchPlace> = watching.places().collect();
     view.show(&watching, &all, desk.out)?;
     loop {
-        let (wanted, mut waits) = due(&watching, watching.places(), &question.expect, &asked);
+        let (wanted, mut waits) =
+            due(&mut watching, ci.now(), all.iter().copied(), &question.expect, &asked);
         if asks && refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(
@@ -147,8 +148,8 @@ pub(crate) async fn drive(
     let interrupted = interrupt.stop.load(Ordering::Relaxed);
     let summary = view.end(&watching, desk.out, context, desk.stats, interrupted)?;
     desk.ledger.under(None);
-    note_outcomes(desk, &watching)?;
     if let Some(lease) = &desk.lease {
+        note_outcomes(desk, &lease.id, &watching)?;
         let step = json!({"step": "ended", "end": {"summary": summary}});
         desk.store.step(lease, &step, ci.now())?;
         if !interrupted && problem.is_none() && refused.is_none() {
@@ -191,9 +192,13 @@ pub(crate) async fn drive(
 }
 
 /// Notes in the ledger how what was asked for ended.
-fn note_outcomes(desk: &Desk<'_>, watching: &Watching) -> Result<(), Error> {
-    let (Some(lease), ci) = (&desk.lease, &desk.context.ci) else { return Ok(()) };
-    for asking in desk.ledger.of_investigation(&lease.id)? {
+pub(super) fn note_outcomes(
+    desk: &Desk<'_>,
+    investigation: &str,
+    watching: &Watching,
+) -> Result<(), Error> {
+    let ci = &desk.context.ci;
+    for asking in desk.ledger.of_investigation(investigation)? {
         let AskState::Sent { request } = asking.state else { continue };
         for asked in &asking.jobs {
             let mut places = watching.places().filter(|place| {

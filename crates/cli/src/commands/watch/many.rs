@@ -14,7 +14,7 @@ use mozci_engine::{Error, Kind};
 use serde_json::json;
 
 use super::ask::{Asked, Asking, ask_for, count, due, join};
-use super::drive::{Desk, asked_so_far};
+use super::drive::{Desk, asked_so_far, note_outcomes};
 use super::question::Question;
 use super::view::json_line;
 use crate::acting::ConfirmArgs;
@@ -142,7 +142,8 @@ async fn step(
     desk: &mut Desk<'_>,
 ) -> Result<Option<Kind>, Error> {
     let places = member.places.iter().copied();
-    let (wanted, mut waits) = due(watching, places, &member.question.expect, &member.asked);
+    let (wanted, mut waits) =
+        due(watching, desk.context.ci.now(), places, &member.question.expect, &member.asked);
     let mut news = None;
     if !wanted.is_empty() {
         let plan = join(watching, wanted);
@@ -192,6 +193,7 @@ async fn end(
         summary = format!("{why}; {summary}");
     }
     let step = json!({"step": "ended", "end": {"summary": summary}});
+    note_outcomes(desk, id, watching)?;
     desk.store.step(&member.lease, &step, context.ci.now())?;
     if news.is_none() {
         desk.store.mark(id, InvestigationState::Done)?;
