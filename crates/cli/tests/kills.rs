@@ -26,7 +26,9 @@ fn world(seed: u64) -> SimConfig {
     let hunt = HuntConfig {
         suspects,
         culprit: Some(1 + u32::try_from(seed * 7 % u64::from(suspects)).unwrap()),
-        rate: if seed.is_multiple_of(3) { 0.6 } else { 1.0 },
+        // What a search comes to under noise hangs on which runs it asked for, and so on when it was
+        // killed; how often a push failed does not.
+        rate: if seed.is_multiple_of(3) && !searches(seed) { 0.6 } else { 1.0 },
         background: 0.0,
         broken: 0.1,
     };
@@ -52,6 +54,11 @@ fn serve(seed: u64, broker: &Broker, hook: &str) -> Served {
         served.read_config()
     ));
     served
+}
+
+/// Whether it is a search, and no watch.
+fn searches(seed: u64) -> bool {
+    question(seed)[0] == "bisect"
 }
 
 fn question(seed: u64) -> Vec<&'static str> {
