@@ -157,11 +157,19 @@ impl Master {
         self.send(&format!("GET {path}"), "").map(|(status, _)| status)
     }
 
-    /// What the master itself says.
+    /// What the master itself says. An answer that was cut short is asked for again.
     pub(crate) fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send(&format!("GET /api/v2/{path}"), "").unwrap();
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let Some((status, body)) = self.send(&format!("GET /api/v2/{path}"), "") else {
+                continue;
+            };
+            assert_eq!(status, 200, "{path}: {body}");
+            if let Ok(answer) = serde_json::from_str(&body) {
+                return answer;
+            }
+        }
+        panic!("{path}: no whole answer");
     }
 
     /// Tells the master of commits, by their numbers.
