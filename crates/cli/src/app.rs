@@ -10,8 +10,8 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, bisect, cache, cancel, completions, demo, doctor, failures, fill, flakiness, guard,
-    investigations, jobs, pushes, requests, retrigger, trigger, watch,
+    backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill, flakiness,
+    guard, investigations, jobs, pushes, requests, retrigger, trigger, watch,
 };
 use crate::context::Context;
 use crate::failure;
@@ -75,6 +75,19 @@ pub(crate) enum Format {
     Markdown,
     /// One JSON object, for programs
     Json,
+    /// `chooser`: build types, platforms, builds and tests, as the graphs.json of 2015 has them
+    Graphs,
+    /// `chooser`: the jobs, one a line
+    Labels,
+    /// `chooser`: what `mach try` pushes
+    TryTaskConfig,
+}
+
+impl Format {
+    /// Whether only `chooser` writes it.
+    pub(crate) fn is_choosers(self) -> bool {
+        matches!(self, Self::Graphs | Self::Labels | Self::TryTaskConfig)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +100,8 @@ enum Command {
     Failures(failures::Args),
     /// How often something fails, with what certainty, and where that changed
     Flakiness(flakiness::Args),
+    /// Everything that can run on a push: builds, the tests on each, and what is known of them
+    Chooser(chooser::Args),
     /// Have N runs of each of some jobs on each push of a range
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
@@ -191,7 +206,11 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         }
         command => command,
     };
+    if global.format.is_choosers() && !matches!(command, Command::Chooser(_)) {
+        return Err(Error::Usage("only `mozci chooser` writes this format".into()));
+    }
     let named = match &command {
+        Command::Chooser(args) => args.range.named_repo(),
         Command::Pushes(args) => args.range.named_repo(),
         Command::Jobs(args) => args.range.named_repo(),
         Command::Failures(args) => args.range.named_repo(),
@@ -212,6 +231,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
         Command::Failures(args) => failures::run(args, &context, &mut out, stats).await,
         Command::Flakiness(args) => flakiness::run(args, &context, &mut out, stats).await,
+        Command::Chooser(args) => chooser::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
         Command::Backfill(args) => backfill::run(args, &context, &mut out, stats, interrupt).await,
         Command::Bisect(args) => bisect::run(args, &context, &mut out, stats, interrupt).await,

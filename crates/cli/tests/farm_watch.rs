@@ -34,4 +34,13 @@ fn what_fails_on_a_farm_is_run_again_and_followed() {
     assert_eq!((both.status, master.requests()), (0, requests), "{both:?}");
     let last: Value = serde_json::from_str(both.stdout.lines().last().unwrap()).unwrap();
     assert_eq!(last["summary"], "ended: 1 failed 3 of 3 · 1 passed", "{both:?}");
+    // What can run there at all.
+    let choice = master.mozci(&["chooser", "--rev", "tip", "--json"]);
+    assert_eq!(choice.status, 0, "{choice:?}");
+    let jobs = choice.json()["jobs"].as_array().unwrap().clone();
+    let find = |label: &str| jobs.iter().find(|job| job["label"] == label).unwrap().clone();
+    let (build, test) = (find("build"), find("test"));
+    assert_eq!((&build["role"], &test["role"]), (&"build".into(), &"test".into()), "{choice:?}");
+    assert_eq!((&test["build"], &test["by_default"]), (&"build".into(), &true.into()));
+    assert_eq!(test["ran_on"], 2, "{choice:?}");
 }

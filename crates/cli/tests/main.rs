@@ -5,6 +5,7 @@
 mod acts;
 mod bad_input;
 mod broker;
+mod chooser;
 mod cutting;
 mod doctor;
 mod failing_files;

@@ -123,10 +123,15 @@ async fn the_full_task_graph_is_reduced_while_it_is_read() {
     answer.body = body;
     let (_server, client) = taskcluster(vec![answer]).await;
     let graph = client.full_task_graph(task()).await.unwrap();
-    assert_eq!(graph.0.len(), 12);
-    let test = &graph.0["test-windows11-64-24h2/debug-xpcshell-2"];
-    assert_eq!(test.dependencies["build"], "build-win64/debug");
-    assert_eq!(test.kind.as_deref(), Some("test"));
+    assert_eq!(graph.len(), 12);
+    let test = graph.get("test-windows11-64-24h2/debug-xpcshell-2").unwrap();
+    assert_eq!(test.build(), Some("build-win64/debug"));
+    assert_eq!((test.kind(), test.tier()), (Some("test"), Some(1)));
+    assert_eq!((test.build_platform(), test.build_type()), (Some("win64"), Some("debug")));
+    assert_eq!(test.suite_on_platform(), Some("xpcshell-2"));
+    let manifests: Vec<&str> = test.manifests().unwrap().collect();
+    assert_eq!((manifests.len(), manifests[0]), (3, "netwerk/test/unit/xpcshell.toml"));
+    assert!(graph.problems().is_empty(), "{:?}", graph.problems());
 }
 
 fn act() -> Rendered {

@@ -62,6 +62,33 @@ pub fn manifests_of<'a>(
     nearest.1
 }
 
+/// The manifests that somebody means who names a test, a manifest or a folder: itself, else those that
+/// may hold it, else those below it. A test of web-platform-tests may be named as it lies in the tree.
+pub fn manifests_meant<'a>(
+    path: &str,
+    manifests: impl IntoIterator<Item = &'a str> + Clone,
+) -> BTreeSet<&'a str> {
+    const TREES: [(&str, &str); 2] = [
+        ("testing/web-platform/tests/", "/"),
+        ("testing/web-platform/mozilla/tests/", "/_mozilla/"),
+    ];
+    let in_tree = TREES
+        .iter()
+        .find_map(|(tree, root)| path.strip_prefix(tree).map(|rest| format!("{root}{rest}")));
+    let path = in_tree.as_deref().unwrap_or(path).trim_end_matches('/');
+    let itself: BTreeSet<&str> = manifests.clone().into_iter().filter(|m| *m == path).collect();
+    if !itself.is_empty() {
+        return itself;
+    }
+    let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    // A folder has what is in it; only where nothing is does what lies above run it.
+    let inside: BTreeSet<&str> = match is_file {
+        true => BTreeSet::new(),
+        false => manifests.clone().into_iter().filter(|m| is_below(m, path)).collect(),
+    };
+    if inside.is_empty() { manifests_of(path, manifests) } else { inside }
+}
+
 /// The folder of a manifest's tests: its own, or itself where it is one.
 fn folder(manifest: &str) -> &str {
     match manifest.rsplit_once('/') {
@@ -132,6 +159,23 @@ mod tests {
         check("/css/css-grid/a.html", &["/css/css-grid"]);
         check("layout/a.html", &[]);
         check("", &[]);
+    }
+
+    #[test]
+    fn a_test_a_manifest_or_a_folder_names_manifests() {
+        let all = ["dom/a/mochitest.toml", "dom/a/deep/xpcshell.toml", "/css/grid", "/_mozilla/x"];
+        let check = |path: &str, expected: &[&str]| {
+            let found: Vec<&str> = manifests_meant(path, all).into_iter().collect();
+            assert_eq!(found, expected, "{path}");
+        };
+        check("dom/a/mochitest.toml", &["dom/a/mochitest.toml"]);
+        check("dom/a/test_1.html", &["dom/a/mochitest.toml"]);
+        check("dom/a/", &["dom/a/deep/xpcshell.toml", "dom/a/mochitest.toml"]);
+        check("dom/a/other", &["dom/a/mochitest.toml"]);
+        check("testing/web-platform/tests/css/grid/a.html", &["/css/grid"]);
+        check("testing/web-platform/mozilla/tests/x", &["/_mozilla/x"]);
+        check("/css", &["/css/grid"]);
+        check("nowhere/a.js", &[]);
     }
 
     #[test]

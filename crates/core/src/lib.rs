@@ -7,6 +7,7 @@
 pub mod again;
 pub mod backfill;
 pub mod bisect;
+pub mod chooser;
 pub mod chunks;
 pub mod commit;
 pub mod culprit;

@@ -1,5 +1,6 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
+mod facts;
 mod git;
 mod senses;
 mod settings;
@@ -24,7 +25,7 @@ use url::Url;
 use crate::config::{CiConfig, CiKind, ClosedTree, Credentials, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
-use crate::store::{Day, FactKind, Facts, Place};
+use crate::store::{Day, Facts, Place};
 pub use git::GitPushes;
 use settings::{parse, settings};
 
@@ -428,46 +429,6 @@ impl Ci {
         let mut notes = self.notes.borrow_mut();
         if !notes.contains(&text) {
             notes.push(text);
-        }
-    }
-
-    /// A fact, where it is known.
-    pub(crate) fn fact<T: serde::de::DeserializeOwned>(
-        &self,
-        kind: FactKind,
-        key: &str,
-    ) -> Option<T> {
-        self.facts.as_ref()?.get(kind, key)
-    }
-
-    /// Keeps facts.
-    pub(crate) fn keep<T: serde::Serialize>(
-        &self,
-        kind: FactKind,
-        facts: impl IntoIterator<Item = (String, T)>,
-    ) {
-        if let Some(store) = &self.facts {
-            store.put(kind, facts);
-        }
-    }
-
-    /// Forgets every fact, since the servers were reset.
-    pub(crate) fn forget(&self, why: &str) -> Result<(), Error> {
-        if let Some(store) = &self.facts {
-            store.forget()?;
-            // What was answered from it so far does not hold either.
-            store.take_hits();
-        }
-        if let Some(kept) = &self.http.settings().kept {
-            kept.clear();
-        }
-        self.note(format!("{why}: what was known of {} from before is forgotten", self.repo));
-        Ok(())
-    }
-
-    fn count_hits(&self) {
-        if let Some(facts) = &self.facts {
-            self.http.meter().cache_hits(facts.take_hits());
         }
     }
 }

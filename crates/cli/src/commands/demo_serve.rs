@@ -79,6 +79,9 @@ pub(crate) struct Args {
     /// A broker that the queue publishes to, with the publisher's user and password
     #[arg(long, env = "MOZCI_DEMO_PULSE_URL", hide_env_values = true, value_name = "AMQP URL")]
     pulse_url: Option<String>,
+    /// A gzipped full-task-graph.json that every push has, instead of what can really run there
+    #[arg(long, value_name = "FILE")]
+    task_graph: Option<PathBuf>,
     /// Where the config and truth files go [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -124,6 +127,7 @@ pub(crate) async fn run(args: Args) -> Done {
                 background: args.hunt_background,
                 broken: args.hunt_broken,
             }),
+            task_graph: args.task_graph.clone(),
             ..WorldConfig::default()
         },
         central: args.central,

@@ -4,6 +4,7 @@ pub(crate) mod backfill;
 pub(crate) mod bisect;
 pub(crate) mod cache;
 pub(crate) mod cancel;
+pub(crate) mod chooser;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod demo_serve;

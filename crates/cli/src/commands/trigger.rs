@@ -1,6 +1,7 @@
 //! `mozci trigger`
 
 use std::collections::HashSet;
+use std::io::BufRead;
 
 use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
@@ -18,7 +19,7 @@ use crate::stats::Stats;
 /// Arguments of `mozci trigger`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The jobs: their labels
+    /// The jobs: their labels; `-` reads them from stdin, one a line
     #[arg(value_name = "JOB")]
     jobs: Vec<String>,
     #[command(flatten)]
@@ -41,7 +42,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let filter = args.filter.filter(&args.jobs);
+    let filter = args.filter.filter(&named(&args.jobs)?);
     if !filter.is_given() {
         return Err(Error::Usage(
             "nothing says which jobs: name them, or give a filter (--include, --platform, --suite, …)"
@@ -71,6 +72,23 @@ pub(crate) async fn run(
     });
     let many = Many { command: "trigger", args: &args.act, plan: &plan, histories: &histories };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+}
+
+/// The jobs that are named, those on stdin among them.
+fn named(jobs: &[String]) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for job in jobs {
+        if job != "-" {
+            all.push(job.clone());
+            continue;
+        }
+        let unreadable = |error| Error::Usage(format!("cannot read the jobs from stdin: {error}"));
+        let lines = std::io::stdin().lock().lines().collect::<Result<Vec<_>, _>>();
+        let lines = lines.map_err(unreadable)?;
+        let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+        all.extend(lines.map(str::to_owned));
+    }
+    Ok(all)
 }
 
 /// Each job once, in the order in which they were named.

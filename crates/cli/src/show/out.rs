@@ -90,6 +90,16 @@ impl Out {
         }
     }
 
+    /// Very many lines as they are, written at once.
+    pub(crate) fn whole_lines<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.raw(&text);
+    }
+
     fn raw(&mut self, line: &str) {
         if !self.json && !self.silent {
             clear_progress();

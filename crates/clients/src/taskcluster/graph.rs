@@ -1,49 +1,78 @@
 //! What can run on a push, from its full task graph.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use mozci_core::filter::Facets;
+use mozci_core::chooser::{JobGraph, JobGraphBuilder, NewJob};
 use mozci_core::ids::TaskId;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::acts::Taskcluster;
 use crate::http::HttpError;
 
-/// The labels of a push's full task graph.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskGraph(pub BTreeMap<String, GraphEntry>);
+/// The artifact, reduced entry by entry to what is kept of it.
+struct FullTaskGraph(JobGraph);
 
-/// One label of a task graph.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GraphEntry {
-    /// Its kind.
+impl<'de> Deserialize<'de> for FullTaskGraph {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByLabel;
+        impl<'de> Visitor<'de> for ByLabel {
+            type Value = FullTaskGraph;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tasks by their labels")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<FullTaskGraph, M::Error> {
+                let mut builder = JobGraphBuilder::default();
+                while let Some((label, entry)) = map.next_entry::<String, Entry>()? {
+                    builder.add(&entry.job(&label));
+                }
+                Ok(FullTaskGraph(builder.finish()))
+            }
+        }
+        deserializer.deserialize_map(ByLabel)
+    }
+}
+
+/// One task of the graph.
+#[derive(Deserialize)]
+struct Entry {
     #[serde(default)]
-    pub kind: Option<String>,
+    kind: Option<String>,
     /// The labels that it depends on, under their edges' names: `build`.
     #[serde(default)]
-    pub dependencies: BTreeMap<String, String>,
+    dependencies: BTreeMap<String, String>,
     #[serde(default)]
     attributes: Attributes,
     #[serde(default)]
     task: Task,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 struct Attributes {
+    #[serde(default)]
+    build_platform: Option<String>,
+    #[serde(default)]
+    build_type: Option<String>,
     #[serde(default)]
     test_platform: Option<String>,
     #[serde(default)]
     unittest_suite: Option<String>,
+    #[serde(default)]
+    unittest_variant: Option<String>,
+    #[serde(default)]
+    test_manifests: Option<Vec<String>>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 struct Task {
     #[serde(default)]
     extra: Extra,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 struct Extra {
     #[serde(default)]
     treeherder: Option<Shown>,
@@ -51,50 +80,50 @@ struct Extra {
     platform: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Shown {
     #[serde(default)]
     tier: Option<u8>,
 }
 
-impl GraphEntry {
-    /// What the graph tells of a label.
-    pub fn facets<'a>(&'a self, label: &'a str) -> Facets<'a> {
-        let platform = self.attributes.test_platform.as_deref();
-        Facets {
+impl Entry {
+    fn job<'a>(&'a self, label: &'a str) -> NewJob<'a> {
+        let Self { kind, dependencies, attributes, task } = self;
+        let platform = attributes.test_platform.as_ref().or(task.extra.platform.as_ref());
+        NewJob {
             label,
-            kind: self.kind.as_deref(),
-            platform: platform.or(self.task.extra.platform.as_deref()),
-            suite: self.attributes.unittest_suite.as_deref(),
-            tier: self.task.extra.treeherder.as_ref().and_then(|shown| shown.tier),
+            role: None,
+            kind: kind.as_deref(),
+            platform: platform.map(String::as_str),
+            build_platform: attributes.build_platform.as_deref(),
+            build_type: attributes.build_type.as_deref(),
+            suite: attributes.unittest_suite.as_deref(),
+            variant: attributes.unittest_variant.as_deref(),
+            tier: task.extra.treeherder.as_ref().and_then(|shown| shown.tier),
+            build: dependencies.get("build").map(String::as_str),
+            dependencies: dependencies.values().map(String::as_str).collect(),
+            manifests: attributes
+                .test_manifests
+                .as_ref()
+                .map(|manifests| manifests.iter().map(String::as_str).collect()),
+            by_default: None,
         }
     }
-
-    /// The build that it hangs on: by its edge's name, or by what it depends on.
-    pub fn build(&self) -> Option<&str> {
-        let edge = self.dependencies.get("build").map(String::as_str);
-        edge.or_else(|| pick_build(self.dependencies.values().map(String::as_str)))
-    }
-}
-
-/// Of several dependencies the build is the one that is called so. There may be others: images,
-/// toolchains, the decision task, or the action that created a task.
-pub fn pick_build<'a>(labels: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    labels.filter(|label| label.starts_with("build-")).min_by_key(|label| (label.len(), *label))
 }
 
 /// The largest graph that is believed, in bytes after decompression.
 const LARGEST: usize = 2 << 30;
 
 impl Taskcluster {
-    /// The full task graph of a decision task, reduced to what is read of it while it comes: on
+    /// The full task graph of a decision task, reduced to what is kept of it while it comes: on
     /// Firefox CI it is hundreds of megabytes.
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn full_task_graph(&self, decision: TaskId) -> Result<TaskGraph, HttpError> {
+    pub async fn full_task_graph(&self, decision: TaskId) -> Result<JobGraph, HttpError> {
         let url = self.artifact_url(decision, "public/full-task-graph.json")?;
-        self.http.get_streamed(url, LARGEST).await
+        let graph: FullTaskGraph = self.http.get_streamed(url, LARGEST).await?;
+        Ok(graph.0)
     }
 
     /// The labels that were chosen for a push, whether they were scheduled or not.

@@ -17,7 +17,6 @@ mod wire;
 pub use actions::{Action, ActionError, Actions, Input, Narrowed, Rendered};
 pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
 pub use artifacts::Artifact;
-pub use graph::{GraphEntry, TaskGraph, pick_build};
 pub use group::GroupTask;
 pub use message::{Watched, event};
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};

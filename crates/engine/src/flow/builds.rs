@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
-use mozci_clients::taskcluster::{GraphEntry, TaskDefinition, TaskGraph, pick_build};
+use mozci_clients::taskcluster::TaskDefinition;
 use mozci_clients::treeherder::{JobFilter, JobRow, Rows};
+use mozci_core::chooser::{Job, JobGraph, pick_build};
 use mozci_core::facts::Decision;
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::nearest::nearest;
@@ -12,6 +13,7 @@ use mozci_core::push::Push;
 use mozci_core::run::Run;
 
 use super::asked;
+use super::graphs::task_graph;
 use super::history::{definition, is_unresolved, reading_jobs};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -30,8 +32,8 @@ pub enum BuildOf {
 
 impl BuildOf {
     /// What a task graph tells of a job.
-    pub(crate) fn by_graph(entry: &GraphEntry) -> Self {
-        entry.build().map_or(Self::Nothing, |build| Self::Job(JobName::new(build)))
+    pub(crate) fn by_graph(job: &Job<'_>) -> Self {
+        job.build().map_or(Self::Nothing, |build| Self::Job(JobName::new(build)))
     }
 }
 
@@ -161,15 +163,13 @@ pub(crate) async fn newest_graph<'a>(
     ci: &Ci,
     pushes: &'a [Push],
     decisions: &[Decision],
-) -> Result<Option<(&'a Push, TaskGraph)>, Error> {
+) -> Result<Option<(&'a Push, JobGraph)>, Error> {
     let newest = pushes.iter().zip(decisions).find_map(|(push, decision)| match decision {
         Decision::Done(task) => Some((push, *task)),
         _ => None,
     });
     let Some((push, task)) = newest else { return Ok(None) };
-    let what = format!("cannot read the task graph of push {}", push.id);
-    let graph = ci.taskcluster()?.full_task_graph(task).await.map_err(Error::service(what))?;
-    Ok(Some((push, graph)))
+    Ok(Some((push, task_graph(ci, push, task).await?)))
 }
 
 /// Which builds jobs hang on, by the newest task graph. It also tells whether there is such a job
@@ -189,10 +189,10 @@ pub(super) async fn builds_of(
     };
     let mut builds = Vec::with_capacity(jobs.len());
     for (job, rows) in jobs.iter().zip(of_jobs) {
-        builds.push(match graph.0.get(job.as_str()) {
-            Some(entry) => BuildOf::by_graph(entry),
+        builds.push(match graph.get(job.as_str()) {
+            Some(entry) => BuildOf::by_graph(&entry),
             None if rows.rows.is_empty() => {
-                let labels = graph.0.keys().map(String::as_str);
+                let labels = graph.labels();
                 return Err(Error::NotFound(unknown_job(ci, job.as_str(), push, labels)));
             }
             // It ran on an older push and is gone since.

@@ -1,6 +1,6 @@
 //! Which jobs a filter means on a push: of everything that can run there, or of what was chosen.
 
-use mozci_clients::taskcluster::TaskGraph;
+use mozci_core::chooser::{Job, JobGraph};
 use mozci_core::facts::Decision;
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::{JobName, TaskId};
@@ -8,6 +8,7 @@ use mozci_core::push::Push;
 
 use super::builds::{BuildOf, newest_graph, unknown_job};
 use super::decisions::decisions;
+use super::graphs::task_graph;
 use super::history::{group_rows, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -46,12 +47,12 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chos
 }
 
 /// The jobs of a graph that filters mean, where they mean any: nothing at all is a slip as a rule.
-fn any(graph: &TaskGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
-    let meant = meant(graph, graph.0.keys().map(String::as_str), filter);
+fn any(graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
+    let meant = meant(graph.select(filter, None));
     if meant.jobs.is_empty() {
         return Err(Error::NotFound(format!(
             "none of {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
-            graph.0.len(),
+            graph.len(),
             push.id
         )));
     }
@@ -87,50 +88,35 @@ pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, 
             return Err(Error::NotFound(format!("push {id} has no task graph to fill: {why}")));
         }
     };
-    let what = |what: &str| Error::service(format!("cannot read {what} of push {}", push.id));
-    let taskcluster = ci.taskcluster()?;
-    let (graph, targets) = tokio::join!(taskcluster.full_task_graph(task), async {
-        match filter.is_given() {
-            true => Ok(None),
-            false => taskcluster.target_tasks(task).await.map(Some),
-        }
-    });
-    let graph = graph.map_err(what("the task graph"))?;
+    let graph = task_graph(ci, push, task).await?;
     check_named(ci, &graph, push, filter)?;
-    match targets.map_err(what("the chosen tasks"))? {
-        Some(mut targets) => {
-            targets.sort_unstable();
-            targets.dedup();
-            Ok(meant(&graph, targets.iter().map(String::as_str), filter))
+    match filter.is_given() {
+        true => any(&graph, push, filter),
+        false if graph.jobs().any(|job| job.by_default().is_none()) => {
+            Err(Error::NotFound(format!(
+                "nobody tells which tasks were chosen for push {}: it has no target-tasks.json (any more); say which are meant with a filter",
+                push.id
+            )))
         }
-        None => any(&graph, push, filter),
+        false => Ok(meant(graph.select(filter, None).filter(|job| job.by_default() == Some(true)))),
     }
 }
 
-fn meant<'a>(
-    graph: &TaskGraph,
-    labels: impl Iterator<Item = &'a str>,
-    filter: &JobFilter,
-) -> Chosen {
-    let entries = labels.filter_map(|label| Some((label, graph.0.get(label)?)));
-    let meant = entries.filter(|(label, entry)| filter.asks_for(&entry.facets(label)));
+fn meant<'a>(jobs: impl Iterator<Item = Job<'a>>) -> Chosen {
     let (jobs, builds) =
-        meant.map(|(label, entry)| (JobName::new(label), BuildOf::by_graph(entry))).unzip();
+        jobs.map(|job| (JobName::new(job.label()), BuildOf::by_graph(&job))).unzip();
     Chosen { jobs, builds }
 }
 
 /// Every job that is named must be there.
-fn check_named(ci: &Ci, graph: &TaskGraph, push: &Push, filter: &JobFilter) -> Result<(), Error> {
-    match filter.jobs.iter().find(|job| !graph.0.contains_key(job.as_str())) {
+fn check_named(ci: &Ci, graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<(), Error> {
+    match filter.jobs.iter().find(|job| graph.get(job.as_str()).is_none()) {
         None => Ok(()),
-        Some(job) => {
-            let labels = graph.0.keys().map(String::as_str);
-            Err(Error::NotFound(unknown_job(ci, job.as_str(), push, labels)))
-        }
+        Some(job) => Err(Error::NotFound(unknown_job(ci, job.as_str(), push, graph.labels()))),
     }
 }
 
-async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
+pub(super) async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
     let ids = treeherder_ids(ci, pushes).await?;
     let groups = group_rows(ci, &ids).await?;
     decisions(ci, pushes, &ids, &groups.rows).await

@@ -8,10 +8,12 @@ mod buildbot;
 mod builds;
 mod by_action;
 mod choose;
+mod chooser;
 mod chunks;
 mod decisions;
 mod doctor;
 mod evidence;
+mod graphs;
 mod guards;
 mod history;
 mod known;
@@ -33,6 +35,7 @@ pub use bisect::{
 };
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen};
+pub use chooser::{Chooser, Past, chooser};
 pub use doctor::{Check, Health, doctor};
 pub use evidence::{
     AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, Wish as EvidenceWish,

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use super::error::StoreError;
 use super::place::open;
 
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE facts (
     server TEXT NOT NULL,
     kind   TEXT NOT NULL,
@@ -19,10 +20,23 @@ CREATE TABLE facts (
     value  TEXT NOT NULL,
     PRIMARY KEY (server, kind, key)
 ) WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE large (
+    server TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    value  BLOB NOT NULL,
+    UNIQUE (server, kind, key) ON CONFLICT REPLACE
+);
+",
+];
 
 /// Facts beyond this number are dropped, all at once: they only save requests.
 const MOST: i64 = 200_000;
+
+/// Large facts that are kept of a kind and a server: the newest.
+const LARGE: i64 = 8;
 
 /// The kinds of facts. The reader's version is part of a kind's name, so that an older reader's
 /// facts are not taken for a newer one's.
@@ -42,6 +56,8 @@ pub enum FactKind {
     Decision,
     /// What was read of a run that has ended.
     Evidence,
+    /// A push's task graph: a large one.
+    Graph,
 }
 
 impl FactKind {
@@ -54,6 +70,7 @@ impl FactKind {
             Self::Label => "label/1",
             Self::Decision => "decision/1",
             Self::Evidence => "evidence/1",
+            Self::Graph => "graph/1",
         }
     }
 }
@@ -136,15 +153,44 @@ impl Facts {
         let _ = kept();
     }
 
+    /// A large fact, where it is known.
+    pub fn get_large<T: DeserializeOwned>(&self, kind: FactKind, key: &str) -> Option<T> {
+        let select = "SELECT value FROM large WHERE server = ? AND kind = ? AND key = ?";
+        let mut query = self.connection.prepare_cached(select).ok()?;
+        let mut rows = query.query(params![self.server, kind.name(), key]).ok()?;
+        let row = rows.next().ok()??;
+        let fact = postcard::from_bytes(row.get_ref(0).ok()?.as_blob().ok()?).ok()?;
+        self.hits.set(self.hits.get() + 1);
+        Some(fact)
+    }
+
+    /// Keeps a large fact, and of its kind only the newest few. That it cannot be kept is no error for
+    /// anybody.
+    pub fn put_large<T: Serialize>(&self, kind: FactKind, key: &str, fact: &T) {
+        let kept = || -> Option<()> {
+            let bytes = postcard::to_stdvec(fact).ok()?;
+            let insert = "INSERT INTO large VALUES (?, ?, ?, ?)";
+            let values = params![self.server, kind.name(), key, bytes];
+            self.connection.execute(insert, values).ok()?;
+            let trim = "DELETE FROM large WHERE server = ?1 AND kind = ?2 AND rowid NOT IN (
+                SELECT rowid FROM large WHERE server = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3)";
+            self.connection.execute(trim, params![self.server, kind.name(), LARGE]).ok()?;
+            Some(())
+        };
+        let _ = kept();
+    }
+
     /// Forgets everything of this server: it was reset, and nothing that was known holds.
     ///
     /// # Errors
     /// [`StoreError`]; facts that cannot be forgotten must not be used.
     pub fn forget(&self) -> Result<(), StoreError> {
-        self.connection
-            .execute("DELETE FROM facts WHERE server = ?", params![self.server])
-            .map(drop)
-            .map_err(StoreError::sqlite(&self.path))
+        let failed = StoreError::sqlite(&self.path);
+        for table in ["facts", "large"] {
+            let delete = format!("DELETE FROM {table} WHERE server = ?");
+            self.connection.execute(&delete, params![self.server]).map_err(&failed)?;
+        }
+        Ok(())
     }
 
     /// What is kept, by server and kind.
@@ -156,7 +202,8 @@ impl Facts {
         let mut query = self
             .connection
             .prepare(
-                "SELECT server, kind, count(*), sum(length(key) + length(value)) FROM facts
+                "SELECT server, kind, count(*), sum(length(key) + length(value))
+                 FROM (SELECT * FROM facts UNION ALL SELECT * FROM large)
                  GROUP BY server, kind ORDER BY server, kind",
             )
             .map_err(&failed)?;
@@ -194,6 +241,25 @@ mod tests {
         assert_eq!(one.take_hits(), 1);
         one.forget().unwrap();
         assert_eq!(one.get::<String>(FactKind::Label, "k"), None);
+    }
+
+    #[test]
+    fn of_large_facts_the_newest_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = Facts::open(folder.path(), "one").unwrap();
+        for number in 0..20u32 {
+            facts.put_large(FactKind::Graph, &number.to_string(), &vec![number; 1000]);
+        }
+        let kept = |number: u32| {
+            facts.get_large::<Vec<u32>>(FactKind::Graph, &number.to_string()).map(|v| v.len())
+        };
+        assert_eq!((kept(19), kept(12), kept(11)), (Some(1000), Some(1000), None));
+        // One that cannot be read as what is wanted is not known.
+        assert_eq!(facts.get_large::<String>(FactKind::Graph, "19"), None);
+        let contents = facts.contents().unwrap();
+        assert_eq!((contents[0].kind.as_str(), contents[0].count), ("graph/1", 8));
+        facts.forget().unwrap();
+        assert_eq!(kept(19), None);
     }
 
     #[cfg(unix)]

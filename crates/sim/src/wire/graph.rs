@@ -30,6 +30,12 @@ fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value
             attributes["unittest_suite"] = json!(crate::world::SUITES[suite].name);
         }
         attributes["build_type"] = json!(entry.option);
+        // A test has the platform of its build.
+        let build =
+            entry.build.map_or(entry.label.as_str(), |build| &world.catalog.jobs[build].label);
+        if let Some((platform, _)) = build.strip_prefix("build-").and_then(|b| b.split_once('/')) {
+            attributes["build_platform"] = json!(platform);
+        }
         graph.insert(
             entry.label.clone(),
             json!({

@@ -43,6 +43,8 @@ pub struct WorldConfig {
     pub artifacts: Artifacts,
     /// What is hunted, instead of the demo's story.
     pub hunt: Option<HuntConfig>,
+    /// A gzipped file that is every push's full task graph.
+    pub task_graph: Option<std::path::PathBuf>,
 }
 
 /// What became of what the runs of tests left.
@@ -94,6 +96,7 @@ impl Default for WorldConfig {
             tree: Tree::Usual,
             artifacts: Artifacts::Usual,
             hunt: None,
+            task_graph: None,
         }
     }
 }

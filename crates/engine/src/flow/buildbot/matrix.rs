@@ -24,6 +24,17 @@ pub(crate) async fn read_matrix(
     filter: &JobFilter,
 ) -> Result<Matrix, Error> {
     let rows = read_rows(ci, farm, pushes, BuildsOf::All).await?;
+    matrix_of(ci, farm, &rows, pushes.len(), filter)
+}
+
+/// The runs among what was read.
+pub(super) fn matrix_of(
+    ci: &Ci,
+    farm: &Farm,
+    rows: &Rows,
+    pushes: usize,
+    filter: &JobFilter,
+) -> Result<Matrix, Error> {
     for job in &filter.jobs {
         let known = rows.builder(job.as_str());
         let known = known.ok_or_else(|| unknown_builder(ci, farm, &rows.builders, job.as_str()))?;
@@ -38,17 +49,17 @@ pub(crate) async fn read_matrix(
             ids.insert(name, builder.builder);
         }
     }
-    let builds = builds_of(farm, &rows, ids.values().copied());
-    let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
+    let builds = builds_of(farm, rows, ids.values().copied());
+    let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes];
     for (column, id) in (0u32..).zip(ids.values()) {
         let of_build = builds
             .get(id)
-            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes.len())));
-        for (place, requests) in by_push(rows.requests_of(*id), pushes.len()).iter().enumerate() {
+            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes)));
+        for (place, requests) in by_push(rows.requests_of(*id), pushes).iter().enumerate() {
             for request in requests {
                 let mut runs = rows.runs_of(request);
                 if let Some((name, of_build)) = &of_build {
-                    mark_absent(&rows, request, &mut runs, &of_build[place], name);
+                    mark_absent(rows, request, &mut runs, &of_build[place], name);
                 }
                 cells[place].extend(runs.into_iter().map(|run| (column, run)));
             }
@@ -59,7 +70,11 @@ pub(crate) async fn read_matrix(
 }
 
 /// The builds that builders hang on, as far as they are said or can be told.
-fn builds_of(farm: &Farm, rows: &Rows, builders: impl Iterator<Item = u64>) -> HashMap<u64, u64> {
+pub(super) fn builds_of(
+    farm: &Farm,
+    rows: &Rows,
+    builders: impl Iterator<Item = u64>,
+) -> HashMap<u64, u64> {
     let ties = rows.ties(farm);
     let build_of = |id: u64| match farm.build_of.get(rows.name(id).as_str()) {
         Some(name) => rows.builder(name).map(|builder| builder.id),

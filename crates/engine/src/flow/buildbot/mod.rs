@@ -1,6 +1,7 @@
 //! The flows on a Buildbot master.
 
 mod choose;
+mod chooser;
 mod doctor;
 mod history;
 mod matrix;
@@ -12,6 +13,7 @@ mod send;
 mod wait;
 
 pub(super) use choose::{choose, chosen};
+pub(super) use chooser::chooser;
 pub(super) use doctor::doctor;
 pub(super) use history::read_jobs;
 pub(super) use matrix::read_matrix;

@@ -1,0 +1,116 @@
+//! What is wrong with a graph itself.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::graph::JobGraph;
+
+/// Something that a graph should not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// A job waits for one that the graph does not have.
+    Lacks {
+        /// The job.
+        job: String,
+        /// What it waits for.
+        dependency: String,
+    },
+    /// Jobs wait for one another.
+    Cycle {
+        /// Each waits for the next, the last for the first.
+        jobs: Vec<String>,
+    },
+    /// Several builds are said to be the one that a job hangs on.
+    Ambiguous {
+        /// The job.
+        job: String,
+        /// The builds.
+        builds: Vec<String>,
+    },
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lacks { job, dependency } => {
+                write!(f, "{job} waits for {dependency}, which the graph does not have")
+            }
+            Self::Cycle { jobs } => {
+                write!(f, "these wait for one another: {}", jobs.join(" → "))
+            }
+            Self::Ambiguous { job, builds } => {
+                write!(f, "{job} may hang on any of {}: its build is not known", builds.join(", "))
+            }
+        }
+    }
+}
+
+/// Problems of one kind that are kept at the most: a graph with more is broken as a whole.
+const MOST: usize = 100;
+
+/// What every graph is looked through for.
+pub(super) fn problems(graph: &JobGraph) -> Vec<Problem> {
+    let place: HashMap<&str, usize> = graph.labels().zip(0..).collect();
+    let mut lacks = Vec::new();
+    let mut edges: Vec<Vec<usize>> = Vec::with_capacity(graph.len());
+    for job in graph.jobs() {
+        let mut known = Vec::new();
+        for dependency in job.dependencies() {
+            match place.get(dependency) {
+                Some(place) => known.push(*place),
+                None if lacks.len() < MOST => lacks.push(Problem::Lacks {
+                    job: job.label().to_owned(),
+                    dependency: dependency.to_owned(),
+                }),
+                None => {}
+            }
+        }
+        edges.push(known);
+    }
+    let labels: Vec<&str> = graph.labels().collect();
+    let cycle = cycle(&edges).map(|places| Problem::Cycle {
+        jobs: places.into_iter().map(|place| labels[place].to_owned()).collect(),
+    });
+    lacks.into_iter().chain(cycle).collect()
+}
+
+/// A cycle, if there is one, each followed by one that it waits for.
+fn cycle(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Seen {
+        No,
+        OnPath,
+        Done,
+    }
+    let mut seen = vec![Seen::No; edges.len()];
+    for start in 0..edges.len() {
+        if seen[start] != Seen::No {
+            continue;
+        }
+        // Without recursion: a chain may be as long as the graph.
+        let mut path = vec![(start, 0)];
+        seen[start] = Seen::OnPath;
+        while let Some((at, next)) = path.last_mut() {
+            let Some(to) = edges[*at].get(*next).copied() else {
+                seen[*at] = Seen::Done;
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match seen[to] {
+                Seen::Done => {}
+                Seen::No => {
+                    seen[to] = Seen::OnPath;
+                    path.push((to, 0));
+                }
+                Seen::OnPath => {
+                    let places = path.iter().map(|(place, _)| *place);
+                    return Some(places.skip_while(|place| *place != to).collect());
+                }
+            }
+        }
+    }
+    None
+}

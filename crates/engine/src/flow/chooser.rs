@@ -1,0 +1,113 @@
+//! Everything that can run on a push, and how that ran lately.
+
+use std::collections::HashMap;
+
+use mozci_core::chooser::JobGraph;
+use mozci_core::estimate::median;
+use mozci_core::filter::JobFilter;
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+use mozci_core::time::Minutes;
+
+use super::builds::newest_graph;
+use super::choose::decisions_of;
+use super::matrix::{Matrix, read_matrix};
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// How a job ran on the pushes that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// Pushes that it has a run on.
+    pub pushes: usize,
+    /// The median of what its runs took that ended by themselves.
+    pub minutes: Option<Minutes>,
+}
+
+/// Everything that can run on a push.
+#[derive(Debug)]
+pub struct Chooser {
+    /// The push whose graph it is.
+    pub push: Push,
+    /// What can run there.
+    pub graph: JobGraph,
+    /// Pushes whose runs were read for the past.
+    pub pushes: usize,
+    past: HashMap<JobName, Past>,
+}
+
+impl Chooser {
+    pub(super) fn new(push: &Push, graph: JobGraph, past: Option<(usize, &Matrix)>) -> Self {
+        let (pushes, past) = match past {
+            Some((pushes, matrix)) => (pushes, past_of(matrix)),
+            None => (0, HashMap::new()),
+        };
+        Self { push: push.clone(), graph, pushes, past }
+    }
+
+    /// How a job ran lately; none where it did not, or nothing was read.
+    pub fn past(&self, label: &str) -> Option<Past> {
+        self.past.get(&JobName::new(label)).copied()
+    }
+}
+
+fn past_of(matrix: &Matrix) -> HashMap<JobName, Past> {
+    let mut runs: HashMap<u32, (usize, Vec<&Run>)> = HashMap::new();
+    for row in &matrix.rows {
+        let mut before = None;
+        for (job, run) in row {
+            let (pushes, of_job) = runs.entry(*job).or_default();
+            *pushes += usize::from(before != Some(*job));
+            of_job.push(run);
+            before = Some(*job);
+        }
+    }
+    let each = runs.into_iter().map(|(job, (pushes, runs))| {
+        let minutes = median(runs).map(|(minutes, _)| minutes);
+        (matrix.jobs[job as usize].0.clone(), Past { pushes, minutes })
+    });
+    each.collect()
+}
+
+/// Reads what can run on the newest of some pushes that tells, and, where the past is wanted, what
+/// their runs were.
+///
+/// # Errors
+/// [`Error::NotFound`] where no push tells.
+pub async fn chooser(ci: &Ci, pushes: &[Push], with_past: bool) -> Result<Chooser, Error> {
+    if let Some(farm) = ci.farm() {
+        return super::buildbot::chooser(ci, farm, pushes).await;
+    }
+    if !ci.has_graphs() {
+        return Err(Error::Usage(format!(
+            "the pushes of {} have no task graphs, so that nobody can tell what could run on them; `jobs` shows what ran",
+            ci.repo
+        )));
+    }
+    let graph_side = async {
+        let decided = decisions_of(ci, pushes).await?;
+        newest_graph(ci, pushes, &decided).await
+    };
+    let past_side = async {
+        match with_past {
+            true => read_matrix(ci, pushes, &JobFilter::default()).await.map(Some),
+            false => Ok(None),
+        }
+    };
+    let (graph, past) = tokio::try_join!(graph_side, past_side)?;
+    let Some((push, graph)) = graph else {
+        return Err(Error::NotFound(format!(
+            "no push of {} that was asked about has a task graph: its decision task is not done, or has failed",
+            ci.repo
+        )));
+    };
+    if pushes.first().is_some_and(|newest| newest.id != push.id) {
+        ci.note(format!("newer pushes have no task graph (yet): this is that of push {}", push.id));
+    }
+    if let Some(why) = past.as_ref().and_then(|matrix| matrix.incomplete.as_ref()) {
+        ci.note(why);
+    }
+    let past = past.as_ref().map(|matrix| (pushes.len(), matrix));
+    Ok(Chooser::new(push, graph, past))
+}
