@@ -45,6 +45,9 @@ pub(crate) struct Global {
     /// The repository, by its name in the config
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) repo: Option<String>,
+    /// The folder of a clone, of Git's or Mercurial's, in which short hashes are looked up
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) clone: Option<PathBuf>,
     /// Write one JSON object: the same as `--format json`
     #[arg(long, global = true)]
     pub(crate) json: bool,

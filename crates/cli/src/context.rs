@@ -115,6 +115,7 @@ impl Context {
             pulse,
             http,
             budgets: config.guards.budgets(),
+            clone: global.clone.clone(),
             closed_tree: config.guards.closed_tree(),
             runs_read: config.guards.runs_read(),
             place,
@@ -169,6 +170,7 @@ impl Context {
             ("config", config),
             ("ci", self.global.ci.clone()),
             ("repo", self.global.repo.clone()),
+            ("clone", self.global.clone.as_ref().map(|path| path.display().to_string())),
         ];
         for (name, value) in given {
             if let Some(value) = value {

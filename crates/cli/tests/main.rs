@@ -25,6 +25,7 @@ mod looks;
 mod lost_answers;
 mod master;
 mod modern;
+mod names;
 mod other_clients;
 mod outputs;
 mod plain;

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod git;
 pub mod hg;
 pub mod http;
+pub mod lando;
 pub mod pulse;
 pub mod taskcluster;
 pub mod telling;

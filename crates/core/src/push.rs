@@ -39,27 +39,33 @@ pub fn count_pushes(ids: impl IntoIterator<Item = PushId>) -> usize {
     ids.into_iter().collect::<BTreeSet<PushId>>().len()
 }
 
-/// Serialised as every output writes a push: `id`, the full `revision`, `vcs`.
+/// Serialised as every output writes a push: `id`, the full `revision`, `vcs`, and `git` where the
+/// head's name there is known, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRef {
     /// Its number.
     pub id: PushId,
     /// The head that landed.
     pub revision: Revision,
+    /// The head's name in Git, where that is another and known.
+    pub git: Option<Revision>,
 }
 
 impl From<&Push> for PushRef {
     fn from(push: &Push) -> Self {
-        Self { id: push.id, revision: push.revision.clone() }
+        Self { id: push.id, revision: push.revision.clone(), git: push.git.clone() }
     }
 }
 
 impl Serialize for PushRef {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PushRef", 3)?;
+        let mut fields = serializer.serialize_struct("PushRef", 3 + usize::from(self.git.is_some()))?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("revision", self.revision.hash())?;
         fields.serialize_field("vcs", &self.revision.vcs())?;
+        if let Some(git) = &self.git {
+            fields.serialize_field("git", git.hash())?;
+        }
         fields.end()
     }
 }

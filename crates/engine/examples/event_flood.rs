@@ -120,6 +120,7 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
     let ci = Ci::open(Opening {
         config: ci,
         repo: None,
+        clone: None,
         credentials: None,
         http: None,
         pulse: Some(PulseSettings::new(

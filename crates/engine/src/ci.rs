@@ -2,6 +2,7 @@
 
 mod facts;
 mod git;
+mod names;
 mod senses;
 mod settings;
 
@@ -27,6 +28,7 @@ use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
 pub use git::GitPushes;
+use names::Names;
 use settings::{parse, settings};
 
 /// Where a repository's pushes are read.
@@ -105,6 +107,7 @@ pub struct Ci {
     on_news: Option<fn(&str)>,
     pulse: Option<PulseSettings>,
     treestatus: Option<(Treestatus, String)>,
+    names: Names,
     closed_tree: ClosedTree,
 }
 
@@ -121,6 +124,8 @@ pub struct Opening<'a> {
     pub http: Option<Http>,
     /// Pulse, where there is one to listen to.
     pub pulse: Option<PulseSettings>,
+    /// The folder of a clone in which short hashes are looked up, instead of the configured one.
+    pub clone: Option<std::path::PathBuf>,
     /// The limits.
     pub budgets: Budgets,
     /// What is done while the tree is closed.
@@ -177,8 +182,9 @@ impl Ci {
             }
             None => None,
         };
-        let treeherder =
-            treeherder_url.clone().map(|url| Treeherder::new(http.clone(), url, &project));
+        let treeherder = treeherder_url
+            .clone()
+            .map(|url| Treeherder::new(http.clone(), url, &project).of(own.vcs()));
         let pushes = match (own.pushlog, pushlog(repo.as_str())?, &treeherder) {
             (PushlogKind::Changes, ..) => PushSource::Changes,
             (PushlogKind::Git, ..) => PushSource::Git(GitPushes::new(&repo, own, &opening.place)?),
@@ -253,6 +259,7 @@ impl Ci {
             on_news: opening.on_news,
             pulse: opening.pulse,
             treestatus,
+            names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
             about: RefCell::default(),
             root_url: config.root_url.trim_end_matches('/').to_owned(),

@@ -10,7 +10,7 @@ use mozci_core::ids::{RepoName, Vcs};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::config::{RepoConfig, VcsName};
+use crate::config::RepoConfig;
 use crate::error::Error;
 
 /// A master and one of its branches.
@@ -49,10 +49,7 @@ impl Farm {
         Self {
             master: Master::new(http.clone(), url.clone()),
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
-            vcs: match own.vcs {
-                VcsName::Git => Vcs::Git,
-                VcsName::Hg => Vcs::Hg,
-            },
+            vcs: own.vcs(),
             codebase: own.codebase.clone(),
             build_of: own.build_of.clone(),
             started: own.started_by_build.clone(),

@@ -7,6 +7,7 @@ mod wire;
 pub use jobs::{JobFilter, JobRow, Rows};
 pub use pushes::TreeherderPush;
 
+use mozci_core::ids::Vcs;
 use url::Url;
 
 use crate::http::{Http, HttpError, Problem};
@@ -17,6 +18,8 @@ pub struct Treeherder {
     http: Http,
     base: Url,
     project: String,
+    /// Whose revisions the project's pushes are: Treeherder does not say.
+    vcs: Vcs,
 }
 
 /// The version is named, since the answers' shapes hang on it.
@@ -25,7 +28,13 @@ const ACCEPT: &str = "application/json; version=1.1";
 impl Treeherder {
     /// The project of this name on the Treeherder at this URL (without `api/`).
     pub fn new(http: Http, base: Url, project: impl Into<String>) -> Self {
-        Self { http, base, project: project.into() }
+        Self { http, base, project: project.into(), vcs: Vcs::Hg }
+    }
+
+    /// The same of a project whose pushes are this system's.
+    pub fn of(mut self, vcs: Vcs) -> Self {
+        self.vcs = vcs;
+        self
     }
 
     /// The project's name.

@@ -99,7 +99,7 @@ impl Treeherder {
         let url = self.url(&format!("project/{}/push/", self.project), query)?;
         let list: PushList = self.http.get_accepting(url.clone(), ACCEPT).await?;
         let translate = |entry: PushEntry| {
-            translate(&entry).map_err(|reason| HttpError {
+            translate(&entry, self.vcs).map_err(|reason| HttpError {
                 problem: Problem::Shape(reason),
                 method: "GET",
                 url: url.to_string(),
@@ -109,14 +109,13 @@ impl Treeherder {
     }
 }
 
-fn translate(entry: &PushEntry) -> Result<TreeherderPush, String> {
+fn translate(entry: &PushEntry, vcs: Vcs) -> Result<TreeherderPush, String> {
     let bad = |error: mozci_core::ids::IdError| format!("push {}: {error}", entry.id);
-    // Treeherder does not say whose revisions these are; a project on Git would need its own word.
-    let revision = Revision::new(Vcs::Hg, &entry.revision).map_err(bad)?;
+    let revision = Revision::new(vcs, &entry.revision).map_err(bad)?;
     let mut changesets = Vec::new();
     // The newest comes first there.
     for commit in entry.revisions.iter().rev() {
-        let revision = Revision::new(Vcs::Hg, &commit.revision).map_err(bad)?;
+        let revision = Revision::new(vcs, &commit.revision).map_err(bad)?;
         changesets.push(Changeset { revision, git: None });
     }
     let id = TreeherderPushId(entry.id);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use mozci_core::guard::{BreakerSettings, Budgets};
-use mozci_core::ids::RepoName;
+use mozci_core::ids::{RepoName, Vcs};
 use mozci_core::nearest::nearest;
 use serde::Deserialize;
 
@@ -141,6 +141,8 @@ pub struct CiConfig {
     pub treeherder_url: Option<String>,
     /// Where the trees' status is told (Treestatus), for whoever holds back while a tree is closed.
     pub treestatus_url: Option<String>,
+    /// Where Lando tells what commits are called in the other version control system.
+    pub lando_url: Option<String>,
     /// Where Pulse is: `amqps://host:port`.
     pub pulse_url: Option<String>,
     /// A command that prints credentials as JSON, used where the environment has none: for
@@ -188,9 +190,13 @@ pub struct RepoConfig {
     pub url: Option<String>,
     /// The branch, where it is called otherwise than the repository here; for Buildbot and Git.
     pub branch: Option<String>,
-    /// Whose revisions Buildbot's changes are; Git's unless set.
-    #[serde(default)]
-    pub vcs: VcsName,
+    /// Whose revisions the pushes are, where their source does not say: Buildbot's changes are Git's
+    /// and Treeherder's pushes Mercurial's unless set.
+    pub vcs: Option<VcsName>,
+    /// What Lando calls the repository, where it knows its commits' names.
+    pub lando_repo: Option<String>,
+    /// The folder of a clone, of either version control system, in which short hashes are looked up.
+    pub clone: Option<PathBuf>,
     /// The codebase, on a Buildbot master that has several.
     pub codebase: Option<String>,
     /// For Buildbot, the builder that each builder hangs on; empty for none. What is not said here
@@ -233,14 +239,25 @@ fn yes() -> bool {
 }
 
 /// The version control systems, as the config names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VcsName {
     /// Git.
-    #[default]
     Git,
     /// Mercurial.
     Hg,
+}
+
+impl RepoConfig {
+    /// Whose revisions the pushes are.
+    pub(crate) fn vcs(&self) -> Vcs {
+        match (self.pushlog, self.vcs) {
+            (PushlogKind::Hg, _) => Vcs::Hg,
+            (PushlogKind::Git, _) => Vcs::Git,
+            (_, Some(VcsName::Git)) | (PushlogKind::Changes, None) => Vcs::Git,
+            (_, Some(VcsName::Hg)) | (PushlogKind::Treeherder, None) => Vcs::Hg,
+        }
+    }
 }
 
 /// Which group a push's tasks are in.

@@ -46,7 +46,7 @@ const MOST_IN_TREEHERDER: usize = 990;
 /// [`Error::Usage`] for a range that runs the wrong way or is too long, [`Error::NotFound`] for an
 /// empty one.
 pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error> {
-    let (pushes, origin, at_start) = match &ci.pushes {
+    let (mut pushes, origin, at_start) = match &ci.pushes {
         PushSource::Changes | PushSource::Git(_) => match ci.farm() {
             Some(farm) => super::buildbot::read_range(ci, farm, spec).await?,
             None => return Err(no_farm(ci)),
@@ -57,6 +57,7 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
     if pushes.len() > MOST {
         return Err(too_long(pushes.len()));
     }
+    ci.put_names(&mut pushes);
     let kept = (0..pushes.len()).map(|i| keeps(spec.every, pushes.len(), origin, i)).collect();
     Ok(RangePushes { pushes, origin, at_start, keeps: kept })
 }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use mozci_clients::hg::{HgError, Pushlog};
 use mozci_clients::treeherder::Treeherder;
-use mozci_core::ids::TaskId;
+use mozci_core::ids::{Revision, TaskId, Vcs};
 use mozci_core::push::Push;
 use mozci_core::revision::RevisionSpec;
 
@@ -31,6 +31,13 @@ pub(crate) fn check_host(ci: &Ci, host: Option<&str>) -> Result<(), Error> {
 /// [`Error::NotFound`] with what is known: where else the revision is, which pushes a short hash
 /// fits.
 pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
+    let mut push = [resolve_as_told(ci, spec).await?];
+    ci.put_names(&mut push);
+    let [push] = push;
+    Ok(push)
+}
+
+async fn resolve_as_told(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
     let host = match spec {
         RevisionSpec::Task { host, .. } => host.as_deref(),
         RevisionSpec::InRepo { host, .. } | RevisionSpec::Build { host, .. } => Some(host.as_str()),
@@ -38,7 +45,18 @@ pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
     };
     check_host(ci, host)?;
     if let Some(farm) = ci.farm() {
-        return super::buildbot::resolve(ci, farm, spec).await;
+        let found = super::buildbot::resolve(ci, farm, spec).await;
+        let (RevisionSpec::Hash(hash), Err(Error::NotFound(_))) = (spec, &found) else {
+            return found;
+        };
+        return match ci.named(hash).await? {
+            Some(named) => {
+                let here = RevisionSpec::Hash(named.hash().to_owned());
+                let push = super::buildbot::resolve(ci, farm, &here).await;
+                push.map_err(|error| called(hash, &named, error))
+            }
+            None => found,
+        };
     }
     match spec {
         RevisionSpec::Build { .. } => Err(Error::Usage(format!(
@@ -132,13 +150,97 @@ async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
         PushSource::Hg(pushlog) => match pushlog.push_of(hash).await {
             Ok((page, push)) => {
                 ci.observe(&push, page.last_push_id)?;
+                means_one(ci, pushlog, hash, &push, page.last_push_id).await?;
                 Ok(push)
             }
-            Err(HgError::UnknownRevision { .. }) => search(ci, pushlog, hash).await,
+            Err(HgError::UnknownRevision { .. }) => match ci.named(hash).await? {
+                Some(named) => by_name(ci, pushlog, hash, &named).await,
+                None => search(ci, pushlog, hash).await,
+            },
             Err(error) => Err(error.into()),
         },
-        PushSource::Treeherder(treeherder) => by_hash_in_treeherder(ci, treeherder, hash).await,
+        PushSource::Treeherder(treeherder) => {
+            let found = by_hash_in_treeherder(ci, treeherder, hash).await;
+            let Err(Error::NotFound(_)) = &found else { return found };
+            let Some(named) = ci.named(hash).await? else { return found };
+            let push = by_hash_in_treeherder(ci, treeherder, named.hash()).await;
+            push.map_err(|error| called(hash, &named, error))
+        }
         PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
+    }
+}
+
+/// The push of a commit by the name that it has in Mercurial.
+async fn by_name(ci: &Ci, pushlog: &Pushlog, hash: &str, named: &Revision) -> Result<Push, Error> {
+    match pushlog.push_of(named.hash()).await {
+        Ok((page, push)) => {
+            ci.observe(&push, page.last_push_id)?;
+            Ok(push)
+        }
+        Err(HgError::UnknownRevision { .. }) => {
+            let found = search(ci, pushlog, named.hash()).await;
+            found.map_err(|error| called(hash, named, error))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An error about a commit that was asked for under another name.
+fn called(hash: &str, named: &Revision, error: Error) -> Error {
+    match error {
+        Error::NotFound(text) => {
+            Error::NotFound(format!("{hash} is {} here: {text}", named.hash()))
+        }
+        other => other,
+    }
+}
+
+/// Digits from which on a hash means one commit, whatever the system: of a million commits two hardly
+/// begin with as many that are the same.
+const TELLING: usize = 10;
+
+/// Checks that a short hash of Mercurial's is not also the beginning of a commit of Git's on another
+/// push: by the local clone, and by the names that the newest pushes have there.
+async fn means_one(
+    ci: &Ci,
+    pushlog: &Pushlog,
+    hash: &str,
+    push: &Push,
+    newest: u64,
+) -> Result<(), Error> {
+    if hash.len() >= TELLING || hash == "tip" {
+        return Ok(());
+    }
+    let ambiguous = |git: &str, other: String| {
+        Error::NotFound(format!(
+            "{hash} means two things: {} of Mercurial's, which is push {} of {}, and {git} of Git's, which is {other}; give more digits",
+            push.changesets
+                .iter()
+                .find(|c| c.revision.hash().starts_with(hash))
+                .map_or(push.revision.short(), |c| c.revision.short()),
+            push.id,
+            ci.repo
+        ))
+    };
+    let is_ours = |git: &str| {
+        push.changesets.iter().any(|c| c.git.as_ref().is_some_and(|name| name.hash() == git))
+    };
+    let known = ci.pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest).await?;
+    for other in &known {
+        let names = other.changesets.iter().filter_map(|c| c.git.as_ref());
+        if let Some(git) = names.map(Revision::hash).find(|git| git.starts_with(hash))
+            && other.id != push.id
+        {
+            return Err(ambiguous(&git[..12], format!("push {}", other.id)));
+        }
+    }
+    let cloned = ci.expanded(hash).await?.filter(|found| found.vcs() == Vcs::Git);
+    let Some(git) = cloned.filter(|git| !is_ours(git.hash())) else { return Ok(()) };
+    let here = ci.translated(&git).await;
+    match here {
+        Some(here) if push.changesets.iter().any(|c| c.revision == here) => Ok(()),
+        Some(here) => Err(ambiguous(git.short(), format!("{} in Mercurial", here.short()))),
+        None => Err(ambiguous(git.short(), "known to the clone only".to_owned())),
     }
 }
 

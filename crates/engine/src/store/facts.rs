@@ -56,6 +56,8 @@ pub enum FactKind {
     Decision,
     /// What was read of a run that has ended.
     Evidence,
+    /// What a commit is called in the version control system that pushes go by.
+    Name,
     /// A push's task graph: a large one.
     Graph,
 }
@@ -70,6 +72,7 @@ impl FactKind {
             Self::Label => "label/1",
             Self::Decision => "decision/1",
             Self::Evidence => "evidence/1",
+            Self::Name => "name/1",
             Self::Graph => "graph/1",
         }
     }

@@ -26,6 +26,9 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     if let ["treestatus", "trees", tree] = path.as_slice() {
         return tree_status(world, tree);
     }
+    if let ["lando", "api", question, "firefox", hash] = path.as_slice() {
+        return lando(world, question, hash);
+    }
     // The trailing slash is mandatory: without it there is only the error page.
     match path.as_slice() {
         ["api", "jobs", ""] => treeherder_jobs::jobs(world, request),
@@ -90,4 +93,19 @@ fn tree_status(world: &World, tree: &str) -> Reply {
             "message_of_the_day": "", "category": "development", "tags": [],
         }}),
     )
+}
+
+/// What Lando says of a commit's name in the other version control system: it takes whole hashes.
+fn lando(world: &World, question: &str, hash: &str) -> Reply {
+    let commits = world.autoland.pushes.iter().flat_map(|push| &push.commits);
+    let mut landed = commits.filter_map(|commit| Some((&commit.node, commit.landed.as_ref()?)));
+    let found = landed.find(|(hg, git)| match question {
+        "git2hg" => git.as_str() == hash,
+        "hg2git" => hg.as_str() == hash,
+        _ => false,
+    });
+    match found {
+        Some((hg, git)) => Reply::json(200, &json!({"git_hash": git, "hg_hash": hg})),
+        None => Reply::json(404, &json!({"error": "no such mapping"})),
+    }
 }

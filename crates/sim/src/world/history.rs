@@ -9,8 +9,10 @@ use super::random::{For, between, hash, hex40, unit};
 pub struct Commit {
     /// Its Mercurial node.
     pub node: String,
-    /// Its Git name, where it is known.
+    /// Its Git name, where the pushlog knows it.
     pub git: Option<String>,
+    /// Its Git name, where it landed there: Lando knows it at once.
+    pub landed: Option<String>,
     /// Who wrote it.
     pub author: String,
     /// Its message.
@@ -128,9 +130,11 @@ pub(crate) fn autoland(
             // Merges and backouts are made in Mercurial and have no name in Git; nor has, now and
             // then, a change whose mirroring lags.
             let mirrored = unit(seed, &[For::Git as u64, u64::from(i), c as u64]) < 0.9;
-            let git = mirrored && !is_merge && backs_out.is_none();
+            let landed = (!is_merge && backs_out.is_none())
+                .then(|| hex40(seed, &[For::Git as u64, 1, u64::from(i), c as u64]));
             commits.push(Commit {
-                git: git.then(|| hex40(seed, &[For::Git as u64, 1, u64::from(i), c as u64])),
+                git: landed.clone().filter(|_| mirrored),
+                landed,
                 author: format!("{user} <{user}@mozilla.example>"),
                 message,
                 files: vec![format!("dom/group-{}/file-{c}.cpp", i % 18)],
@@ -167,6 +171,7 @@ pub(crate) fn central(seed: u64, autoland: &RepoHistory) -> RepoHistory {
         commits.push(Commit {
             node: hex40(seed, &[For::Commit as u64, 2 << 40, i as u64]),
             git: None,
+            landed: None,
             author: "sheriff <sheriff@mozilla.example>".to_owned(),
             message: "Merge autoland to mozilla-central. a=merge".to_owned(),
             files: Vec::new(),

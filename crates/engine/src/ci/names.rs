@@ -1,0 +1,123 @@
+//! Revisions under either of their names.
+
+use std::path::PathBuf;
+
+use mozci_clients::git::LocalClone;
+use mozci_clients::http::Http;
+use mozci_clients::lando::Lando;
+use mozci_core::ids::{Revision, Vcs};
+use mozci_core::push::Push;
+
+use super::Ci;
+use super::settings::parse;
+use crate::config::{CiConfig, RepoConfig};
+use crate::error::Error;
+use crate::store::FactKind;
+
+/// Who knows what commits are called elsewhere.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Whose revisions the pushes are.
+    pub(super) vcs: Vcs,
+    pub(super) lando: Option<Lando>,
+    pub(super) clone: Option<PathBuf>,
+}
+
+impl Names {
+    /// By the configuration of a CI and a repository; `clone` goes before what that says.
+    pub(super) fn new(
+        config: &CiConfig,
+        own: &RepoConfig,
+        http: &Http,
+        clone: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let lando = match (&config.lando_url, &own.lando_repo) {
+            (Some(url), Some(repo)) => {
+                Some(Lando::new(http.clone(), parse(url, "lando_url")?, repo))
+            }
+            _ => None,
+        };
+        Ok(Self { vcs: own.vcs(), lando, clone: clone.or_else(|| own.clone.clone()) })
+    }
+}
+
+impl Ci {
+    /// Whose revisions the pushes are.
+    pub fn vcs(&self) -> Vcs {
+        self.names.vcs
+    }
+
+    /// The whole hash of what begins so in the local clone; none where there is none, or no clone.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the clone cannot be read, or several commits begin so.
+    pub(crate) async fn expanded(&self, hash: &str) -> Result<Option<Revision>, Error> {
+        let Some(folder) = &self.names.clone else { return Ok(None) };
+        let usage = |error: mozci_clients::git::GitError| Error::Usage(error.to_string());
+        let clone = LocalClone::open(folder).map_err(usage)?;
+        clone.expand(hash).await.map_err(usage)
+    }
+
+    /// A commit that pushes do not go by, under the name by which they do: from what was learned
+    /// before, the local clone, and Lando.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the clone cannot be read. That Lando does not answer is noted.
+    pub(crate) async fn named(&self, hash: &str) -> Result<Option<Revision>, Error> {
+        let other = match self.names.vcs {
+            Vcs::Hg => Vcs::Git,
+            Vcs::Git => Vcs::Hg,
+        };
+        let whole = match Revision::new(other, hash) {
+            Ok(whole) => Some(whole),
+            Err(_) => self.expanded(hash).await?,
+        };
+        let Some(whole) = whole else { return Ok(None) };
+        if whole.vcs() == self.names.vcs {
+            return Ok(Some(whole));
+        }
+        Ok(self.translated(&whole).await)
+    }
+
+    /// Puts to pushes' commits the names in Git that were learned elsewhere, where their own source
+    /// tells none.
+    pub(crate) fn put_names(&self, pushes: &mut [Push]) {
+        if self.names.vcs != Vcs::Hg || self.names.lando.is_none() {
+            return;
+        }
+        for push in pushes {
+            for changeset in push.changesets.iter_mut().filter(|c| c.git.is_none()) {
+                let known = self.fact::<String>(FactKind::Name, changeset.revision.hash());
+                changeset.git = known.and_then(|name| Revision::new(Vcs::Git, &name).ok());
+            }
+            let head = push.changesets.iter().find(|c| c.revision == push.revision);
+            if let (None, Some(head)) = (&push.git, head) {
+                push.git = head.git.clone();
+            }
+        }
+    }
+
+    /// What a commit is called here; none where nobody knows, or nobody could be asked.
+    pub(crate) async fn translated(&self, revision: &Revision) -> Option<Revision> {
+        if let Some(known) = self.fact::<String>(FactKind::Name, revision.hash()) {
+            return Revision::new(self.names.vcs, &known).ok();
+        }
+        let lando = self.names.lando.as_ref()?;
+        match lando.other_name(revision).await {
+            Ok(Some(here)) => {
+                // Both ways: what has a name keeps it.
+                let (there, name) = (revision.hash().to_owned(), here.hash().to_owned());
+                self.keep(FactKind::Name, [(there.clone(), name.clone()), (name, there)]);
+                Some(here)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.note(format!(
+                    "what {} is called in the other version control system cannot be asked: {error}",
+                    revision.short()
+                ));
+                None
+            }
+        }
+    }
+}
