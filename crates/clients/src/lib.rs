@@ -5,6 +5,7 @@
 //! in code.
 
 pub mod act;
+pub mod buildapi;
 pub mod buildbot;
 pub mod contract;
 pub mod git;

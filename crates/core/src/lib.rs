@@ -11,6 +11,7 @@ pub mod chooser;
 pub mod chunks;
 pub mod commit;
 pub mod culprit;
+pub mod era;
 pub mod estimate;
 pub mod event;
 pub mod facts;

@@ -59,7 +59,8 @@ impl From<&Push> for PushRef {
 
 impl Serialize for PushRef {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PushRef", 3 + usize::from(self.git.is_some()))?;
+        let mut fields =
+            serializer.serialize_struct("PushRef", 3 + usize::from(self.git.is_some()))?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("revision", self.revision.hash())?;
         fields.serialize_field("vcs", &self.revision.vcs())?;

@@ -12,16 +12,35 @@ use super::client::Http;
 use super::error::{HttpError, Problem};
 use super::judge::{failure, problem_of, without_secrets};
 
-/// Cookies, each for the URLs that begin with one.
-#[derive(Debug, Default)]
-pub(super) struct Cookies(Mutex<Vec<(Url, HeaderValue)>>);
+/// What opens a server to us.
+#[derive(Clone)]
+enum Pass {
+    Cookie(HeaderValue),
+    Password { user: String, password: String },
+}
+
+/// Passes, each for the URLs that begin with one.
+#[derive(Default)]
+pub(super) struct Cookies(Mutex<Vec<(Url, Pass)>>);
+
+impl std::fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cookies(…)")
+    }
+}
 
 impl Cookies {
-    fn of(&self, url: &Url) -> Option<HeaderValue> {
+    fn of(&self, url: &Url) -> Option<Pass> {
         let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits =
             |base: &Url| base.origin() == url.origin() && url.path().starts_with(base.path());
-        cookies.iter().find(|(base, _)| fits(base)).map(|(_, cookie)| cookie.clone())
+        cookies.iter().find(|(base, _)| fits(base)).map(|(_, pass)| pass.clone())
+    }
+
+    fn set(&self, base: &Url, pass: Pass) {
+        let mut cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cookies.retain(|(known, _)| known != base);
+        cookies.push((base.clone(), pass));
     }
 }
 
@@ -43,10 +62,15 @@ impl Http {
         let mut value = HeaderValue::from_str(cookie)
             .map_err(|_| "it has characters that no cookie can have".to_owned())?;
         value.set_sensitive(true);
-        let mut cookies = self.cookies.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cookies.retain(|(known, _)| known != base);
-        cookies.push((base.clone(), value));
+        self.cookies.set(base, Pass::Cookie(value));
         Ok(())
+    }
+
+    /// Sends a user and a password (HTTP Basic) with every request to URLs below `base`. They are in no
+    /// log and no error.
+    pub fn set_password(&self, base: &Url, user: &str, password: &str) {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        self.cookies.set(base, Pass::Password { user, password });
     }
 
     /// Whether a cookie goes with requests to this URL.
@@ -57,7 +81,8 @@ impl Http {
     /// Puts to a request the cookie that its URL gets.
     pub(super) fn with_cookie(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
         match self.cookies.of(url) {
-            Some(cookie) => request.header(COOKIE, cookie),
+            Some(Pass::Cookie(cookie)) => request.header(COOKIE, cookie),
+            Some(Pass::Password { user, password }) => request.basic_auth(user, Some(password)),
             None => request,
         }
     }
@@ -102,23 +127,74 @@ impl Http {
         Ok(cookies)
     }
 
+    /// Whether there is something at a URL; nothing of it is read.
+    ///
+    /// # Errors
+    /// [`HttpError`] where nobody can tell, after passing failures were tried again.
+    pub async fn is_there(&self, url: &Url) -> Result<bool, HttpError> {
+        let ask = || async {
+            let opened = self.open(&Method::HEAD, url, "*/*", None, self.settings().timeout).await;
+            let opened = opened.map_err(|error| (error, None))?;
+            let wait = self.asked_to_wait(&opened);
+            let status = opened.response.status();
+            self.meter().request(opened.started, 0);
+            match status.as_u16() {
+                200..=299 => Ok(true),
+                404 | 410 => Ok(false),
+                status => {
+                    let message = "whether it is there nobody can tell".to_owned();
+                    let problem = Problem::Status { status, message };
+                    Err((failure(&Method::HEAD, url, problem), wait))
+                }
+            }
+        };
+        self.again(ask).await
+    }
+
     /// Sends an act, once, and gives whatever the server answered.
     ///
     /// # Errors
     /// [`HttpError`] where there is no whole answer: [`Problem::Connect`] means that nothing was
     /// sent, anything else that nobody can tell.
     pub async fn act(&self, url: &Url, body: &Value) -> Result<ActAnswer, HttpError> {
-        let failed = |problem| failure(&Method::POST, url, problem);
-        let _turn = self.turn(&Method::POST, url).await?;
+        self.sent_once(Method::POST, url, "application/json", body.to_string()).await
+    }
+
+    /// Sends an act as a form, once, and gives whatever the server answered.
+    ///
+    /// # Errors
+    /// As [`act`](Self::act).
+    pub async fn act_by_form(
+        &self,
+        method: Method,
+        url: &Url,
+        fields: &[(&str, String)],
+    ) -> Result<ActAnswer, HttpError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        let kind = "application/x-www-form-urlencoded";
+        self.sent_once(method, url, kind, form.finish()).await
+    }
+
+    async fn sent_once(
+        &self,
+        method: Method,
+        url: &Url,
+        kind: &str,
+        body: String,
+    ) -> Result<ActAnswer, HttpError> {
+        let failed = |problem| failure(&method, url, problem);
+        let _turn = self.turn(&method, url).await?;
         let started = Instant::now();
-        let request = self.client.post(url.clone()).header(ACCEPT, "application/json");
-        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let request = self.client.request(method.clone(), url.clone());
+        let request = request.header(ACCEPT, "application/json");
+        let request = request.header(CONTENT_TYPE, kind).body(body);
         let sent = self.with_cookie(request, url).send().await;
         let response = sent.map_err(|error| {
             self.meter().request(started, 0);
             failed(problem_of(&error))
         })?;
-        self.tell("POST", url, response.status(), started);
+        self.tell(method.as_str(), url, response.status(), started);
         let read = self.body(response).await;
         let bytes = read.as_ref().map_or(0, |(_, _, body)| body.len());
         self.meter().request(started, bytes);

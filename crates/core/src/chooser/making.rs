@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::checks::problems;
+use super::checks::{Problem, problems};
 use super::graph::{Entry, JobGraph, Role};
 use super::words::{Interner, Word};
 
@@ -44,6 +44,7 @@ pub struct JobGraphBuilder {
     jobs: Vec<Entry>,
     lists: Vec<Vec<Word>>,
     known: HashMap<Vec<Word>, u32>,
+    problems: Vec<Problem>,
 }
 
 impl JobGraphBuilder {
@@ -79,6 +80,11 @@ impl JobGraphBuilder {
         self.jobs.push(Entry { manifests, dependencies, ..entry });
     }
 
+    /// Notes what the source itself leaves open.
+    pub fn note(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     fn list(&mut self, texts: &[&str]) -> u32 {
         let list: Vec<Word> = texts.iter().map(|text| self.words.word(text)).collect();
         if let Some(place) = self.known.get(&list) {
@@ -92,14 +98,14 @@ impl JobGraphBuilder {
 
     /// The graph. Of several jobs with one label the last counts.
     pub fn finish(self) -> JobGraph {
-        let Self { words, mut jobs, lists, .. } = self;
+        let Self { words, mut jobs, lists, problems: noted, .. } = self;
         let words = words.into_words();
         // The last of a label comes first, and is kept.
         jobs.reverse();
         jobs.sort_by(|a, b| words.get(a.label).cmp(words.get(b.label)));
         jobs.dedup_by_key(|entry| entry.label);
         let mut graph = JobGraph { words, jobs, lists, problems: Vec::new() };
-        graph.problems = problems(&graph);
+        graph.problems = noted.into_iter().chain(problems(&graph)).collect();
         graph
     }
 }
