@@ -213,6 +213,9 @@ fn repo_of(ci: &CiConfig, named: &str) -> Option<String> {
 pub(crate) fn demo_config(urls: &Urls, credentials: &str) -> String {
     let Urls { hg, treeherder, taskcluster, .. } = urls;
     let command = serde_json::json!(["echo", credentials]);
+    let (user, password) = mozci_sim::ERA_LOGIN;
+    let login = serde_json::json!({"user": user, "password": password}).to_string();
+    let login = serde_json::json!(["echo", login]);
     format!(
         r#"default_ci = "demo"
 
@@ -238,6 +241,20 @@ merges_from = ["autoland"]
 [ci.demo.repos.autoland-treeherder]
 pushlog = "treeherder"
 treeherder_project = "autoland"
+
+# The same runs as a Buildbot farm of 2015 would tell of them.
+[ci.demo-buildapi]
+kind = "buildapi"
+url = "{treeherder}/buildapi/self-serve"
+buildjson_url = "{treeherder}/buildjson"
+allthethings = "{treeherder}/allthethings.json"
+poll_seconds = 0.5
+requests_per_minute = 100000
+credentials_command = {login}
+
+[ci.demo-buildapi.repos.autoland]
+pushlog = "hg"
+url = "{hg}/integration/autoland"
 "#
     )
 }

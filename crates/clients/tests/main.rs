@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod actions;
+mod buildapi;
 mod buildbot;
 mod contracts;
 mod every_answer;

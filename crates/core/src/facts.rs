@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::chunks::Narrow;
-use crate::ids::{BuildId, JobName, SchedulerName, TaskId};
+use crate::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
 use crate::judge::Judgement;
 use crate::plan::Through;
 use crate::push::Push;
@@ -128,6 +128,13 @@ pub enum Forcing {
         /// The newest build of the push's own.
         own: Option<BuildId>,
     },
+    /// A self-serve BuildAPI takes it.
+    SelfServe {
+        /// The push's own request that is asked for again, where one was run.
+        again: Option<BuildRequestId>,
+        /// The files that a test runs on.
+        files: Vec<String>,
+    },
 }
 
 impl Forcing {
@@ -136,6 +143,10 @@ impl Forcing {
         match self {
             Self::Scheduler(name) => Some(Through::ForceScheduler(name.clone())),
             Self::Repeats { own } => own.map(Through::RepeatedBuild),
+            Self::SelfServe { again: Some(request), .. } => Some(Through::Again(*request)),
+            Self::SelfServe { again: None, files } => {
+                Some(Through::SelfServe { files: files.clone() })
+            }
         }
     }
 }

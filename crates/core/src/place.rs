@@ -48,6 +48,22 @@ pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: As
         build: build.clone(),
     };
     match (&facts.decision, &facts.build) {
+        // There a build starts each of its tests once, by itself.
+        (
+            Decision::Forced(forced),
+            Build::UnderWay(build) | Build::Missing(build) | Build::Dead(build),
+        ) if times == 1 && matches!(forced.job, Forcing::SelfServe { .. }) => {
+            if !matches!(facts.build, Build::UnderWay(_)) {
+                plan.requests.extend(forced.build.through().map(|through| PlannedRequest {
+                    job: build.clone(),
+                    have: 0,
+                    why: Why::NeededBy { job: job.clone() },
+                    ..request(through, None)
+                }));
+            }
+            let why = LeftOutReason::ComesWith(build.clone());
+            plan.left_out.push(LeftOut { push: push.clone(), job: job.clone(), why });
+        }
         (_, Build::UnderWay(build)) => plan.waits_for.push(waits(build)),
         (Decision::Forced(forced), Build::Missing(build) | Build::Dead(build)) => {
             // Forcing one builder pulls nothing in: its build comes first, it afterwards.
@@ -120,7 +136,7 @@ fn unforceable(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
 mod tests {
     use super::*;
     use crate::facts::test_support::facts;
-    use crate::ids::{BuildId, SchedulerName};
+    use crate::ids::{BuildId, BuildRequestId, SchedulerName};
     use crate::plan::{PastRuns, have_n};
 
     fn plan(build: Build, forced: Forced, times: u32) -> Plan {
@@ -129,6 +145,35 @@ mod tests {
         facts.decision = Decision::Forced(forced);
         let past = PastRuns::default();
         have_n([(&facts, true)], &JobName::new("test"), Wish::times(times), &past)
+    }
+
+    #[test]
+    fn of_a_test_the_build_is_asked_for_once_and_starts_it() {
+        let by = |again, files: &[&str]| Forcing::SelfServe {
+            again,
+            files: files.iter().map(|file| (*file).to_owned()).collect(),
+        };
+        let build = || JobName::new("build");
+        let of = |state, job, times| {
+            let forced = Forced { job, build: by(None, &[]), starts: true };
+            let plan = plan(state, forced, times);
+            let asked: Vec<(String, Through)> =
+                plan.requests.iter().map(|r| (r.job.to_string(), r.through.clone())).collect();
+            (asked, plan.left_out.first().map(|left| left.why.clone()))
+        };
+        let files = || Through::SelfServe { files: vec!["package".into(), "tests".into()] };
+        let job = || by(None, &["package", "tests"]);
+        // The finished build with its files, or nothing while it runs, or the build once.
+        assert_eq!(of(Build::Ready(build()), job(), 1), (vec![("test".into(), files())], None));
+        let comes = Some(LeftOutReason::ComesWith(build()));
+        assert_eq!(of(Build::UnderWay(build()), job(), 1), (vec![], comes.clone()));
+        let alone = Through::SelfServe { files: vec![] };
+        assert_eq!(of(Build::Missing(build()), job(), 1), (vec![("build".into(), alone)], comes));
+        let failed = Some(LeftOutReason::BuildFailed(build()));
+        assert_eq!(of(Build::Failed(build()), job(), 1), (vec![], failed));
+        let again = by(Some(BuildRequestId(7)), &[]);
+        let through = Through::Again(BuildRequestId(7));
+        assert_eq!(of(Build::Ready(build()), again, 2), (vec![("test".into(), through)], None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::chunks::Narrow;
 use crate::estimate::{Estimate, median};
 use crate::facts::PushFacts;
 use crate::have::{have, lacks};
-use crate::ids::{BuildId, JobName, PushId, SchedulerName, TaskId};
+use crate::ids::{BuildId, BuildRequestId, JobName, PushId, SchedulerName, TaskId};
 use crate::place::{Asked, place};
 use crate::push::{PushRef, count_pushes};
 use crate::run::{Run, State};
@@ -167,6 +167,13 @@ pub enum Through {
     ForceScheduler(SchedulerName),
     /// By repeating this build of the push's own.
     RepeatedBuild(BuildId),
+    /// By asking a self-serve BuildAPI for this request of the push's own again.
+    Again(BuildRequestId),
+    /// By asking a self-serve BuildAPI for the builder.
+    SelfServe {
+        /// With these files, on which a test runs.
+        files: Vec<String>,
+    },
 }
 
 /// Why runs are asked for.
@@ -267,6 +274,8 @@ pub enum LeftOutReason {
     NotForceable,
     /// That build is missing, and no force scheduler covers its builder.
     BuildNotForceable(JobName),
+    /// That build is on its way, and starts the job when it is there.
+    ComesWith(JobName),
     /// `--every` passes it over.
     NotEvery,
     /// The push's actions do not offer what is needed.
@@ -301,6 +310,7 @@ impl fmt::Display for LeftOutReason {
             Self::BuildNotForceable(build) => {
                 write!(f, "{build} is missing here, and no force scheduler covers it")
             }
+            Self::ComesWith(build) => write!(f, "{build} is on its way and starts it"),
             Self::NotEvery => f.write_str("passed over by --every"),
             Self::NoAction(text) => f.write_str(text),
             Self::AlreadyThere(what) => {

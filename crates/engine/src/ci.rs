@@ -23,13 +23,15 @@ use mozci_core::time::At;
 use mozci_evidence::About;
 use url::Url;
 
+use crate::buildapi::BuildApi;
 use crate::config::{CiConfig, CiKind, ClosedTree, Credentials, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
 pub use git::GitPushes;
 use names::Names;
-use settings::{parse, settings};
+pub(crate) use settings::parse;
+use settings::{root_of, settings};
 
 /// Where a repository's pushes are read.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub enum PushSource {
     Changes,
     /// From a Git repository.
     Git(GitPushes),
+    /// From archived dumps of a BuildAPI's farm.
+    Dumps,
 }
 
 /// What runs the jobs.
@@ -49,6 +53,7 @@ pub enum PushSource {
 enum System {
     Taskcluster(Box<Taskcluster>),
     Buildbot(Box<Farm>),
+    BuildApi(Box<BuildApi>),
 }
 
 /// Where the tasks of a push are, on a Taskcluster without task graphs.
@@ -161,13 +166,13 @@ impl Ci {
                 return Ok(None);
             };
             match (repo.pushlog, &repo.url) {
-                (PushlogKind::Treeherder | PushlogKind::Changes | PushlogKind::Git, _) => Ok(None),
                 (PushlogKind::Hg, Some(url)) => {
                     Ok(Some(Pushlog::new(http.clone(), parse(url, "url")?)))
                 }
                 (PushlogKind::Hg, None) => Err(Error::Usage(format!(
                     "the repository {name:?} has pushlog = \"hg\" and no `url` in the config"
                 ))),
+                (_, _) => Ok(None),
             }
         };
         let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
@@ -187,6 +192,7 @@ impl Ci {
             .map(|url| Treeherder::new(http.clone(), url, &project).of(own.vcs()));
         let pushes = match (own.pushlog, pushlog(repo.as_str())?, &treeherder) {
             (PushlogKind::Changes, ..) => PushSource::Changes,
+            (PushlogKind::Dumps, ..) => PushSource::Dumps,
             (PushlogKind::Git, ..) => PushSource::Git(GitPushes::new(&repo, own, &opening.place)?),
             (_, Some(pushlog), _) => PushSource::Hg(pushlog),
             (_, None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
@@ -194,7 +200,7 @@ impl Ci {
         };
         fits(config.kind, own.pushlog, &repo)?;
         let plain = match &own.tasks_index {
-            _ if config.kind == CiKind::Buildbot => None,
+            _ if config.kind != CiKind::Taskcluster => None,
             None if treeherder.is_none() => return Err(without_treeherder(&repo)),
             None => None,
             Some(index) if !(index.contains("{revision}") || index.contains("{push}")) => {
@@ -212,8 +218,12 @@ impl Ci {
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
         }
-        let key = if config.kind == CiKind::Buildbot { "url" } else { "root_url" };
-        let root = parse(&config.root_url, key)?;
+        let root = root_of(config)?;
+        // What a BuildAPI without a server is known by is where its archive is.
+        let root_text = match config.root_url.is_empty() {
+            true => root.to_string(),
+            false => config.root_url.clone(),
+        };
         let mut hosts: Vec<String> =
             treeherder_url.iter().chain([&root]).filter_map(host_of).collect();
         let urls = config.repos.values().filter(|repo| repo.pushlog == PushlogKind::Hg);
@@ -236,6 +246,14 @@ impl Ci {
                     _ => None,
                 };
                 System::Buildbot(Box::new(Farm::new(&http, &root, &repo, own, credentials)))
+            }
+            (CiKind::BuildApi, credentials) => {
+                let credentials = match &credentials {
+                    Some(Credentials::Buildbot(credentials)) => Some(credentials),
+                    _ => None,
+                };
+                let api = BuildApi::new(config, &repo, own, &http, credentials)?;
+                System::BuildApi(Box::new(api))
             }
             (CiKind::Taskcluster, credentials) => {
                 let credentials = match credentials {
@@ -262,7 +280,7 @@ impl Ci {
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
             about: RefCell::default(),
-            root_url: config.root_url.trim_end_matches('/').to_owned(),
+            root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
             runs_read: opening.runs_read,
             poll: Duration::from_secs_f64(config.poll_seconds.unwrap_or(15.0).clamp(0.05, 600.0)),
@@ -286,10 +304,9 @@ impl Ci {
     pub(crate) fn taskcluster(&self) -> Result<&Taskcluster, Error> {
         match &self.system {
             System::Taskcluster(taskcluster) => Ok(taskcluster),
-            System::Buildbot(_) => Err(Error::Usage(format!(
-                "{} is a Buildbot master, which has no tasks",
-                self.root_url
-            ))),
+            System::Buildbot(_) | System::BuildApi(_) => {
+                Err(Error::Usage(format!("{} has builds, and no tasks", self.root_url)))
+            }
         }
     }
 
@@ -297,8 +314,21 @@ impl Ci {
     pub fn farm(&self) -> Option<&Farm> {
         match &self.system {
             System::Buildbot(farm) => Some(farm),
-            System::Taskcluster(_) => None,
+            System::Taskcluster(_) | System::BuildApi(_) => None,
         }
+    }
+
+    /// The farm of a BuildAPI, where it is one.
+    pub fn buildapi(&self) -> Option<&BuildApi> {
+        match &self.system {
+            System::BuildApi(api) => Some(api),
+            System::Taskcluster(_) | System::Buildbot(_) => None,
+        }
+    }
+
+    /// Whether Taskcluster runs the jobs.
+    pub(crate) fn is_taskcluster(&self) -> bool {
+        matches!(self.system, System::Taskcluster(_))
     }
 
     /// Whether there is something to ask with: a Buildbot master may be open to everybody.
@@ -306,6 +336,7 @@ impl Ci {
         match &self.system {
             System::Taskcluster(taskcluster) => taskcluster.has_credentials(),
             System::Buildbot(_) => true,
+            System::BuildApi(api) => api.self_serve.is_some(),
         }
     }
 
@@ -314,6 +345,7 @@ impl Ci {
         match &self.system {
             System::Taskcluster(taskcluster) => taskcluster.client().unwrap_or_default().to_owned(),
             System::Buildbot(farm) => farm.user().unwrap_or_default().to_owned(),
+            System::BuildApi(api) => api.user.clone().unwrap_or_default(),
         }
     }
 
@@ -321,7 +353,7 @@ impl Ci {
     /// started anew is away for as long as it takes.
     pub fn patience(&self) -> Duration {
         match &self.system {
-            System::Taskcluster(_) => Duration::ZERO,
+            System::Taskcluster(_) | System::BuildApi(_) => Duration::ZERO,
             System::Buildbot(_) => Duration::from_secs(600),
         }
     }
@@ -355,7 +387,7 @@ impl Ci {
 
     /// Whether pushes have task graphs, with actions through which jobs are asked for.
     pub fn has_graphs(&self) -> bool {
-        self.plain.is_none() && self.farm().is_none()
+        self.plain.is_none() && self.is_taskcluster()
     }
 
     /// The counters of everything that was sent.
@@ -442,16 +474,18 @@ impl Ci {
 
 /// A pushlog must be one that its kind of CI has.
 fn fits(kind: CiKind, pushlog: PushlogKind, repo: &RepoName) -> Result<(), Error> {
-    let of_buildbot = matches!(pushlog, PushlogKind::Changes | PushlogKind::Git);
-    let expected = match (kind, of_buildbot) {
-        (CiKind::Taskcluster, true) => "\"hg\" or \"treeherder\"",
-        (CiKind::Buildbot, false) => "\"changes\" or \"git\"",
-        _ => return Ok(()),
+    use PushlogKind::{Changes, Dumps, Git, Hg, Treeherder};
+    let (name, fitting, expected): (_, &[PushlogKind], _) = match kind {
+        CiKind::Taskcluster => ("Taskcluster", &[Hg, Treeherder], "\"hg\" or \"treeherder\""),
+        CiKind::Buildbot => ("Buildbot", &[Changes, Git], "\"changes\" or \"git\""),
+        CiKind::BuildApi => ("BuildAPI", &[Hg, Dumps], "\"hg\" or \"dumps\""),
     };
-    Err(Error::Usage(format!(
-        "the repository {repo} of a {} CI needs pushlog = {expected} in the config",
-        if kind == CiKind::Buildbot { "Buildbot" } else { "Taskcluster" }
-    )))
+    match fitting.contains(&pushlog) {
+        true => Ok(()),
+        false => Err(Error::Usage(format!(
+            "the repository {repo} of a {name} CI needs pushlog = {expected} in the config"
+        ))),
+    }
 }
 
 fn without_treeherder(repo: &RepoName) -> Error {

@@ -3,6 +3,7 @@
 //! *Invariant:* only this crate triggers anything, and only what a plan that passed the guards
 //! asks for and what stands in the ledger.
 
+pub mod buildapi;
 pub mod ci;
 pub mod config;
 pub mod error;

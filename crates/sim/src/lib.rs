@@ -14,4 +14,5 @@ pub mod world;
 pub use faults::{Fault, Faults};
 pub use pulse::{PulseConfig, PulseFaults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
+pub use wire::{ERA_LOGIN, all_the_things};
 pub use world::{Artifacts, HuntConfig, Tree, Truth, World, WorldConfig};

@@ -425,6 +425,9 @@ fn details(plan: &Plan) -> Vec<String> {
                 Through::ClonedTask(task) => format!("repeats the task {task}"),
                 Through::ForceScheduler(name) => format!("force scheduler {name}"),
                 Through::RepeatedBuild(build) => format!("repeats the build {build}"),
+                Through::Again(request) => format!("build request {request} again"),
+                Through::SelfServe { files } if files.is_empty() => "asked anew".to_owned(),
+                Through::SelfServe { files } => format!("with {}", files.join(" and ")),
             }
         )
     };

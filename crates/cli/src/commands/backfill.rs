@@ -7,7 +7,7 @@ use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::{JobHistory, read_job, read_range};
+use mozci_engine::flow::{JobHistory, every, read_job, read_range};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
@@ -28,9 +28,10 @@ pub(crate) struct Args {
     /// The push on which it is bad: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]
     pub(crate) rev: RevisionSpec,
-    /// How many pushes before REV are looked at for a good one
-    #[arg(long, value_name = "N", default_value_t = MAX_REVISIONS)]
-    pub(crate) max_revisions: u32,
+    /// How many pushes before REV are looked at for a good one [default: 40, and more for a job that
+    /// runs every so many pushes only]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_revisions: Option<u32>,
     /// Fill the holes even where no good push was found
     #[arg(long)]
     pub(crate) anyway: bool,
@@ -49,7 +50,8 @@ impl Args {
         named_repo(&self.rev)
     }
 
-    fn range(&self) -> Result<RangeSpec, Error> {
+    /// The range; `every` is how many pushes apart the job runs, where that is known.
+    fn range(&self, every: Option<u32>) -> Result<RangeSpec, Error> {
         if self.reach.looks_ahead() {
             return Err(Error::Usage(
                 "a backfill only looks back: take --back-revisions, or `mozci trigger` with --delta".into(),
@@ -57,7 +59,7 @@ impl Args {
         }
         let reach = match self.reach.is_given() {
             true => self.reach.reach(Reach::Single),
-            false => Reach::Back(self.max_revisions),
+            false => Reach::Back(self.max_revisions.unwrap_or_else(|| usual_range(every))),
         };
         Ok(RangeSpec { rev: self.rev.clone(), reach, every: std::num::NonZeroU32::MIN })
     }
@@ -71,11 +73,16 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let spec = args.range()?;
+    let job = JobName::new(&args.job);
+    let every = every(&context.ci, &job).await?;
+    if let Some(pushes) = every {
+        context
+            .talk(&format!("note: {job} runs every {pushes} pushes, as its scheduler's name says"));
+    }
+    let spec = args.range(every)?;
     check(context, &args.act.confirm)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
-    let job = JobName::new(&args.job);
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
@@ -116,6 +123,12 @@ pub(crate) async fn run(
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),
     }
+}
+
+/// How many pushes are looked at unless it is said. Eight runs of one that seldom runs are as many as it
+/// takes to see it pass.
+fn usual_range(every: Option<u32>) -> u32 {
+    every.map_or(MAX_REVISIONS, |every| every.saturating_mul(8).clamp(MAX_REVISIONS, 400))
 }
 
 /// What askings of this command are called in the ledger.

@@ -67,7 +67,11 @@ fn fate(plan: &Plan, push: &PushRef) -> String {
         if request.is_needed() {
             let waits = plan.waits_for.iter().filter(|waiting| waiting.push == *push);
             let times: u32 = waits.map(|waiting| waiting.times).sum();
-            return format!("→ ask for {}, which is missing, then for {times}", request.job);
+            let then = match times {
+                0 => "and starts it".to_owned(),
+                times => format!("then for {times}"),
+            };
+            return format!("→ ask for {}, which is missing, {then}", request.job);
         }
         let build = match &request.builds {
             Some(build) => format!(" (and {build}, which is missing)"),

@@ -34,6 +34,36 @@ pub fn credentials(
     match ci.kind {
         CiKind::Taskcluster => Ok(of_taskcluster(ci, env)?.map(Credentials::Taskcluster)),
         CiKind::Buildbot => Ok(of_buildbot(ci, env)?.map(Credentials::Buildbot)),
+        CiKind::BuildApi => Ok(of_buildapi(ci, env)?.map(Credentials::Buildbot)),
+    }
+}
+
+/// `BUILDAPI_USER` and `BUILDAPI_PASSWORD`.
+fn of_buildapi(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<BuildbotCredentials>, Error> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
+    let half = |there: &str, missing: &str| {
+        Error::NotAllowed(format!(
+            "half a set of credentials: {there} is set and {missing} is not; set both"
+        ))
+    };
+    match (get("BUILDAPI_USER"), get("BUILDAPI_PASSWORD")) {
+        (Some(user), Some(password)) => Ok(Some(BuildbotCredentials::Password { user, password })),
+        (Some(_), None) => Err(half("BUILDAPI_USER", "BUILDAPI_PASSWORD")),
+        (None, Some(_)) => Err(half("BUILDAPI_PASSWORD", "BUILDAPI_USER")),
+        (None, None) => match &ci.credentials_command {
+            None => Ok(None),
+            Some(command) => match from_command::<Session>(command)? {
+                Session { user: Some(user), password: Some(password), .. } => {
+                    Ok(Some(BuildbotCredentials::Password { user, password }))
+                }
+                _ => Err(Error::NotAllowed(
+                    "`credentials_command` did not print `user` and `password`".into(),
+                )),
+            },
+        },
     }
 }
 
@@ -154,6 +184,11 @@ pub fn pulse(
 
 /// What to do where an act needs credentials and there are none.
 pub fn credentials_missing(ci: &CiConfig) -> Error {
+    if ci.kind == CiKind::BuildApi {
+        return Error::NotAllowed(
+            "these are archived dumps, of which nothing can be asked for: set `url` of the CI in the config to that of a self-serve BuildAPI; `--dry-run` needs none".into(),
+        );
+    }
     Error::NotAllowed(format!(
         "asking for jobs needs credentials for {}, and there are none: run `eval $(TASKCLUSTER_ROOT_URL={} taskcluster signin)`, set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN, or set `credentials_command` in the config; `--dry-run` needs none",
         ci.root_url, ci.root_url

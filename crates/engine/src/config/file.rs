@@ -126,6 +126,8 @@ pub enum CiKind {
     Taskcluster,
     /// A Buildbot master.
     Buildbot,
+    /// A Buildbot farm of 2011 to 2017: self-serve BuildAPI, dumps of builds, allthethings.json.
+    BuildApi,
 }
 
 /// One CI.
@@ -134,9 +136,16 @@ pub enum CiKind {
 pub struct CiConfig {
     /// Its kind.
     pub kind: CiKind,
-    /// Taskcluster's root URL, or a Buildbot master's URL.
-    #[serde(alias = "url")]
+    /// Taskcluster's root URL, a Buildbot master's URL, or that of a BuildAPI's self-serve; only where
+    /// there are archived dumps it may be left out.
+    #[serde(alias = "url", default)]
     pub root_url: String,
+    /// Where the dumps of builds of a BuildAPI's farm are served.
+    pub buildjson_url: Option<String>,
+    /// A folder of archived dumps, `builds-2015-03-01.js.gz`.
+    pub buildjson_dir: Option<PathBuf>,
+    /// The URL or the path of allthethings.json.
+    pub allthethings: Option<String>,
     /// Treeherder's URL; needed where repositories have task graphs.
     pub treeherder_url: Option<String>,
     /// Where the trees' status is told (Treestatus), for whoever holds back while a tree is closed.
@@ -175,6 +184,8 @@ pub enum PushlogKind {
     Treeherder,
     /// From a Buildbot master's changes.
     Changes,
+    /// From archived dumps: the revisions that were built.
+    Dumps,
     /// From a Git repository: the commits of the branch along first parents.
     Git,
 }
@@ -255,7 +266,9 @@ impl RepoConfig {
             (PushlogKind::Hg, _) => Vcs::Hg,
             (PushlogKind::Git, _) => Vcs::Git,
             (_, Some(VcsName::Git)) | (PushlogKind::Changes, None) => Vcs::Git,
-            (_, Some(VcsName::Hg)) | (PushlogKind::Treeherder, None) => Vcs::Hg,
+            (_, Some(VcsName::Hg)) | (PushlogKind::Treeherder | PushlogKind::Dumps, None) => {
+                Vcs::Hg
+            }
         }
     }
 }

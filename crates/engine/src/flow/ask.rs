@@ -13,7 +13,7 @@ use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::json;
 
-use super::prepare::{CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, Sends};
+use super::prepare::{CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, SelfServeAct, Sends};
 use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -137,11 +137,14 @@ pub async fn ask(
     let all_out: Vec<LeftOut> =
         passed_over.iter().chain(&prepared_out).chain(&left_out).cloned().collect();
     ledger.left_out(&ci.root_url, plan.as_str(), &all_out, ci.now())?;
-    let results = match ci.farm() {
-        Some(farm) => {
+    let results = match (ci.farm(), ci.buildapi()) {
+        (Some(farm), _) => {
             super::buildbot::send_all(ci, farm, ledger, &to_send, stop, on_result).await?
         }
-        None => send_all(ci, ledger, &to_send, stop, on_result).await?,
+        (None, Some(api)) => {
+            super::buildapi::send_all(ci, api, ledger, &to_send, stop, on_result).await?
+        }
+        (None, None) => send_all(ci, ledger, &to_send, stop, on_result).await?,
     };
     note_service(ci, ledger, &results)?;
     Ok((results, left_out))
@@ -234,6 +237,13 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
             ("stop", empty(), empty(), json!({"build": build, "build_request": request}))
         }
         Sends::Withdraw(request) => ("cancel", empty(), empty(), json!({"build_request": request})),
+        Sends::SelfServe(SelfServeAct::Again(request)) => {
+            ("self-serve again", empty(), empty(), json!({"build_request": request}))
+        }
+        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files }) => {
+            let body = json!({"builder": builder, "revision": revision, "files": files});
+            ("self-serve", empty(), empty(), body)
+        }
     };
     Asking {
         id,
@@ -287,7 +297,11 @@ async fn carry_out(
                 taskcluster.create_task(task, body).await.map(|()| task)
             }
             Sends::Cancel(task) => taskcluster.cancel_task(*task).await.map(|_| *task),
-            Sends::Force { .. } | Sends::Rebuild(_) | Sends::Stop { .. } | Sends::Withdraw(_) => {
+            Sends::Force { .. }
+            | Sends::Rebuild(_)
+            | Sends::Stop { .. }
+            | Sends::Withdraw(_)
+            | Sends::SelfServe(_) => {
                 return Err(ActError::NotSent("Taskcluster has no builders".to_owned()));
             }
         };

@@ -32,6 +32,9 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chos
     if let Some(farm) = ci.farm() {
         return super::buildbot::choose(ci, farm, filter).await;
     }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::choose(ci, api, filter).await;
+    }
     if let Some(plain) = &ci.plain {
         let jobs = super::plain::choose(ci, plain, pushes, filter).await?;
         return Ok(Chosen { builds: vec![BuildOf::Unknown; jobs.len()], jobs });
@@ -44,6 +47,17 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chos
     };
     check_named(ci, &graph, push, filter)?;
     any(&graph, push, filter)
+}
+
+/// Every how many pushes a job runs, where somebody says that it does not on each.
+///
+/// # Errors
+/// [`Error`] where what says it cannot be read.
+pub async fn every(ci: &Ci, job: &JobName) -> Result<Option<u32>, Error> {
+    match ci.buildapi() {
+        Some(api) => super::buildapi::every(api, job).await,
+        None => Ok(None),
+    }
 }
 
 /// The jobs of a graph that filters mean, where they mean any: nothing at all is a slip as a rule.
@@ -67,6 +81,9 @@ fn any(graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Erro
 pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::chosen(ci, farm, push, filter).await;
+    }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::chosen(ci, api, push, filter).await;
     }
     if !ci.has_graphs() {
         return Err(Error::Usage(format!(

@@ -79,6 +79,9 @@ pub async fn chooser(ci: &Ci, pushes: &[Push], with_past: bool) -> Result<Choose
     if let Some(farm) = ci.farm() {
         return super::buildbot::chooser(ci, farm, pushes).await;
     }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::chooser(ci, api, pushes, with_past).await;
+    }
     if !ci.has_graphs() {
         return Err(Error::Usage(format!(
             "the pushes of {} have no task graphs, so that nobody can tell what could run on them; `jobs` shows what ran",

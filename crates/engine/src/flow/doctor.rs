@@ -59,6 +59,9 @@ pub async fn doctor(ci: &Ci) -> Vec<Check> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::doctor(ci, farm).await;
     }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::doctor(ci, api).await;
+    }
     let Ok(taskcluster) = ci.taskcluster() else { return Vec::new() };
     let mut examined = Examination { ci, taskcluster, checks: Vec::new() };
     examined.pushlog().await;
@@ -127,7 +130,10 @@ impl Examination<'_> {
                 let answer = pushlog.sample().await;
                 self.answered(what, started, answer);
             }
-            PushSource::Treeherder(_) | PushSource::Changes | PushSource::Git(_) => {
+            PushSource::Treeherder(_)
+            | PushSource::Changes
+            | PushSource::Git(_)
+            | PushSource::Dumps => {
                 self.add(what, started, Health::Skipped, "pushes are read from Treeherder");
             }
         }
@@ -193,7 +199,7 @@ impl Examination<'_> {
                 let newest = treeherder.newest_pushes(6).await.ok()?;
                 newest.into_iter().map(|push| push.push).collect()
             }
-            PushSource::Changes | PushSource::Git(_) => Vec::new(),
+            PushSource::Changes | PushSource::Git(_) | PushSource::Dumps => Vec::new(),
         };
         let path = |push: &Push| match &self.ci.plain {
             Some(plain) => plain.path(push),

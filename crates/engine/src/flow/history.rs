@@ -251,6 +251,9 @@ pub(super) async fn read_as_ended(
     if let Some(farm) = ci.farm() {
         return super::buildbot::read_jobs(ci, farm, ledger, pushes, jobs, read_at).await;
     }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::read_jobs(ci, api, ledger, pushes, jobs, read_at).await;
+    }
     if let Some(plain) = &ci.plain {
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
@@ -385,7 +388,7 @@ pub(crate) async fn definition(ci: &Ci, task: TaskId) -> Result<TaskDefinition, 
 /// # Errors
 /// [`Error::Service`].
 pub async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Result<(), Error> {
-    if ci.farm().is_some() {
+    if ci.farm().is_some() || ci.buildapi().is_some() {
         // A master's own times are the only ones there are.
         return Ok(());
     }

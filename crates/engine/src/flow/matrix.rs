@@ -88,6 +88,9 @@ async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<M
     if let Some(farm) = ci.farm() {
         return super::buildbot::read_matrix(ci, farm, pushes, filter).await;
     }
+    if let Some(api) = ci.buildapi() {
+        return super::buildapi::read_matrix(ci, api, pushes, filter).await;
+    }
     if let Some(plain) = &ci.plain {
         return super::plain::read_matrix(ci, plain, pushes, filter).await;
     }

@@ -4,6 +4,7 @@ mod ask;
 mod asked;
 mod at_work;
 mod bisect;
+mod buildapi;
 mod buildbot;
 mod builds;
 mod by_action;
@@ -34,7 +35,7 @@ pub use bisect::{
     BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case, weigh,
 };
 pub use builds::BuildOf;
-pub use choose::{Chosen, choose, chosen};
+pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
 pub use doctor::{Check, Health, doctor};
 pub use evidence::{

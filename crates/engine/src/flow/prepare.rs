@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::taskcluster::{Rendered, repeat};
-use mozci_core::ids::{BuildId, BuildRequestId, SchedulerName, TaskId};
+use mozci_core::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through};
 use mozci_core::push::PushRef;
 use serde_json::{Map, Value};
@@ -77,6 +77,24 @@ pub enum Sends {
     },
     /// A build request is taken back that is not being built yet.
     Withdraw(BuildRequestId),
+    /// A self-serve BuildAPI is asked.
+    SelfServe(SelfServeAct),
+}
+
+/// What a self-serve BuildAPI is asked for.
+#[derive(Debug, Clone)]
+pub enum SelfServeAct {
+    /// A builder on a revision, a test with the files that it runs on.
+    Ask {
+        /// The builder.
+        builder: JobName,
+        /// The whole revision.
+        revision: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// A request, once more.
+    Again(BuildRequestId),
 }
 
 /// Prepares every request of a plan: at most a few questions a push, and only for pushes that are
@@ -87,6 +105,9 @@ pub enum Sends {
 pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::prepare(ci, farm, plan).await;
+    }
+    if ci.buildapi().is_some() {
+        return Ok(super::buildapi::prepare(plan));
     }
     let scopes = Mutex::default();
     let mut by_task: Vec<(Through, Vec<&PlannedRequest>)> = Vec::new();
@@ -103,7 +124,10 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
                 match through {
                     Through::DecisionTask(task) => by_action(ci, task, requests, scopes).await,
                     Through::ClonedTask(task) => by_clone(ci, task, requests).await,
-                    Through::ForceScheduler(_) | Through::RepeatedBuild(_) => {
+                    Through::ForceScheduler(_)
+                    | Through::RepeatedBuild(_)
+                    | Through::Again(_)
+                    | Through::SelfServe { .. } => {
                         Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
                     }
                 }

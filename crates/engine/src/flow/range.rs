@@ -51,6 +51,10 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
             Some(farm) => super::buildbot::read_range(ci, farm, spec).await?,
             None => return Err(no_farm(ci)),
         },
+        PushSource::Dumps => match ci.buildapi() {
+            Some(api) => super::buildapi::read_range(ci, api, spec).await?,
+            None => return Err(no_farm(ci)),
+        },
         PushSource::Hg(pushlog) => in_pushlog(ci, pushlog, spec).await?,
         PushSource::Treeherder(treeherder) => in_treeherder(ci, treeherder, spec).await?,
     };

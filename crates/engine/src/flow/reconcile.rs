@@ -29,6 +29,9 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::reconcile(ci, farm, ledger).await;
     }
+    if ci.buildapi().is_some() {
+        return super::buildapi::reconcile(ci, ledger);
+    }
     let mut changed = Vec::new();
     let open = ledger.open_askings(&ci.root_url)?;
     if !open.is_empty() && ci.clock_offset().is_none() {

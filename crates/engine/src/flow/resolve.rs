@@ -58,6 +58,9 @@ async fn resolve_as_told(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
             None => found,
         };
     }
+    if let (PushSource::Dumps, Some(api)) = (&ci.pushes, ci.buildapi()) {
+        return super::buildapi::resolve(ci, api, spec).await;
+    }
     match spec {
         RevisionSpec::Build { .. } => Err(Error::Usage(format!(
             "the link leads to a Buildbot's build, and {} is none: name the CI with --ci",
@@ -88,7 +91,7 @@ async fn resolve_as_told(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
                 let push = newest.into_iter().next().map(|push| push.push);
                 push.ok_or_else(|| Error::NotFound(format!("{} has no pushes", ci.repo)))
             }
-            PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
+            PushSource::Changes | PushSource::Git(_) | PushSource::Dumps => Err(no_farm(ci)),
         },
         RevisionSpec::Id(id) => by_id(ci, *id).await,
     }
@@ -120,7 +123,7 @@ async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
             let hint = " among the newest 1000 that Treeherder has";
             found.map(|push| push.push).ok_or_else(|| missing(hint.to_owned()))
         }
-        PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
+        PushSource::Changes | PushSource::Git(_) | PushSource::Dumps => Err(no_farm(ci)),
     }
 }
 
@@ -166,7 +169,7 @@ async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
             let push = by_hash_in_treeherder(ci, treeherder, named.hash()).await;
             push.map_err(|error| called(hash, &named, error))
         }
-        PushSource::Changes | PushSource::Git(_) => Err(no_farm(ci)),
+        PushSource::Changes | PushSource::Git(_) | PushSource::Dumps => Err(no_farm(ci)),
     }
 }
 

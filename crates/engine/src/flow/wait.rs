@@ -91,6 +91,10 @@ pub async fn wait(
         super::buildbot::wait(ci, farm, &mut outcomes, ear, stop, on_change).await?;
         return Ok(outcomes);
     }
+    if let Some(api) = ci.buildapi() {
+        super::buildapi::wait(ci, api, &mut outcomes, stop, on_change).await?;
+        return Ok(outcomes);
+    }
     let mut created = Known::default();
     for awaited in awaited.iter().filter(|awaited| !awaited.by_action) {
         created.itself.extend(awaited.action.task());

@@ -3,6 +3,7 @@
 mod actions;
 mod auth;
 mod definitions;
+mod era;
 mod evidence;
 mod graph;
 mod hg;
@@ -23,6 +24,7 @@ mod treeherder_jobs;
 mod treeherder_push;
 
 pub(crate) use auth::{READER, SHERIFF};
+pub use era::{ERA_LOGIN, all_the_things};
 pub(crate) use hg::hg;
 pub(crate) use messages::{Message, Moment, message, moments};
 pub(crate) use reply::{Reply, Request};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::era::era;
 use super::reply::{Reply, Request};
 use super::{treeherder_about as about, treeherder_jobs, treeherder_push};
 use crate::world::World;
@@ -23,6 +24,9 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     }
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let Some(reply) = era(world, request, &path) {
+        return reply;
+    }
     if let ["treestatus", "trees", tree] = path.as_slice() {
         return tree_status(world, tree);
     }

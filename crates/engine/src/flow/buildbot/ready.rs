@@ -88,7 +88,10 @@ pub(crate) async fn prepare(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<Prepare
                 }
             }
             Through::RepeatedBuild(build) => Sends::Rebuild(*build),
-            Through::DecisionTask(_) | Through::ClonedTask(_) => {
+            Through::DecisionTask(_)
+            | Through::ClonedTask(_)
+            | Through::Again(_)
+            | Through::SelfServe { .. } => {
                 prepared.left_out.push(left_out(request, "it needs a task graph".into()));
                 continue;
             }

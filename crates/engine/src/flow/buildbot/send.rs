@@ -182,7 +182,7 @@ impl Sending<'_> {
             Sends::Rebuild(build) => master.rebuild(*build).await.map(|forced| forced.request),
             Sends::Stop { build, request } => master.stop(*build, &reason).await.map(|()| *request),
             Sends::Withdraw(request) => master.cancel(*request, &reason).await.map(|()| *request),
-            Sends::Hook(_) | Sends::Create(_) | Sends::Cancel(_) => {
+            Sends::Hook(_) | Sends::Create(_) | Sends::Cancel(_) | Sends::SelfServe(_) => {
                 Err(ActError::NotSent("a Buildbot master has no tasks".into()))
             }
         };

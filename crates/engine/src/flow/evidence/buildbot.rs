@@ -1,7 +1,6 @@
 //! Evidence of a build on a Buildbot master: its test results, and the logs of its steps.
 
 use mozci_clients::buildbot::{Log, Master, Step};
-use mozci_clients::http::HttpError;
 use mozci_core::farm::Results;
 use mozci_core::farm::runs_of;
 use mozci_core::ids::{BuildId, JobName};
@@ -10,7 +9,7 @@ use mozci_evidence::{Evidence, Format, Wanted, is_settled};
 
 use super::find::AskedRun;
 use super::read::Read;
-use super::wish::{Reading, RunEvidence, Wish};
+use super::wish::{RunEvidence, Wish};
 use crate::error::Error;
 use crate::farm::Farm;
 
@@ -96,7 +95,7 @@ pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
         let found =
             master.read_log(&log, move |source| mozci_evidence::read(source, &question)).await;
         read.settled &= log.complete;
-        take(&mut read, source, Some(master.log_link(log.id)), found);
+        read.take(source, Some(master.log_link(log.id)), found);
     }
     read
 }
@@ -118,33 +117,6 @@ async fn results(master: &Master, build: BuildId, wish: &Wish, read: &mut Read) 
         let question = wish.question(Format::TestResults);
         let found =
             master.read_results(set, move |source| mozci_evidence::read(source, &question)).await;
-        take(read, format!("test result set {set}"), None, found);
-    }
-}
-
-fn take(
-    read: &mut Read,
-    source: String,
-    link: Option<String>,
-    found: Result<mozci_clients::http::Streamed<Evidence>, HttpError>,
-) {
-    match found {
-        Ok(streamed) => {
-            if let Some(broke) = streamed.broke {
-                read.settled = false;
-                read.evidence.pass_over(&source, format!("it broke off: {broke}"));
-            }
-            let evidence = streamed.value;
-            if evidence.is_void() {
-                let why: Vec<String> = evidence.marks.iter().map(|mark| mark.words()).collect();
-                read.evidence.pass_over(source, why.join("; "));
-            } else {
-                read.evidence.readings.push(Reading { source, link, evidence });
-            }
-        }
-        Err(error) => {
-            read.settled = false;
-            read.evidence.pass_over(source, error.to_string());
-        }
+        read.take(format!("test result set {set}"), None, found);
     }
 }

@@ -47,7 +47,7 @@ pub async fn find_run(ci: &Ci, spec: &RunSpec) -> Result<AskedRun, Error> {
     match spec {
         RunSpec::Task { task, run, host } => {
             check_host(ci, host.as_deref())?;
-            if ci.farm().is_some() {
+            if ci.farm().is_some() || ci.buildapi().is_some() {
                 return Err(Error::Usage(format!("{} has builds, and no tasks", ci.root_url)));
             }
             let known = statuses(ci, &[*task]).await?;

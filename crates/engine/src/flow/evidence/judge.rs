@@ -91,7 +91,7 @@ async fn not_given<'a>(
     about: &About,
     runs: impl Iterator<Item = &'a Run>,
 ) -> HashSet<RunKey> {
-    let Some(subject) = about.subject.as_ref().filter(|_| ci.farm().is_none()) else {
+    let Some(subject) = about.subject.as_ref().filter(|_| ci.is_taskcluster()) else {
         return HashSet::new();
     };
     let tasks: Vec<(RunKey, TaskId)> =

@@ -1,5 +1,6 @@
 //! What runs say of themselves: their artifacts and logs, read once.
 
+mod buildapi;
 mod buildbot;
 mod find;
 mod judge;

@@ -1,10 +1,12 @@
 //! Evidence of many runs: what is kept first, then a few at once.
 
 use futures_util::{StreamExt, stream};
+use mozci_clients::http::{HttpError, Streamed};
+use mozci_evidence::Evidence;
 
 use super::find::AskedRun;
-use super::wish::{RunEvidence, Wish};
-use super::{buildbot, taskcluster};
+use super::wish::{Reading, RunEvidence, Wish};
+use super::{buildapi, buildbot, taskcluster};
 use crate::ci::Ci;
 use crate::store::FactKind;
 
@@ -35,9 +37,10 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
     if let Some(evidence) = ci.fact(FactKind::Evidence, &key).filter(|_| is_final) {
         return Looked { evidence, was_kept: true };
     }
-    let read = match ci.farm() {
-        Some(farm) => buildbot::read(farm, run, wish).await,
-        None => taskcluster::read(ci, run, wish).await,
+    let read = match (ci.farm(), ci.buildapi()) {
+        (Some(farm), _) => buildbot::read(farm, run, wish).await,
+        (None, Some(api)) => buildapi::read(api, run, wish).await,
+        (None, None) => taskcluster::read(ci, run, wish).await,
     };
     let Read { evidence, settled } = read;
     // What broke off on its way, or is not all there yet, may be whole the next time.
@@ -54,4 +57,33 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
 pub(super) struct Read {
     pub(super) evidence: RunEvidence,
     pub(super) settled: bool,
+}
+
+impl Read {
+    /// Takes in what came of reading a source to its end.
+    pub(super) fn take(
+        &mut self,
+        source: String,
+        link: Option<String>,
+        found: Result<Streamed<Evidence>, HttpError>,
+    ) {
+        let streamed = match found {
+            Ok(streamed) => streamed,
+            Err(error) => {
+                self.settled = false;
+                return self.evidence.pass_over(source, error.to_string());
+            }
+        };
+        if let Some(broke) = streamed.broke {
+            self.settled = false;
+            self.evidence.pass_over(&source, format!("it broke off: {broke}"));
+        }
+        let evidence = streamed.value;
+        if evidence.is_void() {
+            let why: Vec<String> = evidence.marks.iter().map(|mark| mark.words()).collect();
+            self.evidence.pass_over(source, why.join("; "));
+        } else {
+            self.evidence.readings.push(Reading { source, link, evidence });
+        }
+    }
 }

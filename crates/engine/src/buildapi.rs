@@ -1,0 +1,163 @@
+//! A Buildbot farm of 2011 to 2017, as the configuration has it: self-serve BuildAPI, the dumps, and
+//! allthethings.json, as far as each is there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use mozci_clients::buildapi::{Dumps, SelfServe, Things, parse_things};
+use mozci_clients::buildbot::BuildbotCredentials;
+use mozci_clients::http::Http;
+use mozci_core::era::{DumpRow, EraFarm};
+use mozci_core::ids::RepoName;
+use mozci_core::run::RunKey;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::ci::parse;
+use crate::config::{CiConfig, RepoConfig};
+use crate::error::Error;
+
+/// Where what a build left is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Left {
+    pub(crate) log: Option<String>,
+    /// Files by their names.
+    pub(crate) uploaded: Vec<(String, String)>,
+}
+
+/// The farm, and one of its branches.
+#[derive(Debug)]
+pub struct BuildApi {
+    pub(crate) self_serve: Option<SelfServe>,
+    pub(crate) dumps: Dumps,
+    /// Whether there are dumps at all.
+    pub(crate) has_dumps: bool,
+    pub(crate) branch: String,
+    /// The branches of the other repositories, by their names in the configuration.
+    pub(crate) branches: BTreeMap<String, String>,
+    pub(crate) user: Option<String>,
+    pub(crate) http: Http,
+    things: Source,
+    farm: OnceCell<Option<EraFarm>>,
+    left: Mutex<HashMap<RunKey, Left>>,
+    /// Whether files that builds uploaded are still there.
+    files: Mutex<HashMap<String, bool>>,
+}
+
+/// Where allthethings.json is.
+#[derive(Debug)]
+enum Source {
+    Nowhere,
+    Served(Things),
+    File(std::path::PathBuf),
+}
+
+impl BuildApi {
+    /// By the configuration.
+    pub(crate) fn new(
+        config: &CiConfig,
+        repo: &RepoName,
+        own: &RepoConfig,
+        http: &Http,
+        credentials: Option<&BuildbotCredentials>,
+    ) -> Result<Self, Error> {
+        let branch = own.branch.clone().unwrap_or_else(|| repo.to_string());
+        let self_serve = match config.root_url.as_str() {
+            "" => None,
+            url => Some(SelfServe::new(http.clone(), parse(url, "url")?, &branch)),
+        };
+        let mut user = None;
+        if let (Some(server), Some(BuildbotCredentials::Password { user: name, password })) =
+            (&self_serve, credentials)
+        {
+            server.sign_in(name, password);
+            user = Some(name.clone());
+        }
+        let url = config.buildjson_url.as_deref().map(|url| parse(url, "buildjson_url"));
+        let url = url.transpose()?;
+        let has_dumps = url.is_some() || config.buildjson_dir.is_some();
+        let dumps = Dumps::new(http.clone(), url, config.buildjson_dir.clone());
+        if self_serve.is_none() && !has_dumps {
+            return Err(Error::Usage(
+                "a BuildAPI in the config needs `url` (that of self-serve), `buildjson_dir`, or both".into(),
+            ));
+        }
+        let things = match config.allthethings.as_deref() {
+            None => Source::Nowhere,
+            Some(place) if place.contains("://") => {
+                Source::Served(Things::new(http.clone(), parse(place, "allthethings")?))
+            }
+            Some(place) => Source::File(place.into()),
+        };
+        let branches = config.repos.iter().map(|(name, repo)| {
+            (name.clone(), repo.branch.clone().unwrap_or_else(|| name.clone()))
+        });
+        Ok(Self {
+            self_serve,
+            dumps,
+            has_dumps,
+            branch,
+            branches: branches.collect(),
+            user,
+            http: http.clone(),
+            things,
+            farm: OnceCell::new(),
+            left: Mutex::default(),
+            files: Mutex::default(),
+        })
+    }
+
+    /// Builders and schedulers; none where the configuration does not say where they are told.
+    pub(crate) async fn farm(&self) -> Result<Option<&EraFarm>, Error> {
+        let read = async || match &self.things {
+            Source::Nowhere => Ok(None),
+            Source::Served(things) => {
+                let read = things.read().await;
+                read.map(Some).map_err(Error::service("cannot read allthethings.json"))
+            }
+            Source::File(path) => {
+                let shown = path.display();
+                let bytes = std::fs::read(path);
+                let bytes = bytes.map_err(|e| Error::Usage(format!("cannot read {shown}: {e}")))?;
+                let farm = parse_things(&bytes);
+                farm.map(Some).map_err(|why| Error::Usage(format!("{shown} cannot be used: {why}")))
+            }
+        };
+        Ok(self.farm.get_or_try_init(read).await?.as_ref())
+    }
+
+    /// Notes where what a build left is.
+    pub(crate) fn note_left(&self, key: RunKey, row: &DumpRow) {
+        let left = Left { log: row.log.clone(), uploaded: row.uploaded.clone() };
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key, left);
+    }
+
+    /// Where what a run left is, as far as a dump that was read tells.
+    pub(crate) fn left(&self, key: RunKey) -> Option<Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    /// Whether all of these files are still there; each is asked for once.
+    pub(crate) async fn are_there(&self, files: &[String]) -> Result<bool, Error> {
+        for file in files {
+            let known = |store: &Mutex<HashMap<String, bool>>| {
+                store.lock().unwrap_or_else(PoisonError::into_inner).get(file).copied()
+            };
+            let there = match (known(&self.files), Url::parse(file)) {
+                (Some(there), _) => there,
+                (None, Err(_)) => false,
+                (None, Ok(url)) => {
+                    let asked = self.http.is_there(&url).await;
+                    asked
+                        .map_err(Error::service("cannot tell whether a build's files are there"))?
+                }
+            };
+            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.insert(file.clone(), there);
+            if !there {
+                return Ok(false);
+            }
+        }
+        Ok(!files.is_empty())
+    }
+}

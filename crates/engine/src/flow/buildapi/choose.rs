@@ -1,0 +1,99 @@
+//! Which builders a filter means, and everything that can run.
+
+use mozci_core::chooser::JobGraph;
+use mozci_core::filter::JobFilter;
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
+
+use super::history::build_of;
+use super::matrix::read_matrix;
+use crate::buildapi::BuildApi;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::flow::choose::Chosen;
+use crate::flow::chooser::Chooser;
+
+/// The builders which a filter means among all of the branch.
+pub(crate) async fn choose(ci: &Ci, api: &BuildApi, filter: &JobFilter) -> Result<Chosen, Error> {
+    let graph = graph(ci, api).await?;
+    let meant: Vec<JobName> =
+        graph.select(filter, None).map(|job| JobName::new(job.label())).collect();
+    if meant.is_empty() {
+        return Err(Error::NotFound(format!(
+            "none of the {} builders of {} is meant by these filters (a glob has to fit the whole name)",
+            graph.len(),
+            ci.repo
+        )));
+    }
+    with_builds(ci, api, meant).await
+}
+
+/// The builders that belong to a push: those that are listed for it and, of the branch's others, those
+/// that run on every push.
+pub(crate) async fn chosen(
+    ci: &Ci,
+    api: &BuildApi,
+    push: &Push,
+    filter: &JobFilter,
+) -> Result<Chosen, Error> {
+    let listed = read_matrix(ci, api, std::slice::from_ref(push), filter).await?.whole()?;
+    let mut jobs: Vec<JobName> = listed.jobs.into_iter().map(|(job, _)| job).collect();
+    if let Some(farm) = api.farm().await? {
+        let graph = farm.graph(Some(&api.branch));
+        let rarely = |job: &str| farm.every(job).is_some();
+        let all = graph.select(filter, None).map(|job| job.label());
+        let named = |job: &str| filter.jobs.iter().any(|name| name.as_str() == job);
+        jobs.extend(all.filter(|job| named(job) || !rarely(job)).map(JobName::new));
+        ci.note("builders that run every so many pushes only are left out unless they are listed for the push, or named");
+    }
+    jobs.sort_unstable();
+    jobs.dedup();
+    with_builds(ci, api, jobs).await
+}
+
+async fn with_builds(ci: &Ci, api: &BuildApi, jobs: Vec<JobName>) -> Result<Chosen, Error> {
+    let farm = api.farm().await?;
+    let builds = jobs.iter().map(|job| build_of(ci, farm, job)).collect();
+    Ok(Chosen { jobs, builds })
+}
+
+/// What can run on the branch.
+async fn graph(ci: &Ci, api: &BuildApi) -> Result<JobGraph, Error> {
+    let Some(farm) = api.farm().await? else {
+        return Err(Error::Usage(format!(
+            "nobody tells which builders {} has: set `allthethings` in the config to the URL or the path of allthethings.json, or name the builders",
+            ci.root_url
+        )));
+    };
+    let graph = farm.graph(Some(&api.branch));
+    match graph.is_empty() {
+        false => Ok(graph),
+        true => Err(Error::NotFound(format!(
+            "allthethings.json has no builder of the branch {:?}: name another with `branch` in the config",
+            api.branch
+        ))),
+    }
+}
+
+/// Everything that can run on the branch, and how that ran on some pushes.
+pub(crate) async fn chooser(
+    ci: &Ci,
+    api: &BuildApi,
+    pushes: &[Push],
+    with_past: bool,
+) -> Result<Chooser, Error> {
+    let graph = graph(ci, api).await?;
+    let Some(newest) = pushes.first() else {
+        return Err(Error::NotFound(format!("{} has no push", ci.repo)));
+    };
+    let past = match with_past {
+        true => Some(read_matrix(ci, api, pushes, &JobFilter::default()).await?),
+        false => None,
+    };
+    Ok(Chooser::new(newest, graph, past.as_ref().map(|matrix| (pushes.len(), matrix))))
+}
+
+/// Every how many pushes a builder runs, where that is less than always.
+pub(crate) async fn every(api: &BuildApi, job: &JobName) -> Result<Option<u32>, Error> {
+    Ok(api.farm().await?.and_then(|farm| farm.every(job.as_str())))
+}

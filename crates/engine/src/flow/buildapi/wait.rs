@@ -1,0 +1,88 @@
+//! Following requests to their ends, by looking: that farm told nobody anything.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use mozci_core::ids::{JobName, PushId};
+use mozci_core::push::Push;
+use mozci_core::run::State;
+
+use super::rows::read_rows;
+use crate::buildapi::BuildApi;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::flow::wait::{FAILURES, LIMIT, Outcome};
+
+/// Waits until every request has ended.
+pub(crate) async fn wait(
+    ci: &Ci,
+    api: &BuildApi,
+    outcomes: &mut [Outcome],
+    stop: &AtomicBool,
+    on_change: &mut dyn FnMut(&Outcome),
+) -> Result<(), Error> {
+    let (started, mut failures) = (Instant::now(), 0);
+    while outcomes.iter().any(|outcome| !outcome.done) {
+        match look(ci, api, outcomes, on_change).await {
+            Ok(()) => failures = 0,
+            Err(error) if failures + 1 >= FAILURES => return Err(error),
+            Err(error) => {
+                failures += 1;
+                ci.note(format!("a look failed and was made again: {error}"));
+            }
+        }
+        let open = outcomes.iter().any(|outcome| !outcome.done);
+        if !open || stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
+            break;
+        }
+        super::super::pause(ci.poll, stop).await;
+    }
+    Ok(())
+}
+
+async fn look(
+    ci: &Ci,
+    api: &BuildApi,
+    outcomes: &mut [Outcome],
+    on_change: &mut dyn FnMut(&Outcome),
+) -> Result<(), Error> {
+    let open = || outcomes.iter().filter(|outcome| !outcome.done);
+    let mut pushes: Vec<Push> = open().map(|outcome| bare(outcome)).collect();
+    pushes.sort_unstable_by_key(|push| push.id);
+    pushes.dedup_by_key(|push| push.id);
+    let mut jobs: Vec<JobName> = open().map(|outcome| outcome.job.clone()).collect();
+    jobs.sort_unstable();
+    jobs.dedup();
+    let rows = read_rows(ci, api, &pushes, Some(&jobs)).await?;
+    let place = |id: PushId| pushes.iter().position(|push| push.id == id);
+    for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
+        let Some(of_push) = place(outcome.push.id).map(|place| &rows.of_push[place]) else {
+            continue;
+        };
+        let all = of_push.get(&outcome.job).map_or(&[][..], Vec::as_slice);
+        let runs: Vec<_> =
+            all.iter().filter(|run| run.key.request == outcome.action).cloned().collect();
+        // A run that the farm itself makes again goes on.
+        let done = runs.last().is_some_and(|run| {
+            run.state.is_final() && !matches!(run.state, State::Retried | State::Unknown(_))
+        });
+        if done != outcome.done || runs != outcome.runs {
+            (outcome.runs, outcome.done) = (runs, done);
+            outcome.action_state = State::Passed;
+            on_change(outcome);
+        }
+    }
+    Ok(())
+}
+
+/// What reading needs of a push.
+fn bare(outcome: &Outcome) -> Push {
+    Push {
+        id: outcome.push.id,
+        revision: outcome.push.revision.clone(),
+        git: None,
+        author: String::new(),
+        date: mozci_core::time::At(0),
+        changesets: Vec::new(),
+    }
+}
