@@ -8,6 +8,7 @@ mod broker;
 mod chooser;
 mod cutting;
 mod doctor;
+mod era;
 mod failing_files;
 mod farm;
 mod farm_access;

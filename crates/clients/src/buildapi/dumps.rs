@@ -1,6 +1,7 @@
 //! The dumps of builds (buildjson): `builds-4hr.js.gz`, written every minute, and a file a day. Tens of
 //! megabytes each: read row by row, so that only what is wanted of them is ever held.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -246,8 +247,12 @@ impl<'de> Visitor<'de> for Rows<'_> {
     fn visit_seq<S: SeqAccess<'de>>(self, mut rows: S) -> Result<(), S::Error> {
         while let Some(row) = rows.next_element::<Row>()? {
             self.read.seen += 1;
-            let row = row.translated();
+            let (mut row, uploaded) = row.translated();
             if (self.wanted)(&row) {
+                // A text that has JSON in it: the files by their names.
+                let files = uploaded
+                    .and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(&text).ok());
+                row.uploaded = files.unwrap_or_default().into_iter().collect();
                 self.read.rows.push(row);
             }
         }
@@ -290,16 +295,13 @@ struct Properties {
 }
 
 impl Row {
-    fn translated(self) -> DumpRow {
+    /// The row without the files that it uploaded, and the text that tells these.
+    fn translated(self) -> (DumpRow, Option<String>) {
         let Self { request_ids, starttime, endtime, result, properties } = self;
         let at = |seconds: Option<f64>| seconds.map(|seconds| At(seconds as i64));
         let ids = request_ids.or(properties.request_ids).unwrap_or_default();
-        // A text that has JSON in it: the files by their names.
-        let uploaded = properties.blobber_files.and_then(|text| {
-            serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text).ok()
-        });
         let tests = properties.test_packages_url.or(properties.tests_url);
-        DumpRow {
+        let row = DumpRow {
             requests: ids.into_iter().map(BuildRequestId).collect(),
             builder: properties.buildername.unwrap_or_default(),
             revision: properties.revision.unwrap_or_default(),
@@ -307,8 +309,9 @@ impl Row {
             ended: at(endtime),
             result,
             log: properties.log_url,
-            uploaded: uploaded.unwrap_or_default().into_iter().collect(),
+            uploaded: Vec::new(),
             files: properties.package_url.into_iter().chain(tests).collect(),
-        }
+        };
+        (row, properties.blobber_files)
     }
 }

@@ -73,9 +73,9 @@ pub fn state_of(result: i64) -> State {
 /// How a listed request stands. `row` is the dump's row of it, `looked` whether the dump in which it
 /// would be was read.
 ///
-/// A request that was done with a build of another revision was coalesced, however that build ended.
-/// One that ended, as the list has it, and is in no dump yet is still at work; where nobody could look
-/// that is not known.
+/// A request that was done with a build of another revision was coalesced, whether that passed or
+/// failed. One that ended so, as the list has it, and is in no dump yet is still at work; where nobody
+/// could look that is not known.
 pub fn standing(listed: &Listed, row: Option<&DumpRow>, looked: bool) -> State {
     let result = match (listed.status, listed.ended) {
         (None, _) => return State::Pending,
@@ -83,6 +83,10 @@ pub fn standing(listed: &Listed, row: Option<&DumpRow>, looked: bool) -> State {
         (Some(Outcome::Open), Some(_)) => return State::Unknown("ended, nobody knows how".into()),
         (Some(Outcome::Ended(result)), _) => result,
     };
+    // What never ran to its end says nothing of any revision.
+    if !(0..=2).contains(&result) {
+        return state_of(result);
+    }
     match row {
         Some(row) if !is_same(&row.revision, &listed.revision) => State::Coalesced,
         Some(_) => state_of(result),
@@ -131,8 +135,15 @@ mod tests {
             (6, State::Cancelled),
         ] {
             assert_eq!(of(Some(Outcome::Ended(number)), Some(5), Some(&ours)), state);
-            assert_eq!(of(Some(Outcome::Ended(number)), Some(5), Some(&theirs)), State::Coalesced);
-            assert_eq!(of(Some(Outcome::Ended(number)), Some(5), None), State::Running);
+            let (theirs, nobody) = (Some(&theirs), None);
+            let (theirs, nobody) = (
+                of(Some(Outcome::Ended(number)), Some(5), theirs),
+                of(Some(Outcome::Ended(number)), Some(5), nobody),
+            );
+            match number {
+                0..=2 => assert_eq!((theirs, nobody), (State::Coalesced, State::Running)),
+                _ => assert_eq!((&theirs, &nobody), (&state_of(number), &state_of(number))),
+            }
         }
         assert!(matches!(of(Some(Outcome::Ended(9)), Some(5), Some(&ours)), State::Unknown(_)));
         let unread = standing(&listed(Some(Outcome::Ended(0)), Some(5)), None, false);

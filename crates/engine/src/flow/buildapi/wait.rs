@@ -47,7 +47,7 @@ async fn look(
     on_change: &mut dyn FnMut(&Outcome),
 ) -> Result<(), Error> {
     let open = || outcomes.iter().filter(|outcome| !outcome.done);
-    let mut pushes: Vec<Push> = open().map(|outcome| bare(outcome)).collect();
+    let mut pushes: Vec<Push> = open().map(bare).collect();
     pushes.sort_unstable_by_key(|push| push.id);
     pushes.dedup_by_key(|push| push.id);
     let mut jobs: Vec<JobName> = open().map(|outcome| outcome.job.clone()).collect();
