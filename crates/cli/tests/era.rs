@@ -382,3 +382,48 @@ fn the_real_graph_comes_out_of_its_names() {
     let found = serde_json::to_value(Tree::new(graph.jobs())).unwrap();
     assert_eq!(found, real);
 }
+
+/// A real log of 2013, packed as the server had it, where a dump says that it is.
+#[test]
+fn a_real_log_of_that_time_is_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/logs");
+    let log = folder.join("mozilla-central-macosx64-debug-bm65-build1-build15.txt.gz");
+    let Ok(log) = std::fs::read(&log) else {
+        eprintln!("skipped: {} is not there", log.display());
+        return;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/build15.txt.gz", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = socket.read(&mut [0u8; 4096]);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-gzip\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                log.len()
+            );
+            let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&log));
+        }
+    });
+    let served = farm();
+    let archive = tempfile::tempdir().unwrap();
+    let revision = "0123456789abcdef0123456789abcdef01234567";
+    let name = "OS X 10.7 64-bit mozilla-central leak test build";
+    let dump = json!({"builds": [{
+        "request_ids": [5], "starttime": 1_370_000_000, "endtime": 1_370_003_600, "result": 2,
+        "properties": {"buildername": name, "revision": revision, "log_url": url},
+    }]});
+    std::fs::write(archive.path().join("builds-2013-05-31.js"), dump.to_string()).unwrap();
+    served.write_config(&format!(
+        "[ci.era]\nkind = \"buildapi\"\nbuildjson_dir = {:?}\n\
+         [ci.era.repos.mozilla-central]\npushlog = \"dumps\"\n",
+        archive.path()
+    ));
+    let arguments =
+        ["--ci", "era", "--repo", "mozilla-central", "failures", "--rev", "tip", "--json"];
+    let said = ok(served.run(&arguments)).json();
+    let run = &said["runs"][0];
+    assert_eq!((&run["job"], &run["revision"]), (&json!(name), &json!(revision)), "{said}");
+    let evidence = &run["readings"][0]["evidence"];
+    assert!(evidence["lines"].as_u64().unwrap() > 10_000, "{said}");
+}

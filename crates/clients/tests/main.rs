@@ -8,6 +8,7 @@ mod buildbot;
 mod contracts;
 mod every_answer;
 mod http;
+mod lando;
 mod messages;
 mod pushlog;
 mod queue;
