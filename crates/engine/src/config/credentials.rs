@@ -38,68 +38,65 @@ pub fn credentials(
     }
 }
 
-/// `BUILDAPI_USER` and `BUILDAPI_PASSWORD`.
-fn of_buildapi(
-    ci: &CiConfig,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<BuildbotCredentials>, Error> {
-    let get = |name: &str| env(name).filter(|value| !value.is_empty());
-    let half = |there: &str, missing: &str| {
-        Error::NotAllowed(format!(
-            "half a set of credentials: {there} is set and {missing} is not; set both"
-        ))
-    };
-    match (get("BUILDAPI_USER"), get("BUILDAPI_PASSWORD")) {
-        (Some(user), Some(password)) => Ok(Some(BuildbotCredentials::Password { user, password })),
-        (Some(_), None) => Err(half("BUILDAPI_USER", "BUILDAPI_PASSWORD")),
-        (None, Some(_)) => Err(half("BUILDAPI_PASSWORD", "BUILDAPI_USER")),
-        (None, None) => match &ci.credentials_command {
-            None => Ok(None),
-            Some(command) => match from_command::<Session>(command)? {
-                Session { user: Some(user), password: Some(password), .. } => {
-                    Ok(Some(BuildbotCredentials::Password { user, password }))
-                }
-                _ => Err(Error::NotAllowed(
-                    "`credentials_command` did not print `user` and `password`".into(),
-                )),
-            },
-        },
-    }
-}
-
 /// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.
 fn of_buildbot(
     ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<BuildbotCredentials>, Error> {
-    let get = |name: &str| env(name).filter(|value| !value.is_empty());
-    if let Some(cookie) = get("BUILDBOT_COOKIE") {
+    if let Some(cookie) = env("BUILDBOT_COOKIE").filter(|value| !value.is_empty()) {
         return Ok(Some(BuildbotCredentials::Cookie(cookie)));
     }
+    let names = ["BUILDBOT_USER", "BUILDBOT_PASSWORD"];
+    let else_ = ", or BUILDBOT_COOKIE to the cookie of a session in your browser";
+    of_user(ci, env, names, else_, true)
+}
+
+/// `BUILDAPI_USER` and `BUILDAPI_PASSWORD`: there are no sessions.
+fn of_buildapi(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<BuildbotCredentials>, Error> {
+    of_user(ci, env, ["BUILDAPI_USER", "BUILDAPI_PASSWORD"], "", false)
+}
+
+/// A user and a password from the environment, or what the command prints.
+fn of_user(
+    ci: &CiConfig,
+    env: impl Fn(&str) -> Option<String>,
+    [user, password]: [&str; 2],
+    else_: &str,
+    has_sessions: bool,
+) -> Result<Option<BuildbotCredentials>, Error> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
     let half = |there: &str, missing: &str| {
         Error::NotAllowed(format!(
-            "half a set of credentials: {there} is set and {missing} is not; set both, or BUILDBOT_COOKIE to the cookie of a session in your browser"
+            "half a set of credentials: {there} is set and {missing} is not; set both{else_}"
         ))
     };
-    match (get("BUILDBOT_USER"), get("BUILDBOT_PASSWORD")) {
-        (Some(user), Some(password)) => Ok(Some(BuildbotCredentials::Password { user, password })),
-        (Some(_), None) => Err(half("BUILDBOT_USER", "BUILDBOT_PASSWORD")),
-        (None, Some(_)) => Err(half("BUILDBOT_PASSWORD", "BUILDBOT_USER")),
+    let command = match (get(user), get(password)) {
+        (Some(user), Some(password)) => {
+            return Ok(Some(BuildbotCredentials::Password { user, password }));
+        }
+        (Some(_), None) => return Err(half(user, password)),
+        (None, Some(_)) => return Err(half(password, user)),
         (None, None) => match &ci.credentials_command {
-            None => Ok(None),
-            Some(command) => match from_command::<Session>(command)? {
-                Session { cookie: Some(cookie), .. } => {
-                    Ok(Some(BuildbotCredentials::Cookie(cookie)))
-                }
-                Session { user: Some(user), password: Some(password), .. } => {
-                    Ok(Some(BuildbotCredentials::Password { user, password }))
-                }
-                _ => Err(Error::NotAllowed(
-                    "`credentials_command` printed neither `cookie` nor `user` and `password`"
-                        .into(),
-                )),
-            },
+            Some(command) => command,
+            None => return Ok(None),
         },
+    };
+    match from_command::<Session>(command)? {
+        Session { cookie: Some(cookie), .. } if has_sessions => {
+            Ok(Some(BuildbotCredentials::Cookie(cookie)))
+        }
+        Session { user: Some(user), password: Some(password), .. } => {
+            Ok(Some(BuildbotCredentials::Password { user, password }))
+        }
+        _ => Err(Error::NotAllowed(match has_sessions {
+            true => {
+                "`credentials_command` printed neither `cookie` nor `user` and `password`".into()
+            }
+            false => "`credentials_command` did not print `user` and `password`".into(),
+        })),
     }
 }
 
@@ -271,7 +268,12 @@ mod tests {
         let mut farm = printed.clone();
         farm.kind = CiKind::Buildbot;
         assert!(credentials(&farm, env(&[])).unwrap_err().to_string().contains("neither"));
+        farm.kind = CiKind::BuildApi;
+        assert!(credentials(&farm, env(&[])).unwrap_err().to_string().contains("did not print"));
         farm.credentials_command = None;
+        let half = credentials(&farm, env(&[("BUILDAPI_USER", "me")])).unwrap_err().to_string();
+        assert!(half.contains("BUILDAPI_PASSWORD is not"), "{half}");
+        farm.kind = CiKind::Buildbot;
         let half = credentials(&farm, env(&[("BUILDBOT_PASSWORD", "s3cret")])).unwrap_err();
         let text = half.to_string();
         assert!(text.contains("BUILDBOT_USER is not") && !text.contains("s3cret"), "{text}");

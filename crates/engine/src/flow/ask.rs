@@ -73,6 +73,22 @@ impl Refused {
 }
 
 impl AskResult {
+    /// How an asking ended that was neither refused nor failed.
+    pub(super) fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
+        Self {
+            id: asking.id.clone(),
+            push: ask.push.clone(),
+            jobs: ask.jobs.clone(),
+            state,
+            coalesced: Vec::new(),
+            link: None,
+            refusal: None,
+            failed: false,
+            sent_at,
+            by_action: matches!(ask.sends, Sends::Hook(_)),
+        }
+    }
+
     /// Runs asked for, of all its jobs.
     pub fn times(&self) -> u32 {
         self.jobs.iter().map(|asked| asked.times).sum()
@@ -369,16 +385,5 @@ async fn send(
         AskState::Sent { request } => ci.link(*request),
         _ => None,
     };
-    AskResult {
-        id: asking.id.clone(),
-        push: ask.push.clone(),
-        jobs: ask.jobs.clone(),
-        state,
-        coalesced: Vec::new(),
-        link,
-        refusal,
-        failed,
-        sent_at,
-        by_action: matches!(ask.sends, Sends::Hook(_)),
-    }
+    AskResult { link, refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
 }

@@ -110,18 +110,7 @@ async fn send(
             }
         }
     };
-    AskResult {
-        id: asking.id.clone(),
-        push: ask.push.clone(),
-        jobs: ask.jobs.clone(),
-        link: None,
-        state,
-        coalesced: Vec::new(),
-        refusal,
-        failed,
-        sent_at,
-        by_action: false,
-    }
+    AskResult { refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
 }
 
 async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<BuildRequestId, ActError> {

@@ -107,18 +107,7 @@ impl Sending<'_> {
         ask: &ReadyAsk,
         refused: bool,
     ) -> Result<AskResult, Error> {
-        let mut result = AskResult {
-            id: asking.id.clone(),
-            push: ask.push.clone(),
-            jobs: ask.jobs.clone(),
-            state: AskState::Recorded,
-            coalesced: Vec::new(),
-            link: None,
-            refusal: None,
-            failed: false,
-            sent_at: self.ci.now(),
-            by_action: false,
-        };
+        let mut result = AskResult::new(asking, ask, AskState::Recorded, self.ci.now());
         let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
         loop {
             result.state = if self.stop.load(Ordering::Relaxed) {
