@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use mozci_clients::act::ActError;
 use mozci_clients::buildapi::{Day, DumpError, Dumps, SelfServe, parse_things, read_dump};
 use mozci_core::era::{Build, DumpRow, EraFarm, Outcome, standing};
-use mozci_core::ids::BuildRequestId;
+use mozci_core::ids::{BuildRequestId, SelfServeId};
 use mozci_core::run::State;
 use serde_json::{Value, json};
 
@@ -115,12 +115,21 @@ fn a_dump_is_read_row_by_row_and_one_that_is_cut_off_gives_what_it_has() {
         let cut = read_dump(&text.as_bytes()[..cut], &all);
         assert!(cut.broke.is_some() && cut.seen > 50 && cut.rows.len() == cut.seen, "{}", cut.seen);
     }
-    let packed = packed(text.as_bytes());
-    let cut = read_dump(&packed[..packed.len() / 2], &all);
+    let whole = packed(text.as_bytes());
+    let cut = read_dump(&whole[..whole.len() / 2], &all);
     assert!(cut.broke.is_some(), "{cut:?}");
     assert!(read_dump(&b"{\"other\": 1}"[..], &all).broke.unwrap().contains("no `builds`"));
     assert!(read_dump(&b"<html>"[..], &all).broke.is_some());
     assert!(read_dump(&b""[..], &all).broke.is_some());
+    // A row that is larger than any can be ends the reading, whatever it packs to.
+    let bomb = json!({"builds": [row(1, "a"), {"reason": "x".repeat(40 << 20)}, row(2, "a")]});
+    let bomb = read_dump(&*packed(bomb.to_string().as_bytes()), &all);
+    assert!(bomb.broke.unwrap().contains("a row of more than"), "{}", bomb.seen);
+    // Half the files are none.
+    let mut half = row(3, "a");
+    half["properties"].as_object_mut().unwrap().remove("packageUrl");
+    let half = read_dump(json!({"builds": [half]}).to_string().as_bytes(), &all);
+    assert!(half.rows[0].files.is_empty());
 }
 
 #[tokio::test]
@@ -129,7 +138,11 @@ async fn dumps_are_served_or_archived_and_a_day_without_one_is_said() {
     let body = packed(json!({"builds": [row(1, "a")]}).to_string().as_bytes());
     let mut served = Answer::json(200, "");
     served.body = body.clone();
-    let server = serve(vec![served.typed("application/x-gzip"), Answer::json(404, "")]).await;
+    let server = serve(vec![
+        served.typed("application/x-gzip"),
+        Answer::json(404, "<html>").typed("text/html"),
+    ])
+    .await;
     let dumps = Dumps::new(http(0), Some(server.url.clone()), None);
     let read = dumps.read(day, Box::new(all)).await.unwrap();
     assert_eq!((read.rows.len(), dumps.is_archive()), (1, false));
@@ -178,6 +191,13 @@ async fn a_list_tells_pending_running_ended_and_coalesced_apart() {
     assert!(matches!(states[2], State::Unknown(_)));
     assert_eq!((&states[3], &states[4]), (&State::Passed, &State::Coalesced));
     assert_eq!(listed[3].status, Some(Outcome::Ended(0)));
+    // Nothing was ever asked for there; another branch is another matter.
+    let none = r#"{"msg": "Revision aaaa not found on branch try"}"#;
+    let (_server, client) = self_serve(vec![Answer::json(404, none)]).await;
+    assert_eq!(client.requests_of(revision).await.unwrap(), []);
+    let branch = r#"{"msg": "Branch tyr not found"}"#;
+    let (_server, client) = self_serve(vec![Answer::json(404, branch)]).await;
+    assert!(client.requests_of(revision).await.unwrap_err().is_not_found());
     let odd = json!([{"buildername": "b", "status": 0}]).to_string();
     let (_server, client) = self_serve(vec![Answer::json(200, &odd)]).await;
     let error = client.requests_of(revision).await.unwrap_err();
@@ -198,8 +218,8 @@ async fn acts_are_told_apart_by_what_may_have_happened() {
     .await;
     let files = ["http://a/firefox.tar.bz2".to_owned(), "http://a/tests.zip".to_owned()];
     let revision = "a".repeat(40);
-    assert_eq!(client.ask("t", &revision, &files).await.unwrap().request, BuildRequestId(17));
-    assert_eq!(client.again(BuildRequestId(3), 1).await.unwrap().request, BuildRequestId(17));
+    assert_eq!(client.ask("t", &revision, &files).await.unwrap().id, SelfServeId(17));
+    assert_eq!(client.again(BuildRequestId(3), 1).await.unwrap().id, SelfServeId(17));
     let forbidden = client.cancel(BuildRequestId(3)).await.unwrap_err();
     assert!(matches!(&forbidden, ActError::Forbidden(why) if why.contains("who are you")));
     let refused = client.cancel(BuildRequestId(3)).await.unwrap_err();

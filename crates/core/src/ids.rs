@@ -81,6 +81,12 @@ macro_rules! number {
 }
 
 number! {
+    /// A self-serve BuildAPI's number for an asking that it took on: its job request, which is not the
+    /// build request that comes of it.
+    SelfServeId
+}
+
+number! {
     /// A push's number in its Mercurial repository's pushlog. Each repository counts on its own.
     PushlogId
 }
@@ -202,14 +208,19 @@ pub enum RequestId {
     Task(TaskId),
     /// A Buildbot build request.
     BuildRequest(BuildRequestId),
+    /// An asking that a self-serve BuildAPI took on, under its own number.
+    SelfServe(SelfServeId),
 }
+
+/// What stands before a self-serve BuildAPI's number where requests of several kinds may stand.
+const SELF_SERVE: &str = "self-serve/";
 
 impl RequestId {
     /// The task, where it is one.
     pub fn task(self) -> Option<TaskId> {
         match self {
             Self::Task(task) => Some(task),
-            Self::BuildRequest(_) => None,
+            Self::BuildRequest(_) | Self::SelfServe(_) => None,
         }
     }
 
@@ -217,8 +228,14 @@ impl RequestId {
     pub fn build_request(self) -> Option<BuildRequestId> {
         match self {
             Self::BuildRequest(id) => Some(id),
-            Self::Task(_) => None,
+            Self::Task(_) | Self::SelfServe(_) => None,
         }
+    }
+}
+
+impl From<SelfServeId> for RequestId {
+    fn from(id: SelfServeId) -> Self {
+        Self::SelfServe(id)
     }
 }
 
@@ -239,9 +256,11 @@ impl FromStr for RequestId {
 
     /// Digits alone are a build request: no task id is made of digits.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        match text.parse() {
-            Ok(number) => Ok(Self::BuildRequest(BuildRequestId(number))),
-            Err(_) => text.parse().map(Self::Task),
+        let own = text.strip_prefix(SELF_SERVE).and_then(|number| number.parse().ok());
+        match (own, text.parse()) {
+            (Some(number), _) => Ok(Self::SelfServe(SelfServeId(number))),
+            (None, Ok(number)) => Ok(Self::BuildRequest(BuildRequestId(number))),
+            (None, Err(_)) => text.parse().map(Self::Task),
         }
     }
 }
@@ -251,6 +270,7 @@ impl fmt::Display for RequestId {
         match self {
             Self::Task(task) => task.fmt(f),
             Self::BuildRequest(id) => id.fmt(f),
+            Self::SelfServe(id) => write!(f, "{SELF_SERVE}{id}"),
         }
     }
 }

@@ -106,6 +106,10 @@ fn hindrance(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
             unforceable(facts, asked)
         }
         (_, Build::Dead(build)) => Some(LeftOutReason::BuildDead(build.clone())),
+        // On what it would run nobody knows.
+        (Decision::Forced(forced), Build::NotKnown) if has_no_files(forced) => {
+            Some(LeftOutReason::BuildNotKnown)
+        }
         _ if !asked.keeps => Some(LeftOutReason::NotEvery),
         (Decision::NoGraph { own: None }, _) => Some(LeftOutReason::NoDefinition),
         (_, Build::Missing(build)) if asked.wish.only_built => {
@@ -113,6 +117,11 @@ fn hindrance(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
         }
         _ => unforceable(facts, asked),
     }
+}
+
+/// Whether a test would be asked for without the files that it runs on.
+fn has_no_files(forced: &Forced) -> bool {
+    matches!(&forced.job, Forcing::SelfServe { again: None, files } if files.is_empty())
 }
 
 /// Why a builder that is forced cannot be.
@@ -171,6 +180,8 @@ mod tests {
         assert_eq!(of(Build::Missing(build()), job(), 1), (vec![("build".into(), alone)], comes));
         let failed = Some(LeftOutReason::BuildFailed(build()));
         assert_eq!(of(Build::Failed(build()), job(), 1), (vec![], failed));
+        let lost = Some(LeftOutReason::BuildNotKnown);
+        assert_eq!(of(Build::NotKnown, by(None, &[]), 1), (vec![], lost));
         let again = by(Some(BuildRequestId(7)), &[]);
         let through = Through::Again(BuildRequestId(7));
         assert_eq!(of(Build::Ready(build()), again, 2), (vec![("test".into(), through)], None));

@@ -274,6 +274,8 @@ pub enum LeftOutReason {
     NotForceable,
     /// That build is missing, and no force scheduler covers its builder.
     BuildNotForceable(JobName),
+    /// Which build it hangs on is not known, and so not on what it would run.
+    BuildNotKnown,
     /// That build is on its way, and starts the job when it is there.
     ComesWith(JobName),
     /// `--every` passes it over.
@@ -309,6 +311,9 @@ impl fmt::Display for LeftOutReason {
             ),
             Self::BuildNotForceable(build) => {
                 write!(f, "{build} is missing here, and no force scheduler covers it")
+            }
+            Self::BuildNotKnown => {
+                f.write_str("which build it hangs on is not known, and so not on what it would run")
             }
             Self::ComesWith(build) => write!(f, "{build} is on its way and starts it"),
             Self::NotEvery => f.write_str("passed over by --every"),

@@ -1,14 +1,14 @@
 //! A Buildbot farm of 2011 to 2017, as the configuration has it: self-serve BuildAPI, the dumps, and
 //! allthethings.json, as far as each is there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use mozci_clients::buildapi::{Dumps, SelfServe, Things, parse_things};
+use mozci_clients::buildapi::{Day, Dumps, SelfServe, Things, parse_things};
 use mozci_clients::buildbot::BuildbotCredentials;
 use mozci_clients::http::Http;
-use mozci_core::era::{DumpRow, EraFarm};
-use mozci_core::ids::RepoName;
+use mozci_core::era::{DumpRow, EraFarm, Listed};
+use mozci_core::ids::{BuildRequestId, RepoName};
 use mozci_core::run::RunKey;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -42,6 +42,10 @@ pub struct BuildApi {
     left: Mutex<HashMap<RunKey, Left>>,
     /// Whether files that builds uploaded are still there.
     files: Mutex<HashMap<String, bool>>,
+    /// What was found in the dumps of days that are over.
+    rows: Mutex<HashMap<Day, HashMap<BuildRequestId, Vec<DumpRow>>>>,
+    /// The requests that were listed last, by revision and builder.
+    listed: Mutex<HashMap<(String, String), BTreeSet<BuildRequestId>>>,
 }
 
 /// Where allthethings.json is.
@@ -104,6 +108,8 @@ impl BuildApi {
             farm: OnceCell::new(),
             left: Mutex::default(),
             files: Mutex::default(),
+            rows: Mutex::default(),
+            listed: Mutex::default(),
         })
     }
 
@@ -130,6 +136,42 @@ impl BuildApi {
     pub(crate) fn note_left(&self, key: RunKey, row: &DumpRow) {
         let left = Left { log: row.log.clone(), uploaded: row.uploaded.clone() };
         self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key, left);
+    }
+
+    /// What is known of requests from the dump of a day that is over, and which are not known.
+    pub(crate) fn known_rows(
+        &self,
+        day: Day,
+        ids: &HashSet<BuildRequestId>,
+    ) -> (HashMap<BuildRequestId, Vec<DumpRow>>, HashSet<BuildRequestId>) {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_day = rows.get(&day);
+        let known = |id: &BuildRequestId| Some((*id, of_day?.get(id)?.clone()));
+        let found: HashMap<_, _> = ids.iter().filter_map(known).collect();
+        let unknown = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+        (found, unknown)
+    }
+
+    /// Keeps what the dump of a day that is over has of requests.
+    pub(crate) fn keep_rows(&self, day: Day, found: &HashMap<BuildRequestId, Vec<DumpRow>>) {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.entry(day).or_default().extend(found.iter().map(|(id, rows)| (*id, rows.clone())));
+    }
+
+    /// Notes what is listed for a revision.
+    pub(crate) fn note_listed(&self, revision: &str, list: &[Listed]) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in list {
+            let key = (revision.to_owned(), one.builder.clone());
+            listed.entry(key).or_default().insert(one.request);
+        }
+    }
+
+    /// The requests for a builder on a revision that were listed when it was last looked.
+    pub(crate) fn listed(&self, revision: &str, builder: &str) -> Vec<BuildRequestId> {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = listed.get(&(revision.to_owned(), builder.to_owned()));
+        found.into_iter().flatten().copied().collect()
     }
 
     /// Where what a run left is, as far as a dump that was read tells.

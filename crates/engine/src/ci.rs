@@ -230,7 +230,7 @@ impl Ci {
         for url in urls.filter_map(|repo| repo.url.as_deref()) {
             hosts.extend(host_of(&parse(url, "url")?));
         }
-        let server = format!("{} {} {repo}", config.root_url, own.url.as_deref().unwrap_or(""));
+        let server = format!("{root_text} {} {repo}", own.url.as_deref().unwrap_or(""));
         let facts = match Facts::open(&opening.place.cache, server) {
             Ok(facts) => Some(facts),
             Err(error) => {

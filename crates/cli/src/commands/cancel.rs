@@ -120,7 +120,8 @@ pub(crate) async fn run(
     let acts = !taken.is_empty() && !args.confirm.dry_run;
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
-        let prepared = Prepared { asks: taken.iter().map(ready).collect(), ..Prepared::default() };
+        let prepared =
+            Prepared { asks: taken.iter().filter_map(ready).collect(), ..Prepared::default() };
         let mut on_result = |result: &AskResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
@@ -161,20 +162,22 @@ pub(crate) async fn run(
     }
 }
 
-fn ready(taken: &Taken) -> ReadyAsk {
+/// What takes a run back. No run goes by the number of an asking.
+fn ready(taken: &Taken) -> Option<ReadyAsk> {
     let Taken { push, job, run } = taken;
     let why = format!("it is {}", run.state.word());
-    ReadyAsk {
+    Some(ReadyAsk {
         push: push.clone(),
         jobs: vec![AskedJob { job: job.clone(), times: 0, why }],
         group: match run.key.request {
             RequestId::Task(task) => task.to_string(),
-            RequestId::BuildRequest(_) => job.to_string(),
+            RequestId::BuildRequest(_) | RequestId::SelfServe(_) => job.to_string(),
         },
         sends: match (run.key.request, run.more.as_ref().and_then(|more| more.build)) {
             (RequestId::Task(task), _) => Sends::Cancel(task),
             (RequestId::BuildRequest(request), Some(build)) => Sends::Stop { build, request },
             (RequestId::BuildRequest(request), None) => Sends::Withdraw(request),
+            (RequestId::SelfServe(_), _) => return None,
         },
-    }
+    })
 }

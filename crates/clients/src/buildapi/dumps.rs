@@ -1,6 +1,7 @@
 //! The dumps of builds (buildjson): `builds-4hr.js.gz`, written every minute, and a file a day. Tens of
 //! megabytes each: read row by row, so that only what is wanted of them is ever held.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
-use crate::http::{Http, HttpError};
+use crate::http::{Http, HttpError, Problem};
 
 /// Which dump is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,9 +151,10 @@ impl Dumps {
         }
         let missing = || DumpError::Missing { day, place: url.to_string() };
         let read = self.http.get_read(url.clone(), move |source| read_dump(source, &*wanted)).await;
-        let streamed = read.map_err(|error| match error.is_not_found() {
-            true => missing(),
-            false => DumpError::Http(error),
+        let streamed = read.map_err(|error| match &error.problem {
+            // A file server says so with a page.
+            Problem::NotFound(_) | Problem::Status { status: 404 | 410, .. } => missing(),
+            _ => DumpError::Http(error),
         })?;
         let mut read = streamed.value;
         read.broke = streamed.broke.or(read.broke);
@@ -177,15 +179,38 @@ pub fn read_dump(source: impl Read, wanted: &dyn Fn(&DumpRow) -> bool) -> ReadDu
     let is_packed =
         std::io::BufRead::fill_buf(&mut source).is_ok_and(|start| start.starts_with(&GZIP));
     match is_packed {
-        true => read_rows(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(source)), wanted),
+        true => read_rows(MultiGzDecoder::new(source), wanted),
         false => read_rows(source, wanted),
+    }
+}
+
+/// The largest row that is believed, in bytes: the largest that were seen have some ten thousand.
+const LARGEST_ROW: u64 = 16 << 20;
+
+/// Counts what is read since the last row, and reads no further than a row can be.
+struct Bounded<'a, R> {
+    source: R,
+    since: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.since.get() > LARGEST_ROW {
+            let words = format!("a row of more than {} MB", LARGEST_ROW >> 20);
+            return Err(std::io::Error::other(words));
+        }
+        let read = self.source.read(buffer)?;
+        self.since.set(self.since.get() + read as u64);
+        Ok(read)
     }
 }
 
 fn read_rows(source: impl Read, wanted: &dyn Fn(&DumpRow) -> bool) -> ReadDump {
     let mut read = ReadDump::default();
+    let since = Cell::new(0);
+    let source = BufReader::with_capacity(1 << 16, Bounded { source, since: &since });
     let mut json = serde_json::Deserializer::from_reader(source);
-    let done = json.deserialize_map(Top { read: &mut read, wanted });
+    let done = json.deserialize_map(Top { read: &mut read, wanted, since: &since });
     if let Err(error) = done {
         read.broke = Some(error.to_string());
     }
@@ -196,6 +221,7 @@ fn read_rows(source: impl Read, wanted: &dyn Fn(&DumpRow) -> bool) -> ReadDump {
 struct Top<'a> {
     read: &'a mut ReadDump,
     wanted: &'a dyn Fn(&DumpRow) -> bool,
+    since: &'a Cell<u64>,
 }
 
 impl<'de> Visitor<'de> for Top<'_> {
@@ -206,12 +232,12 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        let Self { read, wanted } = self;
+        let Self { read, wanted, since } = self;
         let mut has_builds = false;
         while let Some(key) = map.next_key::<String>()? {
             if key == "builds" {
                 has_builds = true;
-                map.next_value_seed(Rows { read: &mut *read, wanted })?;
+                map.next_value_seed(Rows { read: &mut *read, wanted, since })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -227,6 +253,7 @@ impl<'de> Visitor<'de> for Top<'_> {
 struct Rows<'a> {
     read: &'a mut ReadDump,
     wanted: &'a dyn Fn(&DumpRow) -> bool,
+    since: &'a Cell<u64>,
 }
 
 impl<'de> DeserializeSeed<'de> for Rows<'_> {
@@ -246,6 +273,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut rows: S) -> Result<(), S::Error> {
         while let Some(row) = rows.next_element::<Row>()? {
+            self.since.set(0);
             self.read.seen += 1;
             let (mut row, uploaded) = row.translated();
             if (self.wanted)(&row) {
@@ -310,7 +338,11 @@ impl Row {
             result,
             log: properties.log_url,
             uploaded: Vec::new(),
-            files: properties.package_url.into_iter().chain(tests).collect(),
+            // A test needs both.
+            files: match (properties.package_url, tests) {
+                (Some(package), Some(tests)) => vec![package, tests],
+                _ => Vec::new(),
+            },
         };
         (row, properties.blobber_files)
     }

@@ -1,7 +1,7 @@
 //! Self-serve BuildAPI: what was asked for on a revision, and asking for more.
 
 use mozci_core::era::{Listed, Outcome};
-use mozci_core::ids::BuildRequestId;
+use mozci_core::ids::{BuildRequestId, SelfServeId};
 use mozci_core::time::At;
 use reqwest::Method;
 use serde::Deserialize;
@@ -19,11 +19,12 @@ pub struct SelfServe {
     branch: String,
 }
 
-/// That an act was taken on: its agents carry it out a moment later.
+/// That an act was taken on: its agents carry it out a moment later. Which build request comes of it
+/// BuildAPI does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// The request that came of it.
-    pub request: BuildRequestId,
+    /// Its number among what was taken on.
+    pub id: SelfServeId,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +108,12 @@ impl SelfServe {
     pub async fn requests_of(&self, revision: &str) -> Result<Vec<Listed>, HttpError> {
         let mut url = self.url(&["rev", revision]);
         url.set_query(Some("format=json"));
-        let entries: Vec<Entry> = self.http.get(url.clone()).await?;
+        let entries: Vec<Entry> = match self.http.get(url.clone()).await {
+            Ok(entries) => entries,
+            // So it says that nothing was ever asked for there; an unknown branch is told otherwise.
+            Err(error) if nothing_was_asked(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
         let mut all = Vec::with_capacity(entries.len());
         for entry in entries {
             all.extend(entry.listed(revision).map_err(|reason| HttpError {
@@ -189,9 +195,13 @@ impl SelfServe {
     }
 }
 
+fn nothing_was_asked(error: &HttpError) -> bool {
+    matches!(&error.problem, Problem::NotFound(words) if words.contains("Revision"))
+}
+
 fn accepted(body: &Value) -> Result<Accepted, ActError> {
     match body["request_id"].as_u64() {
-        Some(id) => Ok(Accepted { request: BuildRequestId(id) }),
+        Some(id) => Ok(Accepted { id: SelfServeId(id) }),
         None => Err(ActError::Uncertain(format!("the answer names no request: {body}"))),
     }
 }

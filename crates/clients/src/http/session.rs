@@ -32,8 +32,12 @@ impl std::fmt::Debug for Cookies {
 impl Cookies {
     fn of(&self, url: &Url) -> Option<Pass> {
         let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits =
-            |base: &Url| base.origin() == url.origin() && url.path().starts_with(base.path());
+        // Below it, and not beside what begins with the same letters.
+        let below = |base: &str| {
+            let rest = url.path().strip_prefix(base.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let fits = |base: &Url| base.origin() == url.origin() && below(base.path());
         cookies.iter().find(|(base, _)| fits(base)).map(|(_, pass)| pass.clone())
     }
 

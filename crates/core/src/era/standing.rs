@@ -88,6 +88,9 @@ pub fn standing(listed: &Listed, row: Option<&DumpRow>, looked: bool) -> State {
         return state_of(result);
     }
     match row {
+        Some(row) if row.revision.is_empty() => {
+            State::Unknown("ended, and its dump does not say of which revision".into())
+        }
         Some(row) if !is_same(&row.revision, &listed.revision) => State::Coalesced,
         Some(_) => state_of(result),
         // A failure is one whoever's it is; that it passed may be another revision's.
@@ -146,6 +149,9 @@ mod tests {
             }
         }
         assert!(matches!(of(Some(Outcome::Ended(9)), Some(5), Some(&ours)), State::Unknown(_)));
+        let nameless = row("");
+        let nameless = of(Some(Outcome::Ended(0)), Some(5), Some(&nameless));
+        assert!(matches!(nameless, State::Unknown(_)), "{nameless:?}");
         let unread = standing(&listed(Some(Outcome::Ended(0)), Some(5)), None, false);
         assert!(matches!(unread, State::Unknown(_)), "{unread:?}");
     }

@@ -253,11 +253,13 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
             ("stop", empty(), empty(), json!({"build": build, "build_request": request}))
         }
         Sends::Withdraw(request) => ("cancel", empty(), empty(), json!({"build_request": request})),
-        Sends::SelfServe(SelfServeAct::Again(request)) => {
-            ("self-serve again", empty(), empty(), json!({"build_request": request}))
+        Sends::SelfServe(SelfServeAct::Again { request, known }) => {
+            let body = json!({"build_request": request, "known": known});
+            ("self-serve again", empty(), empty(), body)
         }
-        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files }) => {
-            let body = json!({"builder": builder, "revision": revision, "files": files});
+        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files, known }) => {
+            let body =
+                json!({"builder": builder, "revision": revision, "files": files, "known": known});
             ("self-serve", empty(), empty(), body)
         }
     };

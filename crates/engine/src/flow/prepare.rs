@@ -92,9 +92,16 @@ pub enum SelfServeAct {
         revision: String,
         /// The files.
         files: Vec<String>,
+        /// The requests that were listed for it then: what comes of the asking is another one.
+        known: Vec<BuildRequestId>,
     },
     /// A request, once more.
-    Again(BuildRequestId),
+    Again {
+        /// The request.
+        request: BuildRequestId,
+        /// The requests that were listed then.
+        known: Vec<BuildRequestId>,
+    },
 }
 
 /// Prepares every request of a plan: at most a few questions a push, and only for pushes that are
@@ -106,8 +113,8 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::prepare(ci, farm, plan).await;
     }
-    if ci.buildapi().is_some() {
-        return Ok(super::buildapi::prepare(plan));
+    if let Some(api) = ci.buildapi() {
+        return Ok(super::buildapi::prepare(api, plan));
     }
     let scopes = Mutex::default();
     let mut by_task: Vec<(Through, Vec<&PlannedRequest>)> = Vec::new();

@@ -40,7 +40,7 @@ pub(crate) async fn read_range(ci: &Ci, api: &BuildApi, spec: &RangeSpec) -> Res
                 return Err(too_long(wanted));
             }
             let pushes = archive.back_from(&rev, wanted).await?;
-            let at_start = pushes.len() < wanted;
+            let at_start = pushes.len() < wanted && archive.is_exhausted();
             Ok((pushes, 0, at_start))
         }
         Reach::Delta(count) => {
@@ -50,7 +50,7 @@ pub(crate) async fn read_range(ci: &Ci, api: &BuildApi, spec: &RangeSpec) -> Res
             };
             let origin = newer.len();
             let older = archive.back_from(&rev, *count as usize + 1).await?;
-            let at_start = older.len() < *count as usize + 1;
+            let at_start = older.len() < *count as usize + 1 && archive.is_exhausted();
             Ok((newer.into_iter().chain(older).collect(), origin, at_start))
         }
         Reach::From(from) => {
@@ -64,6 +64,7 @@ pub(crate) async fn read_range(ci: &Ci, api: &BuildApi, spec: &RangeSpec) -> Res
         Reach::Since(since) => {
             while archive.oldest().is_none_or(|day| Day::Of(day) >= Day::of(*since)) {
                 if !archive.read_one_more().await? {
+                    archive.say_short();
                     break;
                 }
             }
@@ -198,8 +199,10 @@ impl<'a> Archive<'a> {
                 None => {
                     self.say_short();
                     return Err(Error::NotFound(format!(
-                        "no build of {spec} on the branch {:?} is in the {} days that are archived",
-                        self.api.branch, self.read
+                        "no build of {spec} on the branch {:?} is in the newest {} of the {} days that are archived",
+                        self.api.branch,
+                        self.read,
+                        self.days.len()
                     )));
                 }
             }
@@ -220,7 +223,18 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// Whether there is nothing before what was read.
+    fn is_exhausted(&self) -> bool {
+        self.read >= self.days.len()
+    }
+
     fn say_short(&self) {
+        if self.read >= SEARCHED && !self.is_exhausted() {
+            self.ci.note(format!(
+                "only the newest {SEARCHED} of {} archived days were looked through: give a `buildjson_dir` with the days in question alone",
+                self.days.len()
+            ));
+        }
         if self.short > 0 {
             self.ci.note(format!(
                 "{} revisions are shortened in the dumps and left out: whole ones have 40 digits",

@@ -1,6 +1,8 @@
 //! Which builders a filter means, and everything that can run.
 
-use mozci_core::chooser::JobGraph;
+use std::collections::BTreeSet;
+
+use mozci_core::chooser::{Job, JobGraph};
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
@@ -40,11 +42,16 @@ pub(crate) async fn chosen(
     let mut jobs: Vec<JobName> = listed.jobs.into_iter().map(|(job, _)| job).collect();
     if let Some(farm) = api.farm().await? {
         let graph = farm.graph(Some(&api.branch));
-        let rarely = |job: &str| farm.every(job).is_some();
-        let all = graph.select(filter, None).map(|job| job.label());
-        let named = |job: &str| filter.jobs.iter().any(|name| name.as_str() == job);
-        jobs.extend(all.filter(|job| named(job) || !rarely(job)).map(JobName::new));
-        ci.note("builders that run every so many pushes only are left out unless they are listed for the push, or named");
+        // A build that triggers nothing may be a nightly, a test whose build is not known anything.
+        let triggers: BTreeSet<&str> = graph.jobs().filter_map(|job| job.build()).collect();
+        let usual = |job: &Job<'_>| {
+            let is_tied = job.build().is_some() || triggers.contains(job.label());
+            is_tied && farm.every(job.label()).is_none()
+        };
+        let named = |job: &Job<'_>| filter.jobs.iter().any(|name| name.as_str() == job.label());
+        let all = graph.select(filter, None).filter(|job| named(job) || usual(job));
+        jobs.extend(all.map(|job| JobName::new(job.label())));
+        ci.note("builders that run every so many pushes only, builds that trigger nothing, and tests whose build is not known are left out unless they are listed for the push, or named");
     }
     jobs.sort_unstable();
     jobs.dedup();

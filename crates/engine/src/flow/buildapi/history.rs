@@ -9,6 +9,7 @@ use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 
+use super::asked::matched;
 use super::rows::{Rows, read_rows};
 use crate::buildapi::BuildApi;
 use crate::ci::Ci;
@@ -69,12 +70,19 @@ pub(crate) async fn read_jobs(
             let above = match (&build, ledger) {
                 (BuildOf::Job(name), ledger) => {
                     let files = rows.files.get(&(place, name.clone()));
-                    built_for(api, name, &built, files, ledger.is_some()).await?
+                    let above = built_for(api, name, &built, files, ledger.is_some()).await?;
+                    match (unseen(&open, push, name, &built), above) {
+                        // One that was asked for is on its way, whether it is listed yet or not.
+                        ((1.., _), Build::Missing(name) | Build::Dead(name)) => {
+                            Build::UnderWay(name)
+                        }
+                        (_, above) => above,
+                    }
                 }
                 (BuildOf::Nothing, _) => Build::NotNeeded,
                 (BuildOf::Unknown, _) => Build::NotKnown,
             };
-            let (asked, doubtful) = unseen(&open, push, job, &rows);
+            let (asked, doubtful) = unseen(&open, push, job, &runs);
             let files = match &build {
                 BuildOf::Job(name) => {
                     rows.files.get(&(place, name.clone())).cloned().unwrap_or_default()
@@ -122,7 +130,11 @@ async fn built_for(
     files: Option<&Vec<String>>,
     acts: bool,
 ) -> Result<Build, Error> {
-    let as_told = Build::from_runs(name, runs);
+    let as_told = match runs.iter().all(|run| matches!(run.state, State::Unknown(_))) {
+        // What nobody knows is not on its way.
+        true if !runs.is_empty() => return Ok(Build::NotKnown),
+        _ => Build::from_runs(name, runs),
+    };
     let (Build::Ready(_) | Build::Failed(_), true) = (&as_told, acts) else { return Ok(as_told) };
     match files {
         Some(files) if api.are_there(files).await? => Ok(Build::Ready(name.clone())),
@@ -132,21 +144,17 @@ async fn built_for(
 }
 
 /// What the ledger has of askings that no list shows yet, and how much of it is in doubt.
-fn unseen(open: &[Asking], push: &Push, job: &JobName, rows: &Rows) -> (u32, u32) {
+fn unseen(open: &[Asking], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u32) {
+    let listed: BTreeSet<BuildRequestId> =
+        runs.iter().filter_map(|run| run.key.request.build_request()).collect();
     let (mut asked, mut doubtful) = (0, 0);
-    for asking in open.iter().filter(|asking| asking.revision == push.revision) {
-        let shows = |request: Option<BuildRequestId>| {
-            request.is_some_and(|request| rows.known.contains(&request))
-        };
-        let is_seen = match &asking.state {
-            AskState::Sent { request } => shows(request.build_request()),
-            AskState::NotSent { .. } => true,
-            AskState::Recorded | AskState::Uncertain { .. } => false,
-        };
-        for one in asking.jobs.iter().filter(|one| one.job == *job && !is_seen) {
-            asked += one.times;
+    for (asking, request) in matched(open, &push.revision, job, &listed) {
+        if request.is_none() {
+            let times: u32 =
+                asking.jobs.iter().filter(|one| one.job == *job).map(|one| one.times).sum();
             let sure = matches!(asking.state, AskState::Sent { .. }) || asking.is_in_hand();
-            doubtful += if sure { 0 } else { one.times };
+            asked += times;
+            doubtful += if sure { 0 } else { times };
         }
     }
     (asked, doubtful)

@@ -1,6 +1,7 @@
 //! The flows on a Buildbot farm of 2011 to 2017.
 
 mod archive;
+mod asked;
 mod choose;
 mod doctor;
 mod history;

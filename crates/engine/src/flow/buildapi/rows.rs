@@ -20,8 +20,6 @@ pub(super) struct Rows {
     pub(super) of_push: Vec<BTreeMap<JobName, Vec<Run>>>,
     /// The files that builds uploaded, by place and builder.
     pub(super) files: HashMap<(usize, JobName), Vec<String>>,
-    /// Requests that are listed.
-    pub(super) known: HashSet<BuildRequestId>,
     /// What could not be read, in words.
     pub(super) incomplete: Option<String>,
 }
@@ -79,6 +77,7 @@ async fn listed(
             let what = format!("cannot read what was asked for on push {}", push.id);
             let listed = server.requests_of(push.revision.hash()).await;
             let mut listed = listed.map_err(Error::service(what))?;
+            api.note_listed(push.revision.hash(), &listed);
             listed.retain(|one| wanted.as_ref().is_none_or(|w| w.contains(&one.builder)));
             Ok::<_, Error>(listed)
         })
@@ -104,19 +103,38 @@ async fn listed(
     let mut found: HashMap<BuildRequestId, Vec<DumpRow>> = HashMap::new();
     let mut unread: BTreeSet<Day> = BTreeSet::new();
     for (day, ids) in of_day {
-        let requests = ids.clone();
+        // A day that is over does not change: what was looked for in its dump is known.
+        let over = matches!(day, Day::Of(_)) && day < Day::of(now.plus(-FOUR_HOURS));
+        let (known, unknown) = match over {
+            true => api.known_rows(day, &ids),
+            false => (HashMap::new(), ids.clone()),
+        };
+        found.extend(known);
+        if unknown.is_empty() {
+            continue;
+        }
+        let requests = unknown.clone();
         let wanted =
             move |row: &DumpRow| row.requests.iter().any(|request| requests.contains(request));
+        let mut read: HashMap<BuildRequestId, Vec<DumpRow>> =
+            unknown.iter().map(|id| (*id, Vec::new())).collect();
         for row in dump(ci, api, day, Box::new(wanted), &mut unread, &mut rows).await? {
-            for request in row.requests.iter().filter(|request| ids.contains(request)) {
-                found.entry(*request).or_default().push(row.clone());
+            for request in row.requests.iter().filter(|request| unknown.contains(request)) {
+                read.entry(*request).or_default().push(row.clone());
             }
         }
+        if over && !unread.contains(&day) {
+            api.keep_rows(day, &read);
+        }
+        for (request, rows) in read {
+            found.entry(request).or_default().extend(rows);
+        }
     }
-    for (place, list) in lists.into_iter().enumerate() {
+    for (place, mut list) in lists.into_iter().enumerate() {
+        // The newest stand first there, and runs are counted from the first.
+        list.sort_by_key(|one| (one.ended.is_none(), one.ended, one.request));
         let mut times: HashMap<BuildRequestId, u32> = HashMap::new();
         for one in list {
-            rows.known.insert(one.request);
             let number = times.entry(one.request).or_default();
             let key = RunKey { request: one.request.into(), run: *number };
             *number += 1;
@@ -167,13 +185,15 @@ async fn archived(
         let day = Day::of(at);
         at = at.plus(DAY);
         // Days after the last that was archived are nobody's gap.
-        let is_after = archived.first().is_some_and(|newest| day > Day::Of(*newest));
-        if is_after {
+        if archived.first().is_some_and(|newest| day > Day::Of(*newest)) {
             break;
         }
         let (places, builders) = (place_of.clone(), wanted.clone());
+        // A revision that was merged is built on several branches.
+        let branch = format!(" {} ", api.branch);
         let ours = move |row: &DumpRow| {
-            builders.as_ref().is_none_or(|w| w.contains(&row.builder))
+            row.builder.contains(&branch)
+                && builders.as_ref().is_none_or(|w| w.contains(&row.builder))
                 && row.revision.get(..DIGITS).is_some_and(|start| places.contains_key(start))
         };
         for row in dump(ci, api, day, Box::new(ours), &mut unread, &mut rows).await? {
@@ -181,6 +201,11 @@ async fn archived(
                 all.push((*place, row));
             }
         }
+    }
+    if archived.first().is_some_and(|newest| Day::Of(*newest) > end) {
+        ci.note(format!(
+            "builds that ended later than {end}, {DAYS_AFTER} days after the newest of these pushes, were not looked for"
+        ));
     }
     all.sort_by_key(|(_, row)| (row.started, row.ended));
     let mut times: HashMap<BuildRequestId, u32> = HashMap::new();
@@ -193,7 +218,6 @@ async fn archived(
             Some(result) => state_of(result),
             None => State::Unknown("no result in the dump".into()),
         };
-        rows.known.insert(request);
         api.note_left(key, &row);
         if !row.files.is_empty() {
             rows.files.insert((place, JobName::new(&row.builder)), row.files.clone());
@@ -215,6 +239,9 @@ async fn dump(
 ) -> Result<Vec<DumpRow>, Error> {
     if !api.has_dumps {
         unread.insert(day);
+        let why = "no dumps are configured (`buildjson_url`, `buildjson_dir`)".to_owned();
+        ci.note(format!("{why}: of which revision a build was that ended is not known"));
+        rows.incomplete.get_or_insert(why);
         return Ok(Vec::new());
     }
     let mut lacks = |why: String| {

@@ -1,10 +1,10 @@
-//! Asking a self-serve BuildAPI: one asking a run, so that each is known by the request it made.
+//! Asking a self-serve BuildAPI: one asking a run, so that each comes to one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 use mozci_clients::act::ActError;
-use mozci_core::ids::{BuildRequestId, RequestId};
+use mozci_core::ids::RequestId;
 use mozci_core::plan::{Plan, Through};
 
 use crate::buildapi::BuildApi;
@@ -19,15 +19,17 @@ use crate::store::{AskState, Asking, Ledger};
 const AT_ONCE: usize = 4;
 
 /// What is sent for a plan.
-pub(crate) fn prepare(plan: &Plan) -> Prepared {
+pub(crate) fn prepare(api: &BuildApi, plan: &Plan) -> Prepared {
     let mut prepared = Prepared::default();
     for request in &plan.requests {
+        let known = api.listed(request.push.revision.hash(), request.job.as_str());
         let act = match &request.through {
-            Through::Again(id) => SelfServeAct::Again(*id),
+            Through::Again(id) => SelfServeAct::Again { request: *id, known },
             Through::SelfServe { files } => SelfServeAct::Ask {
                 builder: request.job.clone(),
                 revision: request.push.revision.hash().to_owned(),
                 files: files.clone(),
+                known,
             },
             _ => continue,
         };
@@ -91,7 +93,7 @@ async fn send(
         AskState::NotSent { detail }
     } else {
         match carry_out(api, &ask.sends).await {
-            Ok(request) => AskState::Sent { request: RequestId::BuildRequest(request) },
+            Ok(request) => AskState::Sent { request },
             // A second one cannot be told from the first: it is not sent again.
             Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
             Err(error) => {
@@ -113,19 +115,19 @@ async fn send(
     AskResult { refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
 }
 
-async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<BuildRequestId, ActError> {
+async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError> {
     let Some(server) = &api.self_serve else {
         return Err(ActError::NotSent("an archive takes nothing on".into()));
     };
     match sends {
-        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files }) => {
-            server.ask(builder.as_str(), revision, files).await.map(|done| done.request)
+        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files, .. }) => {
+            server.ask(builder.as_str(), revision, files).await.map(|done| done.id.into())
         }
-        Sends::SelfServe(SelfServeAct::Again(request)) => {
-            server.again(*request, 1).await.map(|done| done.request)
+        Sends::SelfServe(SelfServeAct::Again { request, .. }) => {
+            server.again(*request, 1).await.map(|done| done.id.into())
         }
         Sends::Withdraw(request) | Sends::Stop { request, .. } => {
-            server.cancel(*request).await.map(|()| *request)
+            server.cancel(*request).await.map(|()| RequestId::BuildRequest(*request))
         }
         _ => Err(ActError::NotSent("a BuildAPI takes nothing of the kind".into())),
     }

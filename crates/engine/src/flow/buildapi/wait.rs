@@ -1,17 +1,20 @@
 //! Following requests to their ends, by looking: that farm told nobody anything.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use mozci_core::ids::{JobName, PushId};
+use mozci_core::ids::{BuildRequestId, JobName, PushId, RequestId};
 use mozci_core::push::Push;
 use mozci_core::run::State;
 
+use super::asked::matched;
 use super::rows::read_rows;
 use crate::buildapi::BuildApi;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::wait::{FAILURES, LIMIT, Outcome};
+use crate::store::{AskState, Ledger};
 
 /// Waits until every request has ended.
 pub(crate) async fn wait(
@@ -54,14 +57,23 @@ async fn look(
     jobs.sort_unstable();
     jobs.dedup();
     let rows = read_rows(ci, api, &pushes, Some(&jobs)).await?;
+    let since = ci.now().plus(-i64::try_from(LIMIT.as_secs()).unwrap_or(i64::MAX / 2));
+    let askings = Ledger::open(&ci.place.state)?.askings_since(&ci.root_url, since)?;
     let place = |id: PushId| pushes.iter().position(|push| push.id == id);
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let Some(of_push) = place(outcome.push.id).map(|place| &rows.of_push[place]) else {
             continue;
         };
         let all = of_push.get(&outcome.job).map_or(&[][..], Vec::as_slice);
-        let runs: Vec<_> =
-            all.iter().filter(|run| run.key.request == outcome.action).cloned().collect();
+        let listed: BTreeSet<BuildRequestId> =
+            all.iter().filter_map(|run| run.key.request.build_request()).collect();
+        let of_asking = matched(&askings, &outcome.push.revision, &outcome.job, &listed);
+        let request = of_asking.into_iter().find_map(|(asking, request)| match asking.state {
+            AskState::Sent { request: sent } if sent == outcome.action => request,
+            _ => None,
+        });
+        let request = request.map_or(outcome.action, RequestId::BuildRequest);
+        let runs: Vec<_> = all.iter().filter(|run| run.key.request == request).cloned().collect();
         // A run that the farm itself makes again goes on.
         let done = runs.last().is_some_and(|run| {
             run.state.is_final() && !matches!(run.state, State::Retried | State::Unknown(_))

@@ -116,7 +116,8 @@ fn row(world: &World, build: &Build, dynamic: &Dynamic, urls: &Urls) -> Value {
 pub(super) fn file(world: &World, request: &str) -> Reply {
     let task = request.parse().ok().and_then(super::names::task_of);
     match task {
-        Some(task) if task.push() + KEPT >= world.config.pushes => {
+        // What was made since is there, whatever it is of.
+        Some(TaskRef::Job { push, n, .. }) if n > 0 || push + KEPT >= world.config.pushes => {
             Reply::new(200, "application/octet-stream", "")
         }
         _ => missing(),

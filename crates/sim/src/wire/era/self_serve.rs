@@ -5,14 +5,18 @@ use serde_json::{Value, json};
 use super::builds::{Build, left_for, of_job};
 use super::names::{builder, job_of, request, task_of};
 use crate::wire::reply::{Reply, Request};
-use crate::world::{TaskRef, TaskState, World};
+use crate::world::{Dynamic, TaskRef, TaskState, World};
 
 const SECOND: i64 = 1000;
 
 /// Answers `GET <branch>/rev/<revision>`.
 pub(super) fn of_revision(world: &World, revision: &str) -> Reply {
+    let nothing = || {
+        let branch = &world.autoland.name;
+        no(404, &format!("Revision {revision} not found on branch {branch}"))
+    };
     let Some(push) = push_of(world, revision) else {
-        return Reply::json(200, &json!([]));
+        return nothing();
     };
     let node = world.autoland.pushes[push as usize].node();
     let dynamic = world.dynamic();
@@ -34,7 +38,15 @@ pub(super) fn of_revision(world: &World, revision: &str) -> Reply {
             (None, None) => None,
         });
     }
-    Reply::json(200, &entries)
+    // So it says that nothing was ever asked for there.
+    match entries.is_empty() {
+        true => nothing(),
+        false => {
+            // The newest builds stand first.
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry["endtime"].as_i64()));
+            Reply::json(200, &entries)
+        }
+    }
 }
 
 fn entry(world: &World, build: &Build, number: u64, node: &str) -> Value {
@@ -71,8 +83,9 @@ fn no(status: u16, words: &str) -> Reply {
     Reply::json(status, &json!({"msg": words}))
 }
 
+/// What was taken on has a number of its own, which is not that of the build request it makes.
 fn accepted(number: u64) -> Reply {
-    Reply::json(202, &json!({"status": "OK", "request_id": number}))
+    Reply::json(202, &json!({"status": "OK", "request_id": number % 999_983 + 1}))
 }
 
 /// Answers what changes something; the user is known already.
@@ -101,6 +114,7 @@ pub(super) fn act(world: &World, request: &Request<'_>, path: &[&str]) -> Reply 
             let mut dynamic = world.dynamic();
             let now = world.clock.now();
             let made = (0..count).map(|_| dynamic.add_task(push, job, now, None)).last();
+            start_tests(world, push, job, now, &mut dynamic);
             made.map_or_else(
                 || no(400, "count is 0"),
                 |n| accepted(super::names::request(push, job, n)),
@@ -135,13 +149,18 @@ fn ask(world: &World, push: u32, job: usize, has_files: bool) -> Reply {
     let mut dynamic = world.dynamic();
     let n = dynamic.add_task(push, job, now, None);
     if !has_files {
-        let tests = (0..world.catalog.jobs.len())
-            .filter(|test| world.catalog.jobs[*test].build == Some(job));
-        for test in tests.collect::<Vec<_>>() {
-            if world.tasks_of_job(push, test, &dynamic).next().is_none() {
-                dynamic.add_task(push, test, now, None);
-            }
-        }
+        start_tests(world, push, job, now, &mut dynamic);
     }
     accepted(request(push, job, n))
+}
+
+/// Makes the tests that a build starts, where there are none.
+fn start_tests(world: &World, push: u32, build: usize, now: i64, dynamic: &mut Dynamic) {
+    let tests =
+        (0..world.catalog.jobs.len()).filter(|test| world.catalog.jobs[*test].build == Some(build));
+    for test in tests.collect::<Vec<_>>() {
+        if world.tasks_of_job(push, test, dynamic).next().is_none() {
+            dynamic.add_task(push, test, now, None);
+        }
+    }
 }
