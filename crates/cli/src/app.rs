@@ -209,6 +209,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         }
         command => command,
     };
+    if global.json && !matches!(global.format, Format::Table | Format::Json) {
+        return Err(Error::Usage("--json and another --format are two answers: give one".into()));
+    }
     if global.format.is_choosers() && !matches!(command, Command::Chooser(_)) {
         return Err(Error::Usage("only `mozci chooser` writes this format".into()));
     }

@@ -151,6 +151,43 @@ fn what_is_wrong_with_a_graph_is_said_and_nothing_guessed() {
     assert!(said.stderr.contains("full-task-graph.json"), "{said:?}");
 }
 
+/// Firefox's tests are of kinds of their own by now.
+#[test]
+fn tests_of_any_kind_are_tests() {
+    let job = |kind: &str, suite: Option<&str>| {
+        json!({"kind": kind, "dependencies": if suite.is_some() { json!({"build": "build-linux64/opt"}) } else { json!({}) },
+            "attributes": {"build_platform": "linux64", "build_type": "opt", "unittest_suite": suite,
+                "test_manifests": suite.map(|_| ["dom/a/mochitest.toml"])}})
+    };
+    let (served, _file) = with_graph(&json!({
+        "build-linux64/opt": job("build", None),
+        "test-linux64/opt-mochitest-plain-1": job("mochitest", Some("mochitest-plain")),
+        "test-linux64/opt-xpcshell-1": job("test", Some("xpcshell")),
+        "lint": job("source-test", None),
+    }));
+    let labels = |more: &[&str]| {
+        let arguments = ["chooser", "--rev", "tip", "--format", "labels"];
+        ends_well(served.run(&[&arguments[..], more].concat())).stdout.lines().count()
+    };
+    assert_eq!(labels(&["--suite", "mochitest-*"]), 1);
+    assert_eq!(labels(&["--test", "dom/a/test_1.html"]), 2);
+    assert_eq!((labels(&["--tests"]), labels(&["--kind", "mochitest"])), (2, 1));
+    assert_eq!((labels(&["--include", "linux64"]), labels(&["--kind", "source-test"])), (3, 1));
+    let trigger = ["trigger", "--suite", "mochitest-*", "--rev", "tip", "--dry-run", "--json"];
+    let plan = ends_well(served.run(&trigger)).json();
+    assert_eq!(plan["plan"]["requests"].as_array().unwrap().len(), 1, "{plan}");
+}
+
+#[test]
+fn nothing_chosen_is_not_everything() {
+    let served = Served::settled();
+    let said = served.run(&["trigger", "-", "--platform", "linux", "--rev", "tip", "--dry-run"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.stderr.contains("no job came on stdin"), "{said:?}");
+    let both = served.run(&["--json", "chooser", "--format", "labels"]);
+    assert_eq!(both.status, 2, "{both:?}");
+}
+
 #[test]
 fn two_pushes_are_compared() {
     let served = Served::settled();

@@ -124,6 +124,22 @@ fn a_clone_expands_short_hashes_and_says_what_means_two_things() {
     assert_eq!(said.status, 5, "{said:?}");
     assert!(said.stderr.contains("means two things"), "{said:?}");
     assert!(said.stderr.contains(&both[..12]), "{said:?}");
+    // Two of the clone's own that begin alike are told of, and a clone that cannot be read is.
+    let mut made = (5_000..).map(|n| git(&["commit-tree", &tree, "-m", &n.to_string()]));
+    let mut seen = std::collections::HashMap::new();
+    let twice = loop {
+        let commit = made.next().unwrap();
+        if let Some(before) = seen.insert(commit[..4].to_owned(), commit.clone()) {
+            break before[..4].to_owned();
+        }
+    };
+    let said = served.run(&["--clone", dir, "pushes", "--rev", &format!("rev:{twice}")]);
+    assert_ne!(said.status, 0, "{said:?}");
+    let empty = tempfile::TempDir::new().unwrap();
+    std::fs::write(empty.path().join("HEAD"), "").unwrap();
+    let broken = empty.path().to_str().unwrap();
+    let said = served.run(&["--clone", broken, "pushes", "--rev", &format!("rev:{}", &both[..4])]);
+    assert_eq!(said.status, 2, "{said:?}");
     let said = served.run(&["--clone", "/nowhere", "pushes", "--rev", "abcdef0123"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("no clone of Git's or Mercurial's"), "{said:?}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chooser::Role;
 use crate::ids::JobName;
 
 /// A text that a name contains, or a glob (`*`, `?`, `[…]`) that the whole of it fits.
@@ -54,8 +55,10 @@ impl fmt::Display for Pattern {
 pub struct Facets<'a> {
     /// The label.
     pub label: &'a str,
-    /// Its kind: `build`, `test`, and others.
+    /// Its kind: `build`, `test`, and others. Tests may be of kinds of their own: `mochitest`.
     pub kind: Option<&'a str>,
+    /// What part it has, where that is known.
+    pub role: Option<Role>,
     /// Platform and build type, as in `linux2404-64/opt`.
     pub platform: Option<&'a str>,
     /// The suite.
@@ -67,7 +70,7 @@ pub struct Facets<'a> {
 impl<'a> Facets<'a> {
     /// Nothing but the label.
     pub fn of(label: &'a str) -> Self {
-        Self { label, kind: None, platform: None, suite: None, tier: None }
+        Self { label, kind: None, role: None, platform: None, suite: None, tier: None }
     }
 
     /// The kind: as it was told, else by the label's beginning.
@@ -152,7 +155,17 @@ impl JobFilter {
             && is(&self.build_type, build_type)
             && fits(&self.suite, &[job.suite()])
             && (self.tier.is_empty() || job.tier.is_none_or(|tier| self.tier.contains(&tier)))
-            && (is(&self.kind, job.kind()) || self.named_by_label(job))
+            && (is(&self.kind, job.kind()) || self.named_by_role(job) || self.named_by_label(job))
+    }
+
+    /// Whether one of the kinds is the part that a job has, whatever its own kind is called.
+    fn named_by_role(&self, job: &Facets<'_>) -> bool {
+        let word = match job.role {
+            Some(Role::Build) => "build",
+            Some(Role::Test) => "test",
+            Some(Role::Other) | None => return false,
+        };
+        self.kind.iter().any(|kind| kind == word)
     }
 
     /// Whether a label begins with one of the kinds, where nobody tells the job's kind.
@@ -164,7 +177,9 @@ impl JobFilter {
     /// only where they, or the job itself, are named.
     pub fn asks_for(&self, job: &Facets<'_>) -> bool {
         let named = self.jobs.iter().any(|name| name.as_str() == job.label);
-        let usual = self.any_kind || matches!(job.kind(), "build" | "test");
+        let usual = self.any_kind
+            || matches!(job.kind(), "build" | "test")
+            || matches!(job.role, Some(Role::Build | Role::Test));
         self.keeps(job) && (usual || named || !self.kind.is_empty())
     }
 }
@@ -222,6 +237,18 @@ mod tests {
         let untold = Facets::of(lint.label);
         assert!(JobFilter { kind: vec!["source-test".into()], ..none() }.asks_for(&untold));
         assert!(!JobFilter { include: vec!["lint".parse().unwrap()], ..none() }.asks_for(&lint));
+    }
+
+    #[test]
+    fn tests_may_be_of_kinds_of_their_own() {
+        let told = Facets { kind: Some("mochitest"), ..Facets::of(PLAIN) };
+        let job = Facets { role: Some(Role::Test), ..told };
+        let none = JobFilter::default;
+        assert!(none().asks_for(&job) && !none().asks_for(&told));
+        let tests = JobFilter { kind: vec!["test".into()], ..none() };
+        assert!(tests.asks_for(&job));
+        assert!(JobFilter { kind: vec!["mochitest".into()], ..none() }.asks_for(&job));
+        assert!(!JobFilter { kind: vec!["build".into()], ..none() }.asks_for(&job));
     }
 
     #[test]

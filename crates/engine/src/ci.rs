@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
 pub use git::GitPushes;
+pub(crate) use names::Named;
 use names::Names;
 pub(crate) use settings::parse;
 use settings::{root_of, settings};

@@ -5,6 +5,7 @@ mod shown;
 
 use mozci_core::chooser::{Comparison, Job, JobGraph, Tree, compare};
 use mozci_core::chunks::manifests_meant;
+use mozci_core::filter::JobFilter;
 use mozci_core::nearest::nearest;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
@@ -15,7 +16,7 @@ use serde_json::json;
 use crate::app::{Done, Format};
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
-use crate::show::Out;
+use crate::show::{Out, plural};
 use crate::stats::Stats;
 
 /// Arguments of `mozci chooser`.
@@ -57,11 +58,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let range = read_range(&context.ci, &spec).await?;
     context.progress("reading what can run there");
     let found = chooser(&context.ci, &range.pushes, shows && args.against.is_none()).await?;
+    // Where there are no kinds every builder is meant.
+    let filter = JobFilter { any_kind: !context.ci.has_graphs(), ..args.filter.filter(&[]) };
     if let Some(other) = &args.against {
         let other = other_push(context, other).await?;
-        return compared(&other, &found, context, out, stats);
+        return compared(&other, &found, &filter, context, out, stats);
     }
-    let filter = args.filter.filter(&[]);
     let manifests = match &args.test {
         Some(path) => Some(meant_by(path, &found.graph)?),
         None => None,
@@ -98,6 +100,23 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     }
     if lists {
         say_problems(&found.graph, context);
+        if selection.silent > 0 {
+            context.talk(&format!(
+                "note: {} do not tell what they run, and may run it, too",
+                plural(selection.silent, "test job")
+            ));
+        }
+    }
+    if format == Format::Graphs {
+        let tree = Tree::new(selection.jobs.iter().copied());
+        let others: usize = tree.others.values().sum();
+        if others + tree.without_build.len() > 0 {
+            context.talk(&format!(
+                "note: left out of the graph: {} whose build is not known, {} that are neither builds nor tests",
+                plural(tree.without_build.len(), "test"),
+                plural(others, "job")
+            ));
+        }
     }
     Ok(0)
 }
@@ -146,11 +165,33 @@ async fn other_push(context: &Context, rev: &RevisionSpec) -> Result<Chooser, Er
     chooser(&context.ci, &range.pushes, false).await
 }
 
-fn compared(old: &Chooser, new: &Chooser, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+fn compared(
+    old: &Chooser,
+    new: &Chooser,
+    filter: &JobFilter,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+) -> Done {
     if context.global.format.is_choosers() {
         return Err(Error::Usage("--against is shown as a table or as JSON".into()));
     }
-    let found: Comparison<'_> = compare(&old.graph, &new.graph);
+    if !context.ci.has_graphs() {
+        return Err(Error::Usage(format!(
+            "what can run on {} is not told by push: there is nothing to compare",
+            context.ci.root_url
+        )));
+    }
+    let mut found: Comparison<'_> = compare(&old.graph, &new.graph);
+    let meant = |graph: &JobGraph, label: &str| {
+        graph.get(label).is_some_and(|job| filter.keeps(&job.facets()))
+    };
+    found.added.retain(|label| meant(&new.graph, label));
+    found.gone.retain(|label| meant(&old.graph, label));
+    found.renamed.retain(|one| meant(&old.graph, one.from) || meant(&new.graph, one.to));
+    for graph in [&old.graph, &new.graph] {
+        say_problems(graph, context);
+    }
     match out.json {
         true => json::write_comparison(old, new, &found, context, out, stats)?,
         false => shown::show_comparison(old, new, &found, context, out),

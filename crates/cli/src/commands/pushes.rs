@@ -1,6 +1,7 @@
 //! `mozci pushes`
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use mozci_core::push::PushRef;
 use mozci_core::range::Reach;
 use mozci_engine::flow::{Merge, merges, read_range};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn merges_json(merges: &[Merge]) -> Value {
                 "before": origin.before.as_ref().map(push_json),
             })
         });
-        json!({"push": {"id": merge.push.id, "revision": merge.push.revision.hash()}, "origin": origin})
+        json!({"push": PushRef::from(&merge.push), "origin": origin})
     });
     each.collect()
 }

@@ -85,8 +85,15 @@ fn named(jobs: &[String]) -> Result<Vec<String>, Error> {
         let unreadable = |error| Error::Usage(format!("cannot read the jobs from stdin: {error}"));
         let lines = std::io::stdin().lock().lines().collect::<Result<Vec<_>, _>>();
         let lines = lines.map_err(unreadable)?;
+        let before = all.len();
         let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
         all.extend(lines.map(str::to_owned));
+        // Nothing is not everything.
+        if all.len() == before {
+            return Err(Error::Usage(
+                "no job came on stdin: what was to name them found none".into(),
+            ));
+        }
     }
     Ok(all)
 }

@@ -50,13 +50,14 @@ impl LocalClone {
             return Ok(None);
         }
         let commit = format!("{hash}^{{commit}}");
-        let id = format!("id({hash})");
+        // Not `id()`, which has nothing for a prefix that several begin with.
+        let id = hash.to_owned();
         let (program, arguments): (&str, Vec<&str>) = match self.vcs {
-            Vcs::Git => ("git", vec!["rev-parse", "--verify", "--quiet", &commit]),
+            Vcs::Git => ("git", vec!["rev-parse", "--verify", &commit]),
             Vcs::Hg => ("hg", vec!["log", "--rev", &id, "--template", "{node}\n"]),
         };
         let mut command = Command::new(program);
-        command.current_dir(&self.folder).args(&arguments).env("HGPLAIN", "1");
+        command.current_dir(&self.folder).args(&arguments).env("HGPLAIN", "1").env("LC_ALL", "C");
         command.stdin(Stdio::null()).kill_on_drop(true);
         let shown = format!("{program} {}", arguments.join(" "));
         let output = match tokio::time::timeout(PATIENCE, command.output()).await {
@@ -64,12 +65,18 @@ impl LocalClone {
             Err(_) => return Err(GitError::Timeout(shown)),
         };
         let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let failed = |message: String| {
+            Err(GitError::Failed { command: shown.clone(), folder: self.folder.clone(), message })
+        };
         if words.contains("ambiguous") {
-            return Err(GitError::Failed {
-                command: shown,
-                folder: self.folder.clone(),
-                message: format!("several commits begin with {hash}: give more digits"),
-            });
+            return failed(format!("several commits begin with {hash}: give more digits"));
+        }
+        // How each says that there is none. Anything else is not known to mean that.
+        let none = ["Needed a single revision", "unknown revision", "no match found"];
+        match output.status.success() {
+            true => {}
+            false if none.iter().any(|none| words.contains(none)) => return Ok(None),
+            false => return failed(words),
         }
         let told = String::from_utf8_lossy(&output.stdout);
         let Some(line) = told.lines().next() else { return Ok(None) };

@@ -29,6 +29,11 @@ pub enum Problem {
         /// The builds.
         builds: Vec<String>,
     },
+    /// There are more that are not listed.
+    More {
+        /// How many.
+        count: usize,
+    },
 }
 
 impl std::fmt::Display for Problem {
@@ -40,6 +45,7 @@ impl std::fmt::Display for Problem {
             Self::Cycle { jobs } => {
                 write!(f, "these wait for one another: {}", jobs.join(" → "))
             }
+            Self::More { count } => write!(f, "{count} more of the kind are not listed"),
             Self::Ambiguous { job, builds } => {
                 write!(f, "{job} may hang on any of {}: its build is not known", builds.join(", "))
             }
@@ -60,24 +66,38 @@ pub(super) fn problems(graph: &JobGraph) -> Vec<Problem> {
         for dependency in job.dependencies() {
             match place.get(dependency) {
                 Some(place) => known.push(*place),
-                None if lacks.len() < MOST => lacks.push(Problem::Lacks {
-                    job: job.label().to_owned(),
-                    dependency: dependency.to_owned(),
-                }),
-                None => {}
+                None => lacks.push((job.label(), dependency)),
             }
         }
         edges.push(known);
     }
     let labels: Vec<&str> = graph.labels().collect();
-    let cycle = cycle(&edges).map(|places| Problem::Cycle {
-        jobs: places.into_iter().map(|place| labels[place].to_owned()).collect(),
-    });
-    lacks.into_iter().chain(cycle).collect()
+    let mut found: Vec<Problem> = lacks
+        .iter()
+        .take(MOST)
+        .map(|(job, dependency)| Problem::Lacks {
+            job: (*job).to_owned(),
+            dependency: (*dependency).to_owned(),
+        })
+        .collect();
+    found.extend(more(lacks.len()));
+    let cycles = cycles(&edges);
+    found.extend(cycles.iter().take(MOST).map(|places| Problem::Cycle {
+        jobs: places.iter().map(|place| labels[*place].to_owned()).collect(),
+    }));
+    found.extend(more(cycles.len()));
+    found
 }
 
-/// A cycle, if there is one, each followed by one that it waits for.
-fn cycle(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
+/// That there are more than can be listed.
+fn more(count: usize) -> Option<Problem> {
+    let count = count.checked_sub(MOST).filter(|count| *count > 0)?;
+    Some(Problem::More { count })
+}
+
+/// Circles that the jobs go in, each followed by one that it waits for; at least one wherever there is
+/// any.
+fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
         No,
@@ -85,6 +105,7 @@ fn cycle(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
         Done,
     }
     let mut seen = vec![Seen::No; edges.len()];
+    let mut found = Vec::new();
     for start in 0..edges.len() {
         if seen[start] != Seen::No {
             continue;
@@ -107,10 +128,10 @@ fn cycle(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
                 }
                 Seen::OnPath => {
                     let places = path.iter().map(|(place, _)| *place);
-                    return Some(places.skip_while(|place| *place != to).collect());
+                    found.push(places.skip_while(|place| *place != to).collect());
                 }
             }
         }
     }
-    None
+    found
 }

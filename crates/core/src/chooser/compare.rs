@@ -32,7 +32,16 @@ pub struct Comparison<'a> {
 pub fn compare<'a>(old: &'a JobGraph, new: &'a JobGraph) -> Comparison<'a> {
     let mut gone: Vec<Job<'a>> = old.jobs().filter(|job| new.get(job.label()).is_none()).collect();
     let mut added: Vec<Job<'a>> = new.jobs().filter(|job| old.get(job.label()).is_none()).collect();
+    // A platform that both have was not renamed: there a chunk came or went.
+    let platforms = |graph: &'a JobGraph| -> HashSet<&'a str> {
+        graph.jobs().filter_map(|job| job.platform()).collect()
+    };
+    let (before, now) = (platforms(old), platforms(new));
     let mut renamed = pair(&mut gone, &mut added, |job| {
+        let platform = job.platform()?;
+        if before.contains(platform) && now.contains(platform) {
+            return None;
+        }
         let rest = job.suite_on_platform()?;
         Some(format!("{:?} {:?} {rest}", job.kind(), job.build_type()))
     });

@@ -212,6 +212,7 @@ impl<'a> Job<'a> {
         Facets {
             label: self.label(),
             kind: self.kind(),
+            role: Some(self.role()),
             platform: self.platform(),
             suite: self.suite(),
             tier: self.tier(),

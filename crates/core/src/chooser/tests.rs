@@ -82,13 +82,31 @@ fn what_is_wrong_with_a_graph_is_said_and_the_rest_stays() {
         waits("c", "b"),
         waits("d", "nowhere"),
         waits("e", "a"),
+        waits("x", "y"),
+        waits("y", "x"),
     ]);
     let told: Vec<String> = graph.problems().iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
-        ["d waits for nowhere, which the graph does not have", "these wait for one another: b → c",]
+        [
+            "d waits for nowhere, which the graph does not have",
+            "these wait for one another: b → c",
+            "these wait for one another: x → y",
+        ]
     );
-    assert_eq!(graph.len(), 5);
+    assert_eq!(graph.len(), 7);
+}
+
+#[test]
+fn more_problems_than_can_be_listed_are_counted() {
+    let labels: Vec<String> = (0..150).map(|n| format!("j{n:03}")).collect();
+    let jobs: Vec<NewJob<'_>> = labels
+        .iter()
+        .map(|label| NewJob { dependencies: vec!["nowhere"], ..build(label) })
+        .collect();
+    let graph = graph(&jobs);
+    assert_eq!(graph.problems().len(), 101);
+    assert_eq!(graph.problems()[100], Problem::More { count: 50 });
 }
 
 #[test]
@@ -136,6 +154,17 @@ fn two_pushes_are_compared() {
         ]
     );
     assert_eq!((found.added, found.gone), (vec!["test-w/opt-new"], vec!["test-w/opt-old"]));
+    // A chunk fewer on one platform and one more on another are no renaming.
+    let chunks = |w: &[&'static str], l: &[&'static str]| {
+        let w = w.iter().map(|label| test(label, "w/opt", &[]));
+        let l = l.iter().map(|label| test(label, "l/opt", &[]));
+        graph(&w.chain(l).collect::<Vec<_>>())
+    };
+    let one = chunks(&["test-w/opt-plain-1", "test-w/opt-plain-2"], &["test-l/opt-plain-1"]);
+    let other = chunks(&["test-w/opt-plain-1"], &["test-l/opt-plain-1", "test-l/opt-plain-2"]);
+    let moved = compare(&one, &other);
+    assert!(moved.renamed.is_empty(), "{moved:?}");
+    assert_eq!((moved.added.len(), moved.gone.len()), (1, 1));
     // Two that are alike are neither of them the one that is gone.
     let two = graph(&[
         test("test-a/opt-plain-1", "a/opt", &["a"]),

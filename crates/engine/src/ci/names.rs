@@ -41,6 +41,17 @@ impl Names {
     }
 }
 
+/// What is known of a commit's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// It is called so where the pushes are.
+    Here(Revision),
+    /// It is this one, and nobody knows what it is called here.
+    Elsewhere(Revision),
+    /// Nobody knows it.
+    Nowhere,
+}
+
 impl Ci {
     /// Whose revisions the pushes are.
     pub fn vcs(&self) -> Vcs {
@@ -63,7 +74,7 @@ impl Ci {
     ///
     /// # Errors
     /// [`Error::Usage`] where the clone cannot be read. That Lando does not answer is noted.
-    pub(crate) async fn named(&self, hash: &str) -> Result<Option<Revision>, Error> {
+    pub(crate) async fn named(&self, hash: &str) -> Result<Named, Error> {
         let other = match self.names.vcs {
             Vcs::Hg => Vcs::Git,
             Vcs::Git => Vcs::Hg,
@@ -72,11 +83,14 @@ impl Ci {
             Ok(whole) => Some(whole),
             Err(_) => self.expanded(hash).await?,
         };
-        let Some(whole) = whole else { return Ok(None) };
-        if whole.vcs() == self.names.vcs {
-            return Ok(Some(whole));
-        }
-        Ok(self.translated(&whole).await)
+        Ok(match whole {
+            None => Named::Nowhere,
+            Some(whole) if whole.vcs() == self.names.vcs => Named::Here(whole),
+            Some(whole) => match self.translated(&whole).await {
+                Some(here) => Named::Here(here),
+                None => Named::Elsewhere(whole),
+            },
+        })
     }
 
     /// Puts to pushes' commits the names in Git that were learned elsewhere, where their own source

@@ -8,7 +8,7 @@ use mozci_core::push::Push;
 use mozci_core::revision::RevisionSpec;
 
 use super::range::no_farm;
-use crate::ci::{Ci, PushSource};
+use crate::ci::{Ci, Named, PushSource};
 use crate::error::Error;
 
 /// Pushes that are looked through for a hash that the server does not know as such.
@@ -50,12 +50,12 @@ async fn resolve_as_told(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
             return found;
         };
         return match ci.named(hash).await? {
-            Some(named) => {
+            Named::Here(named) => {
                 let here = RevisionSpec::Hash(named.hash().to_owned());
                 let push = super::buildbot::resolve(ci, farm, &here).await;
                 push.map_err(|error| called(hash, &named, error))
             }
-            None => found,
+            Named::Elsewhere(_) | Named::Nowhere => found,
         };
     }
     if let (PushSource::Dumps, Some(api)) = (&ci.pushes, ci.buildapi()) {
@@ -156,16 +156,24 @@ async fn by_hash(ci: &Ci, hash: &str) -> Result<Push, Error> {
                 means_one(ci, pushlog, hash, &push, page.last_push_id).await?;
                 Ok(push)
             }
-            Err(HgError::UnknownRevision { .. }) => match ci.named(hash).await? {
-                Some(named) => by_name(ci, pushlog, hash, &named).await,
-                None => search(ci, pushlog, hash).await,
-            },
+            Err(HgError::UnknownRevision { .. }) => {
+                let push = match ci.named(hash).await? {
+                    Named::Here(named) => by_name(ci, pushlog, hash, &named).await?,
+                    // What a clone expanded is meant as a whole.
+                    Named::Elsewhere(whole) => search(ci, pushlog, whole.hash()).await?,
+                    Named::Nowhere => search(ci, pushlog, hash).await?,
+                };
+                if hash.len() < TELLING {
+                    no_other(ci, pushlog, hash, &push).await?;
+                }
+                Ok(push)
+            }
             Err(error) => Err(error.into()),
         },
         PushSource::Treeherder(treeherder) => {
             let found = by_hash_in_treeherder(ci, treeherder, hash).await;
             let Err(Error::NotFound(_)) = &found else { return found };
-            let Some(named) = ci.named(hash).await? else { return found };
+            let Named::Here(named) = ci.named(hash).await? else { return found };
             let push = by_hash_in_treeherder(ci, treeherder, named.hash()).await;
             push.map_err(|error| called(hash, &named, error))
         }
@@ -201,6 +209,33 @@ fn called(hash: &str, named: &Revision, error: Error) -> Error {
 /// Digits from which on a hash means one commit, whatever the system: of a million commits two hardly
 /// begin with as many that are the same.
 const TELLING: usize = 10;
+
+/// Checks that no other push has a commit that begins so, of those that are looked through: a server
+/// takes a short hash that several begin with for one that it does not know.
+async fn no_other(ci: &Ci, pushlog: &Pushlog, hash: &str, push: &Push) -> Result<(), Error> {
+    let (page, _) = pushlog.push_of("tip").await?;
+    let newest = page.last_push_id;
+    let known = ci.pushes_by_id(pushlog, newest.saturating_sub(SEARCHED), newest).await?;
+    if let Some(other) = known.iter().find(|other| other.id != push.id && begins(other, hash)) {
+        return Err(Error::NotFound(format!(
+            "{hash} means two things: commits of push {} and of push {} of {} begin so; give more digits",
+            push.id, other.id, ci.repo
+        )));
+    }
+    ci.note(format!(
+        "no commit of Mercurial's alone begins with {hash}: it was looked for among the newest {SEARCHED} pushes, and older ones may have another; {TELLING} digits are sure"
+    ));
+    Ok(())
+}
+
+/// Whether a commit of a push is called so, in either system.
+fn begins(push: &Push, hash: &str) -> bool {
+    push.revision.hash().starts_with(hash)
+        || push.changesets.iter().any(|c| {
+            c.revision.hash().starts_with(hash)
+                || c.git.as_ref().is_some_and(|git| git.hash().starts_with(hash))
+        })
+}
 
 /// Checks that a short hash of Mercurial's is not also the beginning of a commit of Git's on another
 /// push: by the local clone, and by the names that the newest pushes have there.
@@ -303,14 +338,7 @@ async fn search(ci: &Ci, pushlog: &Pushlog, hash: &str) -> Result<Push, Error> {
 
 /// The one push with a changeset whose name in either system begins so.
 fn pick<'a>(ci: &Ci, hash: &str, known: &'a [Push]) -> Result<Option<&'a Push>, Error> {
-    let fits = |push: &&Push| {
-        push.revision.hash().starts_with(hash)
-            || push.changesets.iter().any(|c| {
-                c.revision.hash().starts_with(hash)
-                    || c.git.as_ref().is_some_and(|git| git.hash().starts_with(hash))
-            })
-    };
-    let found: Vec<&Push> = known.iter().filter(fits).collect();
+    let found: Vec<&Push> = known.iter().filter(|push| begins(push, hash)).collect();
     match found.as_slice() {
         [] => Ok(None),
         [push] => Ok(Some(push)),

@@ -73,7 +73,7 @@ impl FactKind {
             Self::Decision => "decision/1",
             Self::Evidence => "evidence/1",
             Self::Name => "name/1",
-            Self::Graph => "graph/1",
+            Self::Graph => "graph/2",
         }
     }
 }
@@ -262,7 +262,7 @@ mod tests {
         facts.connection.execute(cut, []).unwrap();
         assert_eq!(kept(19), None);
         let contents = facts.contents().unwrap();
-        assert_eq!((contents[0].kind.as_str(), contents[0].count), ("graph/1", 8));
+        assert_eq!((contents[0].kind.as_str(), contents[0].count), ("graph/2", 8));
         facts.forget().unwrap();
         assert_eq!(kept(19), None);
     }

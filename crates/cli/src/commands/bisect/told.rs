@@ -2,6 +2,7 @@
 
 use mozci_core::bisect::Verdict;
 use mozci_core::culprit::Proved;
+use mozci_core::push::PushRef;
 use mozci_engine::Error;
 use serde_json::{Map, Value, json};
 
@@ -91,7 +92,7 @@ fn suspects(finished: &Finished<'_>) -> Value {
     let counts = finished.search.counts();
     let each = finished.case.pushes().enumerate().skip(1).map(|(number, push)| {
         json!({
-            "push": {"id": push.id, "revision": push.revision.hash(), "vcs": push.revision.vcs()},
+            "push": PushRef::from(push),
             "probability": posterior.suspects[number],
             "failed": counts[number].failed,
             "passed": counts[number].passed,

@@ -1,6 +1,7 @@
 //! What `mozci flakiness` says.
 
 use mozci_core::flakiness::Tally;
+use mozci_core::push::PushRef;
 use mozci_core::rate::{Rate, runs_to_see};
 use mozci_engine::Error;
 use mozci_engine::flow::Matrix;
@@ -131,8 +132,8 @@ pub(super) fn write(
     object.insert("platforms".into(), named.collect());
     let windows = flakiness.windows.iter().map(|(oldest, newest, of)| {
         let mut value = tally(of);
-        value["oldest"] = json!({"id": oldest.id, "revision": oldest.revision.hash()});
-        value["newest"] = json!({"id": newest.id, "revision": newest.revision.hash()});
+        value["oldest"] = json!(PushRef::from(oldest));
+        value["newest"] = json!(PushRef::from(newest));
         value
     });
     object.insert("windows".into(), windows.collect());
