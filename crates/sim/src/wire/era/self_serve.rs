@@ -23,7 +23,8 @@ pub(super) fn of_revision(world: &World, revision: &str) -> Reply {
     let mut entries: Vec<Value> = Vec::new();
     for job in 0..world.catalog.jobs.len() {
         let own = of_job(world, push, job, &dynamic);
-        entries.extend(own.iter().map(|build| entry(world, build, build.requests[0].0, node)));
+        let own = own.iter().filter(|build| is_listed(world, build.task, &dynamic));
+        entries.extend(own.map(|build| entry(world, build, build.requests[0].0, node)));
         let Some(later) = left_for(world, push, job) else { continue };
         let carried = of_job(world, later, job, &dynamic).into_iter().find(|build| {
             matches!(build.task, TaskRef::Job { n: 0, .. })
@@ -47,6 +48,17 @@ pub(super) fn of_revision(world: &World, revision: &str) -> Reply {
             Reply::json(200, &entries)
         }
     }
+}
+
+/// How long a list is kept before it is made anew, in milliseconds.
+const LIST_KEPT: i64 = 120 * SECOND;
+
+/// Whether a request is in a list that may be that old.
+fn is_listed(world: &World, task: TaskRef, dynamic: &Dynamic) -> bool {
+    let TaskRef::Job { push, job, n } = task else { return true };
+    let place = usize::from(n).checked_sub(1);
+    let asked = place.and_then(|place| dynamic.tasks.get(&(push, job))?.get(place));
+    asked.is_none_or(|asked| asked.created + LIST_KEPT <= world.clock.now())
 }
 
 fn entry(world: &World, build: &Build, number: u64, node: &str) -> Value {
