@@ -9,6 +9,7 @@ mod chooser;
 mod cutting;
 mod doctor;
 mod era;
+mod era_real;
 mod failing_files;
 mod farm;
 mod farm_access;

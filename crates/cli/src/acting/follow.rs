@@ -1,12 +1,12 @@
 //! Following what was asked for, and what was under way already, to its end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_core::facts::{Build, PushFacts};
 use mozci_core::ids::{JobName, PushId, RequestId};
-use mozci_core::plan::{Plan, Wish, have_n};
+use mozci_core::plan::{LeftOut, LeftOutReason, Plan, Wish, have_n};
 use mozci_core::push::Push;
 use mozci_engine::Error;
 use mozci_engine::events::Ear;
@@ -46,6 +46,7 @@ pub(crate) async fn follow(
         .iter()
         .map(|w| ((w.push.id, w.job.clone()), w.have.saturating_add(w.times)))
         .collect();
+    let mut again: HashSet<(PushId, JobName)> = HashSet::new();
     let started = Instant::now();
     let mut failing: Option<(u32, Instant)> = None;
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
@@ -83,6 +84,20 @@ pub(crate) async fn follow(
             let mut facts = facts.filter(|facts| facts.push.id == *push);
             facts.any(|facts| matches!(facts.build, Build::UnderWay(_)))
         });
+        // A build that came to nothing meanwhile is asked for once more, and the job waits for it; a
+        // second time that is said, and left to the user.
+        for waits in &next.waits_for {
+            let key = (waits.push.id, waits.job.clone());
+            if again.insert(key.clone()) {
+                planned.insert(key, waits.have.saturating_add(waits.times));
+            } else if !planned.contains_key(&key) {
+                acted.left_out.push(LeftOut {
+                    push: waits.push.clone(),
+                    job: waits.job.clone(),
+                    why: LeftOutReason::BuildDead(waits.build.clone()),
+                });
+            }
+        }
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {

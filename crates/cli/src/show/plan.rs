@@ -94,7 +94,7 @@ pub(crate) fn what(request: RequestId) -> String {
     match request {
         RequestId::Task(task) => format!("task {task}"),
         RequestId::BuildRequest(id) => format!("build request {id}"),
-        RequestId::SelfServe(id) => format!("self-serve's number {id}"),
+        RequestId::SelfServe(_) => request.to_string(),
     }
 }
 

@@ -244,12 +244,18 @@ impl Ledger {
         self.select("investigation = ?1 AND state <> 'not-sent' ORDER BY created, rowid", [id])
     }
 
-    /// The asking of this id.
+    /// The asking of this id, or the one that a self-serve BuildAPI took on under this number
+    /// (`self-serve/17`): no other request has only an asking to be found by.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn find(&self, ci: &str, id: &str) -> Result<Option<Asking>, StoreError> {
-        Ok(self.select("ci = ?1 AND id = ?2", params![ci, id])?.pop())
+        match id.parse() {
+            Ok(RequestId::SelfServe(_)) => {
+                Ok(self.select("ci = ?1 AND task = ?2 ORDER BY created", params![ci, id])?.pop())
+            }
+            _ => Ok(self.select("ci = ?1 AND id = ?2", params![ci, id])?.pop()),
+        }
     }
 
     /// Whether a request is already known to belong to an asking.

@@ -50,7 +50,7 @@ pub(crate) async fn read_jobs(
         Some(ledger) => {
             let mut open = ledger.askings_since(&ci.root_url, ci.now().plus(-SHOWS))?;
             open.extend(ledger.open_askings(&ci.root_url)?);
-            open.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
+            open.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
             open.dedup_by(|a, b| a.id == b.id);
             open
         }
@@ -139,7 +139,13 @@ async fn built_for(
     match files {
         Some(files) if api.are_there(files).await? => Ok(Build::Ready(name.clone())),
         _ if matches!(as_told, Build::Failed(_)) => Ok(as_told),
-        _ => Ok(Build::Missing(name.clone())),
+        // One that is being made again is on its way, and how the newest ended is what counts.
+        _ if runs.iter().any(|run| run.state.is_waiting()) => Ok(Build::UnderWay(name.clone())),
+        _ => Ok(match runs.last().map(|run| &run.state) {
+            Some(State::Unknown(_)) => Build::NotKnown,
+            Some(state) if state.is_bad() => Build::Failed(name.clone()),
+            _ => Build::Missing(name.clone()),
+        }),
     }
 }
 

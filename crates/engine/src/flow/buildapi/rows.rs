@@ -109,7 +109,9 @@ async fn listed(
             true => api.known_rows(day, &ids),
             false => (HashMap::new(), ids.clone()),
         };
-        found.extend(known);
+        for (request, rows) in known {
+            found.entry(request).or_default().extend(rows);
+        }
         if unknown.is_empty() {
             continue;
         }

@@ -58,7 +58,8 @@ async fn look(
     jobs.dedup();
     let rows = read_rows(ci, api, &pushes, Some(&jobs)).await?;
     let since = ci.now().plus(-i64::try_from(LIMIT.as_secs()).unwrap_or(i64::MAX / 2));
-    let askings = Ledger::open(&ci.place.state)?.askings_since(&ci.root_url, since)?;
+    let mut askings = Ledger::open(&ci.place.state)?.askings_since(&ci.root_url, since)?;
+    askings.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
     let place = |id: PushId| pushes.iter().position(|push| push.id == id);
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let Some(of_push) = place(outcome.push.id).map(|place| &rows.of_push[place]) else {
