@@ -190,10 +190,9 @@ impl Watching {
                     })
             }
             Event::Changed(_) => true,
-            // Whoever still waits for something there was not told of its end.
             Event::GroupEnded(group) => {
                 let mut all = histories.iter().flat_map(|history| &history.facts);
-                all.any(|facts| group_of(facts) == Some(*group) && facts.is_under_way())
+                all.any(|facts| group_of(facts) == Some(*group))
             }
             _ => false,
         };
@@ -208,14 +207,29 @@ impl Watching {
         for event in &heard {
             match event {
                 Event::Stands(told) => self.take(told, &mut changed),
+                Event::GroupEnded(_) => {}
                 _ => looks = true,
             }
         }
+        // A run that still waits when all that was told is taken in, and its group has ended: its own
+        // end was not told.
+        looks |= heard.iter().any(|event| match event {
+            Event::GroupEnded(group) => self.waits_in(*group),
+            _ => false,
+        });
         self.heard += heard.len() as u64;
         if looks {
             changed.extend(self.look_patiently(ci, ledger, stop).await?);
         }
         Ok(changed.into_iter().collect())
+    }
+
+    /// Whether a run of a group is known to wait or to be at work. What an action is about to make is
+    /// none yet.
+    fn waits_in(&self, group: TaskId) -> bool {
+        let all = self.histories.iter().flat_map(|history| &history.facts);
+        let mut ours = all.filter(|facts| group_of(facts) == Some(group));
+        ours.any(|facts| facts.runs.iter().any(|run| run.state.is_waiting()))
     }
 
     fn take(&mut self, told: &Standing, changed: &mut BTreeSet<Place>) {
