@@ -218,4 +218,6 @@ fn a_range_of_many_pushes_is_listened_to_as_a_whole() {
     let runs = end["outcomes"][0]["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2, "{said:?}");
     assert!(runs.iter().all(|run| run["state"] == "failed"), "{said:?}");
+    // What is told need not be looked for: it is read when it begins, and once more when it listens.
+    assert_eq!(end["looks"], 2, "{said:?}");
 }
