@@ -159,7 +159,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = Error::Odd(format!("cannot start: {error}"));
-            return ExitCode::from(failure::report(&error));
+            return ExitCode::from(failure::report(&error, 0));
         }
     };
     let stats = Stats::new(started);
@@ -168,9 +168,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             if json {
-                failure::write_json(&error);
+                failure::write_json(&error, stats.sent());
             }
-            failure::report(&error)
+            failure::report(&error, stats.sent())
         }
     };
     // Whatever is still open (a simulated server, a connection) ends with the program.
@@ -231,6 +231,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         _ => None,
     };
     let context = Context::open(&global, named).await?;
+    stats.watch(&context);
     let mut out = Out::stdout(&global);
     let done = match command {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,

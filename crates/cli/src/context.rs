@@ -136,6 +136,11 @@ impl Context {
         })
     }
 
+    /// Requests that this command sent, or may have sent, in whichever repository of the CI.
+    pub(crate) fn sent(&self) -> u64 {
+        self.ci.http().meter().sent_so_far()
+    }
+
     /// Says on stderr what should be known besides the answer.
     pub(crate) fn say_notes(&self) {
         for note in self.ci.take_notes() {

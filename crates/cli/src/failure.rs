@@ -3,19 +3,21 @@
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mozci_core::harmless::harmless_line;
 use mozci_engine::{Error, Kind};
 
 use crate::show::VERSION;
 
-/// Prints an error with what caused it, and gives its exit status.
-pub(crate) fn report(error: &Error) -> u8 {
+/// Prints an error with what caused it, and gives its exit status. `sent` is how many requests this
+/// command had sent by then.
+pub(crate) fn report(error: &Error, sent: u64) -> u8 {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text.push_str(&format!("\n  because {cause}"));
         source = cause.source();
     }
-    if let Some(hint) = hint(error) {
+    if let Some(hint) = hint(error, sent) {
         text.push_str(&format!("\n  {hint}"));
     }
     say(&format!("error: {text}"));
@@ -23,23 +25,39 @@ pub(crate) fn report(error: &Error) -> u8 {
 }
 
 /// Writes an error as the one JSON object that a program waits for.
-pub(crate) fn write_json(error: &Error) {
+pub(crate) fn write_json(error: &Error, sent: u64) {
     let object = serde_json::json!({
         "version": VERSION,
-        "error": {"status": status(error.kind()), "message": error.to_string()},
+        "error": {"status": status(error.kind()), "message": error.to_string(), "sent": sent},
     });
-    let _ = writeln!(std::io::stdout(), "{object:#}");
+    let mut stdout = std::io::stdout();
+    let _ = crate::show::write_json(&mut stdout, &object);
+    let _ = writeln!(stdout);
 }
 
-fn hint(error: &Error) -> Option<&'static str> {
+fn hint(error: &Error, sent: u64) -> Option<String> {
+    let before = match sent {
+        0 => "nothing was sent".to_owned(),
+        sent => format!("{} sent before, and kept in the ledger", was(sent)),
+    };
     match (error, error.kind()) {
         (Error::Service { .. }, Kind::Service) => {
-            Some("nothing was sent; run the command again when the service is well")
+            Some(format!("{before}; run the command again when the service is well"))
         }
         (Error::Service { .. }, Kind::NotAllowed) => {
-            Some("check the credentials, and the scopes that they have")
+            Some("check the credentials, and the scopes that they have".to_owned())
         }
+        (Error::Store(_), _) => Some(before),
+        (Error::Usage(_) | Error::NotFound(_), _) | (_, Kind::Interrupted) => None,
+        _ if sent > 0 => Some(before),
         _ => None,
+    }
+}
+
+fn was(sent: u64) -> String {
+    match sent {
+        1 => "1 request was".to_owned(),
+        sent => format!("{sent} requests were"),
     }
 }
 
@@ -55,10 +73,19 @@ pub(crate) fn status(kind: Kind) -> u8 {
     }
 }
 
-/// A line on stderr. That stderr is closed is no reason to stop.
-pub(crate) fn say(line: &str) {
+/// A text on stderr. That stderr is closed is no reason to stop.
+///
+/// Text of a server or of somebody who pushes may be part of it: nothing reaches the terminal that
+/// a terminal obeys, and no further line of it looks like one of ours.
+pub(crate) fn say(text: &str) {
     clear_progress();
-    let _ = writeln!(anstream::stderr(), "{line}");
+    let mut shown = String::new();
+    for (place, line) in text.split('\n').map(harmless_line).enumerate() {
+        shown.push_str(if place == 0 { "" } else { "\n" });
+        shown.push_str(if place == 0 || line.starts_with("  ") { "" } else { "  " });
+        shown.push_str(&line);
+    }
+    let _ = writeln!(anstream::stderr(), "{shown}");
 }
 
 /// Whether a line of progress stands on the terminal.
@@ -69,7 +96,7 @@ pub(crate) fn progress(text: &str) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {
         clear_progress();
-        let _ = write!(stderr, "{text} …").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} …", harmless_line(text)).and_then(|()| stderr.flush());
         SHOWN.store(true, Ordering::Relaxed);
     }
 }

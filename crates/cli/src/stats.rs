@@ -1,7 +1,9 @@
 //! What a command cost.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use mozci_clients::http::Meter;
 use mozci_engine::Error;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::Serialize;
@@ -13,6 +15,8 @@ use crate::failure;
 #[derive(Debug)]
 pub(crate) struct Stats {
     started: Instant,
+    /// The counters of the CI that the command works with.
+    meter: OnceLock<Arc<Meter>>,
 }
 
 /// The costs, under the names that every output has for them.
@@ -32,7 +36,17 @@ pub(crate) struct Costs {
 
 impl Stats {
     pub(crate) fn new(started: Instant) -> Self {
-        Self { started }
+        Self { started, meter: OnceLock::new() }
+    }
+
+    /// Counts what is sent to this CI from here on.
+    pub(crate) fn watch(&self, context: &Context) {
+        let _ = self.meter.set(Arc::clone(context.ci.http().meter()));
+    }
+
+    /// Trigger requests that were sent so far, or may have been.
+    pub(crate) fn sent(&self) -> u64 {
+        self.meter.get().map_or(0, |meter| meter.sent_so_far())
     }
 
     /// The costs so far. With a simulated CI inside the program its own work counts, too.

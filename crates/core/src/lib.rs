@@ -19,6 +19,7 @@ pub mod farm;
 pub mod filter;
 pub mod flakiness;
 pub mod guard;
+pub mod harmless;
 pub mod have;
 pub mod ids;
 pub mod judge;

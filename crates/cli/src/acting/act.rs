@@ -217,7 +217,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         acted.status = failure::status(Kind::Guard);
         acted.refused = Some(refusal.clone());
         if !act.args.confirm.dry_run {
-            failure::report(&Error::Guard(refusal));
+            failure::report(&Error::Guard(refusal), context.sent());
             return Ok(acted);
         }
         out.line(&format!("a guard would refuse this: {refusal}"));

@@ -57,7 +57,7 @@ pub(crate) async fn follow(
                 let (times, since) = failing.unwrap_or((0, Instant::now()));
                 failing = Some((times + 1, since));
                 if times + 1 >= FAILURES && since.elapsed() >= ci.patience() {
-                    give_up(acted, &error);
+                    give_up(act, acted, &error);
                     return Ok(());
                 }
                 act.context.talk(&format!("note: a look failed and is made again: {error}"));
@@ -103,7 +103,7 @@ pub(crate) async fn follow(
         if !next.requests.is_empty() {
             let passed = guarded(act.context, ledger, &next, &now, act.interrupt).await?;
             if let Err(refusal) = passed {
-                failure::report(&Error::Guard(refusal.clone()));
+                failure::report(&Error::Guard(refusal.clone()), act.context.sent());
                 acted.refused = Some(refusal);
                 continue;
             }
@@ -129,7 +129,7 @@ pub(crate) async fn follow(
     }
     match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
         Ok(after) => acted.after = Some(after),
-        Err(error) => give_up(acted, &error),
+        Err(error) => give_up(act, acted, &error),
     }
     Ok(())
 }
@@ -141,9 +141,9 @@ const AGAIN: Duration = Duration::from_secs(15);
 const FAILURES: u32 = 5;
 
 /// Gives following up; what was sent is told all the same.
-fn give_up(acted: &mut Acted, error: &Error) {
+fn give_up(act: &Act<'_>, acted: &mut Acted, error: &Error) {
     acted.gave_up = true;
-    failure::report(error);
+    failure::report(error, act.context.sent());
 }
 
 /// Follows what was sent to its end, showing each thing that has ended.

@@ -59,20 +59,23 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
     let mut out = Out::stdout(global);
     let bad = &story.bad[..12];
     out.line("A simulated CI is up: 60 pushes of autoland, a Mercurial pushlog, Treeherder, Taskcluster.");
-    out.line("A test fails on the newest push. Most pushes did not run it. Which one broke it?\n");
+    out.line("A test fails on the newest push. Most pushes did not run it. Which one broke it?");
+    out.line("");
 
     out.line(&format!("$ mozci jobs {} --rev {bad} --back-revisions 11", story.job));
     let args = parse(&["jobs", &story.job, "--rev", bad, "--back-revisions", "11"])?;
     let args = jobs::Args::from_arg_matches(&args).map_err(usage)?;
     jobs::run(args, &context, &mut out, stats).await?;
 
-    out.line(&format!("\n$ mozci backfill {} --rev {bad} --wait --yes", story.job));
+    out.line("");
+    out.line(&format!("$ mozci backfill {} --rev {bad} --wait --yes", story.job));
     let args = parse(&["backfill", &story.job, "--rev", bad, "--wait", "--yes"])?;
     let mut args = backfill::Args::from_arg_matches(&args).map_err(usage)?;
     args.rev = RevisionSpec::Hash(bad.to_owned());
     let status = backfill::run(args, &context, &mut out, stats, interrupt).await?;
 
-    out.line(&format!("\nplanted    {}: that push broke it", &story.culprit[..12]));
+    out.line("");
+    out.line(&format!("planted    {}: that push broke it", &story.culprit[..12]));
     out.line("Go on with `mozci backfill --help`, or `mozci demo serve` for your own commands.");
     context.say_notes();
     stats.say(&context);

@@ -12,7 +12,7 @@ mod words;
 pub(crate) use failures::{
     ShownRun, classified, is_known, show_evidence, show_failures, show_same,
 };
-pub(crate) use json::{VERSION, push_json, top};
+pub(crate) use json::{VERSION, json_text, push_json, top, write_json};
 pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;

@@ -3,11 +3,13 @@
 use std::io::{BufWriter, IsTerminal, Write};
 
 use comfy_table::{Table, presets};
+use mozci_core::harmless::harmless_line;
 use mozci_engine::Error;
 use serde::Serialize;
 
 use crate::app::{Format, Global};
 use crate::failure::clear_progress;
+use crate::show::json::write_json;
 
 /// The narrowest terminal that is written for.
 const NARROWEST: usize = 60;
@@ -63,7 +65,8 @@ impl Out {
             self.line("");
         }
         for line in table.lines() {
-            self.raw(&if self.markdown { line } else { finish(&line) });
+            let line = harmless_line(&line);
+            self.raw(&if self.markdown { line.into_owned() } else { finish(&line) });
         }
         if self.markdown {
             self.line("");
@@ -72,7 +75,11 @@ impl Out {
 
     /// A line of text, broken where it is too long for whoever looks at it; nothing where JSON is
     /// asked for.
+    ///
+    /// Text of a server or of somebody who pushes may be part of it: nothing in it reaches the
+    /// terminal that a terminal obeys, and it stays one line.
     pub(crate) fn line(&mut self, line: &str) {
+        let line = &*harmless_line(line);
         // A command that is shown so as to be copied stays whole: the terminal breaks it.
         if !self.wraps || line.chars().count() <= self.width || line.contains('`') {
             return self.raw(line);
@@ -94,7 +101,7 @@ impl Out {
     pub(crate) fn whole_lines<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
         let mut text = String::new();
         for line in lines {
-            text.push_str(line);
+            text.push_str(&harmless_line(line));
             text.push('\n');
         }
         self.raw(&text);
@@ -134,7 +141,7 @@ impl Out {
         }
         clear_progress();
         let mut writer = BufWriter::new(std::io::stdout().lock());
-        match serde_json::to_writer_pretty(&mut writer, value) {
+        match write_json(&mut writer, value) {
             Ok(()) => {}
             Err(error) if error.is_io() => {
                 self.note(Err(error.into()));

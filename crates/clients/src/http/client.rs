@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -13,13 +14,13 @@ use url::Url;
 
 use super::error::{HttpError, Problem};
 use super::judge::{
-    chain, content_type, date, failure, judge, parse, problem_of, redirect, retry_after,
-    without_secrets,
+    chain, content_type, date, failure, judge, parse, problem_of, redirect, retry_after, shown,
 };
 use super::kept::{Kept, KeptAnswer, MOST_KEPT};
 use super::meter::Meter;
 use super::once::Once;
 use super::pace::{Pace, Turn, host_key};
+use super::rate::LeastRate;
 use super::session::Cookies;
 
 /// How requests are made.
@@ -350,12 +351,7 @@ impl Http {
             self.note_clock(&url, &response, hop == 0);
             if let Some(tell) = self.settings.on_request {
                 let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
-                // What a redirect leads to may be signed.
-                let mut shown = without_secrets(&url);
-                if hop > 0 {
-                    shown.set_query(None);
-                }
-                tell(&format!("{method} {shown} {status} {took} ms"));
+                tell(&format!("{method} {} {status} {took} ms", shown(&url)));
             }
             let status = response.status();
             if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
@@ -376,7 +372,8 @@ impl Http {
         let kind = content_type(&response).to_owned();
         let limit = self.settings.max_body;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| problem_of(&error))? {
+        let mut rate = LeastRate::new(self.settings.timeout);
+        while let Some(chunk) = next_chunk(&mut response, &mut rate).await? {
             if body.len() + chunk.len() > limit {
                 return Err(Problem::TooLarge { limit });
             }
@@ -395,6 +392,28 @@ impl Http {
             let offset = date - chrono::Utc::now().timestamp();
             let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
             clocks.insert(host_key(url), offset);
+        }
+    }
+}
+
+/// The next piece of an answer.
+///
+/// # Errors
+/// [`Problem::TooSlow`] where the answer comes too slowly, whatever it brings.
+pub(super) async fn next_chunk(
+    response: &mut Response,
+    rate: &mut LeastRate,
+) -> Result<Option<Bytes>, Problem> {
+    loop {
+        // Waiting for a chunk may be given up and begun again: nothing of it is lost.
+        match tokio::time::timeout(rate.left(Instant::now()), response.chunk()).await {
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Ok(Some(chunk))) => {
+                rate.came(chunk.len(), Instant::now())?;
+                return Ok(Some(chunk));
+            }
+            Ok(Err(error)) => return Err(problem_of(&error)),
+            Err(_) => rate.came(0, Instant::now())?,
         }
     }
 }

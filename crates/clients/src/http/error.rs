@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use mozci_core::harmless::harmless_line;
+
+use super::secrets::without_secrets;
+
 /// A request that brought no answer that could be used.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{problem} ({method} {url})")]
+#[error("{problem} ({method} {})", without_secrets(url))]
 pub struct HttpError {
     /// What went wrong.
     pub problem: Problem,
@@ -37,6 +41,13 @@ pub enum Problem {
     Connect(String),
     /// Nothing came within the time.
     Timeout,
+    /// The answer comes, but more slowly than an answer may.
+    TooSlow {
+        /// Bytes that came.
+        bytes: usize,
+        /// In how many seconds.
+        seconds: u64,
+    },
     /// The connection broke while the answer was read.
     Broken(String),
     /// The answer is larger than is believed of such an answer.
@@ -85,38 +96,60 @@ impl Problem {
     }
 }
 
+/// In words. Whatever text a server or a library put into it comes without secrets and without
+/// anything that a terminal obeys.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound(text) if text.is_empty() => f.write_str("the server has no such thing"),
-            Self::NotFound(text) => write!(f, "the server says: {text}"),
-            Self::Forbidden { status, message } => {
+        let words = Words(self).to_string();
+        f.write_str(&harmless_line(&without_secrets(&words)))
+    }
+}
+
+/// A problem as it came.
+struct Words<'a>(&'a Problem);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Problem::NotFound(text) if text.is_empty() => {
+                f.write_str("the server has no such thing")
+            }
+            Problem::NotFound(text) => write!(f, "the server says: {text}"),
+            Problem::Forbidden { status, message } => {
                 write!(f, "the server refuses with {status}: {message}")
             }
-            Self::Status { status, message } => {
+            Problem::Status { status, message } => {
                 write!(f, "the server answered {status}: {message}")
             }
-            Self::Connect(reason) => write!(f, "no connection to the server: {reason}"),
-            Self::Timeout => f.write_str("the server did not answer in time"),
-            Self::Broken(reason) => write!(f, "the answer broke off: {reason}"),
-            Self::TooLarge { limit } => {
+            Problem::Connect(reason) => write!(f, "no connection to the server: {reason}"),
+            Problem::Timeout => f.write_str("the server did not answer in time"),
+            Problem::TooSlow { bytes, seconds } => {
+                write!(f, "the server sends too slowly: {bytes} bytes in {seconds} s")
+            }
+            Problem::Broken(reason) => write!(f, "the answer broke off: {reason}"),
+            Problem::TooLarge { limit } => {
                 write!(f, "the answer is larger than {} MiB", limit / (1 << 20))
             }
-            Self::Refused(reason) => f.write_str(reason),
-            Self::NotJson { content_type, start } => {
+            Problem::Refused(reason) => f.write_str(reason),
+            Problem::NotJson { content_type, start } => {
                 let kind = if content_type.is_empty() { "no content type" } else { content_type };
                 write!(f, "the server answered {kind} where JSON was promised: {start:?}")
             }
-            Self::Shape(reason) => write!(f, "the answer has not the promised shape: {reason}"),
+            Problem::Shape(reason) => write!(f, "the answer has not the promised shape: {reason}"),
         }
     }
 }
 
-/// The beginning of a text from outside, on one line, without control characters.
+/// The most of a text that is looked at, in bytes.
+const LOOKED_AT: usize = 4096;
+
+/// The beginning of a text from outside, on one line, without secrets and without anything that a
+/// terminal obeys.
 pub(crate) fn beginning(text: &str) -> String {
-    let mut short: String =
-        text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if short.len() < text.len() {
+    let looked_at = &text[..text.floor_char_boundary(LOOKED_AT)];
+    let clean = without_secrets(&harmless_line(looked_at));
+    let mut short: String = clean.chars().take(200).collect();
+    if short.len() < clean.len() || looked_at.len() < text.len() {
         short.push('…');
     }
     short.split_whitespace().collect::<Vec<_>>().join(" ")

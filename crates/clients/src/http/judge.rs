@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use mozci_core::harmless::harmless_line;
 use reqwest::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -10,24 +11,31 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::{HttpError, Problem, beginning};
+use super::secrets::without_secrets;
 
 pub(super) fn failure(method: &Method, url: &Url, problem: Problem) -> HttpError {
     let method = if *method == Method::POST { "POST" } else { "GET" };
-    let mut url = without_secrets(url).to_string();
-    if url.len() > 300 {
-        url = format!("{}…", url.chars().take(300).collect::<String>());
-    }
-    HttpError { problem, method, url }
+    HttpError { problem, method, url: shown(url) }
 }
 
-/// Whatever somebody wrote into a URL, a password does not reach an error or a log.
-pub(super) fn without_secrets(url: &Url) -> Url {
-    let mut url = url.clone();
-    if url.password().is_some() || !url.username().is_empty() {
-        let _ = url.set_password(None);
-        let _ = url.set_username("");
+/// The longest part of a URL that an error shows, in characters.
+const LONGEST_URL: usize = 300;
+
+/// A URL as errors and logs may show it: no user, no password, no query and no fragment, which may
+/// be a signature. That there was a query is shown.
+pub(super) fn shown(url: &Url) -> String {
+    let mut plain = url.clone();
+    let _ = plain.set_password(None);
+    let _ = plain.set_username("");
+    plain.set_fragment(None);
+    plain.set_query(None);
+    let mut text: String = plain.as_str().chars().take(LONGEST_URL).collect();
+    if text.len() < plain.as_str().len() {
+        text.push('…');
+    } else if url.query().is_some() {
+        text.push_str("?…");
     }
-    url
+    text
 }
 
 pub(super) fn parse<T: DeserializeOwned>(
@@ -102,6 +110,7 @@ fn message_of(body: &[u8]) -> String {
 
 fn beginning_of_message(text: &str) -> String {
     let text = text.split("\n---\n").next().unwrap_or(text);
+    let text = without_secrets(&harmless_line(text));
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
 
@@ -110,6 +119,12 @@ pub(super) fn redirect(response: &Response) -> Result<Url, Problem> {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| response.url().join(location).ok());
     match target {
+        // What was asked for under encryption is not to be had without.
+        Some(url) if url.scheme() == "http" && response.url().scheme() == "https" => {
+            let host = url.host_str().unwrap_or_default();
+            let message = format!("a redirect from https to http ({host}), which is not followed");
+            Err(Problem::Refused(message))
+        }
         Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(Problem::Status { status, message: "a redirect to nowhere".into() }),
     }
@@ -142,11 +157,11 @@ pub(super) fn problem_of(error: &reqwest::Error) -> Problem {
     }
 }
 
-/// The last cause of an error, which says most.
+/// The last cause of an error, which says most, without URLs that may be signed.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    last.to_string()
+    without_secrets(&last.to_string())
 }

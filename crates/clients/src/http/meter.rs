@@ -26,6 +26,7 @@ struct Inner {
     cache_hits: u64,
     confirmed: u64,
     held: Duration,
+    sent: u64,
 }
 
 /// What was counted so far.
@@ -73,6 +74,16 @@ impl Meter {
     /// Counts how long a request was held back.
     pub fn held(&self, time: Duration) {
         self.inner().held += time;
+    }
+
+    /// Counts a trigger request that was sent, or may have been.
+    pub fn sent(&self) {
+        self.inner().sent += 1;
+    }
+
+    /// Trigger requests that were sent, or may have been.
+    pub fn sent_so_far(&self) -> u64 {
+        self.inner().sent
     }
 
     /// What was counted so far.

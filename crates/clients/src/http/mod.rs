@@ -9,6 +9,8 @@ mod live;
 mod meter;
 mod once;
 mod pace;
+mod rate;
+mod secrets;
 mod session;
 mod streamed;
 
@@ -17,5 +19,6 @@ pub(crate) use error::beginning;
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};
+pub(crate) use secrets::without_secrets;
 pub use session::ActAnswer;
 pub use streamed::Streamed;

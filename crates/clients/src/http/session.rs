@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::Http;
 use super::error::{HttpError, Problem};
-use super::judge::{failure, problem_of, without_secrets};
+use super::judge::{failure, problem_of, shown};
 
 /// What opens a server to us.
 #[derive(Clone)]
@@ -211,7 +211,7 @@ impl Http {
     pub(super) fn tell(&self, method: &str, url: &Url, status: StatusCode, started: Instant) {
         if let Some(tell) = self.settings().on_request {
             let (status, took) = (status.as_u16(), started.elapsed().as_millis());
-            tell(&format!("{method} {} {status} {took} ms", without_secrets(url)));
+            tell(&format!("{method} {} {status} {took} ms", shown(url)));
         }
     }
 }

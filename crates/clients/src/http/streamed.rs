@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
-use super::client::{Http, Opened};
+use super::client::{Http, Opened, next_chunk};
 use super::error::{HttpError, Problem};
 use super::judge::{content_type, is_json};
+use super::rate::LeastRate;
 
 /// How long a large answer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -86,15 +87,16 @@ impl Http {
         let bytes = Arc::new(AtomicUsize::new(0));
         let broke: Arc<OnceLock<String>> = Arc::default();
         let (counter, told) = (Arc::clone(&bytes), Arc::clone(&broke));
-        // It may take long as a whole, but never pause for longer than an answer may take.
-        let idle = self.settings().timeout;
-        let chunks = stream::try_unfold(response, move |mut response| async move {
-            match tokio::time::timeout(idle, response.chunk()).await {
-                Ok(Ok(chunk)) => Ok(chunk.map(|chunk| (chunk, response))),
-                Ok(Err(error)) => Err(std::io::Error::other(error)),
-                Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
-            }
-        });
+        // It may take long as a whole, but never pause or drip.
+        let rate = LeastRate::new(self.settings().timeout);
+        let chunks =
+            stream::try_unfold(
+                (response, rate),
+                async |(mut response, mut rate)| match next_chunk(&mut response, &mut rate).await {
+                    Ok(chunk) => Ok(chunk.map(|chunk| (chunk, (response, rate)))),
+                    Err(problem) => Err(std::io::Error::other(problem.to_string())),
+                },
+            );
         let chunks = chunks.inspect_ok(move |chunk| {
             counter.fetch_add(chunk.len(), Ordering::Relaxed);
         });

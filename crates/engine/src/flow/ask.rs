@@ -1,5 +1,6 @@
 //! Asking: written down first, then sent, then marked.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -18,7 +19,7 @@ use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{
-    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, this_process,
+    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, StoreError, this_process,
 };
 
 /// What became of one asking.
@@ -128,7 +129,7 @@ pub async fn ask(
         }
         Booking::TakenOver => {
             return Err(Error::Odd(
-                "another process has taken over this investigation while this one was away: nothing was sent, and this one does nothing more".into(),
+                "another process has taken over this investigation while this one was away: this one does nothing more".into(),
             ));
         }
     };
@@ -190,6 +191,9 @@ fn note_service(ci: &Ci, ledger: &Ledger, results: &[AskResult]) -> Result<(), E
     Ok(())
 }
 
+/// Why nothing more is sent where the ledger cannot be written.
+pub(super) const HALTED: &str = "not sent, since the ledger could not be written";
+
 /// Sends askings to Taskcluster, the first alone, then several at once.
 async fn send_all(
     ci: &Ci,
@@ -198,36 +202,93 @@ async fn send_all(
     stop: &AtomicBool,
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<Vec<AskResult>, Error> {
-    let mut results: Vec<AskResult> = Vec::new();
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     let forbidden = AtomicBool::new(false);
     let taskcluster = ci.taskcluster()?;
+    let mut written = Written::new(ci, ledger);
     for batch in [first, rest] {
+        let halted = Arc::clone(&written.halted);
         let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| send(ci, taskcluster, ledger, asking, ask, stop, &forbidden))
+            .map(|(asking, ask)| {
+                send(ci, taskcluster, ledger, asking, ask, [stop, &halted], &forbidden)
+            })
             .buffered(AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.refusal == Some(Refused::NotAllowed) {
                 forbidden.store(true, Ordering::Relaxed);
             }
-            ledger.mark(&result.id, &result.state)?;
-            on_result(&result);
-            results.push(result);
+            written.result(result, on_result);
         }
     }
-    for (result, (asking, _)) in results.iter_mut().zip(to_send) {
-        // An answer that was lost: the hook's own record may show that it fired all the same.
+    for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
+        // The answer was lost. The hook's own record may show that it fired all the same.
+        let sent =
+            Asking { created: result.sent_at, state: result.state.clone(), ..asking.clone() };
         if matches!(result.state, AskState::Uncertain { .. })
-            && let Ok(Some(task)) =
-                look_for(ci, ledger, &Asking { created: result.sent_at, ..asking.clone() }).await
+            && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
         {
-            result.state = AskState::Sent { request: task.into() };
-            result.link = ci.link(task.into());
-            ledger.mark(&result.id, &result.state)?;
-            on_result(result);
+            let found = AskState::Sent { request: task.into() };
+            if ledger.settle(&sent, &found)? {
+                result.state = found;
+            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str())? {
+                // Another process settled it first.
+                result.state = now.state;
+            }
+            if let AskState::Sent { request } = result.state {
+                result.link = ci.link(request);
+                on_result(result);
+            }
         }
     }
-    Ok(results)
+    written.end()
+}
+
+/// Results as they are written to the ledger. Where it cannot be written nothing more is sent, but
+/// what is under way is waited for and shown.
+pub(super) struct Written<'a> {
+    ci: &'a Ci,
+    ledger: &'a Ledger,
+    /// Set where nothing more may be sent.
+    pub(super) halted: Arc<AtomicBool>,
+    pub(super) results: Vec<AskResult>,
+    broken: Option<StoreError>,
+}
+
+impl<'a> Written<'a> {
+    pub(super) fn new(ci: &'a Ci, ledger: &'a Ledger) -> Self {
+        Self { ci, ledger, halted: Arc::default(), results: Vec::new(), broken: None }
+    }
+
+    /// Shows a result and writes it down.
+    pub(super) fn result(&mut self, result: AskResult, on_result: &mut dyn FnMut(&AskResult)) {
+        if let Err(error) = self.ledger.mark(&result.id, &result.state) {
+            self.broken(error);
+        }
+        self.add(result, on_result);
+    }
+
+    /// Shows a result that is written down already.
+    pub(super) fn add(&mut self, result: AskResult, on_result: &mut dyn FnMut(&AskResult)) {
+        if matches!(result.state, AskState::Sent { .. } | AskState::Uncertain { .. }) {
+            self.ci.http().meter().sent();
+        }
+        on_result(&result);
+        self.results.push(result);
+    }
+
+    /// Keeps the first error of the ledger, and sends nothing more.
+    pub(super) fn broken(&mut self, error: StoreError) {
+        self.halted.store(true, Ordering::Relaxed);
+        self.broken.get_or_insert(error);
+    }
+
+    /// The results, or why the ledger could not be written.
+    pub(super) fn end(self) -> Result<Vec<AskResult>, Error> {
+        match self.broken {
+            Some(error) => Err(error.into()),
+            None => Ok(self.results),
+        }
+    }
 }
 
 fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
@@ -352,7 +413,7 @@ async fn send(
     ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
-    stop: &AtomicBool,
+    [stop, halted]: [&AtomicBool; 2],
     forbidden: &AtomicBool,
 ) -> AskResult {
     let sent_at = ci.now();
@@ -360,6 +421,8 @@ async fn send(
     let (mut refusal, mut failed) = (None, false);
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")
+    } else if halted.load(Ordering::Relaxed) {
+        not_sent(HALTED)
     } else if forbidden.load(Ordering::Relaxed) {
         not_sent("not sent, since a request before it was not allowed")
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {

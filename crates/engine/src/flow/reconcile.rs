@@ -4,6 +4,8 @@
 //! was sent; that none matches proves something only when the hook's whole record since then is
 //! there and enough time has passed for a request to arrive.
 
+use std::time::{Duration, Instant};
+
 use mozci_clients::taskcluster::deadline;
 use mozci_core::ids::TaskId;
 
@@ -12,7 +14,7 @@ use super::history::definition;
 use super::prepare::{CANCEL, CREATE};
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{AskState, Asking, Ledger, SettlingTurn};
 
 /// How long a request that was sent may take to show among a hook's fires: the request's own
 /// timeout and as much again.
@@ -32,39 +34,95 @@ pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     if ci.buildapi().is_some() {
         return super::buildapi::reconcile(ci, ledger);
     }
+    let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
     let mut changed = Vec::new();
-    let open = ledger.open_askings(&ci.root_url)?;
+    let open = in_doubt(ci, ledger)?;
     if !open.is_empty() && ci.clock_offset().is_none() {
-        // How old an asking is counts by the servers' clock; that it is not told now is no harm.
+        // The servers' clock tells how old a request is. Without it nothing is settled yet.
         let _ = ci.taskcluster()?.ping().await;
     }
-    for mut asking in open {
-        // A command that is at work marks its own askings.
-        if asking.is_in_hand() {
-            continue;
-        }
-        let searched = search(ci, ledger, &asking).await;
-        // Only an answer tells the servers' time.
-        let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        let state = match searched {
-            Ok(Search::Found(task)) => AskState::Sent { request: task.into() },
-            Ok(Search::ProvenAbsent) if settled => AskState::NotSent { detail: absent(&asking) },
-            Ok(Search::CannotTell) if settled => AskState::Uncertain {
-                detail: "the hook's record does not reach back to it".to_owned(),
-            },
-            Ok(Search::ProvenAbsent | Search::CannotTell) => continue,
-            Err(error) if settled => AskState::Uncertain {
-                detail: format!("the hook's record cannot be read: {}", with_source(&error)),
-            },
-            Err(_) => continue,
-        };
-        if state != asking.state {
-            ledger.mark(&asking.id, &state)?;
-            asking.state = state;
-            changed.push(asking);
+    for asking in open {
+        for _ in 0..TRIES {
+            let searched = search(ci, ledger, &asking).await;
+            // Only an answer tells the servers' time.
+            let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+            let state = match searched {
+                Ok(Search::Found(task)) => AskState::Sent { request: task.into() },
+                Ok(Search::ProvenAbsent) if settled => {
+                    AskState::NotSent { detail: absent(&asking) }
+                }
+                Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                    detail: "the hook's record does not reach back to it".to_owned(),
+                },
+                Ok(Search::ProvenAbsent | Search::CannotTell) => break,
+                Err(error) if settled => AskState::Uncertain {
+                    detail: format!("the hook's record cannot be read: {}", with_source(&error)),
+                },
+                Err(_) => break,
+            };
+            if conclude(ledger, &asking, state, &mut changed)? {
+                break;
+            }
         }
     }
     Ok(changed)
+}
+
+/// How often a request in doubt is looked for again where what was found belongs to another one.
+pub(super) const TRIES: u32 = 3;
+
+/// The requests in doubt. A command at work marks its own, so that these are left out.
+pub(super) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+    let mut open = ledger.open_askings(&ci.root_url)?;
+    open.retain(|asking| !asking.is_in_hand());
+    Ok(open)
+}
+
+/// Waits for the turn to settle the CI's requests in doubt: one process at a time does. `None`
+/// where nothing is in doubt, or where another process takes too long: then it settles them.
+pub(super) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<SettlingTurn>, Error> {
+    let started = Instant::now();
+    let mut told = false;
+    while !in_doubt(ci, ledger)?.is_empty() {
+        if let Some(turn) = SettlingTurn::take(ledger, &ci.root_url)? {
+            return Ok(Some(turn));
+        }
+        if started.elapsed() > LONGEST_TURN {
+            ci.note("another mozci process is settling requests in doubt and takes long: they count as sent here");
+            return Ok(None);
+        }
+        if !std::mem::replace(&mut told, true) {
+            ci.tell("another mozci process is settling requests in doubt: waiting for it");
+        }
+        tokio::time::sleep(TURN_POLL).await;
+    }
+    Ok(None)
+}
+
+/// How long to wait for another process that settles requests in doubt.
+const LONGEST_TURN: Duration = Duration::from_secs(120);
+
+/// How often to ask for the turn.
+const TURN_POLL: Duration = Duration::from_millis(50);
+
+/// Writes what was concluded of a request in doubt, unless that is what stands there. False where
+/// it has to be looked for again, since what was found belongs to another request.
+pub(super) fn conclude(
+    ledger: &Ledger,
+    asking: &Asking,
+    state: AskState,
+    changed: &mut Vec<Asking>,
+) -> Result<bool, Error> {
+    if state == asking.state {
+        return Ok(true);
+    }
+    if ledger.settle(asking, &state)? {
+        changed.push(Asking { state, ..asking.clone() });
+        return Ok(true);
+    }
+    // Somebody else settled it, or its sender came back: their word stands.
+    let now = ledger.find(&asking.ci, asking.id.as_str())?;
+    Ok(now.is_none_or(|now| now.state != asking.state || now.created != asking.created))
 }
 
 /// What to say of an asking that is proven not to have arrived.
@@ -119,7 +177,8 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     // The oldest fire that fits is ours, if anybody's.
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
-        if ledger.knows(&ci.root_url, task.into())? {
+        // Another request's fire. This request's own is no stranger.
+        if ledger.owner(&ci.root_url, task.into(), &asking.id)?.is_some() {
             continue;
         }
         match definition(ci, task).await {

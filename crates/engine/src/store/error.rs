@@ -8,17 +8,13 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds it.
-    #[error(
-        "{path} is held by another process: wait until that one is done, or end it; nothing was sent"
-    )]
+    #[error("{path} is held by another process: wait until that one is done, or end it")]
     Busy {
         /// The file.
         path: PathBuf,
     },
     /// There is no room for it.
-    #[error(
-        "the disk is full: {path} cannot be written; make room and run the command again; nothing was sent that is not in the ledger"
-    )]
+    #[error("the disk is full: {path} cannot be written; make room and run the command again")]
     Full {
         /// The file.
         path: PathBuf,
@@ -42,6 +38,16 @@ pub enum StoreError {
     TakenOver {
         /// The investigation.
         id: String,
+    },
+    /// It is no database of mozci's, or a damaged one.
+    #[error(
+        "{path} is damaged ({message}): move it away with the files beside it and run the command again; requests that the CI still shows are counted all the same"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
     },
     /// Anything else.
     #[error("the file {path} cannot be used: {message}")]
@@ -75,9 +81,23 @@ impl StoreError {
             Some(ErrorCode::DiskFull) => Self::Full { path: path.clone() },
             // A full disk shows as a failed write where SQLite maps its files.
             Some(ErrorCode::SystemIoFailure) if is_full(&path) => Self::Full { path: path.clone() },
-            _ => Self::Other { path: path.clone(), message: error.to_string() },
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                damaged(&path, "SQLite cannot read it")
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                let message = "this user may not write it".to_owned();
+                Self::Other { path: path.clone(), message }
+            }
+            // The text of a statement helps nobody but us.
+            Some(ErrorCode::Unknown) => damaged(&path, "its tables are not those of mozci"),
+            Some(code) => Self::Other { path: path.clone(), message: format!("{code:?}") },
+            None => damaged(&path, &format!("an entry in it cannot be read: {error}")),
         }
     }
+}
+
+fn damaged(path: &Path, message: &str) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), message: message.to_owned() }
 }
 
 /// Whether a page more would not fit beside the file.

@@ -8,11 +8,11 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, AskState, Asking};
+use super::asking::{AskId, Asking};
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::place::open;
-use super::rows::{COLUMNS, asking, columns, insert, jobs_of};
+use super::rows::{COLUMNS, asking, insert, jobs_of};
 use super::schema::{FILE, MIGRATIONS};
 
 /// What became of an attempt to write askings down.
@@ -193,21 +193,6 @@ impl Ledger {
             .map_err(StoreError::sqlite(&self.path))
     }
 
-    /// Marks how an asking ended.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn mark(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
-        let (word, task, detail) = columns(state);
-        self.connection
-            .execute(
-                "UPDATE askings SET state = ?, task = ?, detail = ? WHERE id = ?",
-                params![word, task, detail, id.as_str()],
-            )
-            .map(drop)
-            .map_err(StoreError::sqlite(&self.path))
-    }
-
     /// The askings of a CI of which nobody can tell yet whether they were sent.
     ///
     /// # Errors
@@ -258,21 +243,6 @@ impl Ledger {
         }
     }
 
-    /// Whether a request is already known to belong to an asking.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn knows(&self, ci: &str, request: RequestId) -> Result<bool, StoreError> {
-        self.connection
-            .query_row(
-                "SELECT count(*) FROM askings WHERE ci = ? AND task = ?",
-                params![ci, request.to_string()],
-                |row| row.get::<_, i64>(0),
-            )
-            .map(|count| count > 0)
-            .map_err(StoreError::sqlite(&self.path))
-    }
-
     /// Runs asked for of a CI since an instant, those included of which nobody can tell.
     ///
     /// # Errors
@@ -313,7 +283,7 @@ fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusql
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AskedJob, this_process};
+    use crate::store::{AskState, AskedJob, this_process};
     use mozci_core::ids::{RepoName, Revision, TaskId, Vcs};
 
     fn asking(plan: &str, created: i64) -> Asking {
@@ -357,7 +327,8 @@ mod tests {
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { request: task.into() }).unwrap();
         assert!(ledger.open_askings("http://tc").unwrap().is_empty());
-        assert!(ledger.knows("http://tc", task.into()).unwrap());
+        let known = ledger.owner("http://tc", task.into(), &AskId::new()).unwrap();
+        assert_eq!(known, Some(first.id));
         assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 2);
         assert_eq!(ledger.runs_since("http://tc", At(101)).unwrap(), 0);
     }

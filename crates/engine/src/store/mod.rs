@@ -9,11 +9,13 @@ mod investigations;
 mod lease;
 mod ledger;
 mod limits;
+mod marks;
 mod outbox;
 mod place;
 mod rows;
 mod schema;
 mod standings;
+mod turn;
 
 pub use answers::Answers;
 pub use asking::{AskId, AskState, AskedJob, Asking, this_process};
@@ -27,3 +29,4 @@ pub use limits::Spent;
 pub use outbox::{Message, Outbox};
 pub use place::{CACHE_FILES, Place};
 pub use standings::{Aside, Standings};
+pub use turn::SettlingTurn;

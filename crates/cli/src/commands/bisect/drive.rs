@@ -336,7 +336,7 @@ pub(super) async fn drive(
         false => None,
     };
     if let Ended::Refused(refusal) = &ended {
-        failure::report(&Error::Guard((**refusal).clone()));
+        failure::report(&Error::Guard((**refusal).clone()), context.sent());
     }
     let bad = matches!(&ended, Ended::Verdict(Verdict::Culprit { .. }));
     let status = match ended.status() {

@@ -129,7 +129,7 @@ async fn all_searches(
         worst = worst.max(match done {
             Ok(status) => status,
             // One that cannot go on is no concern of the others.
-            Err(error) => failure::report(&error),
+            Err(error) => failure::report(&error, context.sent()),
         });
     }
     Ok(worst)

@@ -124,7 +124,7 @@ pub(crate) async fn drive(
                 }
                 Asking::Nothing => waits |= !plan.waits_for.is_empty(),
                 Asking::Refused(refusal) => {
-                    failure::report(&Error::Guard(refusal.clone()));
+                    failure::report(&Error::Guard(refusal.clone()), context.sent());
                     view.note(&format!("refused: {refusal}"), desk.out)?;
                     refused = Some(refusal);
                 }
@@ -138,7 +138,7 @@ pub(crate) async fn drive(
         match watching.next(ci, desk.ledger, &interrupt.stop).await {
             Ok(changed) => view.show(&watching, &changed, desk.out)?,
             Err(error) => {
-                failure::report(&error);
+                failure::report(&error, context.sent());
                 problem = Some(error.kind());
                 break;
             }

@@ -71,7 +71,7 @@ pub(crate) async fn drive_many(
                 Ok(Some(kind)) => problem = Some(kind),
                 // One that somebody else took over, or ended, is no concern of the others.
                 Err(error) => {
-                    failure::report(&error);
+                    failure::report(&error, context.sent());
                     members[i].ended = true;
                     problem = Some(error.kind());
                 }
@@ -84,7 +84,7 @@ pub(crate) async fn drive_many(
         let changed = match watching.next(ci, desk.ledger, &interrupt.stop).await {
             Ok(changed) => changed,
             Err(error) => {
-                failure::report(&error);
+                failure::report(&error, context.sent());
                 problem = Some(error.kind());
                 break;
             }

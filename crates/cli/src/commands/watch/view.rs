@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
+use mozci_core::harmless::harmless_line;
 use mozci_core::ids::JobName;
 use mozci_core::plan::Plan;
 use mozci_core::push::{Push, PushRef};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use crate::app::Format;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, VERSION, marks, plural};
+use crate::show::{Out, VERSION, json_text, marks, plural};
 use crate::stats::Stats;
 
 /// How it is shown.
@@ -159,7 +160,7 @@ impl View {
                     false => line.push_str(&format!("  {}", words.join(" · "))),
                 }
             }
-            lines.push(line.chars().take(self.width).collect());
+            lines.push(harmless_line(&line).chars().take(self.width).collect());
         }
         lines.push(match awaited {
             0 => "nothing is awaited".to_owned(),
@@ -233,7 +234,8 @@ pub(crate) fn json_line(mut value: Value) -> Result<(), Error> {
         object.insert("at".into(), json!(chrono::Utc::now().to_rfc3339()));
     }
     let mut stdout = std::io::stdout();
-    match writeln!(stdout, "{value}").and_then(|()| stdout.flush()) {
+    let line = json_text(&value).map_err(|error| Error::Odd(error.to_string()))?;
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::Interrupted),
         Err(error) => Err(Error::Odd(format!("the answer could not be written: {error}"))),
         Ok(()) => Ok(()),

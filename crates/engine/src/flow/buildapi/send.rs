@@ -1,5 +1,6 @@
 //! Asking a self-serve BuildAPI: one asking a run, so that each comes to one request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -10,9 +11,9 @@ use mozci_core::plan::{Plan, Through};
 use crate::buildapi::BuildApi;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{AskResult, Refused, not_ours};
+use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
 use crate::flow::prepare::{Prepared, ReadyAsk, SelfServeAct, Sends, asked};
-use crate::flow::reconcile::SETTLE_SECONDS;
+use crate::flow::reconcile::{SETTLE_SECONDS, conclude, in_doubt};
 use crate::store::{AskState, Asking, Ledger};
 
 /// Requests under way at once. The first goes alone: that the user is refused shows on it.
@@ -55,22 +56,21 @@ pub(crate) async fn send_all(
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<Vec<AskResult>, Error> {
     let forbidden = AtomicBool::new(false);
-    let mut results = Vec::with_capacity(to_send.len());
+    let mut written = Written::new(ci, ledger);
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     for batch in [first, rest] {
+        let halted = Arc::clone(&written.halted);
         let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| send(ci, api, ledger, asking, ask, stop, &forbidden))
+            .map(|(asking, ask)| send(ci, api, ledger, asking, ask, [stop, &halted], &forbidden))
             .buffered(AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.refusal == Some(Refused::NotAllowed) {
                 forbidden.store(true, Ordering::Relaxed);
             }
-            ledger.mark(&result.id, &result.state)?;
-            on_result(&result);
-            results.push(result);
+            written.result(result, on_result);
         }
     }
-    Ok(results)
+    written.end()
 }
 
 async fn send(
@@ -79,7 +79,7 @@ async fn send(
     ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
-    stop: &AtomicBool,
+    [stop, halted]: [&AtomicBool; 2],
     forbidden: &AtomicBool,
 ) -> AskResult {
     let sent_at = ci.now();
@@ -87,6 +87,8 @@ async fn send(
     let (mut refusal, mut failed) = (None, false);
     let state = if stop.load(Ordering::Relaxed) {
         not_sent("interrupted before it was sent")
+    } else if halted.load(Ordering::Relaxed) {
+        not_sent(HALTED)
     } else if forbidden.load(Ordering::Relaxed) {
         not_sent("not sent, since a request before it was not allowed")
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
@@ -138,15 +140,13 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
 /// somebody else's, and counts as a run in either case; so an asking stays in doubt, and is shown.
 pub(crate) fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut changed = Vec::new();
-    for mut asking in ledger.open_askings(&ci.root_url)? {
+    for asking in in_doubt(ci, ledger)? {
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        if asking.is_in_hand() || !settled || !matches!(asking.state, AskState::Recorded) {
+        if !settled || !matches!(asking.state, AskState::Recorded) {
             continue;
         }
         let detail = "BuildAPI keeps no record by which it could be found".to_owned();
-        asking.state = AskState::Uncertain { detail };
-        ledger.mark(&asking.id, &asking.state)?;
-        changed.push(asking);
+        conclude(ledger, &asking, AskState::Uncertain { detail }, &mut changed)?;
     }
     Ok(changed)
 }

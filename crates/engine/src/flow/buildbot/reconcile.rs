@@ -8,7 +8,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::flow::prepare::{FORCE, REBUILD};
-use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS};
+use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS, TRIES, conclude, in_doubt, turn};
 use crate::store::{AskState, Asking, Ledger};
 
 /// The newest buildsets that are looked through.
@@ -16,37 +16,34 @@ const LOOKED_THROUGH: usize = 1000;
 
 /// Looks at every open asking of the CI and marks what can be told now.
 pub(crate) async fn reconcile(ci: &Ci, farm: &Farm, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
-    let mut open = ledger.open_askings(&ci.root_url)?;
-    open.retain(|asking| !asking.is_in_hand());
+    let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
+    let open = in_doubt(ci, ledger)?;
     let mut changed = Vec::new();
-    if open.is_empty() {
-        return Ok(changed);
-    }
     let newest = newest(farm).await;
-    for mut asking in open {
-        let found = match &newest {
-            Ok(newest) => search(ci, farm, ledger, &asking, newest).await,
-            Err(error) => Err(Error::Odd(error.to_string())),
-        };
-        // Only an answer tells the master's time.
-        let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        let state = match found {
-            Ok(Search::Found(request)) => AskState::Sent { request: request.into() },
-            Ok(Search::ProvenAbsent) if settled => AskState::NotSent {
-                detail: "it never arrived: the master has no buildset of it".into(),
-            },
-            Ok(Search::CannotTell) if settled => AskState::Uncertain {
-                detail: "the newest buildsets do not reach back to it".into(),
-            },
-            Err(error) if settled => AskState::Uncertain {
-                detail: format!("the newest buildsets cannot be read: {error}"),
-            },
-            Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => continue,
-        };
-        if state != asking.state {
-            ledger.mark(&asking.id, &state)?;
-            asking.state = state;
-            changed.push(asking);
+    for asking in open {
+        for _ in 0..TRIES {
+            let found = match &newest {
+                Ok(newest) => search(ci, farm, ledger, &asking, newest).await,
+                Err(error) => Err(Error::Odd(error.to_string())),
+            };
+            // Only an answer tells the master's time.
+            let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+            let state = match found {
+                Ok(Search::Found(request)) => AskState::Sent { request: request.into() },
+                Ok(Search::ProvenAbsent) if settled => AskState::NotSent {
+                    detail: "it never arrived: the master has no buildset of it".into(),
+                },
+                Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                    detail: "the newest buildsets do not reach back to it".into(),
+                },
+                Err(error) if settled => AskState::Uncertain {
+                    detail: format!("the newest buildsets cannot be read: {error}"),
+                },
+                Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => break,
+            };
+            if conclude(ledger, &asking, state, &mut changed)? {
+                break;
+            }
         }
     }
     Ok(changed)
@@ -111,7 +108,8 @@ async fn search(
             let repeats = master.repeats_of(build).await.map_err(reading)?;
             for set in repeats.iter().filter(|set| set.submitted >= since) {
                 for request in master.requests_of_set(set.id).await.map_err(reading)? {
-                    if !ledger.knows(&ci.root_url, request.id.into())? {
+                    // Another entry's request is no evidence. This entry's own is.
+                    if ledger.owner(&ci.root_url, request.id.into(), &asking.id)?.is_none() {
                         return Ok(Search::Found(request.id));
                     }
                 }

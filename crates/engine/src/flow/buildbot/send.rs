@@ -6,6 +6,7 @@
 //! that carries it does.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::Ear;
 use crate::farm::Farm;
-use crate::flow::ask::{AskResult, Refused, not_ours};
+use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
 use crate::flow::prepare::{ReadyAsk, Sends};
 use crate::store::{AskState, Asking, Ledger};
 
@@ -40,7 +41,9 @@ pub(crate) async fn send_all(
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<Vec<AskResult>, Error> {
     let paces = |(_, ask): &(Asking, ReadyAsk)| paces(farm, &ask.sends);
+    let mut written = Written::new(ci, ledger);
     let sending = Sending {
+        halted: Arc::clone(&written.halted),
         ci,
         farm,
         ledger,
@@ -62,19 +65,27 @@ pub(crate) async fn send_all(
         Box::pin(stream::unfold((chain, false), async move |(mut chain, refused)| {
             let (asking, ask) = chain.pop_front()?;
             let result = sending.one(asking, ask, refused).await;
-            let values = |result: &AskResult| result.refusal == Some(Refused::Values);
-            let refused = refused || result.as_ref().is_ok_and(values);
+            let refused = refused || result.0.refusal == Some(Refused::Values);
             Some((result, (chain, refused)))
         }))
     });
     let mut all = stream::select_all(each);
-    let mut results = Vec::with_capacity(to_send.len());
-    while let Some(result) = all.next().await {
-        let result = result?;
-        on_result(&result);
-        results.push(result);
+    let mut unreadable = None;
+    while let Some((result, error)) = all.next().await {
+        match error {
+            Some(Error::Store(error)) => written.broken(error),
+            Some(error) => {
+                written.halted.store(true, Ordering::Relaxed);
+                unreadable.get_or_insert(error);
+            }
+            None => {}
+        }
+        written.add(result, on_result);
     }
-    Ok(results)
+    match (written.end(), unreadable) {
+        (Ok(_), Some(error)) => Err(error),
+        (ended, _) => ended,
+    }
 }
 
 /// Whether the next one has to wait until this one is built.
@@ -89,6 +100,8 @@ struct Sending<'a> {
     /// Hears when builds begin, where that is waited for.
     ear: Option<Ear>,
     stop: &'a AtomicBool,
+    /// Set where nothing more may be sent, since the ledger or the master failed.
+    halted: Arc<AtomicBool>,
     forbidden: AtomicBool,
 }
 
@@ -101,17 +114,37 @@ enum Begun {
 }
 
 impl Sending<'_> {
+    /// Sends one request until a build carries it. An error that ends it comes with how far it got.
     async fn one(
         &self,
         asking: &Asking,
         ask: &ReadyAsk,
         refused: bool,
-    ) -> Result<AskResult, Error> {
+    ) -> (AskResult, Option<Error>) {
         let mut result = AskResult::new(asking, ask, AskState::Recorded, self.ci.now());
+        let error = self.until_begun(asking, ask, refused, &mut result).await.err();
+        if matches!(result.state, AskState::Recorded) {
+            // The error came before it was sent.
+            let detail = "not sent, since something before it failed".to_owned();
+            result.state = AskState::NotSent { detail };
+            let _ = self.ledger.mark(&result.id, &result.state);
+        }
+        (result, error)
+    }
+
+    async fn until_begun(
+        &self,
+        asking: &Asking,
+        ask: &ReadyAsk,
+        refused: bool,
+        result: &mut AskResult,
+    ) -> Result<(), Error> {
         let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
         loop {
             result.state = if self.stop.load(Ordering::Relaxed) {
                 not_sent("interrupted before it was sent")
+            } else if self.halted.load(Ordering::Relaxed) {
+                not_sent(HALTED)
             } else if self.forbidden.load(Ordering::Relaxed) {
                 not_sent("not sent, since a request before it was not allowed")
             } else if refused {
@@ -122,18 +155,20 @@ impl Sending<'_> {
                 }
                 match self.stop.load(Ordering::Relaxed) {
                     true => not_sent("interrupted before it was sent"),
-                    false => self.send(asking, &ask.sends, &mut result).await?,
+                    false => self.send(asking, &ask.sends, result).await?,
                 }
             };
             self.ledger.mark(&result.id, &result.state)?;
-            let AskState::Sent { request } = result.state else { break };
+            let AskState::Sent { request } = result.state else { return Ok(()) };
             result.link = self.ci.link(request);
-            let (Some(id), Some(ear)) = (request.build_request(), &self.ear) else { break };
+            let (Some(id), Some(ear)) = (request.build_request(), &self.ear) else {
+                return Ok(());
+            };
             if !paces(self.farm, &ask.sends) {
-                break;
+                return Ok(());
             }
             match self.begun(id, ear.another(), ask).await {
-                Begun::Well => break,
+                Begun::Well => return Ok(()),
                 Begun::Coalesced => result.coalesced.push(request),
             }
             if result.coalesced.len() > TRIES {
@@ -142,13 +177,12 @@ impl Sending<'_> {
                 result.state = not_sent(&format!(
                     "the master ran another request in its place {times} times: run the command again when less is asked of the builder"
                 ));
-                self.ledger.mark(&result.id, &result.state)?;
-                break;
+                return Ok(self.ledger.mark_again(&result.id, &result.state)?);
             }
             // It is on its way again.
-            self.ledger.mark(&result.id, &AskState::Recorded)?;
+            result.state = AskState::Recorded;
+            self.ledger.mark_again(&result.id, &result.state)?;
         }
-        Ok(result)
     }
 
     async fn send(

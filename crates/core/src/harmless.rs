@@ -18,10 +18,7 @@ pub fn harmless_line(text: &str) -> Cow<'_, str> {
 }
 
 fn clean(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let obeyed = |c: char| {
-        (c.is_control() && !keeps(c))
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let obeyed = |c: char| is_obeyed(c) && !keeps(c);
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }
@@ -42,6 +39,16 @@ fn clean(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Whether a terminal or a text renderer obeys a character rather than show it: control characters
+/// (C0, DEL, C1), the marks of direction (Unicode's Bidi_Control), line and paragraph separators,
+/// interlinear annotations, and the invisible tags.
+pub fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The length of a sequence that only sets colours (`ESC [ … m`).
@@ -65,6 +72,7 @@ mod tests {
         check("\u{1b}[31", "\u{fffd}[31");
         check("a\rb\u{9b}31mc", "a\u{fffd}b\u{fffd}31mc");
         check("\u{202e}txt", "\u{fffd}txt");
+        check("\u{61c}a\u{2028}b\u{e0041}", "\u{fffd}a\u{fffd}b\u{fffd}");
         check("a\tb\nc", "a b c");
     }
 }

@@ -1,0 +1,126 @@
+//! How the state of a trigger request changes in the ledger.
+//!
+//! Two kinds of callers write: the process that sends a request and sees its answer, and any process
+//! that settles a request in doubt later. The sender's answer is a fact. What a settling process
+//! concluded may be out of date by the time it writes, so that it compares and sets in one statement.
+
+use mozci_core::ids::RequestId;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::asking::{AskId, AskState, Asking};
+use super::error::StoreError;
+use super::ledger::Ledger;
+use super::rows::columns;
+
+/// Actions that name a request that exists already. Several entries may name the same one; every
+/// other request belongs to exactly one entry.
+const NAMES_AN_EXISTING_REQUEST: &str = "('cancelTask', 'stop', 'cancel')";
+
+impl Ledger {
+    /// Writes what the sender learned. `Sent` always wins, and takes the request away from an entry
+    /// that a settling process gave it to by mistake. Anything else never replaces `Sent`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn mark(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let transaction = self.immediate()?;
+        if let AskState::Sent { request } = state {
+            let others = format!(
+                "UPDATE askings SET state = 'uncertain', task = NULL,
+                    detail = 'the request that was taken for it belongs to another entry'
+                 WHERE task = ?1 AND id <> ?2 AND ci = (SELECT ci FROM askings WHERE id = ?2)
+                   AND action NOT IN {NAMES_AN_EXISTING_REQUEST}
+                   AND (SELECT action FROM askings WHERE id = ?2) NOT IN {NAMES_AN_EXISTING_REQUEST}"
+            );
+            let values = params![request.to_string(), id.as_str()];
+            transaction.execute(&others, values).map_err(&failed)?;
+        }
+        let condition = match state {
+            AskState::Sent { .. } => "TRUE",
+            _ => "state IN ('recorded', 'uncertain')",
+        };
+        set(&transaction, id, state, condition).map_err(&failed)?;
+        transaction.commit().map_err(&failed)
+    }
+
+    /// Takes back that a request was sent: the server accepted it and then ran another one in its
+    /// place. Only for the process that sends it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn mark_again(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        set(&self.connection, id, state, "TRUE").map(drop).map_err(failed)
+    }
+
+    /// Writes what a settling process concluded of a request in doubt. Returns false, and changes
+    /// nothing, where the entry is no longer as it was read, or where the request that was found
+    /// belongs to another entry.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn settle(&self, read: &Asking, state: &AskState) -> Result<bool, StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let transaction = self.immediate()?;
+        if let AskState::Sent { request } = state
+            && owner(&transaction, &read.ci, *request, &read.id).map_err(&failed)?.is_some()
+        {
+            return Ok(false);
+        }
+        let (was, _, _) = columns(&read.state);
+        let condition = format!("state = '{was}' AND created = {}", read.created.0);
+        let changed = set(&transaction, &read.id, state, &condition).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        Ok(changed)
+    }
+
+    /// The entry, other than `except`, that a request belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owner(
+        &self,
+        ci: &str,
+        request: RequestId,
+        except: &AskId,
+    ) -> Result<Option<AskId>, StoreError> {
+        owner(&self.connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
+    }
+
+    fn immediate(&self) -> Result<Transaction<'_>, StoreError> {
+        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+            .map_err(StoreError::sqlite(&self.path))
+    }
+}
+
+fn set(
+    connection: &Connection,
+    id: &AskId,
+    state: &AskState,
+    condition: &str,
+) -> Result<bool, rusqlite::Error> {
+    let (word, task, detail) = columns(state);
+    let update =
+        format!("UPDATE askings SET state = ?, task = ?, detail = ? WHERE id = ? AND {condition}");
+    let changed = connection.execute(&update, params![word, task, detail, id.as_str()])?;
+    Ok(changed == 1)
+}
+
+fn owner(
+    connection: &Connection,
+    ci: &str,
+    request: RequestId,
+    except: &AskId,
+) -> Result<Option<AskId>, rusqlite::Error> {
+    let select = format!(
+        "SELECT id FROM askings WHERE ci = ?1 AND task = ?2 AND id <> ?3
+           AND action NOT IN {NAMES_AN_EXISTING_REQUEST}
+           AND coalesce((SELECT action FROM askings WHERE id = ?3), '')
+               NOT IN {NAMES_AN_EXISTING_REQUEST}
+         LIMIT 1"
+    );
+    let values = params![ci, request.to_string(), except.as_str()];
+    let found = connection.query_row(&select, values, |row| row.get(0)).optional()?;
+    Ok(found.map(AskId::from_ledger))
+}
