@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
     backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill, flakiness,
-    guard, investigations, jobs, pushes, requests, retrigger, trigger, watch,
+    guard, investigations, jobs, pushes, render_action, requests, retrigger, trigger, watch,
 };
 use crate::context::Context;
 use crate::failure;
@@ -150,6 +151,10 @@ pub(crate) struct Interrupt {
 }
 
 pub(crate) fn main() -> ExitCode {
+    // Before anything else: whatever is rendered must not profit from what is set up here.
+    if std::env::args_os().nth(1).is_some_and(|first| first == RENDER) {
+        return render_action::run();
+    }
     let mut cli = Cli::parse();
     cli.global.json |= cli.global.format == Format::Json;
     let started = Instant::now();

@@ -3,7 +3,7 @@
 use mozci_clients::http::Http;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{CiConfig, Config, Credentials, Notify, credentials, pulse};
+use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
 use mozci_engine::notify::Courier;
 use mozci_engine::store::Place;
 use mozci_sim::server::SimCredentials;
@@ -89,7 +89,7 @@ impl Context {
         config: &Config,
         (name, ci): (&str, &CiConfig),
         repo: Option<&str>,
-        credentials: Option<Credentials>,
+        credentials: CredentialSource,
         place: Place,
     ) -> Result<Self, Error> {
         Self::with(global, config, (name, ci), repo, credentials, place, None)
@@ -100,7 +100,7 @@ impl Context {
         config: &Config,
         (name, ci): (&str, &CiConfig),
         repo: Option<&str>,
-        credentials: Option<Credentials>,
+        credentials: CredentialSource,
         place: Place,
         http: Option<Http>,
     ) -> Result<Self, Error> {
@@ -119,6 +119,7 @@ impl Context {
             closed_tree: config.guards.closed_tree(),
             runs_read: config.guards.runs_read(),
             place,
+            sandbox: std::env::current_exe().ok(),
             user_agent: USER_AGENT.to_owned(),
             on_request: global.verbose.then_some(failure::say as fn(&str)),
             on_news: (!global.quiet).then_some(failure::say as fn(&str)),

@@ -19,6 +19,7 @@ mod farm_manners;
 mod farm_watch;
 mod gate;
 mod guards;
+mod hostile_actions;
 mod house;
 mod hunts;
 mod judged;

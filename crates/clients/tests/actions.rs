@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mozci_clients::taskcluster::{ActionError, Actions, satisfies};
+use mozci_clients::taskcluster::{Action, ActionError, Actions, Rendered, satisfies};
 use serde_json::{Value, json};
 
 use crate::serving::folder;
@@ -13,6 +13,19 @@ type Tags = BTreeMap<String, String>;
 fn recorded() -> Actions {
     let text = std::fs::read(folder().join("taskcluster/decision/actions.json")).unwrap();
     serde_json::from_slice(&text).unwrap()
+}
+
+/// Renders what has to be plain enough to be rendered in this process.
+fn render(
+    actions: &Actions,
+    action: &Action,
+    group: &str,
+    task: Option<&str>,
+    input: &Value,
+) -> Result<Rendered, ActionError> {
+    let rendering = actions.rendering(action, group, task, input)?;
+    assert!(rendering.is_plain(), "{}", action.name);
+    rendering.run()
 }
 
 fn recorded_request() -> Value {
@@ -30,7 +43,7 @@ fn a_rendered_payload_is_the_one_that_was_recorded() {
     let action = actions.find("retrigger", Some(&tags(&[("retrigger", "true")]))).unwrap();
     let input = json!({"times": 1});
     let group = "ElYTlGDVRui7j4JtKcd8-Q";
-    let rendered = actions.render(action, group, Some("JRE4bCPuQMW9--heOkv_Ng"), &input).unwrap();
+    let rendered = render(&actions, action, group, Some("JRE4bCPuQMW9--heOkv_Ng"), &input).unwrap();
     assert_eq!(rendered.payload, recorded_request());
     assert_eq!(rendered.hook_id, "in-tree-action-3-generic/abc123");
 }
@@ -56,7 +69,7 @@ fn inputs_are_built_from_the_schema_and_composed_over_its_cap() {
     assert_eq!(times, [100, 100, 50]);
     assert_eq!(inputs[2].body, json!({"tasks": ["test"], "times": 50}));
     for input in &inputs {
-        actions.render(action, "g", None, &input.body).unwrap();
+        render(&actions, action, "g", None, &input.body).unwrap();
     }
     // Without `times` in the schema, as in old trees, each run is asked for on its own.
     let old: Actions = serde_json::from_value(json!({"version": 1, "actions": [{
@@ -67,6 +80,14 @@ fn inputs_are_built_from_the_schema_and_composed_over_its_cap() {
     let inputs = old.find("add-new-jobs", None).unwrap().inputs_for(&["test"], 3).unwrap();
     let bodies: Vec<&Value> = inputs.iter().map(|input| &input.body).collect();
     assert_eq!(bodies, vec![&json!({"tasks": ["test"]}); 3]);
+    // A file that takes one label at once would be asked without end.
+    let few: Actions = serde_json::from_value(json!({"version": 1, "actions": [{
+        "name": "add-new-jobs", "kind": "hook",
+        "schema": {"properties": {"tasks": {"maxItems": 1}, "times": {"maximum": 1}}},
+    }]}))
+    .unwrap();
+    let error = few.find("add-new-jobs", None).unwrap().inputs_for(&["a", "b"], 150).unwrap_err();
+    assert!(matches!(error, ActionError::Unfit { .. }), "{error}");
     // Several labels go together, as many as are allowed at once.
     let labels: Vec<String> = (0..150).map(|n| format!("t{n}")).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
@@ -82,7 +103,7 @@ fn what_the_schema_refuses_is_not_sent() {
     for input in
         [json!({"tasks": ["t"], "times": 0}), json!({"tasks": ["t"], "extra": 1}), json!({})]
     {
-        let error = actions.render(action, "g", None, &input).unwrap_err();
+        let error = render(&actions, action, "g", None, &input).unwrap_err();
         assert!(matches!(error, ActionError::Refused { .. }), "{input}: {error}");
     }
 }
@@ -122,14 +143,13 @@ fn a_real_file_of_firefox_ci_is_read() {
     let of_task: Tags = serde_json::from_value(task["tags"].clone()).unwrap();
     // There are three of this name; the one for decision tasks stands first and does not fit.
     let retrigger = actions.find("retrigger", Some(&of_task)).unwrap();
-    let rendered = actions
-        .render(retrigger, "f7Jj_h6MTEKr5Ln_7aFqbw", Some("abc"), &json!({"times": 2}))
-        .unwrap();
+    let (group, input) = ("f7Jj_h6MTEKr5Ln_7aFqbw", json!({"times": 2}));
+    let rendered = render(&actions, retrigger, group, Some("abc"), &input).unwrap();
     assert_eq!(rendered.payload["user"]["input"], json!({"times": 2}));
     let add = actions.find("add-new-jobs", None).unwrap();
     let inputs = add.inputs_for(&["test"], 3).unwrap();
     assert_eq!(inputs[0].body, json!({"tasks": ["test"], "times": 3}));
-    actions.render(add, "f7Jj_h6MTEKr5Ln_7aFqbw", None, &inputs[0].body).unwrap();
+    render(&actions, add, group, None, &inputs[0].body).unwrap();
 }
 
 #[test]

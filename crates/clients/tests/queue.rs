@@ -1,7 +1,9 @@
 //! Reads of Taskcluster.
 
 use mozci_clients::act::ActError;
-use mozci_clients::taskcluster::{Asks, Rendered, Taskcluster, TaskclusterCredentials};
+use mozci_clients::taskcluster::{
+    Asks, Rendered, Taskcluster, TaskclusterAccess, TaskclusterCredentials,
+};
 use mozci_core::ids::JobName;
 use mozci_core::run::State;
 use serde_json::json;
@@ -15,7 +17,7 @@ async fn taskcluster(answers: Vec<Answer>) -> (Server, Taskcluster) {
         access_token: "s3cret".into(),
         certificate: None,
     };
-    let client = Taskcluster::new(http(0), server.url.clone(), Some(credentials));
+    let client = Taskcluster::new(http(0), server.url.clone(), TaskclusterAccess::Known(credentials));
     (server, client)
 }
 
@@ -90,9 +92,10 @@ async fn an_artifact_is_where_the_303_leads() {
     let mut content = Answer::json(200, "");
     content.body = body;
     let (server, client) = taskcluster(vec![away, content]).await;
-    let labels: std::collections::HashMap<String, String> =
-        client.artifact(task(), "public/label-to-taskid.json").await.unwrap();
+    let wanted = ["build-linux64/opt", "no such job"].into();
+    let labels = client.scheduled(task(), &wanted).await.unwrap();
     assert_eq!(labels["build-linux64/opt"], "ZguGa1xHTm28Xzhw2SMa0g");
+    assert_eq!(labels.len(), 1);
     let asked = server.asked.lock().unwrap();
     assert_eq!(
         asked[0],
@@ -189,7 +192,7 @@ async fn a_missing_scope_is_named() {
 #[tokio::test]
 async fn a_hook_that_was_never_reached_did_not_fire() {
     let closed = url::Url::parse("http://127.0.0.1:1/").unwrap();
-    let client = Taskcluster::new(http(0), closed, None);
+    let client = Taskcluster::new(http(0), closed, TaskclusterAccess::Anonymous);
     let error = client.trigger_hook(&act()).await.unwrap_err();
     assert!(matches!(error, ActError::NotSent(_)), "{error:?}");
 }

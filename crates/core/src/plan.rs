@@ -282,6 +282,10 @@ pub enum LeftOutReason {
     NotEvery,
     /// The push's actions do not offer what is needed.
     NoAction(String),
+    /// The push's actions name a hook that its decision task may not use: this scope is missing.
+    NotTrusted(String),
+    /// Somebody else asked for it, which Treeherder does not show yet.
+    AskedElsewhere(String),
     /// A closer look at Taskcluster found the runs, which Treeherder did not show yet.
     AlreadyThere(String),
     /// Another command asked for it since the plan was made.
@@ -292,6 +296,14 @@ pub enum LeftOutReason {
     Ended(State),
     /// The job's runs mostly end in infrastructure failures: more of them would say nothing.
     Infra,
+}
+
+impl LeftOutReason {
+    /// Whether the CI could not be asked, though the plan meant to: somebody has to do something
+    /// about it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NoAction(_) | Self::NotTrusted(_))
+    }
 }
 
 impl fmt::Display for LeftOutReason {
@@ -318,6 +330,11 @@ impl fmt::Display for LeftOutReason {
             Self::ComesWith(build) => write!(f, "{build} is on its way and starts it"),
             Self::NotEvery => f.write_str("passed over by --every"),
             Self::NoAction(text) => f.write_str(text),
+            Self::NotTrusted(scope) => write!(
+                f,
+                "its decision task does not have the scope {scope}, so that its actions.json is not trusted"
+            ),
+            Self::AskedElsewhere(by) => write!(f, "{by} asked for it already"),
             Self::AlreadyThere(what) => {
                 write!(f, "already there, though not in Treeherder: {what}")
             }

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::ci::parse;
-use crate::config::{CiConfig, RepoConfig};
+use crate::config::{CiConfig, CredentialSource, Credentials, RepoConfig};
 use crate::error::Error;
 
 /// Where what a build left is.
@@ -35,7 +35,9 @@ pub struct BuildApi {
     pub(crate) branch: String,
     /// The branches of the other repositories, by their names in the configuration.
     pub(crate) branches: BTreeMap<String, String>,
-    pub(crate) user: Option<String>,
+    access: CredentialSource,
+    /// Who is signed in.
+    user: OnceCell<String>,
     pub(crate) http: Http,
     things: Source,
     farm: OnceCell<Option<EraFarm>>,
@@ -63,20 +65,13 @@ impl BuildApi {
         repo: &RepoName,
         own: &RepoConfig,
         http: &Http,
-        credentials: Option<&BuildbotCredentials>,
+        access: CredentialSource,
     ) -> Result<Self, Error> {
         let branch = own.branch.clone().unwrap_or_else(|| repo.to_string());
         let self_serve = match config.root_url.as_str() {
             "" => None,
             url => Some(SelfServe::new(http.clone(), parse(url, "url")?, &branch)),
         };
-        let mut user = None;
-        if let (Some(server), Some(BuildbotCredentials::Password { user: name, password })) =
-            (&self_serve, credentials)
-        {
-            server.sign_in(name, password);
-            user = Some(name.clone());
-        }
         let url = config.buildjson_url.as_deref().map(|url| parse(url, "buildjson_url"));
         let url = url.transpose()?;
         let has_dumps = url.is_some() || config.buildjson_dir.is_some();
@@ -96,13 +91,14 @@ impl BuildApi {
         let branches = config.repos.iter().map(|(name, repo)| {
             (name.clone(), repo.branch.clone().unwrap_or_else(|| name.clone()))
         });
-        Ok(Self {
+        let api = Self {
             self_serve,
             dumps,
             has_dumps,
             branch,
             branches: branches.collect(),
-            user,
+            access,
+            user: OnceCell::new(),
             http: http.clone(),
             things,
             farm: OnceCell::new(),
@@ -110,7 +106,37 @@ impl BuildApi {
             files: Mutex::default(),
             rows: Mutex::default(),
             listed: Mutex::default(),
-        })
+        };
+        if let CredentialSource::Given(given) = &api.access {
+            api.sign_in_with(given);
+        }
+        Ok(api)
+    }
+
+    /// Who is signed in.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.user.get().map(String::as_str)
+    }
+
+    /// Signs in with what a command prints, where one is configured.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where it prints nothing that can be used.
+    pub(crate) async fn sign_in(&self) -> Result<(), Error> {
+        if let (CredentialSource::Command(command), None) = (&self.access, self.user()) {
+            self.sign_in_with(&command.run().await?);
+        }
+        Ok(())
+    }
+
+    fn sign_in_with(&self, credentials: &Credentials) {
+        if let (Some(server), Credentials::Buildbot(BuildbotCredentials::Password { user, password })) =
+            (&self.self_serve, credentials)
+        {
+            server.sign_in(user, password);
+            // Whoever signs in at the same moment is the same user.
+            let _ = self.user.set(user.clone());
+        }
     }
 
     /// Builders and schedulers; none where the configuration does not say where they are told.

@@ -3,6 +3,7 @@
 mod facts;
 mod git;
 mod names;
+mod opening;
 mod senses;
 mod settings;
 
@@ -24,13 +25,15 @@ use mozci_evidence::About;
 use url::Url;
 
 use crate::buildapi::BuildApi;
-use crate::config::{CiConfig, CiKind, ClosedTree, Credentials, GroupRule, PushlogKind};
+use crate::config::{CiKind, ClosedTree, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
 pub use git::GitPushes;
 pub(crate) use names::Named;
 use names::Names;
+pub use opening::Opening;
+use opening::System;
 pub(crate) use settings::parse;
 use settings::{root_of, settings};
 
@@ -47,14 +50,6 @@ pub enum PushSource {
     Git(GitPushes),
     /// From archived dumps of a BuildAPI's farm.
     Dumps,
-}
-
-/// What runs the jobs.
-#[derive(Debug)]
-enum System {
-    Taskcluster(Box<Taskcluster>),
-    Buildbot(Box<Farm>),
-    BuildApi(Box<BuildApi>),
 }
 
 /// Where the tasks of a push are, on a Taskcluster without task graphs.
@@ -115,37 +110,7 @@ pub struct Ci {
     treestatus: Option<(Treestatus, String)>,
     names: Names,
     closed_tree: ClosedTree,
-}
-
-/// What opens a [`Ci`].
-#[derive(Debug)]
-pub struct Opening<'a> {
-    /// The CI's configuration.
-    pub config: &'a CiConfig,
-    /// The repository's name; the CI's own default where there is none.
-    pub repo: Option<&'a str>,
-    /// Credentials to act with.
-    pub credentials: Option<Credentials>,
-    /// Another repository's way to the servers, whose pace and counters are shared.
-    pub http: Option<Http>,
-    /// Pulse, where there is one to listen to.
-    pub pulse: Option<PulseSettings>,
-    /// The folder of a clone in which short hashes are looked up, instead of the configured one.
-    pub clone: Option<std::path::PathBuf>,
-    /// The limits.
-    pub budgets: Budgets,
-    /// What is done while the tree is closed.
-    pub closed_tree: ClosedTree,
-    /// Runs that one command reads to judge them by a test, a group or a failure.
-    pub runs_read: usize,
-    /// Where the files are.
-    pub place: Place,
-    /// Who asks.
-    pub user_agent: String,
-    /// Who is told of each request.
-    pub on_request: Option<fn(&str)>,
-    /// Who is told at once of what makes a command take its time.
-    pub on_news: Option<fn(&str)>,
+    sandbox: Option<std::path::PathBuf>,
 }
 
 impl Ci {
@@ -240,31 +205,7 @@ impl Ci {
                 None
             }
         };
-        let system = match (config.kind, opening.credentials) {
-            (CiKind::Buildbot, credentials) => {
-                let credentials = match credentials {
-                    Some(Credentials::Buildbot(credentials)) => Some(credentials),
-                    _ => None,
-                };
-                System::Buildbot(Box::new(Farm::new(&http, &root, &repo, own, credentials)))
-            }
-            (CiKind::BuildApi, credentials) => {
-                let credentials = match &credentials {
-                    Some(Credentials::Buildbot(credentials)) => Some(credentials),
-                    _ => None,
-                };
-                let api = BuildApi::new(config, &repo, own, &http, credentials)?;
-                System::BuildApi(Box::new(api))
-            }
-            (CiKind::Taskcluster, credentials) => {
-                let credentials = match credentials {
-                    Some(Credentials::Taskcluster(credentials)) => Some(credentials),
-                    _ => None,
-                };
-                let taskcluster = Taskcluster::new(http.clone(), root.clone(), credentials);
-                System::Taskcluster(Box::new(taskcluster))
-            }
-        };
+        let system = System::open(opening.credentials, config, &http, &root, &repo, own)?;
         Ok(Self {
             system,
             decision_platform: own
@@ -280,6 +221,7 @@ impl Ci {
             treestatus,
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
+            sandbox: opening.sandbox,
             about: RefCell::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -346,8 +288,28 @@ impl Ci {
         match &self.system {
             System::Taskcluster(taskcluster) => taskcluster.client().unwrap_or_default().to_owned(),
             System::Buildbot(farm) => farm.user().unwrap_or_default().to_owned(),
-            System::BuildApi(api) => api.user.clone().unwrap_or_default(),
+            System::BuildApi(api) => api.user().unwrap_or_default().to_owned(),
         }
+    }
+
+    /// Fetches the credentials where they are not here yet, and signs in: something is about to be
+    /// sent.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where there are none to be had, [`Error::Service`].
+    pub(crate) async fn sign_in(&self) -> Result<(), Error> {
+        match &self.system {
+            System::Taskcluster(taskcluster) => {
+                taskcluster.sign_in().await.map_err(|error| Error::NotAllowed(error.words()))
+            }
+            System::Buildbot(farm) => farm.sign_in().await,
+            System::BuildApi(api) => api.sign_in().await,
+        }
+    }
+
+    /// The program that renders what an action's file computes.
+    pub(crate) fn sandbox(&self) -> Option<&std::path::Path> {
+        self.sandbox.as_deref()
     }
 
     /// How long failures to read may go on until following is given up: a Buildbot master that is

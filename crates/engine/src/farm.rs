@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use mozci_clients::buildbot::{BuildbotCredentials, Builder, ForceScheduler, Master, Parameters};
-use mozci_clients::http::Http;
+use mozci_clients::http::{Http, HttpError, Problem};
 use mozci_core::ids::{RepoName, Vcs};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::config::RepoConfig;
+use crate::config::{CredentialSource, Credentials, RepoConfig};
 use crate::error::Error;
 
 /// A master and one of its branches.
@@ -32,7 +32,9 @@ pub struct Farm {
     pub(crate) coalesces: bool,
     force: BTreeMap<String, Parameters>,
     given: RefCell<Parameters>,
-    credentials: Option<BuildbotCredentials>,
+    access: CredentialSource,
+    /// What the command printed, once it has.
+    fetched: OnceCell<BuildbotCredentials>,
     signed_in: OnceCell<()>,
     builders: OnceCell<Vec<Builder>>,
     schedulers: OnceCell<Vec<ForceScheduler>>,
@@ -44,7 +46,7 @@ impl Farm {
         url: &Url,
         repo: &RepoName,
         own: &RepoConfig,
-        credentials: Option<BuildbotCredentials>,
+        access: CredentialSource,
     ) -> Self {
         Self {
             master: Master::new(http.clone(), url.clone()),
@@ -56,7 +58,8 @@ impl Farm {
             coalesces: own.coalesces,
             force: own.force.clone(),
             given: RefCell::default(),
-            credentials,
+            access,
+            fetched: OnceCell::new(),
             signed_in: OnceCell::new(),
             builders: OnceCell::new(),
             schedulers: OnceCell::new(),
@@ -65,24 +68,55 @@ impl Farm {
 
     /// Who signs in with a password.
     pub(crate) fn user(&self) -> Option<&str> {
-        match &self.credentials {
+        match self.at_hand() {
             Some(BuildbotCredentials::Password { user, .. }) => Some(user),
             Some(BuildbotCredentials::Cookie(_)) | None => None,
         }
     }
 
-    /// The master, once we are signed in where there is something to sign in with.
-    pub(crate) async fn master(&self) -> Result<&Master, Error> {
-        let sign_in = async || match &self.credentials {
-            None => Ok(()),
-            Some(BuildbotCredentials::Cookie(cookie)) => {
+    fn at_hand(&self) -> Option<&BuildbotCredentials> {
+        match &self.access {
+            CredentialSource::Given(Credentials::Buildbot(given)) => Some(given),
+            _ => self.fetched.get(),
+        }
+    }
+
+    /// Signs in where it was not done yet, with what a command prints where one is configured.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::Service`].
+    pub(crate) async fn sign_in(&self) -> Result<(), Error> {
+        if let CredentialSource::Command(command) = &self.access {
+            let fetch = async || {
+                let Credentials::Buildbot(printed) = command.run().await? else {
+                    return Err(Error::Odd("credentials of another kind of CI".into()));
+                };
+                self.sign_in_with(&printed).await?;
+                Ok(printed)
+            };
+            self.fetched.get_or_try_init(fetch).await?;
+        }
+        self.master().await.map(drop)
+    }
+
+    async fn sign_in_with(&self, credentials: &BuildbotCredentials) -> Result<(), Error> {
+        match credentials {
+            BuildbotCredentials::Cookie(cookie) => {
                 let unfit = |why| Error::NotAllowed(format!("the cookie cannot be used: {why}"));
                 self.master.use_cookie(cookie).map_err(unfit)
             }
-            Some(BuildbotCredentials::Password { user, password }) => {
+            BuildbotCredentials::Password { user, password } => {
                 let what = format!("cannot sign in as {user} at {}", self.master.base());
                 self.master.sign_in(user, password).await.map_err(Error::service(what))
             }
+        }
+    }
+
+    /// The master, once we are signed in where the environment has something to sign in with.
+    pub(crate) async fn master(&self) -> Result<&Master, Error> {
+        let sign_in = async || match &self.access {
+            CredentialSource::Given(Credentials::Buildbot(given)) => self.sign_in_with(given).await,
+            _ => Ok(()),
         };
         self.signed_in.get_or_try_init(sign_in).await?;
         Ok(&self.master)
@@ -96,7 +130,13 @@ impl Farm {
     /// Every builder.
     pub(crate) async fn builders(&self) -> Result<&[Builder], Error> {
         let read = async || {
-            let found = self.master().await?.builders().await;
+            let mut found = self.master().await?.builders().await;
+            let refused = |error: &HttpError| matches!(error.problem, Problem::Forbidden { .. });
+            if found.as_ref().is_err_and(refused) && self.at_hand().is_none() {
+                // The first thing that is read of a master that shows nothing to strangers.
+                self.sign_in().await?;
+                found = self.master.builders().await;
+            }
             found.map_err(Error::service("cannot read the master's builders"))
         };
         Ok(self.builders.get_or_try_init(read).await?)

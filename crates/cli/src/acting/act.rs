@@ -347,8 +347,22 @@ fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
         0 if acted.refused.is_some() => failure::status(Kind::Guard),
         0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
         0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
+        0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
         status => status,
     }
+}
+
+/// Says where the CI could not be asked, though the plan meant to.
+fn say_refused(left_out: &[LeftOut]) -> bool {
+    let refused = left_out.iter().filter(|left_out| left_out.why.is_refusal());
+    let pushes = count_pushes(refused.map(|left_out| left_out.push.id));
+    if pushes > 0 {
+        failure::say(&format!(
+            "error: {} could not be asked, for the reason that stands above",
+            plural(pushes, "push")
+        ));
+    }
+    pushes > 0
 }
 
 /// Says where runs that were asked for were taken back by somebody, so that they say nothing.

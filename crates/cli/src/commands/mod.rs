@@ -16,6 +16,7 @@ pub(crate) mod guard;
 pub(crate) mod investigations;
 pub(crate) mod jobs;
 pub(crate) mod pushes;
+pub(crate) mod render_action;
 pub(crate) mod requests;
 pub(crate) mod retrigger;
 pub(crate) mod trigger;

@@ -141,6 +141,12 @@ impl Http {
         })
     }
 
+    /// The same client, for answers of which no more than `limit` bytes are believed.
+    pub(crate) fn up_to(&self, limit: usize) -> Self {
+        let settings = HttpSettings { max_body: limit, ..(*self.settings).clone() };
+        Self { settings: Arc::new(settings), ..self.clone() }
+    }
+
     /// The counters.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter

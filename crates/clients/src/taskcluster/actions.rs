@@ -1,10 +1,25 @@
 //! `actions.json`: the way a user asks for jobs.
+//!
+//! Whoever may push writes the file. It is read in pieces: what is not used is never parsed, and
+//! what is used is bounded ([`render`](super::render)).
 
 use std::collections::BTreeMap;
 
-use mozci_core::ids::JobName;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+
+use super::render::{Rendering, bounded};
+use crate::http::beginning;
+
+/// The largest file that is read, in bytes. Gecko's has some hundred kilobytes.
+pub(super) const LARGEST_FILE: usize = 4 << 20;
+
+/// The longest schema, payload, list of contexts and set of variables that are used, in bytes.
+const LONGEST_SCHEMA: usize = 128 << 10;
+const LONGEST_PAYLOAD: usize = 256 << 10;
+const LONGEST_CONTEXT: usize = 16 << 10;
+const LONGEST_VARIABLES: usize = 64 << 10;
 
 /// The actions of a push.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,7 +28,7 @@ pub struct Actions {
     actions: Vec<Action>,
     /// Variables that payloads may refer to.
     #[serde(default)]
-    variables: Map<String, Value>,
+    variables: Option<Box<RawValue>>,
     /// The format's version.
     version: u64,
 }
@@ -27,16 +42,16 @@ pub struct Action {
     kind: String,
     /// Tag sets of which one must be part of the task's tags; none for actions on the push.
     #[serde(default)]
-    context: Vec<BTreeMap<String, String>>,
+    context: Option<Box<RawValue>>,
     /// What the input must be.
     #[serde(default)]
-    schema: Option<Value>,
+    schema: Option<Box<RawValue>>,
     #[serde(default)]
     hook_group_id: Option<String>,
     #[serde(default)]
     hook_id: Option<String>,
     #[serde(default)]
-    hook_payload: Value,
+    hook_payload: Option<Box<RawValue>>,
 }
 
 /// An action ready to be sent.
@@ -106,186 +121,107 @@ impl Actions {
             return Err(ActionError::Version(self.version));
         }
         let found = self.actions.iter().find(|action| {
-            action.name == name && action.kind == "hook" && fits(&action.context, tags)
+            action.name == name && action.kind == "hook" && action.fits(tags)
         });
         found.ok_or_else(|| {
             let names: Vec<&str> = self.actions.iter().map(|a| a.name.as_str()).collect();
             let known = if names.contains(&name) {
                 "there is one, but its context does not fit".to_owned()
             } else {
-                format!("it offers {}", names.join(", "))
+                let some = names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+                let more = names.len().saturating_sub(MOST_NAMES);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("it offers {}{more}", beginning(&some))
             };
             ActionError::Absent { name: name.to_owned(), known }
         })
     }
 
-    /// Renders an action's payload for its hook, after its schema has accepted the input.
+    /// What rendering an action's payload takes, for a request with this input. Nothing is computed
+    /// yet.
     ///
     /// # Errors
-    /// [`ActionError::Refused`], [`ActionError::Template`], [`ActionError::Unfit`].
-    pub fn render(
+    /// [`ActionError::Unfit`] where it names no hook, [`ActionError::Template`] and
+    /// [`ActionError::Refused`] where what it says is larger or deeper than is used.
+    pub fn rendering(
         &self,
         action: &Action,
         group: &str,
         task: Option<&str>,
         input: &Value,
-    ) -> Result<Rendered, ActionError> {
-        let name = || action.name.clone();
-        if let Some(schema) = &action.schema {
-            let refused = |reason: String| ActionError::Refused { name: name(), reason };
-            let validator =
-                jsonschema::validator_for(schema).map_err(|error| refused(error.to_string()))?;
-            let errors: Vec<String> = validator
-                .iter_errors(input)
-                .map(|error| format!("{}: {error}", error.instance_path()))
-                .collect();
-            if !errors.is_empty() {
-                return Err(refused(errors.join("; ")));
-            }
+    ) -> Result<Rendering, ActionError> {
+        let template = |reason: String| ActionError::Template { name: action.name(), reason };
+        let mut context = Map::new();
+        if let Some(variables) = &self.variables {
+            let what = "`variables` of its file";
+            context = bounded(variables, LONGEST_VARIABLES, what).map_err(template)?;
         }
-        let mut context = self.variables.clone();
         context.insert("input".into(), input.clone());
         context.insert("taskGroupId".into(), json!(group));
         context.insert("taskId".into(), json!(task));
-        let payload = json_e::render(&action.hook_payload, &Value::Object(context))
-            .map_err(|error| ActionError::Template { name: name(), reason: error.to_string() })?;
-        let hook = action.hook_group_id.clone().zip(action.hook_id.clone());
-        let Some((hook_group_id, hook_id)) = hook else {
-            return Err(ActionError::Unfit { name: name(), reason: "it names no hook".into() });
+        let (hook_group_id, hook_id) = action.hook()?;
+        let payload = match &action.hook_payload {
+            Some(raw) => bounded(raw, LONGEST_PAYLOAD, "its payload").map_err(template)?,
+            None => Value::Null,
         };
-        Ok(Rendered { action: name(), hook_group_id, hook_id, payload })
+        Ok(Rendering {
+            action: action.name(),
+            hook_group_id: hook_group_id.to_owned(),
+            hook_id: hook_id.to_owned(),
+            schema: action.schema()?,
+            payload,
+            context,
+            input: input.clone(),
+        })
     }
 }
+
+/// Names of actions that an error lists.
+const MOST_NAMES: usize = 20;
 
 impl Action {
-    /// Inputs that ask for `times` runs of each of some labels, as few as the action's schema
-    /// allows: schemas differ between trees and years and forbid extra keys.
+    /// The hook's group and the hook that it triggers.
     ///
     /// # Errors
-    /// [`ActionError::Unfit`] where it takes no labels.
-    pub fn inputs_for(&self, labels: &[&str], times: u32) -> Result<Vec<Input>, ActionError> {
-        let unfit = |reason: &str| self.unfit(reason);
-        let properties = self.properties()?;
-        let tasks = properties.get("tasks").ok_or_else(|| unfit("its schema has no `tasks`"))?;
-        let most_labels = tasks["maxItems"].as_u64().map_or(LABELS_AT_ONCE, |most| {
-            usize::try_from(most).unwrap_or(LABELS_AT_ONCE).clamp(1, LABELS_AT_ONCE)
-        });
-        let most = most_times(properties);
-        let mut inputs = Vec::new();
-        for labels in labels.chunks(most_labels) {
-            for now in shares(times, most) {
-                let mut body = json!({"tasks": labels});
-                if properties.contains_key("times") {
-                    body["times"] = json!(now);
-                }
-                let labels = labels.iter().map(JobName::new).collect();
-                inputs.push(Input { labels, times: now, body });
+    /// [`ActionError::Unfit`] where it names none.
+    pub fn hook(&self) -> Result<(&str, &str), ActionError> {
+        match (&self.hook_group_id, &self.hook_id) {
+            (Some(group), Some(hook)) => Ok((group, hook)),
+            _ => Err(self.unfit("it names no hook")),
+        }
+    }
+
+    /// What the input must be.
+    pub(super) fn schema(&self) -> Result<Option<Value>, ActionError> {
+        let Some(raw) = &self.schema else { return Ok(None) };
+        let refused = |reason| ActionError::Refused { name: self.name(), reason };
+        bounded(raw, LONGEST_SCHEMA, "its schema").map(Some).map_err(refused)
+    }
+
+    pub(super) fn unfit(&self, reason: &str) -> ActionError {
+        ActionError::Unfit { name: self.name(), reason: reason.to_owned() }
+    }
+
+    /// The name as errors show it.
+    fn name(&self) -> String {
+        beginning(&self.name)
+    }
+
+    /// Whether one of the tag sets is part of the tags; no tag set at all is for the push.
+    fn fits(&self, tags: Option<&BTreeMap<String, String>>) -> bool {
+        type Sets = Vec<BTreeMap<String, String>>;
+        let sets = match &self.context {
+            None => Sets::new(),
+            Some(raw) => match bounded::<Sets>(raw, LONGEST_CONTEXT, "its context") {
+                Ok(sets) => sets,
+                Err(_) => return false,
+            },
+        };
+        match tags {
+            None => sets.is_empty(),
+            Some(tags) => {
+                sets.iter().any(|set| set.iter().all(|(key, value)| tags.get(key) == Some(value)))
             }
-        }
-        Ok(inputs)
-    }
-
-    /// Inputs that ask for `times` runs of a job that run these manifests and nothing else, with
-    /// what else the action's schema has a place for.
-    ///
-    /// # Errors
-    /// [`ActionError::Unfit`] where it takes no label or no manifests.
-    pub fn inputs_with_manifests(
-        &self,
-        narrowed: &Narrowed<'_>,
-        times: u32,
-    ) -> Result<Vec<Input>, ActionError> {
-        let properties = self.properties()?;
-        for needed in ["label", "test_manifests"] {
-            if !properties.contains_key(needed) {
-                return Err(self.unfit(&format!("its schema has no `{needed}`")));
-            }
-        }
-        let most = most_times(properties);
-        let mut inputs = Vec::new();
-        for now in shares(times, most) {
-            let body = [
-                ("label", Some(json!(narrowed.label))),
-                ("test_manifests", Some(json!(narrowed.manifests))),
-                ("revision", Some(json!(narrowed.revision))),
-                ("symbol", narrowed.symbol.map(|symbol| json!(symbol))),
-                // The push may have a run of the chunk already that runs something else.
-                ("retrigger", Some(json!(true))),
-                ("times", Some(json!(now))),
-            ];
-            let known = body.into_iter().filter(|(key, _)| properties.contains_key(*key));
-            let body: Map<String, Value> =
-                known.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-            let labels = vec![JobName::new(narrowed.label)];
-            inputs.push(Input { labels, times: now, body: body.into() });
-        }
-        Ok(inputs)
-    }
-
-    fn unfit(&self, reason: &str) -> ActionError {
-        ActionError::Unfit { name: self.name.clone(), reason: reason.to_owned() }
-    }
-
-    fn properties(&self) -> Result<&Map<String, Value>, ActionError> {
-        let schema = self.schema.as_ref().ok_or_else(|| self.unfit("it takes no input"))?;
-        let properties = schema["properties"].as_object();
-        properties.ok_or_else(|| self.unfit("its schema names no properties"))
-    }
-}
-
-/// How many runs one action may be asked for.
-fn most_times(properties: &Map<String, Value>) -> u32 {
-    match properties.get("times") {
-        None => 1,
-        Some(times) => times["maximum"]
-            .as_u64()
-            .map_or(u32::MAX, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
-    }
-}
-
-/// What each of several actions is asked for, where one takes only so many.
-fn shares(times: u32, most: u32) -> impl Iterator<Item = u32> {
-    let mut left = times;
-    std::iter::from_fn(move || {
-        let now = left.min(most);
-        left -= now;
-        (now > 0).then_some(now)
-    })
-}
-
-/// A job that is to run some manifests only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Narrowed<'a> {
-    /// The job: any chunk of the suite that the push's task graph has.
-    pub label: &'a str,
-    /// What it is to run.
-    pub manifests: &'a [String],
-    /// The revision under which the tree groups what is asked for.
-    pub revision: &'a str,
-    /// The symbol under which it is shown.
-    pub symbol: Option<&'a str>,
-}
-
-/// Labels that one action is given at the most.
-const LABELS_AT_ONCE: usize = 100;
-
-/// An action's input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Input {
-    /// What it asks for.
-    pub labels: Vec<JobName>,
-    /// How many runs of each.
-    pub times: u32,
-    /// The input itself.
-    pub body: Value,
-}
-
-/// Whether one of the tag sets is part of the tags; the empty list is for the push.
-fn fits(context: &[BTreeMap<String, String>], tags: Option<&BTreeMap<String, String>>) -> bool {
-    match tags {
-        None => context.is_empty(),
-        Some(tags) => {
-            context.iter().any(|set| set.iter().all(|(key, value)| tags.get(key) == Some(value)))
         }
     }
 }

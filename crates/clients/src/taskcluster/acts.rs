@@ -1,6 +1,8 @@
 //! The deployment, and what is done to it.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mozci_core::ids::TaskId;
@@ -8,6 +10,7 @@ use mozci_core::time::At;
 use reqwest::Method;
 use serde_json::{Value, json};
 use taskcluster::{Auth, ClientBuilder, Credentials, Hooks, Retry};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::actions::Rendered;
@@ -38,12 +41,32 @@ impl fmt::Debug for TaskclusterCredentials {
     }
 }
 
+/// Fetches credentials, or says in words why it could not.
+pub type Fetch = Arc<
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<TaskclusterCredentials, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// Where credentials come from.
+#[derive(Clone, Default)]
+pub enum TaskclusterAccess {
+    /// There are none.
+    #[default]
+    Anonymous,
+    /// These.
+    Known(TaskclusterCredentials),
+    /// They are fetched once something is sent, or a read was refused.
+    Fetched(Fetch),
+}
+
 /// A Taskcluster deployment.
 #[derive(Clone)]
 pub struct Taskcluster {
     pub(crate) http: Http,
     root: Url,
-    credentials: Option<TaskclusterCredentials>,
+    access: TaskclusterAccess,
+    fetched: Arc<OnceCell<TaskclusterCredentials>>,
 }
 
 impl fmt::Debug for Taskcluster {
@@ -82,18 +105,37 @@ pub struct Fires {
 
 impl Taskcluster {
     /// The deployment at this root URL.
-    pub fn new(http: Http, root: Url, credentials: Option<TaskclusterCredentials>) -> Self {
-        Self { http, root, credentials }
+    pub fn new(http: Http, root: Url, access: TaskclusterAccess) -> Self {
+        Self { http, root, access, fetched: Arc::default() }
     }
 
     /// Whether there are credentials to act with.
     pub fn has_credentials(&self) -> bool {
-        self.credentials.is_some()
+        !matches!(self.access, TaskclusterAccess::Anonymous)
     }
 
-    /// The client whose credentials there are.
+    /// The client whose credentials there are, as far as they are here already.
     pub fn client(&self) -> Option<&str> {
-        self.credentials.as_ref().map(|credentials| credentials.client_id.as_str())
+        self.at_hand().map(|credentials| credentials.client_id.as_str())
+    }
+
+    fn at_hand(&self) -> Option<&TaskclusterCredentials> {
+        match &self.access {
+            TaskclusterAccess::Anonymous => None,
+            TaskclusterAccess::Known(credentials) => Some(credentials),
+            TaskclusterAccess::Fetched(_) => self.fetched.get(),
+        }
+    }
+
+    /// Fetches the credentials where they are not here yet.
+    ///
+    /// # Errors
+    /// [`ActError::Forbidden`] in the words of whoever fetches them.
+    pub async fn sign_in(&self) -> Result<(), ActError> {
+        if let TaskclusterAccess::Fetched(fetch) = &self.access {
+            self.fetched.get_or_try_init(|| fetch()).await.map_err(ActError::Forbidden)?;
+        }
+        Ok(())
     }
 
     /// A link to a task for people.
@@ -117,13 +159,13 @@ impl Taskcluster {
         Ok(url)
     }
 
-    pub(super) fn builder(&self) -> ClientBuilder {
+    fn builder(&self) -> ClientBuilder {
         // The official client retries acts, too; what may be retried is decided here.
         let retry = Retry { retries: 0, ..Retry::default() };
         let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))
             .retry(retry)
             .timeout(self.http.settings().timeout.min(ACT_TIMEOUT));
-        if let Some(credentials) = &self.credentials {
+        if let Some(credentials) = self.at_hand() {
             builder = builder.credentials(Credentials {
                 client_id: credentials.client_id.clone(),
                 access_token: credentials.access_token.clone(),
@@ -133,13 +175,19 @@ impl Taskcluster {
         builder
     }
 
+    /// A client that signs, for acts.
+    pub(super) async fn signed_builder(&self) -> Result<ClientBuilder, ActError> {
+        self.sign_in().await?;
+        Ok(self.builder())
+    }
+
     /// Triggers a hook, once, whatever comes back.
     ///
     /// # Errors
     /// [`ActError`], told apart by what may have happened.
     pub async fn trigger_hook(&self, act: &Rendered) -> Result<Triggered, ActError> {
         let hooks =
-            Hooks::new(self.builder()).map_err(|error| ActError::NotSent(error.to_string()))?;
+            Hooks::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
         let answer = hooks.triggerHook(&act.hook_group_id, &act.hook_id, &act.payload);
         let answer = self.act("triggerHook", answer).await?;
         match answer.get("taskId").or_else(|| answer.get("status")?.get("taskId")) {
@@ -173,10 +221,30 @@ impl Taskcluster {
         })
     }
 
-    /// Asks through the official client what needs a signature, and again after a passing failure.
+    /// Asks through the official client what may need a signature, and again after a passing failure.
+    /// Credentials that are not here yet are fetched where the question is refused without.
     pub(super) async fn signed_read<F: Future<Output = anyhow::Result<Value>>>(
         &self,
-        ask: impl Fn() -> F,
+        ask: impl Fn(ClientBuilder) -> F,
+        failed: &impl Fn(Problem) -> HttpError,
+    ) -> Result<Value, HttpError> {
+        let first = self.read_once(&ask, failed).await;
+        let refused = |error: &HttpError| matches!(error.problem, Problem::Forbidden { .. });
+        if !first.as_ref().is_err_and(refused) || self.at_hand().is_some() {
+            return first;
+        }
+        match (&self.access, self.sign_in().await) {
+            (TaskclusterAccess::Fetched(_), Ok(())) => self.read_once(&ask, failed).await,
+            (_, Ok(())) => first,
+            (_, Err(error)) => {
+                Err(failed(Problem::Forbidden { status: 401, message: error.words() }))
+            }
+        }
+    }
+
+    async fn read_once<F: Future<Output = anyhow::Result<Value>>>(
+        &self,
+        ask: &impl Fn(ClientBuilder) -> F,
         failed: &impl Fn(Problem) -> HttpError,
     ) -> Result<Value, HttpError> {
         self.http
@@ -184,7 +252,7 @@ impl Taskcluster {
                 let turn = self.http.turn(&Method::GET, &self.root).await;
                 let _turn = turn.map_err(|error| (error, None))?;
                 let started = Instant::now();
-                let answer = ask().await;
+                let answer = ask(self.builder()).await;
                 self.count("a signed request", started);
                 answer.map_err(|error| {
                     let pause = is_busy(&error).then_some(BUSY_PAUSE);
@@ -219,13 +287,14 @@ impl Taskcluster {
             method: "GET",
             url: format!("{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires", self.root),
         };
-        let hooks = Hooks::new(self.builder())
-            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
         let mut fires: Vec<Fire> = Vec::new();
         let mut token: Option<String> = None;
         // The service keeps a hundred fires or so of a hook; ten pages are more than enough.
         for _ in 0..10 {
-            let ask = || hooks.listLastFires(hook_group_id, hook_id, token.as_deref(), None);
+            let ask = async |builder| {
+                let hooks = Hooks::new(builder)?;
+                hooks.listLastFires(hook_group_id, hook_id, token.as_deref(), None).await
+            };
             let answer = self.signed_read(ask, &failed).await?;
             let page: LastFires = serde_json::from_value(answer)
                 .map_err(|error| failed(Problem::Shape(error.to_string())))?;
@@ -263,9 +332,12 @@ impl Taskcluster {
             method: "GET",
             url: format!("{}api/auth/v1/scopes/current", self.root),
         };
-        let auth = Auth::new(self.builder())
-            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
-        let answer = self.signed_read(|| auth.currentScopes(), &failed).await?;
+        // The scopes of nobody are no answer.
+        self.sign_in().await.map_err(|error| {
+            failed(Problem::Forbidden { status: 401, message: error.words() })
+        })?;
+        let ask = async |builder| Auth::new(builder)?.currentScopes().await;
+        let answer = self.signed_read(ask, &failed).await?;
         scopes_of(&answer).map_err(failed)
     }
 
@@ -279,10 +351,9 @@ impl Taskcluster {
             method: "POST",
             url: format!("{}api/auth/v1/scopes/expand", self.root),
         };
-        let auth = Auth::new(self.builder())
-            .map_err(|error| failed(Problem::Connect(error.to_string())))?;
         let body = json!({"scopes": scopes});
-        let answer = self.signed_read(|| auth.expandScopes(&body), &failed).await?;
+        let ask = async |builder| Auth::new(builder)?.expandScopes(&body).await;
+        let answer = self.signed_read(ask, &failed).await?;
         scopes_of(&answer).map_err(failed)
     }
 }

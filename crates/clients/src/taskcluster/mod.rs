@@ -7,18 +7,26 @@ mod artifacts;
 mod graph;
 mod group;
 mod index;
+mod inputs;
 mod message;
 mod pages;
 mod queue;
+mod render;
+mod sandbox;
 mod status;
 mod tasks;
 mod wire;
 
-pub use actions::{Action, ActionError, Actions, Input, Narrowed, Rendered};
-pub use acts::{Fire, Fires, Taskcluster, TaskclusterCredentials, Triggered, satisfies};
+pub use actions::{Action, ActionError, Actions, Rendered};
+pub use acts::{
+    Fetch, Fire, Fires, Taskcluster, TaskclusterAccess, TaskclusterCredentials, Triggered, satisfies,
+};
 pub use artifacts::Artifact;
 pub use group::GroupTask;
+pub use inputs::{Input, Narrowed};
 pub use message::{Watched, event};
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};
+pub use render::Rendering;
+pub use sandbox::{MEMORY, RENDER, SECONDS, serve};
 pub use status::TaskStatus;
 pub use tasks::{deadline, repeat};

@@ -1,12 +1,15 @@
 //! Reads of the queue.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mozci_core::ids::{JobName, TaskId};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::actions::{Actions, LARGEST_FILE};
 use super::acts::Taskcluster;
 use super::pages::ENTRIES_A_REQUEST;
 use super::status::TaskStatus;
@@ -184,11 +187,38 @@ impl Taskcluster {
         Ok(names)
     }
 
-    /// An artifact of a task's last run that is JSON.
+    /// The actions of a push's decision task.
     ///
     /// # Errors
-    /// [`HttpError`].
-    pub async fn artifact<T: serde::de::DeserializeOwned>(
+    /// [`HttpError`]; not found also means expired.
+    pub async fn actions(&self, decision: TaskId) -> Result<Actions, HttpError> {
+        let url = self.artifact_url(decision, "public/actions.json")?;
+        self.http.up_to(LARGEST_FILE).get(url).await
+    }
+
+    /// The tasks that a decision task made for some labels, by label; the file may have very many
+    /// others.
+    ///
+    /// # Errors
+    /// [`HttpError`]; not found also means expired.
+    pub async fn scheduled(
+        &self,
+        decision: TaskId,
+        labels: &HashSet<&str>,
+    ) -> Result<HashMap<String, String>, HttpError> {
+        let url = self.artifact_url(decision, "public/label-to-taskid.json")?;
+        let body = self.http.get_body(&url, "application/json").await?;
+        let mut reader = serde_json::Deserializer::from_slice(&body);
+        let found = reader.deserialize_map(OnlyThese(labels));
+        found.map_err(|error| HttpError {
+            problem: Problem::of_json(&error),
+            method: "GET",
+            url: url.to_string(),
+        })
+    }
+
+    /// An artifact of a task's last run that is JSON.
+    pub(crate) async fn artifact<T: DeserializeOwned>(
         &self,
         task: TaskId,
         name: &str,
@@ -216,8 +246,10 @@ impl Taskcluster {
         for name in names
             .iter()
             .filter(|name| name.starts_with("public/label-to-taskid") && name.ends_with(".json"))
+            .take(MOST_RECORDS)
         {
-            let map: HashMap<String, String> = self.artifact(action, name).await?;
+            let map: HashMap<String, String> = 
+                self.http.up_to(LARGEST_RECORD).get(self.artifact_url(action, name)?).await?;
             for (label, id) in map {
                 let id = id.parse::<TaskId>().map_err(|error| HttpError {
                     problem: Problem::Shape(format!("{name}: {error}")),
@@ -231,6 +263,33 @@ impl Taskcluster {
             }
         }
         Ok(created)
+    }
+}
+
+/// The largest record of an action that is read, in bytes, and how many of them.
+const LARGEST_RECORD: usize = 4 << 20;
+/// See [`LARGEST_RECORD`].
+const MOST_RECORDS: usize = 100;
+
+/// Reads of a map only what belongs to some keys.
+struct OnlyThese<'a>(&'a HashSet<&'a str>);
+
+impl<'de> Visitor<'de> for OnlyThese<'_> {
+    type Value = HashMap<String, String>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a map of labels to task ids")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = HashMap::new();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            match self.0.contains(&*key) {
+                true => drop(found.insert(key.into_owned(), map.next_value()?)),
+                false => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -90,7 +90,7 @@ impl Taskcluster {
     /// [`ActError`].
     pub async fn create_task(&self, task: TaskId, body: &Value) -> Result<(), ActError> {
         let queue =
-            Queue::new(self.builder()).map_err(|error| ActError::NotSent(error.to_string()))?;
+            Queue::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
         let id = task.to_string();
         self.act("createTask", queue.createTask(&id, body)).await.map(drop)
     }
@@ -101,7 +101,7 @@ impl Taskcluster {
     /// [`ActError`].
     pub async fn cancel_task(&self, task: TaskId) -> Result<TaskStatus, ActError> {
         let queue =
-            Queue::new(self.builder()).map_err(|error| ActError::NotSent(error.to_string()))?;
+            Queue::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
         let id = task.to_string();
         let answer = self.act("cancelTask", queue.cancelTask(&id)).await?;
         let entry: Result<StatusEntry, _> = serde_json::from_value(answer);

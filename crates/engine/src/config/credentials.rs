@@ -1,13 +1,16 @@
 //! Credentials, from the environment or from a command; never from a command line or a file of
 //! ours.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::time::Duration;
 
 use mozci_clients::buildbot::BuildbotCredentials;
 use mozci_clients::pulse::{PulseSettings, Secret};
 use mozci_clients::taskcluster::TaskclusterCredentials;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
 
 use super::file::{CiConfig, CiKind};
 use crate::error::Error;
@@ -21,51 +24,73 @@ pub enum Credentials {
     Buildbot(BuildbotCredentials),
 }
 
-/// The credentials for a CI, from the environment as `env` has it, or what `credentials_command`
-/// prints.
+/// Where credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CredentialSource {
+    /// There are none.
+    #[default]
+    Nowhere,
+    /// The environment has them.
+    Given(Credentials),
+    /// A command prints them. It runs once something is about to be sent, or a read was refused.
+    Command(CredentialsCommand),
+}
+
+/// A command that prints credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialsCommand {
+    kind: CiKind,
+    command: Vec<String>,
+}
+
+/// How long the command may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most that it may print, in bytes.
+const LONGEST: u64 = 64 << 10;
+
+/// Where the credentials for a CI come from: the environment as `env` has it, or else
+/// `credentials_command`, which does not run yet.
 ///
 /// # Errors
-/// [`Error::NotAllowed`] for half a set, for credentials of another deployment, or a command that
-/// fails.
+/// [`Error::NotAllowed`] for half a set, or for credentials of another deployment.
 pub fn credentials(
     ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Credentials>, Error> {
-    match ci.kind {
-        CiKind::Taskcluster => Ok(of_taskcluster(ci, env)?.map(Credentials::Taskcluster)),
-        CiKind::Buildbot => Ok(of_buildbot(ci, env)?.map(Credentials::Buildbot)),
-        CiKind::BuildApi => Ok(of_buildapi(ci, env)?.map(Credentials::Buildbot)),
-    }
+) -> Result<CredentialSource, Error> {
+    let given = match ci.kind {
+        CiKind::Taskcluster => of_taskcluster(ci, env)?.map(Credentials::Taskcluster),
+        CiKind::Buildbot => of_buildbot(env)?.map(Credentials::Buildbot),
+        CiKind::BuildApi => {
+            of_user(env, ["BUILDAPI_USER", "BUILDAPI_PASSWORD"], "")?.map(Credentials::Buildbot)
+        }
+    };
+    Ok(match (given, &ci.credentials_command) {
+        (Some(given), _) => CredentialSource::Given(given),
+        (None, Some(command)) => {
+            let (kind, command) = (ci.kind, command.clone());
+            CredentialSource::Command(CredentialsCommand { kind, command })
+        }
+        (None, None) => CredentialSource::Nowhere,
+    })
 }
 
 /// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.
 fn of_buildbot(
-    ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<BuildbotCredentials>, Error> {
     if let Some(cookie) = env("BUILDBOT_COOKIE").filter(|value| !value.is_empty()) {
         return Ok(Some(BuildbotCredentials::Cookie(cookie)));
     }
-    let names = ["BUILDBOT_USER", "BUILDBOT_PASSWORD"];
     let else_ = ", or BUILDBOT_COOKIE to the cookie of a session in your browser";
-    of_user(ci, env, names, else_, true)
+    of_user(env, ["BUILDBOT_USER", "BUILDBOT_PASSWORD"], else_)
 }
 
-/// `BUILDAPI_USER` and `BUILDAPI_PASSWORD`: there are no sessions.
-fn of_buildapi(
-    ci: &CiConfig,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<BuildbotCredentials>, Error> {
-    of_user(ci, env, ["BUILDAPI_USER", "BUILDAPI_PASSWORD"], "", false)
-}
-
-/// A user and a password from the environment, or what the command prints.
+/// A user and a password.
 fn of_user(
-    ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
     [user, password]: [&str; 2],
     else_: &str,
-    has_sessions: bool,
 ) -> Result<Option<BuildbotCredentials>, Error> {
     let get = |name: &str| env(name).filter(|value| !value.is_empty());
     let half = |there: &str, missing: &str| {
@@ -73,30 +98,45 @@ fn of_user(
             "half a set of credentials: {there} is set and {missing} is not; set both{else_}"
         ))
     };
-    let command = match (get(user), get(password)) {
-        (Some(user), Some(password)) => {
-            return Ok(Some(BuildbotCredentials::Password { user, password }));
+    match (get(user), get(password)) {
+        (Some(user), Some(password)) => Ok(Some(BuildbotCredentials::Password { user, password })),
+        (Some(_), None) => Err(half(user, password)),
+        (None, Some(_)) => Err(half(password, user)),
+        (None, None) => Ok(None),
+    }
+}
+
+impl CredentialsCommand {
+    /// Runs the command and reads what it prints.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where it fails, takes too long, or prints something else.
+    pub async fn run(&self) -> Result<Credentials, Error> {
+        let Self { kind, command } = self;
+        if *kind == CiKind::Taskcluster {
+            let printed: Printed = from_command(command).await?;
+            return Ok(Credentials::Taskcluster(TaskclusterCredentials {
+                client_id: printed.client_id,
+                access_token: printed.access_token,
+                certificate: printed.certificate,
+            }));
         }
-        (Some(_), None) => return Err(half(user, password)),
-        (None, Some(_)) => return Err(half(password, user)),
-        (None, None) => match &ci.credentials_command {
-            Some(command) => command,
-            None => return Ok(None),
-        },
-    };
-    match from_command::<Session>(command)? {
-        Session { cookie: Some(cookie), .. } if has_sessions => {
-            Ok(Some(BuildbotCredentials::Cookie(cookie)))
-        }
-        Session { user: Some(user), password: Some(password), .. } => {
-            Ok(Some(BuildbotCredentials::Password { user, password }))
-        }
-        _ => Err(Error::NotAllowed(match has_sessions {
-            true => {
-                "`credentials_command` printed neither `cookie` nor `user` and `password`".into()
+        let has_sessions = *kind == CiKind::Buildbot;
+        match from_command::<Session>(command).await? {
+            Session { cookie: Some(cookie), .. } if has_sessions => {
+                Ok(Credentials::Buildbot(BuildbotCredentials::Cookie(cookie)))
             }
-            false => "`credentials_command` did not print `user` and `password`".into(),
-        })),
+            Session { user: Some(user), password: Some(password), .. } => {
+                Ok(Credentials::Buildbot(BuildbotCredentials::Password { user, password }))
+            }
+            _ => Err(Error::NotAllowed(match has_sessions {
+                true => {
+                    "`credentials_command` printed neither `cookie` nor `user` and `password`"
+                        .into()
+                }
+                false => "`credentials_command` did not print `user` and `password`".into(),
+            })),
+        }
     }
 }
 
@@ -130,17 +170,7 @@ fn of_taskcluster(
         }
         (Some(_), None) => Err(half("TASKCLUSTER_CLIENT_ID", "TASKCLUSTER_ACCESS_TOKEN")),
         (None, Some(_)) => Err(half("TASKCLUSTER_ACCESS_TOKEN", "TASKCLUSTER_CLIENT_ID")),
-        (None, None) => match &ci.credentials_command {
-            Some(command) => {
-                let printed: Printed = from_command(command)?;
-                Ok(Some(TaskclusterCredentials {
-                    client_id: printed.client_id,
-                    access_token: printed.access_token,
-                    certificate: printed.certificate,
-                }))
-            }
-            None => Ok(None),
-        },
+        (None, None) => Ok(None),
     }
 }
 
@@ -205,24 +235,43 @@ struct Printed {
     certificate: Option<String>,
 }
 
-fn from_command<T: DeserializeOwned>(command: &[String]) -> Result<T, Error> {
+async fn from_command<T: DeserializeOwned>(command: &[String]) -> Result<T, Error> {
     let [program, arguments @ ..] = command else {
         return Err(Error::NotAllowed("`credentials_command` is empty".into()));
     };
     let failed = |why: String| {
         Error::NotAllowed(format!("`credentials_command` ({program}) gave no credentials: {why}"))
     };
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
+        .kill_on_drop(true)
+        .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(format!("it ended with {}", output.status)));
+    let stdout = child.stdout.take();
+    let run = async {
+        let mut printed = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(LONGEST + 1).read_to_end(&mut printed).await?;
+        }
+        if printed.len() as u64 > LONGEST {
+            return Ok((printed, None));
+        }
+        Ok::<_, std::io::Error>((printed, Some(child.wait().await?)))
+    };
+    let ended = tokio::time::timeout(PATIENCE, run).await;
+    let ended = ended.map_err(|_| failed(format!("it ran for {} s", PATIENCE.as_secs())))?;
+    let (printed, status) = ended.map_err(|error| failed(error.to_string()))?;
+    let Some(status) = status else {
+        return Err(failed(format!("it printed more than {} KiB", LONGEST >> 10)));
+    };
+    if !status.success() {
+        return Err(failed(format!("it ended with {status}")));
     }
     // What it printed is a secret: an error says where it broke, not what stood there.
-    serde_json::from_slice(&output.stdout).map_err(|error| {
+    serde_json::from_slice(&printed).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         failed(format!("it did not print the JSON that was expected ({place})"))
     })
@@ -241,8 +290,32 @@ mod tests {
         ci
     }
 
-    #[test]
-    fn a_set_is_whole_or_an_error_and_no_error_tells_the_secret() {
+    async fn run(ci: &CiConfig) -> Result<Credentials, Error> {
+        match credentials(ci, |_| None)? {
+            CredentialSource::Command(command) => command.run().await,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_is_bounded_in_time_and_in_what_it_prints() {
+        let endless = run(&ci(Some(&["yes"]))).await.unwrap_err().to_string();
+        assert!(endless.contains("more than 64 KiB"), "{endless}");
+        let failing = run(&ci(Some(&["false"]))).await.unwrap_err().to_string();
+        assert!(failing.contains("ended with"), "{failing}");
+        let absent = run(&ci(Some(&["no-such-program"]))).await.unwrap_err();
+        assert!(matches!(absent, Error::NotAllowed(_)), "{absent}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_does_not_end_is_ended() {
+        // Paused time runs on by itself while nothing but the command goes on.
+        let asleep = run(&ci(Some(&["sleep", "600"]))).await.unwrap_err().to_string();
+        assert!(asleep.contains("ran for 10 s"), "{asleep}");
+    }
+
+    #[tokio::test]
+    async fn a_set_is_whole_or_an_error_and_no_error_tells_the_secret() {
         let env = |pairs: &'static [(&str, &str)]| {
             move |name: &str| {
                 pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -253,23 +326,23 @@ mod tests {
             ("TASKCLUSTER_ACCESS_TOKEN", "s3cret"),
             ("TASKCLUSTER_ROOT_URL", "http://tc"),
         ]);
-        let found = credentials(&ci(None), whole).unwrap().unwrap();
+        let found = credentials(&ci(None), whole).unwrap();
         let text = format!("{found:?}");
         assert!(text.contains("me"), "{text}");
         assert!(!format!("{found:?}").contains("s3cret"));
         let half = credentials(&ci(None), env(&[("TASKCLUSTER_ACCESS_TOKEN", "s3cret")]));
         let text = half.unwrap_err().to_string();
         assert!(text.contains("TASKCLUSTER_CLIENT_ID is not") && !text.contains("s3cret"));
-        assert_eq!(credentials(&ci(None), env(&[])).unwrap(), None);
+        assert_eq!(credentials(&ci(None), env(&[])).unwrap(), CredentialSource::Nowhere);
         let printed = ci(Some(&["echo", "{\"clientId\": \"c\", \"accessToken\": \"s3cret\"}"]));
-        assert!(credentials(&printed, env(&[])).unwrap().is_some());
-        let odd = credentials(&ci(Some(&["echo", "s3cret"])), env(&[])).unwrap_err().to_string();
+        assert!(run(&printed).await.is_ok());
+        let odd = run(&ci(Some(&["echo", "s3cret"]))).await.unwrap_err().to_string();
         assert!(!odd.contains("s3cret"), "{odd}");
         let mut farm = printed.clone();
         farm.kind = CiKind::Buildbot;
-        assert!(credentials(&farm, env(&[])).unwrap_err().to_string().contains("neither"));
+        assert!(run(&farm).await.unwrap_err().to_string().contains("neither"));
         farm.kind = CiKind::BuildApi;
-        assert!(credentials(&farm, env(&[])).unwrap_err().to_string().contains("did not print"));
+        assert!(run(&farm).await.unwrap_err().to_string().contains("did not print"));
         farm.credentials_command = None;
         let half = credentials(&farm, env(&[("BUILDAPI_USER", "me")])).unwrap_err().to_string();
         assert!(half.contains("BUILDAPI_PASSWORD is not"), "{half}");

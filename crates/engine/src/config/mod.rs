@@ -3,7 +3,9 @@
 mod credentials;
 mod file;
 
-pub use credentials::{Credentials, credentials, credentials_missing, pulse};
+pub use credentials::{
+    CredentialSource, Credentials, CredentialsCommand, credentials, credentials_missing, pulse,
+};
 pub use file::{
     CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Notify, PushlogKind,
     RepoConfig, VcsName,

@@ -115,6 +115,9 @@ pub async fn ask(
     stop: &AtomicBool,
     on_result: &mut dyn FnMut(&AskResult),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
+    if !prepared.asks.is_empty() {
+        ci.sign_in().await?;
+    }
     let plan = AskId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
     let askings: Vec<Asking> =

@@ -1,9 +1,12 @@
 //! Jobs asked for through the actions of their pushes' decision tasks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mozci_clients::http::Problem;
-use mozci_clients::taskcluster::{ActionError, Actions, Input, Narrowed, Rendered, satisfies};
+use mozci_clients::taskcluster::{
+    Action, ActionError, Actions, Input, Narrowed, Rendered, satisfies,
+};
+use mozci_core::harmless::harmless_line;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::plan::{LeftOutReason, PlannedRequest, Why};
 use tokio::sync::Mutex;
@@ -40,9 +43,10 @@ pub(super) async fn by_action(
         Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))
     };
     let taskcluster = ci.taskcluster()?;
+    let wanted: HashSet<&str> = requests.iter().map(|request| request.job.as_str()).collect();
     let (actions, labels, task) = tokio::join!(
-        taskcluster.artifact::<Actions>(decision, "public/actions.json"),
-        taskcluster.artifact::<HashMap<String, String>>(decision, "public/label-to-taskid.json"),
+        taskcluster.actions(decision),
+        taskcluster.scheduled(decision, &wanted),
         definition(ci, decision),
     );
     let actions = match actions {
@@ -74,27 +78,17 @@ pub(super) async fn by_action(
         a.times == b.times && a.narrow.is_none() && b.narrow.is_none()
     };
     for requests in wanted.chunk_by(together) {
-        let rendered = match render(&actions, &group, requests) {
+        // What the decision task itself may do. Its file is untrusted: it may only name a hook that
+        // the task may use, and nothing of it is computed before that is known.
+        let expanded = expand(ci, scopes, &task.scopes).await?;
+        let rendered = match render(ci, &actions, &group, requests, &expanded).await {
             Ok(rendered) => rendered,
-            Err(error) => {
-                prepared.left_out.extend(none(requests, error.to_string()).left_out);
+            Err(why) => {
+                let left_out = requests.iter().map(|request| left_out(request, why.clone()));
+                prepared.left_out.extend(left_out);
                 continue;
             }
         };
-        // The file is untrusted: it may only name a hook that its own decision task may use.
-        let expanded = expand(ci, scopes, &task.scopes).await?;
-        let unfit = rendered.iter().find_map(|(rendered, _)| {
-            let Rendered { hook_group_id, hook_id, .. } = rendered;
-            let needed = format!("in-tree:hook-action:{hook_group_id}/{hook_id}");
-            (!satisfies(&expanded, &needed)).then_some(needed)
-        });
-        if let Some(needed) = unfit {
-            let text = format!(
-                "its decision task does not have the scope {needed}, so that its actions.json is not trusted"
-            );
-            prepared.left_out.extend(none(requests, text).left_out);
-            continue;
-        }
         for (rendered, input) in rendered {
             let of_input = requests.iter().filter(|r| input.labels.contains(&r.job));
             let jobs = of_input.map(|request| asked(request, input.times)).collect();
@@ -107,16 +101,13 @@ pub(super) async fn by_action(
 
 /// The actions that ask for some jobs of a push. A test or manifest is asked for by itself where an
 /// action takes manifests, else by the chunk that is known to run it.
-fn render(
+async fn render(
+    ci: &Ci,
     actions: &Actions,
     group: &str,
     requests: &[&PlannedRequest],
-) -> Result<Vec<(Rendered, Input)>, ActionError> {
-    let of = |name: &str, inputs: Vec<Input>| {
-        let action = actions.find(name, None)?;
-        let render = |input: Input| Ok((actions.render(action, group, None, &input.body)?, input));
-        inputs.into_iter().map(render).collect::<Result<Vec<_>, ActionError>>()
-    };
+    scopes: &[String],
+) -> Result<Vec<(Rendered, Input)>, LeftOutReason> {
     let first = requests.first().copied();
     let narrow = first.and_then(|request| Some((request, request.narrow.as_ref()?)));
     if let Some((request, narrow)) = narrow.filter(|(_, narrow)| !narrow.manifests.is_empty()) {
@@ -126,27 +117,47 @@ fn render(
             revision: request.push.revision.hash(),
             symbol: narrow.symbol.as_deref(),
         };
-        let inputs = actions
-            .find(WITH_MANIFESTS, None)
-            .and_then(|action| action.inputs_with_manifests(&narrowed, request.times))
-            .and_then(|inputs| of(WITH_MANIFESTS, inputs));
-        match inputs {
+        let inputs = |action: &Action| action.inputs_with_manifests(&narrowed, request.times);
+        match one_action(ci, actions, WITH_MANIFESTS, group, scopes, inputs).await {
             Ok(rendered) => return Ok(rendered),
-            Err(error) if !narrow.dealt => {
-                return Err(ActionError::Unfit {
-                    name: WITH_MANIFESTS.to_owned(),
-                    reason: format!(
-                        "no chunk is known to run {} here, and manifests cannot be given: {error}",
-                        narrow.manifests.join(", ")
-                    ),
-                });
+            Err(LeftOutReason::NoAction(error)) if !narrow.dealt => {
+                return Err(LeftOutReason::NoAction(format!(
+                    "the action {WITH_MANIFESTS:?} does not take what is needed: no chunk is known to run {} here, and manifests cannot be given: {error}",
+                    narrow.manifests.join(", ")
+                )));
             }
+            Err(why) if !narrow.dealt => return Err(why),
             Err(_) => {}
         }
     }
     let labels: Vec<&str> = requests.iter().map(|request| request.job.as_str()).collect();
     let times = first.map_or(0, |request| request.times);
-    of(ACTION, actions.find(ACTION, None)?.inputs_for(&labels, times)?)
+    let inputs = |action: &Action| action.inputs_for(&labels, times);
+    one_action(ci, actions, ACTION, group, scopes, inputs).await
+}
+
+/// One action with each of its inputs, rendered once its hook is known to be trusted.
+async fn one_action(
+    ci: &Ci,
+    actions: &Actions,
+    name: &str,
+    group: &str,
+    scopes: &[String],
+    inputs: impl Fn(&Action) -> Result<Vec<Input>, ActionError>,
+) -> Result<Vec<(Rendered, Input)>, LeftOutReason> {
+    let unfit = |error: ActionError| LeftOutReason::NoAction(error.to_string());
+    let action = actions.find(name, None).map_err(unfit)?;
+    let (hook_group, hook) = action.hook().map_err(unfit)?;
+    let needed = format!("in-tree:hook-action:{hook_group}/{hook}");
+    if !satisfies(scopes, &needed) {
+        return Err(LeftOutReason::NotTrusted(harmless_line(&needed).into_owned()));
+    }
+    let mut rendered = Vec::new();
+    for input in inputs(action).map_err(unfit)? {
+        let rendering = actions.rendering(action, group, None, &input.body).map_err(unfit)?;
+        rendered.push((rendering.render(ci.sandbox()).await.map_err(unfit)?, input));
+    }
+    Ok(rendered)
 }
 
 /// What sets of scopes stand for. Decision tasks of one repository have the same ones, so that one

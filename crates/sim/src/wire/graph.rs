@@ -138,6 +138,10 @@ pub(super) fn content(
 ) -> Option<(&'static str, Vec<u8>)> {
     let kind = names(world, task, run, dynamic).into_iter().find(|(known, _)| known == name)?.1;
     let file = name.strip_prefix("public/")?;
+    let replaced = dynamic.files.get(file).filter(|_| matches!(task, TaskRef::Decision { .. }));
+    if let Some(text) = replaced {
+        return Some((kind, text.clone().into_bytes()));
+    }
     let value = match (task, file) {
         (TaskRef::Job { .. }, _) => {
             let text = match test_run(world, task, run, dynamic) {

@@ -269,6 +269,9 @@ pub(super) async fn drive(
             interrupt.acting.store(true, Ordering::Relaxed);
             let mut sent = send(&act, out, ledger, &plan, histories).await?;
             acted.results.append(&mut sent.results);
+            if acted.results.is_empty() && sent.left_out.iter().any(|l| l.why.is_refusal()) {
+                break (case.hunt().search(&settings), Ended::Service);
+            }
         } else if ends.args.confirm.dry_run {
             break (search, Ended::DryRun);
         }

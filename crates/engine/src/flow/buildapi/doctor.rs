@@ -53,7 +53,7 @@ pub(crate) async fn doctor(ci: &Ci, api: &BuildApi) -> Vec<Check> {
                     format!(
                         "lists {} requests of the newest push{}",
                         listed.len(),
-                        api.user
+                        api.user()
                             .as_ref()
                             .map_or(String::new(), |user| format!(", signed in as {user}"))
                     ),

@@ -101,7 +101,7 @@ async fn send(
             Err(error) => {
                 refusal = Refused::of(&error);
                 failed = matches!(error, ActError::NotSent(_));
-                let hint = match (&refusal, &api.user) {
+                let hint = match (&refusal, api.user()) {
                     (Some(Refused::NotAllowed), None) => {
                         " (nobody is signed in: set BUILDAPI_USER and BUILDAPI_PASSWORD)"
                     }
