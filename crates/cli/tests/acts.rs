@@ -238,20 +238,21 @@ fn guards_refuse_and_say_what_would_pass() {
 
 #[test]
 fn what_the_actions_do_not_offer_is_left_out_with_its_reason() {
-    for (tree, reason) in [
-        (Tree::WithoutAddNewJobs, "offers no \"add-new-jobs\""),
-        (Tree::WantsReason, "\"reason\" is a required property"),
-        (Tree::WithoutScopes, "does not have the scope in-tree:hook-action:"),
+    for (tree, kind, reason) in [
+        (Tree::WithoutAddNewJobs, "no-action", "offers no \"add-new-jobs\""),
+        (Tree::WantsReason, "no-action", "\"reason\" is a required property"),
+        (Tree::WithoutScopes, "not-trusted", "in-tree:hook-action:"),
     ] {
         let world = WorldConfig { tree, newest_minutes_ago: 600, ..WorldConfig::default() };
         let served = Served::of(world);
         let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
         let json = said.json();
         let left_out = json["plan"]["left_out"].as_array().unwrap();
-        let found = left_out.iter().filter(|l| l["why"]["reason"] == "no-action").count();
+        let found = left_out.iter().filter(|l| l["why"]["reason"] == kind).count();
         assert_eq!(found, 7, "{tree:?}: {said:?}");
         assert!(said.stdout.contains(&reason.replace('"', "\\\"")), "{tree:?}: {said:?}");
-        assert_eq!(served.actions(), 0);
+        // What was meant to be asked and could not be is no success.
+        assert_eq!((said.status, served.actions()), (3, 0), "{tree:?}: {said:?}");
     }
 }
 
@@ -412,4 +413,49 @@ sys.exit(os.waitstatus_to_exitcode(status))
     let details = run("details\\ny\\n");
     assert!(details.stdout.contains("decision task"), "{details:?}");
     assert_eq!((details.status, served.actions()), (0, 1), "{details:?}");
+}
+
+/// A world in which Treeherder shows nothing new while a test runs.
+fn blind() -> Served {
+    let world = WorldConfig {
+        newest_minutes_ago: 600,
+        speed: 1.0,
+        treeherder_lag: 60.0,
+        ..WorldConfig::default()
+    };
+    Served::of(world)
+}
+
+#[test]
+fn a_ledger_that_is_gone_makes_nothing_asked_twice() {
+    let served = blind();
+    let command = ["backfill", JOB, "--rev", "tip", "--yes", "--json"];
+    assert_eq!((served.run(&command).status, served.actions()), (0, 7));
+    std::fs::remove_dir_all(served.home.path().join("state")).unwrap();
+    let again = served.run(&command);
+    assert_eq!((again.status, served.actions()), (0, 7), "{again:?}");
+    assert_eq!(again.json()["plan"]["requests"].as_array().unwrap().len(), 0, "{again:?}");
+}
+
+#[test]
+fn what_somebody_else_asks_for_counts_before_treeherder_shows_it() {
+    let served = blind();
+    // Somebody else: another home, with a ledger of its own.
+    let mut other = served.command(&["trigger", JOB, "--rev", "1036", "--times", "2", "--yes"]);
+    other.env("XDG_STATE_HOME", served.home.path().join("other"));
+    assert_eq!(other.output().unwrap().status.code(), Some(0));
+    assert_eq!(served.actions(), 1);
+    let said = served.run(&["trigger", JOB, "--rev", "1036", "--times", "3", "--yes", "--json"]);
+    let request = &said.json()["plan"]["requests"][0];
+    assert_eq!((&request["have"], &request["times"]), (&2.into(), &1.into()), "{said:?}");
+    // Nobody who may not read it is told that there is nothing.
+    let bare: String = served
+        .config()
+        .lines()
+        .filter(|line| !line.starts_with("credentials_command"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    served.write_config(&bare);
+    let said = served.run(&["trigger", JOB, "--rev", "1036", "--times", "9", "--dry-run"]);
+    assert!(said.stderr.contains("Treeherder does not show yet cannot be seen"), "{said:?}");
 }

@@ -10,6 +10,7 @@ use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 
 use super::decisions::ACTION_GROUP;
+use super::elsewhere::elsewhere;
 use super::history::{definition, is_unresolved};
 use super::prepare::CREATE;
 use crate::ci::Ci;
@@ -31,7 +32,7 @@ pub(crate) struct Asked {
 const LAG_SECONDS: i64 = 30 * 60;
 
 /// How long the ledger's askings are held against what the CI shows.
-const LEDGER_SECONDS: i64 = 24 * 3600;
+pub(super) const LEDGER_SECONDS: i64 = 24 * 3600;
 
 struct Action {
     push: usize,
@@ -61,7 +62,7 @@ impl<'a> Shown<'a> {
 }
 
 /// Reads what was asked for of each of some jobs, and brings unresolved runs up to Taskcluster's
-/// knowledge.
+/// knowledge. `others` also looks at what hooks fired, where somebody is about to ask.
 pub(crate) async fn read(
     ci: &Ci,
     ledger: Option<&Ledger>,
@@ -69,9 +70,15 @@ pub(crate) async fn read(
     ids: &HashMap<TreeherderPushId, usize>,
     groups: &[JobRow],
     jobs: &[Shown<'_>],
+    others: bool,
 ) -> Result<Vec<Asked>, Error> {
     let mut asked: Vec<Asked> = jobs.iter().map(|_| Asked::default()).collect();
     let mut actions = shown_actions(ci, ids, groups);
+    if let Some(ledger) = ledger.filter(|_| others) {
+        let elsewhere = elsewhere(ci, ledger, pushes, ids, groups).await?;
+        let action = |(push, task)| Action { push, task, state: State::Pending, ours: Vec::new() };
+        actions.extend(elsewhere.into_iter().map(action));
+    }
     let mut created: Vec<Vec<(usize, TaskId)>> = vec![Vec::new(); jobs.len()];
     from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
 

@@ -286,7 +286,7 @@ pub(super) async fn read_as_ended(
     };
     let shown: Vec<Shown<'_>> =
         jobs.iter().zip(&of_jobs).map(|(job, rows)| Shown::new(job, &rows.rows, &ids)).collect();
-    let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &shown);
+    let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &shown, builds.is_none());
     let ((decided, builds, build_rows), asked) = tokio::try_join!(build_side, asked_side)?;
 
     let mut built: HashMap<&JobName, Vec<Sightings>> = HashMap::new();

@@ -13,6 +13,7 @@ mod chooser;
 mod chunks;
 mod decisions;
 mod doctor;
+mod elsewhere;
 mod evidence;
 mod graphs;
 mod guards;

@@ -71,7 +71,7 @@ pub(super) async fn read_jobs(
     }
     let (none, ids) = (Vec::new(), HashMap::new());
     let shown: Vec<Shown<'_>> = jobs.iter().map(|job| Shown::new(job, &none, &ids)).collect();
-    let asked = asked::read(ci, ledger, pushes, &ids, &none, &shown).await?;
+    let asked = asked::read(ci, ledger, pushes, &ids, &none, &shown, false).await?;
     let histories = jobs.iter().zip(asked).map(|(job, asked)| {
         let Asked { runs: asked_runs, doubtful, sightings } = asked;
         let mut runs: Vec<Sightings> = vec![Sightings::default(); pushes.len()];

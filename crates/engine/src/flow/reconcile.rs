@@ -178,7 +178,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
         // Another request's fire. This request's own is no stranger.
-        if ledger.owner(&ci.root_url, task.into(), &asking.id)?.is_some() {
+        if ledger.owner(&ci.root_url, task.into(), Some(&asking.id))?.is_some() {
             continue;
         }
         match definition(ci, task).await {

@@ -60,6 +60,10 @@ pub enum FactKind {
     Name,
     /// A push's task graph: a large one.
     Graph,
+    /// The hook that a decision task's actions trigger, with its group.
+    Hook,
+    /// The group of an action task.
+    Group,
 }
 
 impl FactKind {
@@ -74,6 +78,8 @@ impl FactKind {
             Self::Evidence => "evidence/1",
             Self::Name => "name/1",
             Self::Graph => "graph/2",
+            Self::Hook => "hook/1",
+            Self::Group => "group/1",
         }
     }
 }

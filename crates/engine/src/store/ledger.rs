@@ -327,7 +327,7 @@ mod tests {
         let task = TaskId::from_bytes([3; 16]);
         ledger.mark(&first.id, &AskState::Sent { request: task.into() }).unwrap();
         assert!(ledger.open_askings("http://tc").unwrap().is_empty());
-        let known = ledger.owner("http://tc", task.into(), &AskId::new()).unwrap();
+        let known = ledger.owner("http://tc", task.into(), None).unwrap();
         assert_eq!(known, Some(first.id));
         assert_eq!(ledger.runs_since("http://tc", At(100)).unwrap(), 2);
         assert_eq!(ledger.runs_since("http://tc", At(101)).unwrap(), 0);

@@ -64,7 +64,7 @@ impl Ledger {
         let failed = StoreError::sqlite(&self.path);
         let transaction = self.immediate()?;
         if let AskState::Sent { request } = state
-            && owner(&transaction, &read.ci, *request, &read.id).map_err(&failed)?.is_some()
+            && owner(&transaction, &read.ci, *request, read.id.as_str()).map_err(&failed)?.is_some()
         {
             return Ok(false);
         }
@@ -83,9 +83,24 @@ impl Ledger {
         &self,
         ci: &str,
         request: RequestId,
-        except: &AskId,
+        except: Option<&AskId>,
     ) -> Result<Option<AskId>, StoreError> {
+        let except = except.map_or("", AskId::as_str);
         owner(&self.connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
+    }
+
+    /// Hooks that were triggered through, newest first: each hook's group and the hook.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn hooks(&self, ci: &str, most: usize) -> Result<Vec<(String, String)>, StoreError> {
+        let failed = StoreError::sqlite(&self.path);
+        let select = "SELECT hook_group, hook FROM askings WHERE ci = ?1 AND hook_group <> ''
+             GROUP BY hook_group, hook ORDER BY max(created) DESC LIMIT ?2";
+        let mut query = self.connection.prepare_cached(select).map_err(&failed)?;
+        let values = params![ci, i64::try_from(most).unwrap_or(i64::MAX)];
+        let rows = query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
 
     fn immediate(&self) -> Result<Transaction<'_>, StoreError> {
@@ -111,7 +126,7 @@ fn owner(
     connection: &Connection,
     ci: &str,
     request: RequestId,
-    except: &AskId,
+    except: &str,
 ) -> Result<Option<AskId>, rusqlite::Error> {
     let select = format!(
         "SELECT id FROM askings WHERE ci = ?1 AND task = ?2 AND id <> ?3
@@ -120,7 +135,7 @@ fn owner(
                NOT IN {NAMES_AN_EXISTING_REQUEST}
          LIMIT 1"
     );
-    let values = params![ci, request.to_string(), except.as_str()];
+    let values = params![ci, request.to_string(), except];
     let found = connection.query_row(&select, values, |row| row.get(0)).optional()?;
     Ok(found.map(AskId::from_ledger))
 }

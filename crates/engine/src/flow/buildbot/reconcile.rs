@@ -109,7 +109,7 @@ async fn search(
             for set in repeats.iter().filter(|set| set.submitted >= since) {
                 for request in master.requests_of_set(set.id).await.map_err(reading)? {
                     // Another entry's request is no evidence. This entry's own is.
-                    if ledger.owner(&ci.root_url, request.id.into(), &asking.id)?.is_none() {
+                    if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id))?.is_none() {
                         return Ok(Search::Found(request.id));
                     }
                 }
