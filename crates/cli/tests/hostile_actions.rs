@@ -39,8 +39,7 @@ fn file(payload: &str, schema: &str) -> String {
     )
 }
 
-const SCHEMA: &str =
-    r#"{"type": "object", "properties": {"tasks": {"type": "array"}, "times": {"type": "integer"}}}"#;
+const SCHEMA: &str = r#"{"type": "object", "properties": {"tasks": {"type": "array"}, "times": {"type": "integer"}}}"#;
 
 /// An expression in the place of the payload.
 fn eval(expression: &str) -> String {
@@ -49,16 +48,18 @@ fn eval(expression: &str) -> String {
 
 /// A list of so many nested maps over ten elements each.
 fn nested_map(depth: usize) -> Value {
-    (0..depth).fold(json!("x"), |inner, n| {
-        json!({"$map": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], format!("each(x{n})"): inner})
-    })
+    (0..depth).fold(
+        json!("x"),
+        |inner, n| json!({"$map": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], format!("each(x{n})"): inner}),
+    )
 }
 
 /// A payload that makes so many copies of copies.
 fn doubling(depth: usize) -> Value {
-    (0..depth).fold(json!([{"$eval": "a"}]), |inner, _| {
-        json!({"$let": {"a": {"$eval": "[a, a]"}}, "in": inner})
-    })
+    (0..depth).fold(
+        json!([{"$eval": "a"}]),
+        |inner, _| json!({"$let": {"a": {"$eval": "[a, a]"}}, "in": inner}),
+    )
 }
 
 /// A schema whose references double each other.
@@ -89,24 +90,47 @@ fn kinds() -> Vec<(&'static str, String)> {
         // Computation that grows.
         ("nested maps, 9 deep", file(&nested_map(9).to_string(), SCHEMA)),
         ("nested maps, 20 deep", file(&nested_map(20).to_string(), SCHEMA)),
-        ("doubling lets", file(&json!({"$let": {"a": "x"}, "in": doubling(40)}).to_string(), SCHEMA)),
+        (
+            "doubling lets",
+            file(&json!({"$let": {"a": "x"}, "in": doubling(40)}).to_string(), SCHEMA),
+        ),
         ("a long range", eval("range(0, 1000000000)")),
         ("ranges of ranges", eval("len(range(0, 10000000)) + len(range(0, 10000000))")),
         ("a range with a tiny step", eval("range(0, 1000000000000, 1)")),
         ("a doubling text", file(&doubling_text(40), SCHEMA)),
         ("a joined range", eval("join(range(0, 50000000), 'xxxxxxxxxx')")),
         ("a split text", eval("split(join(range(0, 10000000), ','), ',')")),
-        ("a reduced list", file(&json!({
-            "$reduce": {"$eval": "range(0, 100000)"}, "initial": "x",
-            "each(acc, v)": {"$eval": "acc + acc"},
-        }).to_string(), SCHEMA)),
-        ("a sorted list", file(&json!({"$sort": {"$eval": "range(0, 100000000)"}}).to_string(), SCHEMA)),
-        ("a mapped range", file(&json!({
-            "$map": {"$eval": "range(0, 100000000)"}, "each(x)": {"a": {"$eval": "x"}},
-        }).to_string(), SCHEMA)),
+        (
+            "a reduced list",
+            file(
+                &json!({
+                    "$reduce": {"$eval": "range(0, 100000)"}, "initial": "x",
+                    "each(acc, v)": {"$eval": "acc + acc"},
+                })
+                .to_string(),
+                SCHEMA,
+            ),
+        ),
+        (
+            "a sorted list",
+            file(&json!({"$sort": {"$eval": "range(0, 100000000)"}}).to_string(), SCHEMA),
+        ),
+        (
+            "a mapped range",
+            file(
+                &json!({
+                    "$map": {"$eval": "range(0, 100000000)"}, "each(x)": {"a": {"$eval": "x"}},
+                })
+                .to_string(),
+                SCHEMA,
+            ),
+        ),
         ("flattened lists", file(&json!({"$flattenDeep": [nested_map(8)]}).to_string(), SCHEMA)),
         ("merged objects", file(&json!({"$merge": [nested_map(8)]}).to_string(), SCHEMA)),
-        ("json of a range", file(&json!({"$json": {"$eval": "range(0, 100000000)"}}).to_string(), SCHEMA)),
+        (
+            "json of a range",
+            file(&json!({"$json": {"$eval": "range(0, 100000000)"}}).to_string(), SCHEMA),
+        ),
         ("a power", eval("9 ** 9 ** 9 ** 9")),
         ("a power of a float", eval("1.5 ** 999999999")),
         ("a modulus", eval("1 % 0")),
@@ -116,7 +140,10 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("3,000 brackets", eval(&format!("{}1{}", "(".repeat(3000), ")".repeat(3000)))),
         ("100,000 brackets", eval(&format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000)))),
         ("100,000 lists", eval(&deep("[", "]", 100_000))),
-        ("100,000 lists in a text", file(&text(&format!("${{{}}}", deep("[", "]", 100_000))), SCHEMA)),
+        (
+            "100,000 lists in a text",
+            file(&text(&format!("${{{}}}", deep("[", "]", 100_000))), SCHEMA),
+        ),
         ("100,000 minus signs", eval(&format!("{}1", "-".repeat(100_000)))),
         ("100,000 nots", eval(&format!("{}true", "!".repeat(100_000)))),
         ("100,000 dots", eval(&format!("input{}", ".a".repeat(100_000)))),
@@ -124,7 +151,10 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("100,000 objects", eval(&deep("{a:", "}", 100_000))),
         ("a deep payload", file(&deep("[", "]", 100_000), SCHEMA)),
         ("a payload of 127", file(&deep("[", "]", 120), SCHEMA)),
-        ("a deep schema", file("{}", &deep(r#"{"not":"#, "}", 50_000).replace("not\":}", "not\":{}}"))),
+        (
+            "a deep schema",
+            file("{}", &deep(r#"{"not":"#, "}", 50_000).replace("not\":}", "not\":{}}")),
+        ),
         ("a deep result", eval(&deep("[", "]", 90))),
         // Time and dates.
         ("years from now", file(&json!({"$fromNow": "9999999999 years"}).to_string(), SCHEMA)),
@@ -135,49 +165,137 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("fromNow of the last date", eval("fromNow('1 year', '9999-12-31T23:59:59Z')")),
         // Schemas.
         ("34 doubling references", file("{}", &doubling_refs(34))),
-        ("a reference to itself", file("{}", r##"{"$ref": "#", "properties": {"tasks": {}, "times": {}}}"##)),
-        ("a circle", file("{}", r##"{"allOf": [{"$ref": "#/definitions/a"}], "definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}, "properties": {"tasks": {}, "times": {}}}"##)),
-        ("a reference to a file", file("{}", &with_property(json!({"$ref": "file:///etc/passwd"})))),
-        ("a reference to a host", file("{}", &with_property(json!({"$ref": "http://127.0.0.1:1/x"})))),
-        ("a pattern that backtracks", file("{}", &with_property(json!({"items": {"pattern": "^(([a-z0-9/-])+.)+[A-Z]([a-z])+$"}})))),
-        ("a pattern that looks back", file("{}", &with_property(json!({"items": {"pattern": "(?=(a*)*b)(?<=x)"}})))),
-        ("a huge pattern", file("{}", &with_property(json!({"items": {"pattern": "((a{1000}){1000}){1000}"}})))),
+        (
+            "a reference to itself",
+            file("{}", r##"{"$ref": "#", "properties": {"tasks": {}, "times": {}}}"##),
+        ),
+        (
+            "a circle",
+            file(
+                "{}",
+                r##"{"allOf": [{"$ref": "#/definitions/a"}], "definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}, "properties": {"tasks": {}, "times": {}}}"##,
+            ),
+        ),
+        (
+            "a reference to a file",
+            file("{}", &with_property(json!({"$ref": "file:///etc/passwd"}))),
+        ),
+        (
+            "a reference to a host",
+            file("{}", &with_property(json!({"$ref": "http://127.0.0.1:1/x"}))),
+        ),
+        (
+            "a pattern that backtracks",
+            file(
+                "{}",
+                &with_property(json!({"items": {"pattern": "^(([a-z0-9/-])+.)+[A-Z]([a-z])+$"}})),
+            ),
+        ),
+        (
+            "a pattern that looks back",
+            file("{}", &with_property(json!({"items": {"pattern": "(?=(a*)*b)(?<=x)"}}))),
+        ),
+        (
+            "a huge pattern",
+            file("{}", &with_property(json!({"items": {"pattern": "((a{1000}){1000}){1000}"}}))),
+        ),
         ("a pattern that is none", file("{}", &with_property(json!({"items": {"pattern": "("}})))),
-        ("many alternatives", file("{}", &with_property(json!({"anyOf": vec![json!({"type": "string", "minLength": 9}); 3000]})))),
+        (
+            "many alternatives",
+            file(
+                "{}",
+                &with_property(
+                    json!({"anyOf": vec![json!({"type": "string", "minLength": 9}); 3000]}),
+                ),
+            ),
+        ),
         ("nested alternatives", file("{}", &with_property(alternatives(12)))),
         ("a schema of the wrong type", file("{}", "[1, 2, 3]")),
-        ("a schema with odd bounds", file("{}", r#"{"properties": {"tasks": {"maxItems": -1}, "times": {"maximum": 1e308}}}"#)),
-        ("one run and one label at once", file(r#"{"$eval": "input"}"#, r#"{"properties": {"tasks": {"maxItems": 0}, "times": {"maximum": 0}}}"#)),
+        (
+            "a schema with odd bounds",
+            file(
+                "{}",
+                r#"{"properties": {"tasks": {"maxItems": -1}, "times": {"maximum": 1e308}}}"#,
+            ),
+        ),
+        (
+            "one run and one label at once",
+            file(
+                r#"{"$eval": "input"}"#,
+                r#"{"properties": {"tasks": {"maxItems": 0}, "times": {"maximum": 0}}}"#,
+            ),
+        ),
         // Size.
-        ("a payload of 3 million elements", file(&format!("[{}0]", "0,".repeat(3_000_000)), SCHEMA)),
-        ("a payload of 3 million elements, copied", file(&json!([{"$eval": "input"}, "x".repeat(200_000)]).to_string(), SCHEMA)),
-        ("copies of a large variable", file("{}", SCHEMA).replace(
-            r#""variables": {}"#,
-            &format!(r#""variables": {{"v": "{}"}}"#, "x".repeat(60_000)),
-        ).replace(r#""hookPayload": {}"#, &format!(r#""hookPayload": {}"#, json!(vec![json!({"$eval": "v"}); 190])))),
-        ("many contexts", file("{}", SCHEMA).replace(r#""context": []"#, &format!(r#""context": [{}{{}}]"#, r#"{"a": ""},"#.repeat(400_000)))),
-        ("many actions", format!(r#"{{"version": 1, "actions": [{}{{"name": "b", "kind": "hook"}}]}}"#, r#"{"name":"a","kind":""},"#.repeat(180_000))),
+        (
+            "a payload of 3 million elements",
+            file(&format!("[{}0]", "0,".repeat(3_000_000)), SCHEMA),
+        ),
+        (
+            "a payload of 3 million elements, copied",
+            file(&json!([{"$eval": "input"}, "x".repeat(200_000)]).to_string(), SCHEMA),
+        ),
+        (
+            "copies of a large variable",
+            file("{}", SCHEMA)
+                .replace(
+                    r#""variables": {}"#,
+                    &format!(r#""variables": {{"v": "{}"}}"#, "x".repeat(60_000)),
+                )
+                .replace(
+                    r#""hookPayload": {}"#,
+                    &format!(r#""hookPayload": {}"#, json!(vec![json!({"$eval": "v"}); 190])),
+                ),
+        ),
+        (
+            "many contexts",
+            file("{}", SCHEMA).replace(
+                r#""context": []"#,
+                &format!(r#""context": [{}{{}}]"#, r#"{"a": ""},"#.repeat(400_000)),
+            ),
+        ),
+        (
+            "many actions",
+            format!(
+                r#"{{"version": 1, "actions": [{}{{"name": "b", "kind": "hook"}}]}}"#,
+                r#"{"name":"a","kind":""},"#.repeat(180_000)
+            ),
+        ),
         ("a file of 40 MB", format!("{}{}", file("{}", SCHEMA), " ".repeat(40 << 20))),
         ("a list of 60 MB", format!("[{}0]", "0,".repeat(30 << 20))),
-        ("many names", format!(r#"{{"version": 1, "actions": [{}{{"name": "b", "kind": "hook"}}]}}"#, format!(r#"{{"name":"{}","kind":""}},"#, "n".repeat(500)).repeat(7000))),
+        (
+            "many names",
+            format!(
+                r#"{{"version": 1, "actions": [{}{{"name": "b", "kind": "hook"}}]}}"#,
+                format!(r#"{{"name":"{}","kind":""}},"#, "n".repeat(500)).repeat(7000)
+            ),
+        ),
         ("no JSON at all", "\u{0}\u{1b}]0;x\u{7}".repeat(100)),
         ("half a file", file("{}", SCHEMA)[..200].to_owned()),
         // Names of operators that do not exist, and unfit shapes.
         ("an unknown operator", file(r#"{"$explode": 1}"#, SCHEMA)),
         ("a switch", file(r#"{"$switch": {"true": 1, "1 == 1": 2}}"#, SCHEMA)),
-        ("a find", file(&json!({"$find": {"$eval": "range(0, 100000000)"}, "each(x)": "x == -1"}).to_string(), SCHEMA)),
+        (
+            "a find",
+            file(
+                &json!({"$find": {"$eval": "range(0, 100000000)"}, "each(x)": "x == -1"})
+                    .to_string(),
+                SCHEMA,
+            ),
+        ),
         ("unclosed", file(&text("${input"), SCHEMA)),
         ("a text with a null", eval("'\u{0}'")),
         ("an escape in an expression", eval("'\u{1b}]0;x\u{7}' + unknown")),
     ];
-    kinds.push(("an untrusted hook that computes", eval("range(0, 1000000000)").replace("project-gecko", "project-other")));
+    kinds.push((
+        "an untrusted hook that computes",
+        eval("range(0, 1000000000)").replace("project-gecko", "project-other"),
+    ));
     kinds
 }
 
 fn doubling_text(depth: usize) -> String {
-    let inner = (0..depth).fold(json!("${a}"), |inner, _| {
-        json!({"$let": {"a": {"$eval": "a + a"}}, "in": inner})
-    });
+    let inner = (0..depth)
+        .fold(json!("${a}"), |inner, _| json!({"$let": {"a": {"$eval": "a + a"}}, "in": inner}));
     json!({"$let": {"a": "xxxxxxxxxx"}, "in": inner}).to_string()
 }
 
@@ -223,7 +341,11 @@ fn what_only_computes_a_little_is_rendered_in_a_process_of_its_own() {
         ]},
     });
     let schema = r#"{"type": "object", "properties": {"tasks": {"items": {"pattern": "^[a-z]"}}, "times": {"type": "integer"}}}"#;
-    served.world().dynamic().files.insert("actions.json".into(), file(&payload.to_string(), schema));
+    served
+        .world()
+        .dynamic()
+        .files
+        .insert("actions.json".into(), file(&payload.to_string(), schema));
     let (said, _) = run(&served, &["trigger", JOB, "--rev", "1036", "--yes", "--wait", "--json"]);
     assert_eq!((said.status, served.actions()), (0, 1), "{said:?}");
     assert_eq!(served.created(), 1, "{said:?}");

@@ -36,6 +36,7 @@ mod proxy;
 mod pulse;
 mod pulse_losses;
 mod schedules;
+mod settling;
 mod several;
 mod tellings;
 mod watch_losses;

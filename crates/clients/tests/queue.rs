@@ -17,7 +17,8 @@ async fn taskcluster(answers: Vec<Answer>) -> (Server, Taskcluster) {
         access_token: "s3cret".into(),
         certificate: None,
     };
-    let client = Taskcluster::new(http(0), server.url.clone(), TaskclusterAccess::Known(credentials));
+    let client =
+        Taskcluster::new(http(0), server.url.clone(), TaskclusterAccess::Known(credentials));
     (server, client)
 }
 

@@ -130,8 +130,10 @@ impl BuildApi {
     }
 
     fn sign_in_with(&self, credentials: &Credentials) {
-        if let (Some(server), Credentials::Buildbot(BuildbotCredentials::Password { user, password })) =
-            (&self.self_serve, credentials)
+        if let (
+            Some(server),
+            Credentials::Buildbot(BuildbotCredentials::Password { user, password }),
+        ) = (&self.self_serve, credentials)
         {
             server.sign_in(user, password);
             // Whoever signs in at the same moment is the same user.

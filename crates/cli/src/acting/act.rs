@@ -133,6 +133,9 @@ pub(crate) struct Act<'a> {
     /// The jobs that were asked about, on the same pushes.
     pub(crate) histories: &'a [JobHistory],
     pub(crate) interrupt: &'a Interrupt,
+    /// What the command wants of a job, planned anew where a request turns out never to have arrived.
+    /// `None` where the command plans anew itself.
+    pub(crate) wanted: Option<&'a dyn Fn(&JobHistory) -> Plan>,
 }
 
 /// Refuses before anything is read what could not be carried out anyway.
@@ -206,7 +209,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         let under_way = count_pushes(under_way.map(|facts| facts.push.id));
         out.line(&nothing_to_ask(plan, under_way));
         if act.args.wait && !act.args.confirm.dry_run && in_play(act) {
-            return follow_on(act, out, ledger, acted).await;
+            return follow_on(act, out, ledger, acted, act.args.confirm.yes).await;
         }
         return Ok(acted);
     }
@@ -242,7 +245,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         }
         return Ok(ended(act, acted));
     }
-    follow_on(act, out, ledger, acted).await
+    follow_on(act, out, ledger, acted, true).await
 }
 
 /// Runs asked for in the last 24 hours.
@@ -285,9 +288,10 @@ async fn follow_on(
     out: &mut Out,
     ledger: &mut Ledger,
     mut acted: Acted,
+    consented: bool,
 ) -> Result<Acted, Error> {
     act.interrupt.acting.store(true, Ordering::Relaxed);
-    follow(act, out, ledger, &mut acted).await?;
+    follow(act, out, ledger, &mut acted, consented).await?;
     Ok(ended(act, acted))
 }
 

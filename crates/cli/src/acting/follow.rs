@@ -7,27 +7,29 @@ use std::time::{Duration, Instant};
 use mozci_core::facts::{Build, PushFacts};
 use mozci_core::ids::{JobName, PushId, RequestId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, Wish, have_n};
-use mozci_core::push::Push;
+use mozci_core::push::{Push, PushRef};
 use mozci_engine::Error;
 use mozci_engine::events::Ear;
 use mozci_engine::flow::{
     AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, listened, pause,
     read_jobs, reconcile, wait,
 };
-use mozci_engine::store::{AskState, Ledger};
+use mozci_engine::store::{AskState, Asking, Ledger};
 
-use super::act::{Act, Acted, all_facts, guarded, plan_all, send};
+use super::act::{Act, Acted, all_facts, confirmed, guarded, plan_all, send};
 use super::doubts::say_doubts;
 use crate::failure;
-use crate::show::{Out, show_left_out, show_outcome};
+use crate::show::{Out, plural, show_left_out, show_outcome};
 
 /// Waits until nothing of the job is under way any more on the pushes in question. Pushes whose
-/// builds were under way are asked for as they were planned once their builds are there.
+/// builds were under way are asked for as they were planned once their builds are there. What turns
+/// out never to have arrived is planned anew; `consented` is whether it may be sent without asking.
 pub(crate) async fn follow(
     act: &Act<'_>,
     out: &mut Out,
     ledger: &mut Ledger,
     acted: &mut Acted,
+    mut consented: bool,
 ) -> Result<(), Error> {
     let (ci, stop) = (&act.context.ci, &act.interrupt.stop);
     let mut ear = Ear::open(ci, &listened(ci, all_facts(act.histories)).await).await?;
@@ -49,8 +51,12 @@ pub(crate) async fn follow(
     let mut again: HashSet<(PushId, JobName)> = HashSet::new();
     let started = Instant::now();
     let mut failing: Option<(u32, Instant)> = None;
+    // Requests of an earlier command that never arrived, and that are wanted still.
+    let mut lost: HashSet<(String, JobName)> = HashSet::new();
     while !stop.load(Ordering::Relaxed) && started.elapsed() < LIMIT {
-        say_doubts(act.context, reconcile(ci, ledger).await?);
+        let settled = reconcile(ci, ledger).await?;
+        lost.extend(settled.iter().flat_map(never_arrived));
+        say_doubts(act.context, settled);
         let now = match read_jobs(ci, Some(ledger), &all, &jobs, Some(&builds)).await {
             Ok(now) => now,
             Err(error) => {
@@ -66,7 +72,7 @@ pub(crate) async fn follow(
             }
         };
         failing = None;
-        let next = plan_all(&now, act.plan.times, |history| {
+        let mut next = plan_all(&now, act.plan.times, |history| {
             let waits = |facts: &&PushFacts| {
                 planned.contains_key(&(facts.push.id, history.job.clone()))
                     && !matches!(facts.build, Build::UnderWay(_))
@@ -97,6 +103,39 @@ pub(crate) async fn follow(
                     why: LeftOutReason::BuildDead(waits.build.clone()),
                 });
             }
+        }
+        if let Some(wanted) = act.wanted.filter(|_| !lost.is_empty()) {
+            let anew = plan_all(&now, act.plan.times, |history| {
+                let mut plan = wanted(history);
+                let is_lost = |push: &PushRef, job: &JobName| {
+                    let asked_now = next.requests.iter().any(|r| r.push == *push && r.job == *job);
+                    !asked_now && lost.contains(&(push.revision.hash().to_owned(), job.clone()))
+                };
+                plan.requests.retain(|request| is_lost(&request.push, &request.job));
+                plan.waits_for.retain(|waits| is_lost(&waits.push, &waits.job));
+                plan.left_out.retain(|left_out| is_lost(&left_out.push, &left_out.job));
+                plan
+            });
+            lost.clear();
+            for waits in &anew.waits_for {
+                let key = (waits.push.id, waits.job.clone());
+                planned.insert(key, waits.have.saturating_add(waits.times));
+            }
+            let sends = !anew.requests.is_empty();
+            if sends {
+                out.line(&format!(
+                    "{} never arrived: asking again",
+                    plural(anew.runs() as usize, "run")
+                ));
+            }
+            if sends && !consented {
+                consented = confirmed(out, "Ask for them?", &[]).await?;
+                if !consented {
+                    out.line("nothing was sent");
+                    return Ok(());
+                }
+            }
+            next = Plan::join([next, anew], act.plan.times);
         }
         show_left_out(out, &next.left_out);
         acted.left_out.extend(next.left_out.iter().cloned());
@@ -132,6 +171,15 @@ pub(crate) async fn follow(
         Err(error) => give_up(act, acted, &error),
     }
     Ok(())
+}
+
+/// What a request was for that turned out never to have arrived, by the push's head and the job.
+fn never_arrived(asking: &Asking) -> Vec<(String, JobName)> {
+    if !matches!(asking.state, AskState::NotSent { .. }) {
+        return Vec::new();
+    }
+    let wanted = asking.jobs.iter().filter(|asked| asked.times > 0);
+    wanted.map(|asked| (asking.revision.hash().to_owned(), asked.job.clone())).collect()
 }
 
 /// How long a look that failed is rested from at the most.

@@ -19,6 +19,8 @@ pub(crate) struct Many<'a> {
     pub(crate) args: &'a ActArgs,
     pub(crate) plan: &'a Plan,
     pub(crate) histories: &'a [JobHistory],
+    /// How the plan of one job was made.
+    pub(crate) wanted: &'a dyn Fn(&JobHistory) -> Plan,
 }
 
 /// Shows the plan, carries it out, and tells what came of it.
@@ -30,7 +32,7 @@ pub(crate) async fn ask_for_many(
     interrupt: &Interrupt,
     ledger: &mut Ledger,
 ) -> Done {
-    let Many { command, args, plan, histories } = *many;
+    let Many { command, args, plan, histories, wanted } = *many;
     let mut plan = plan.clone();
     if histories.len() > 1 {
         take_parameters(context, args)?;
@@ -38,7 +40,7 @@ pub(crate) async fn ask_for_many(
     }
     let plan = &plan;
     show(out, histories, plan);
-    let act = Act { context, args, plan, histories, interrupt };
+    let act = Act { context, args, plan, histories, interrupt, wanted: Some(wanted) };
     let acted = carry_out(&act, out, ledger).await?;
     if let Some(after) = &acted.after {
         out.line("");

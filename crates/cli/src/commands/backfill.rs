@@ -102,7 +102,10 @@ pub(crate) async fn run(
     }
     let histories = [history];
     let (plan, histories) = (&answer.plan, &histories[..]);
-    let act = Act { context, args: &args.act, plan, histories, interrupt };
+    let wanted =
+        |history: &JobHistory| backfill::backfill(&history.facts, &question, &history.past()).plan;
+    let wanted = Some(&wanted as _);
+    let act = Act { context, args: &args.act, plan, histories, interrupt, wanted };
     let acted = carry_out(&act, out, &mut ledger).await?;
     let after = acted
         .after

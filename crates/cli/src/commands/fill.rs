@@ -3,7 +3,7 @@
 use mozci_core::again::{Again, again};
 use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
-use mozci_engine::flow::{Chosen, chosen, read_jobs, resolve};
+use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
@@ -52,9 +52,11 @@ pub(crate) async fn run(
     let pushes = [push];
     let histories = read_jobs(&context.ci, Some(&ledger), &pushes, &jobs, Some(&builds)).await?;
     let wish = Wish { times: 1, only_built: args.built };
-    let plan = plan_all(&histories, 1, |history| {
+    let wanted = |history: &JobHistory| {
         again(&history.facts, &history.job, Again::Missing, wish, &history.past())
-    });
-    let many = Many { command: "fill", args: &args.act, plan: &plan, histories: &histories };
+    };
+    let plan = plan_all(&histories, 1, wanted);
+    let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
+    let many = Many { command: "fill", args, plan, histories, wanted };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
 }

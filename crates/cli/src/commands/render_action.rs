@@ -21,8 +21,11 @@ pub(crate) fn run() -> ExitCode {
 fn limit() -> Result<(), nix::errno::Errno> {
     use mozci_clients::taskcluster::{MEMORY, SECONDS};
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let wanted =
-        [(Resource::RLIMIT_AS, MEMORY), (Resource::RLIMIT_CPU, SECONDS), (Resource::RLIMIT_CORE, 0)];
+    let wanted = [
+        (Resource::RLIMIT_AS, MEMORY),
+        (Resource::RLIMIT_CPU, SECONDS),
+        (Resource::RLIMIT_CORE, 0),
+    ];
     for (resource, most) in wanted {
         let (_, hard) = getrlimit(resource)?;
         let most = most.min(hard);

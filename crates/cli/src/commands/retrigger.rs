@@ -6,7 +6,7 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::{Run, State};
-use mozci_engine::flow::{read_jobs, read_matrix, resolve, settle_times};
+use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times};
 
 use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
@@ -90,9 +90,11 @@ pub(crate) async fn run(
             histories
         }
     };
-    let plan = plan_all(&histories, 1, |history| {
+    let wanted = |history: &JobHistory| {
         again(&history.facts, &history.job, what, Wish::times(1), &history.past())
-    });
-    let many = Many { command: "retrigger", args: &args.act, plan: &plan, histories: &histories };
+    };
+    let plan = plan_all(&histories, 1, wanted);
+    let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
+    let many = Many { command: "retrigger", args, plan, histories, wanted };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
 }

@@ -7,7 +7,7 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
 use mozci_core::range::Reach;
 use mozci_engine::Error;
-use mozci_engine::flow::{Chosen, choose, read_jobs, read_range};
+use mozci_engine::flow::{Chosen, JobHistory, choose, read_jobs, read_range};
 
 use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, check, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
@@ -66,11 +66,13 @@ pub(crate) async fn run(
     let histories =
         read_jobs(&context.ci, Some(&ledger), &range.pushes, &jobs, builds.as_deref()).await?;
     let wish = args.wish.wish();
-    let plan = plan_all(&histories, wish.times, |history| {
+    let wanted = |history: &JobHistory| {
         let kept = history.facts.iter().enumerate().map(|(i, facts)| (facts, range.keeps(i)));
         have_n(kept, &history.job, wish, &history.past())
-    });
-    let many = Many { command: "trigger", args: &args.act, plan: &plan, histories: &histories };
+    };
+    let plan = plan_all(&histories, wish.times, wanted);
+    let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
+    let many = Many { command: "trigger", args, plan, histories, wanted };
     ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
 }
 

@@ -120,9 +120,10 @@ impl Actions {
         if self.version != 1 {
             return Err(ActionError::Version(self.version));
         }
-        let found = self.actions.iter().find(|action| {
-            action.name == name && action.kind == "hook" && action.fits(tags)
-        });
+        let found = self
+            .actions
+            .iter()
+            .find(|action| action.name == name && action.kind == "hook" && action.fits(tags));
         found.ok_or_else(|| {
             let names: Vec<&str> = self.actions.iter().map(|a| a.name.as_str()).collect();
             let known = if names.contains(&name) {

@@ -186,8 +186,8 @@ impl Taskcluster {
     /// # Errors
     /// [`ActError`], told apart by what may have happened.
     pub async fn trigger_hook(&self, act: &Rendered) -> Result<Triggered, ActError> {
-        let hooks =
-            Hooks::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
+        let hooks = Hooks::new(self.signed_builder().await?)
+            .map_err(|error| ActError::NotSent(error.to_string()))?;
         let answer = hooks.triggerHook(&act.hook_group_id, &act.hook_id, &act.payload);
         let answer = self.act("triggerHook", answer).await?;
         match answer.get("taskId").or_else(|| answer.get("status")?.get("taskId")) {
@@ -333,9 +333,9 @@ impl Taskcluster {
             url: format!("{}api/auth/v1/scopes/current", self.root),
         };
         // The scopes of nobody are no answer.
-        self.sign_in().await.map_err(|error| {
-            failed(Problem::Forbidden { status: 401, message: error.words() })
-        })?;
+        self.sign_in()
+            .await
+            .map_err(|error| failed(Problem::Forbidden { status: 401, message: error.words() }))?;
         let ask = async |builder| Auth::new(builder)?.currentScopes().await;
         let answer = self.signed_read(ask, &failed).await?;
         scopes_of(&answer).map_err(failed)

@@ -19,7 +19,8 @@ mod wire;
 
 pub use actions::{Action, ActionError, Actions, Rendered};
 pub use acts::{
-    Fetch, Fire, Fires, Taskcluster, TaskclusterAccess, TaskclusterCredentials, Triggered, satisfies,
+    Fetch, Fire, Fires, Taskcluster, TaskclusterAccess, TaskclusterCredentials, Triggered,
+    satisfies,
 };
 pub use artifacts::Artifact;
 pub use group::GroupTask;

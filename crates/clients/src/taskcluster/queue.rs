@@ -248,7 +248,7 @@ impl Taskcluster {
             .filter(|name| name.starts_with("public/label-to-taskid") && name.ends_with(".json"))
             .take(MOST_RECORDS)
         {
-            let map: HashMap<String, String> = 
+            let map: HashMap<String, String> =
                 self.http.up_to(LARGEST_RECORD).get(self.artifact_url(action, name)?).await?;
             for (label, id) in map {
                 let id = id.parse::<TaskId>().map_err(|error| HttpError {

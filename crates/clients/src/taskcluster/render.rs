@@ -75,8 +75,8 @@ impl Rendering {
             Ok(payload)
         };
         let payload = payload.and_then(fits);
-        let payload = payload
-            .map_err(|reason| ActionError::Template { name: name.clone(), reason })?;
+        let payload =
+            payload.map_err(|reason| ActionError::Template { name: name.clone(), reason })?;
         let (hook_group_id, hook_id) = (self.hook_group_id, self.hook_id);
         Ok(Rendered { action: name, hook_group_id, hook_id, payload })
     }
@@ -90,9 +90,8 @@ fn accepts(schema: &Value, input: &Value) -> Result<(), String> {
     let validator =
         jsonschema::validator_for(schema).map_err(|error| beginning(&error.to_string()))?;
     let problems = validator.iter_errors(input).take(MOST_PROBLEMS);
-    let problems: Vec<String> = problems
-        .map(|error| beginning(&format!("{}: {error}", error.instance_path())))
-        .collect();
+    let problems: Vec<String> =
+        problems.map(|error| beginning(&format!("{}: {error}", error.instance_path()))).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
 }
 
@@ -202,8 +201,22 @@ fn is_path(text: &str) -> bool {
 
 /// Keywords of a plain schema that say something of the value itself.
 const OF_A_VALUE: [&str; 16] = [
-    "type", "title", "description", "default", "examples", "enum", "const", "required", "minimum",
-    "maximum", "minItems", "maxItems", "minLength", "maxLength", "uniqueItems", "order",
+    "type",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "enum",
+    "const",
+    "required",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "uniqueItems",
+    "order",
 ];
 
 /// Whether a schema's cost follows from its size: no references, no patterns, no formats.

@@ -89,8 +89,8 @@ impl Taskcluster {
     /// # Errors
     /// [`ActError`].
     pub async fn create_task(&self, task: TaskId, body: &Value) -> Result<(), ActError> {
-        let queue =
-            Queue::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
+        let queue = Queue::new(self.signed_builder().await?)
+            .map_err(|error| ActError::NotSent(error.to_string()))?;
         let id = task.to_string();
         self.act("createTask", queue.createTask(&id, body)).await.map(drop)
     }
@@ -100,8 +100,8 @@ impl Taskcluster {
     /// # Errors
     /// [`ActError`].
     pub async fn cancel_task(&self, task: TaskId) -> Result<TaskStatus, ActError> {
-        let queue =
-            Queue::new(self.signed_builder().await?).map_err(|error| ActError::NotSent(error.to_string()))?;
+        let queue = Queue::new(self.signed_builder().await?)
+            .map_err(|error| ActError::NotSent(error.to_string()))?;
         let id = task.to_string();
         let answer = self.act("cancelTask", queue.cancelTask(&id)).await?;
         let entry: Result<StatusEntry, _> = serde_json::from_value(answer);

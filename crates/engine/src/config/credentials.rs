@@ -76,9 +76,7 @@ pub fn credentials(
 }
 
 /// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.
-fn of_buildbot(
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<BuildbotCredentials>, Error> {
+fn of_buildbot(env: impl Fn(&str) -> Option<String>) -> Result<Option<BuildbotCredentials>, Error> {
     if let Some(cookie) = env("BUILDBOT_COOKIE").filter(|value| !value.is_empty()) {
         return Ok(Some(BuildbotCredentials::Cookie(cookie)));
     }
@@ -130,10 +128,8 @@ impl CredentialsCommand {
                 Ok(Credentials::Buildbot(BuildbotCredentials::Password { user, password }))
             }
             _ => Err(Error::NotAllowed(match has_sessions {
-                true => {
-                    "`credentials_command` printed neither `cookie` nor `user` and `password`"
-                        .into()
-                }
+                true => "`credentials_command` printed neither `cookie` nor `user` and `password`"
+                    .into(),
                 false => "`credentials_command` did not print `user` and `password`".into(),
             })),
         }

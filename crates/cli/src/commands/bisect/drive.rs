@@ -223,7 +223,8 @@ pub(super) async fn drive(
         }
         let between = case.between();
         let histories = std::slice::from_ref(&between);
-        let act = Act { context, args: &act_args, plan: &plan, histories, interrupt };
+        let wanted = None;
+        let act = Act { context, args: &act_args, plan: &plan, histories, interrupt, wanted };
         let mut acted = Acted::default();
         if !under_way {
             let used = used_today(context, ledger)?;
@@ -276,7 +277,7 @@ pub(super) async fn drive(
             break (search, Ended::DryRun);
         }
         interrupt.acting.store(true, Ordering::Relaxed);
-        let followed = follow(&act, out, ledger, &mut acted).await;
+        let followed = follow(&act, out, ledger, &mut acted, true).await;
         interrupt.acting.store(false, Ordering::Relaxed);
         followed?;
         let unsent = |result: &AskResult| !matches!(result.state, AskState::Sent { .. });

@@ -173,7 +173,8 @@ async fn try_to(
     }
     let args = ActArgs { confirm: confirm.clone(), parameters: Vec::new(), wait: true };
     let histories = watching.histories.as_slice();
-    let act = Act { context, args: &args, plan, histories, interrupt: desk.interrupt };
+    let act =
+        Act { context, args: &args, plan, histories, interrupt: desk.interrupt, wanted: None };
     let acted = send(&act, desk.out, desk.ledger, plan, histories).await?;
     Ok(Asking::Sent(acted.results))
 }
