@@ -154,9 +154,9 @@ fn what_never_arrived_is_planned_anew_and_sent_by_the_same_command() {
     assert_eq!((served.actions(), served.askings("uncertain")), (0, 7));
     losses.triggers.store(false, std::sync::atomic::Ordering::SeqCst);
     losses.fires.store(false, std::sync::atomic::Ordering::SeqCst);
-    // The record can tell while the command waits: 57 of the 60 seconds have passed. The breaker of
+    // The record can tell while the command waits: 50 of the 60 seconds have passed. The breaker of
     // a CI that failed seven times would refuse to ask again at once.
-    let later = "UPDATE askings SET created = created - 57; DELETE FROM breakers";
+    let later = "UPDATE askings SET created = created - 50; DELETE FROM breakers";
     served.ledger().execute_batch(later).unwrap();
     let said = served.run(&[&backfill[..], &["--wait", "--json"]].concat());
     assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");

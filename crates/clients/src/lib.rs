@@ -5,9 +5,11 @@
 //! in code.
 
 pub mod act;
+mod allowance;
 pub mod buildapi;
 pub mod buildbot;
 pub mod contract;
+pub mod files;
 pub mod git;
 pub mod hg;
 pub mod http;

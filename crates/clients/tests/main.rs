@@ -7,6 +7,7 @@ mod buildapi;
 mod buildbot;
 mod contracts;
 mod every_answer;
+mod hostile;
 mod http;
 mod lando;
 mod messages;

@@ -13,7 +13,7 @@ use mozci_clients::pulse::{PulseSettings, Secret};
 use mozci_core::guard::Budgets;
 use mozci_core::ids::TaskId;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{ClosedTree, Config};
+use mozci_engine::config::{ClosedTree, Config, CredentialSource};
 use mozci_engine::events::{Ear, Watched};
 use mozci_engine::store::Place;
 use serde_json::json;
@@ -121,7 +121,8 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         config: ci,
         repo: None,
         clone: None,
-        credentials: None,
+        credentials: CredentialSource::Nowhere,
+        sandbox: None,
         http: None,
         pulse: Some(PulseSettings::new(
             broker.parse()?,

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mozci_clients::buildapi::{Day, Dumps, SelfServe, Things, parse_things};
 use mozci_clients::buildbot::BuildbotCredentials;
+use mozci_clients::files;
 use mozci_clients::http::Http;
 use mozci_core::era::{DumpRow, EraFarm, Listed};
 use mozci_core::ids::{BuildRequestId, RepoName};
@@ -49,6 +50,9 @@ pub struct BuildApi {
     /// The requests that were listed last, by revision and builder.
     listed: Mutex<HashMap<(String, String), BTreeSet<BuildRequestId>>>,
 }
+
+/// The largest allthethings.json that is read, in bytes: the real one has 50 MB.
+const LARGEST_THINGS: u64 = 256 << 20;
 
 /// Where allthethings.json is.
 #[derive(Debug)]
@@ -151,7 +155,7 @@ impl BuildApi {
             }
             Source::File(path) => {
                 let shown = path.display();
-                let bytes = std::fs::read(path);
+                let bytes = files::read(path, LARGEST_THINGS);
                 let bytes = bytes.map_err(|e| Error::Usage(format!("cannot read {shown}: {e}")))?;
                 let farm = parse_things(&bytes);
                 farm.map(Some).map_err(|why| Error::Usage(format!("{shown} cannot be used: {why}")))

@@ -11,7 +11,7 @@ use mozci_core::revision::RevisionSpec;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_range};
-use mozci_engine::store::Investigations;
+use mozci_engine::store::{Investigations, Lease};
 
 pub(crate) use down::drive_down;
 pub(crate) use drive::{Desk, Ends, take};
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Go on where it seems backed out or fixed by now
     #[arg(long)]
     anyway: bool,
+    /// Begin another investigation, instead of going on with the open one of the same question
+    #[arg(long)]
+    new: bool,
     #[command(flatten)]
     pub(crate) ends: EndArgs,
     #[command(flatten)]
@@ -163,9 +166,40 @@ pub(crate) async fn run(
         anyway: args.anyway,
     };
     let store = Investigations::open(&context.ci.place.state)?;
-    let ends = Ends { args: &args.ends, lease: None };
+    let lease = match args.new || args.ends.confirm.dry_run {
+        true => None,
+        false => open_one(&store, context, &question)?,
+    };
+    let ends = Ends { args: &args.ends, lease, consented: false };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store: &store };
     drive_down(&question, ends, &mut desk).await
+}
+
+/// Takes the open investigation that seeks the same culprit, where there is one: a command that was
+/// cut off and is given again goes on, under the budget that it had.
+fn open_one(
+    store: &Investigations,
+    context: &Context,
+    question: &BisectQuestion,
+) -> Result<Option<Lease>, Error> {
+    let ci = &context.ci;
+    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
+    // The newest, where several were begun.
+    let same = open
+        .iter()
+        .rev()
+        .find(|found| BisectQuestion::of(found).is_ok_and(|known| known.seeks_the_same(question)));
+    let Some(found) = same else { return Ok(None) };
+    let lease = take(store, &found.id).map_err(|held| match held {
+        Error::Usage(held) => Error::Usage(format!("{held}; `--new` begins another one")),
+        other => other,
+    })?;
+    store.ask_anew(&lease, &question.to_value())?;
+    context.talk(&format!(
+        "going on with investigation {}, which is open and asks the same; `--new` begins another one",
+        found.id
+    ));
+    Ok(Some(lease))
 }
 
 /// The job of a run.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
-use crate::http::{Http, HttpError, Problem};
+use crate::http::{Http, HttpError, PATIENCE, Problem};
 
 /// Which dump is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,7 +132,7 @@ impl Dumps {
             let place = path.display().to_string();
             let unreadable = |message: String| DumpError::Unreadable { place, message };
             let read = tokio::task::spawn_blocking(move || {
-                let file = std::fs::File::open(&path).map_err(|error| error.to_string())?;
+                let file = crate::files::open(&path).map_err(|error| error.to_string())?;
                 Ok(read_dump(file, &*wanted))
             });
             return match read.await {
@@ -150,7 +150,10 @@ impl Dumps {
             path.pop_if_empty().push(&day.file());
         }
         let missing = || DumpError::Missing { day, place: url.to_string() };
-        let read = self.http.get_read(url.clone(), move |source| read_dump(source, &*wanted)).await;
+        let read = self
+            .http
+            .get_read(url.clone(), PATIENCE, move |source| read_dump(source, &*wanted))
+            .await;
         let streamed = read.map_err(|error| match &error.problem {
             // A file server says so with a page.
             Problem::NotFound(_) | Problem::Status { status: 404 | 410, .. } => missing(),

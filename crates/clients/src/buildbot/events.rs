@@ -2,7 +2,7 @@
 //! replays what came before, so that the state has to be read after every connection.
 
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, Stream, StreamExt, stream};
 use mozci_core::ids::BuildRequestId;
@@ -51,6 +51,9 @@ const PATHS: [&str; 2] = ["builds/*/*", "buildrequests/*/*"];
 /// through and nothing after it: whoever waits for events waits no longer than this for that.
 const CONFIRMED: Duration = Duration::from_secs(5);
 
+/// Events that may come before a master has confirmed that it listens.
+const MOST_EARLY: usize = 10_000;
+
 /// How often a WebSocket is asked for a sign of life: masters send none by themselves, and a
 /// connection that a proxy or a router dropped looks like one on which nothing happens.
 const PING: Duration = Duration::from_secs(30);
@@ -88,8 +91,13 @@ impl Master {
         // Only what comes after both are confirmed is sure not to be missed.
         let mut confirmed = 0;
         let mut early = Vec::new();
+        let until = Instant::now() + 2 * confirmed_within;
         while confirmed < PATHS.len() {
-            let next = tokio::time::timeout(confirmed_within, socket.next()).await;
+            if early.len() > MOST_EARLY {
+                return Err(failed("it tells much and confirms nothing".into()));
+            }
+            let left = confirmed_within.min(until.saturating_duration_since(Instant::now()));
+            let next = tokio::time::timeout(left, socket.next()).await;
             let text = match next {
                 Err(_) => return Err(failed("no answer to what is listened to".into())),
                 Ok(Some(Ok(Message::Text(text)))) => text,

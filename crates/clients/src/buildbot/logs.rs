@@ -1,6 +1,7 @@
 //! Steps of a build, their logs, and the test results that a master keeps.
 
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use mozci_core::farm::Results;
 use mozci_core::ids::BuildId;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::master::Master;
-use crate::http::{HttpError, Streamed};
+use crate::http::{HttpError, Problem, Streamed};
 
 /// A step of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,17 +136,18 @@ impl Master {
         Ok(told.map(|set| set.test_result_setid).collect())
     }
 
-    /// Reads a set of test results while it comes.
+    /// Reads a set of test results while it comes, for as long as `patience` at the most.
     ///
     /// # Errors
     /// [`HttpError`] where no answer begins.
     pub async fn read_results<T: Send + 'static>(
         &self,
         set: u64,
+        patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
         let path = ["api", "v2", "test_result_sets", &set.to_string(), "results"];
-        self.http.get_read(self.url(&path, &[]), read).await
+        self.http.get_read(self.url(&path, &[]), patience, read).await
     }
 
     /// Where a log can be looked at.
@@ -153,7 +155,7 @@ impl Master {
         format!("{}api/v2/logs/{log}/raw_inline", self.base)
     }
 
-    /// Reads a log, page by page, while it comes.
+    /// Reads a log, page by page, while it comes, for as long as `patience` at the most.
     ///
     /// What the master itself wrote into it (channel `h`: the command, the folder and the worker's
     /// whole environment) never gets to the reader. That is why the raw log is not read: there
@@ -165,16 +167,26 @@ impl Master {
     pub async fn read_log<T: Send + 'static>(
         &self,
         log: &Log,
+        patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
+        let started = Instant::now();
         let mut page = self.page(log, 0).await?;
         let (sender, receiver) = channel(AHEAD);
         let source = Pieces { receiver, piece: Vec::new(), at: 0 };
         let reading = tokio::task::spawn_blocking(move || read(Box::new(source)));
         let (mut offset, mut bytes, mut broke) = (PAGE, page.len(), None);
+        let mut was_slow = false;
         loop {
             // Whoever reads no further has what he wants.
             if give(&sender, page).await.is_err() || offset >= log.lines {
+                break;
+            }
+            if started.elapsed() >= patience {
+                let seconds = started.elapsed().as_secs();
+                broke = Some(Problem::TooSlow { bytes, seconds }.to_string());
+                was_slow = true;
+                let _ = sender.send(Err(io::Error::other("it took too long"))).await;
                 break;
             }
             page = match self.page(log, offset).await {
@@ -190,11 +202,11 @@ impl Master {
         }
         drop(sender);
         let value = reading.await.map_err(|error| HttpError {
-            problem: crate::http::Problem::Broken(error.to_string()),
+            problem: Problem::Broken(error.to_string()),
             method: "GET",
             url: self.log_link(log.id),
         })?;
-        Ok(Streamed { value, broke, bytes })
+        Ok(Streamed { value, broke, was_slow, bytes })
     }
 
     /// Lines of a log from an offset on, without the master's own.

@@ -378,7 +378,7 @@ impl Http {
         let kind = content_type(&response).to_owned();
         let limit = self.settings.max_body;
         let mut body = Vec::new();
-        let mut rate = LeastRate::new(self.settings.timeout);
+        let mut rate = LeastRate::new(self.settings.timeout, self.settings.timeout);
         while let Some(chunk) = next_chunk(&mut response, &mut rate).await? {
             if body.len() + chunk.len() > limit {
                 return Err(Problem::TooLarge { limit });

@@ -114,19 +114,26 @@ fn beginning_of_message(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
 
+/// Where a redirect leads.
+///
+/// # Errors
+/// [`Problem::Status`] where it leads nowhere, or out of encryption.
 pub(super) fn redirect(response: &Response) -> Result<Url, Problem> {
-    let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| response.url().join(location).ok());
+    let status = response.status().as_u16();
+    next_hop(response.url(), location).map_err(|message| Problem::Status { status, message })
+}
+
+fn next_hop(from: &Url, location: Option<&str>) -> Result<Url, String> {
+    let target = location.and_then(|location| from.join(location).ok());
     match target {
         // What was asked for under encryption is not to be had without.
-        Some(url) if url.scheme() == "http" && response.url().scheme() == "https" => {
+        Some(url) if url.scheme() == "http" && from.scheme() == "https" => {
             let host = url.host_str().unwrap_or_default();
-            let message = format!("a redirect from https to http ({host}), which is not followed");
-            Err(Problem::Refused(message))
+            Err(format!("a redirect from https to http ({host}), which is not followed"))
         }
         Some(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(Problem::Status { status, message: "a redirect to nowhere".into() }),
+        _ => Err("a redirect to nowhere".to_owned()),
     }
 }
 
@@ -164,4 +171,33 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         last = source;
     }
     without_secrets(&last.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_stays_with_http_and_leaves_no_encryption() {
+        let hop = |from: &str, to: &str| next_hop(&Url::parse(from).unwrap(), Some(to));
+        assert_eq!(hop("https://a/x", "/y").unwrap().as_str(), "https://a/y");
+        assert_eq!(hop("http://a/x", "https://b/y").unwrap().as_str(), "https://b/y");
+        assert_eq!(hop("http://a/x", "http://b/").unwrap().as_str(), "http://b/");
+        for (from, to) in [
+            ("https://a/x", "http://a/x"),
+            ("https://a/x", "HTTP://b/?X-Amz-Signature=s3cret"),
+            ("https://a/x", "file:///etc/passwd"),
+            ("http://a/x", "gopher://b/"),
+        ] {
+            let error = hop(from, to).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        assert!(next_hop(&Url::parse("http://a/").unwrap(), None).is_err());
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        let url = Url::parse("https://me:s3cret@host/a/b?sig=s3cret#s3cret").unwrap();
+        assert_eq!(shown(&url), "https://host/a/b?…");
+    }
 }

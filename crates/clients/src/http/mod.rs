@@ -21,4 +21,5 @@ pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};
 pub(crate) use secrets::without_secrets;
 pub use session::ActAnswer;
+pub(crate) use streamed::PATIENCE;
 pub use streamed::Streamed;

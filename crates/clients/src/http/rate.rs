@@ -8,7 +8,7 @@ use super::error::Problem;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Bytes that an answer has to bring within each window, unless it ends.
-const LEAST: usize = 10 * 1024;
+const LEAST: usize = 64 << 10;
 
 /// Watches how fast an answer comes.
 #[derive(Debug)]
@@ -19,33 +19,44 @@ pub(super) struct LeastRate {
     brought: usize,
     total: usize,
     window: Duration,
+    /// When the whole answer has to be there.
+    until: Instant,
 }
 
 impl LeastRate {
-    /// Begins to watch an answer of which no chunk may take longer than `idle`.
-    pub(super) fn new(idle: Duration) -> Self {
+    /// Begins to watch an answer of which no chunk may take longer than `idle`, and which may take
+    /// `whole` altogether.
+    pub(super) fn new(idle: Duration, whole: Duration) -> Self {
         let now = Instant::now();
-        Self { started: now, since: now, brought: 0, total: 0, window: WINDOW.min(idle) }
+        let (window, until) = (WINDOW.min(idle), now + whole);
+        Self { started: now, since: now, brought: 0, total: 0, window, until }
     }
 
     /// How long the next chunk may take before the window is looked at.
     pub(super) fn left(&self, now: Instant) -> Duration {
-        self.window.saturating_sub(now.duration_since(self.since))
+        let left = self.until.saturating_duration_since(now);
+        self.window.saturating_sub(now.duration_since(self.since)).min(left)
     }
 
     /// Counts what came until now.
     ///
     /// # Errors
-    /// [`Problem::TooSlow`] where the window that ends now brought too little.
+    /// [`Problem::TooSlow`] where the window that ends now brought too little, or the time is up.
     pub(super) fn came(&mut self, bytes: usize, now: Instant) -> Result<(), Problem> {
         self.brought += bytes;
         self.total += bytes;
+        let slow = || {
+            let seconds = now.duration_since(self.started).as_secs();
+            Err(Problem::TooSlow { bytes: self.total, seconds })
+        };
+        if now >= self.until {
+            return slow();
+        }
         if now.duration_since(self.since) < self.window {
             return Ok(());
         }
         if self.brought < LEAST {
-            let seconds = now.duration_since(self.started).as_secs();
-            return Err(Problem::TooSlow { bytes: self.total, seconds });
+            return slow();
         }
         (self.since, self.brought) = (now, 0);
         Ok(())
@@ -58,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_drips_is_too_slow_and_what_comes_in_bursts_is_not() {
-        let mut rate = LeastRate::new(Duration::from_secs(60));
+        let mut rate = LeastRate::new(Duration::from_secs(60), Duration::from_secs(30));
         let at = |seconds| rate.started + Duration::from_secs(seconds);
         let (nine, eleven, later) = (at(9), at(11), at(22));
         rate.came(1, nine).unwrap();
@@ -67,5 +78,12 @@ mod tests {
         assert_eq!(rate.left(eleven), WINDOW);
         let slow = rate.came(100, later).unwrap_err();
         assert_eq!(slow, Problem::TooSlow { bytes: LEAST + 101, seconds: 22 });
+        // However fast it comes, it has to end.
+        let mut rate = LeastRate::new(Duration::from_secs(60), Duration::from_secs(30));
+        let (mid, late) =
+            (rate.started + Duration::from_secs(29), rate.started + Duration::from_secs(30));
+        rate.came(1 << 30, mid).unwrap();
+        assert_eq!(rate.left(mid), Duration::from_secs(1));
+        assert!(rate.came(1 << 30, late).is_err());
     }
 }

@@ -18,7 +18,7 @@ static SECRETS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", "${1} …"),
         // A parameter or a field that is named as a secret is.
         (
-            r#"(?i)\b([\w-]*(?:signature|access[_-]?key[_-]?id|credential|security-token|access[_-]?token|bewit|password|secret)[\w-]*)(\\?["']?\s*[=:>]\s*\\?["']?)[^\s&"'<>,;\\]+"#,
+            r#"(?i)\b([\w-]*(?:signature|stringtosign|canonicalrequest|access[_-]?key[_-]?id|credential|security-token|access[_-]?token|bewit|password|secret)[\w-]*)(\\?["']?\s*[=:>]\s*\\?["']?)[^\s&"'<>,;\\]+"#,
             "${1}${2}…",
         ),
     ];

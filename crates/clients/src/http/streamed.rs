@@ -17,7 +17,7 @@ use super::judge::{content_type, is_json};
 use super::rate::LeastRate;
 
 /// How long a large answer may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What came of an answer that was read while it came.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Streamed<T> {
     pub value: T,
     /// Why the connection ended before the answer did, if it did: the reader saw only a part.
     pub broke: Option<String>,
+    /// Whether that was since it came too slowly: the same question would bring the same again.
+    pub was_slow: bool,
     /// Bytes that came, unpacked as far as HTTP packs.
     pub bytes: usize,
 }
@@ -54,7 +56,7 @@ impl Http {
             let bounded = source.take(limit as u64 + 1);
             serde_json::from_reader::<_, T>(BufReader::with_capacity(1 << 16, bounded))
         };
-        let streamed = self.streamed(&url, Promised::Json, parse).await?;
+        let streamed = self.streamed(&url, Promised::Json, PATIENCE, parse).await?;
         streamed.value.map_err(|error| {
             failed(match streamed.bytes > limit {
                 true => Problem::TooLarge { limit },
@@ -63,45 +65,49 @@ impl Http {
         })
     }
 
-    /// Gets whatever there is and lets `read` read it while it comes, on a thread of its own. Only
-    /// the answer's beginning is asked for again.
+    /// Gets whatever there is and lets `read` read it while it comes, on a thread of its own, for as
+    /// long as `patience` at the most. Only the answer's beginning is asked for again.
     ///
     /// # Errors
     /// [`HttpError`] where no answer begins; that it breaks off is told in what comes back.
     pub async fn get_read<T: Send + 'static>(
         &self,
         url: Url,
+        patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
-        self.streamed(&url, Promised::Anything, read).await
+        self.streamed(&url, Promised::Anything, patience, read).await
     }
 
     async fn streamed<T: Send + 'static>(
         &self,
         url: &Url,
         promised: Promised,
+        patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
-        let opened = self.again(|| self.opened_well(url, promised)).await?;
+        let opened = self.again(|| self.opened_well(url, promised, patience)).await?;
         let Opened { response, started, turn: _turn, .. } = opened;
         let bytes = Arc::new(AtomicUsize::new(0));
-        let broke: Arc<OnceLock<String>> = Arc::default();
+        let broke: Arc<OnceLock<Problem>> = Arc::default();
         let (counter, told) = (Arc::clone(&bytes), Arc::clone(&broke));
         // It may take long as a whole, but never pause or drip.
-        let rate = LeastRate::new(self.settings().timeout);
-        let chunks =
-            stream::try_unfold(
-                (response, rate),
-                async |(mut response, mut rate)| match next_chunk(&mut response, &mut rate).await {
+        let rate = LeastRate::new(self.settings().timeout, patience);
+        let chunks = stream::try_unfold((response, rate), move |(mut response, mut rate)| {
+            let told = Arc::clone(&told);
+            async move {
+                match next_chunk(&mut response, &mut rate).await {
                     Ok(chunk) => Ok(chunk.map(|chunk| (chunk, (response, rate)))),
-                    Err(problem) => Err(std::io::Error::other(problem.to_string())),
-                },
-            );
+                    Err(problem) => {
+                        let text = problem.to_string();
+                        let _ = told.set(problem);
+                        Err(std::io::Error::other(text))
+                    }
+                }
+            }
+        });
         let chunks = chunks.inspect_ok(move |chunk| {
             counter.fetch_add(chunk.len(), Ordering::Relaxed);
-        });
-        let chunks = chunks.inspect_err(move |error| {
-            let _ = told.set(error.to_string());
         });
         let source = SyncIoBridge::new(StreamReader::new(Box::pin(chunks)));
         let value = tokio::task::spawn_blocking(move || read(Box::new(source))).await;
@@ -112,7 +118,9 @@ impl Http {
             method: "GET",
             url: url.to_string(),
         })?;
-        Ok(Streamed { value, broke: broke.get().cloned(), bytes })
+        let broke = broke.get();
+        let was_slow = matches!(broke, Some(Problem::TooSlow { .. }));
+        Ok(Streamed { value, broke: broke.map(Problem::to_string), was_slow, bytes })
     }
 
     /// Opens an answer that is what was promised. Anything else is small: read whole, it says what
@@ -121,12 +129,13 @@ impl Http {
         &self,
         url: &Url,
         promised: Promised,
+        patience: Duration,
     ) -> Result<Opened, (HttpError, Option<Duration>)> {
         let accept = match promised {
             Promised::Json => "application/json",
             Promised::Anything => "*/*",
         };
-        let opening = self.open(&Method::GET, url, accept, None, PATIENCE);
+        let opening = self.open(&Method::GET, url, accept, None, patience);
         // Several hops may each take as long as an answer.
         let opened = match tokio::time::timeout(self.settings().timeout * 2, opening).await {
             Ok(opened) => opened.map_err(|error| (error, None))?,

@@ -14,8 +14,10 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 
+use super::bounded::bounded;
 use super::error::{PulseError, is_denied, is_refusal, words};
 use super::settings::{Binding, PulseSettings, QueueKind, QueueName};
+use crate::allowance::Allowance;
 
 /// One message, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,13 @@ pub struct Batch {
 /// Messages that are handed over at once, at the most.
 const AT_ONCE: usize = 1_000;
 
+/// Bytes that the broker may send before somebody takes what came: two thousand messages of thirty
+/// kilobytes.
+const MOST_UNTAKEN: u64 = 64 << 20;
+
+/// The largest frame of the protocol, in bytes: RabbitMQ's own default.
+const LARGEST_FRAME: u32 = 128 << 10;
+
 /// How long a durable queue is kept that nobody listens to: a day, in milliseconds.
 const UNUSED: i32 = 24 * 3600 * 1000;
 
@@ -50,6 +59,8 @@ pub struct Listening {
     consumer: Pin<Box<ReadyChunks<Consumer>>>,
     queue: QueueName,
     settings: PulseSettings,
+    /// What the broker may send before messages are taken.
+    allowance: Allowance,
     /// Why it ended, where that came along with the last messages.
     ended: Option<String>,
 }
@@ -71,7 +82,8 @@ impl Listening {
         kind: QueueKind,
         bindings: &[Binding],
     ) -> Result<Self, PulseError> {
-        let connection = connect(settings).await?;
+        let allowance = Allowance::new(MOST_UNTAKEN);
+        let connection = connect(settings, allowance.clone()).await?;
         let unreachable =
             |message: String| PulseError::Unreachable { broker: settings.place(), message };
         let channel = within(settings.timeout, connection.create_channel()).await;
@@ -95,7 +107,8 @@ impl Listening {
             Err(error) => return Err(unreachable(words(&error))),
         };
         let consumer = Box::pin(consumer.ready_chunks(AT_ONCE));
-        Ok(Self { connection, channel, consumer, queue, settings: settings.clone(), ended: None })
+        let (settings, ended) = (settings.clone(), None);
+        Ok(Self { connection, channel, consumer, queue, settings, allowance, ended })
     }
 
     /// The queue's name.
@@ -128,6 +141,7 @@ impl Listening {
         let Some(chunk) = self.consumer.next().await else {
             return Err(lost(format!("the queue {} was deleted", self.queue)));
         };
+        self.allowance.renew();
         let mut batch = Batch { deliveries: Vec::with_capacity(chunk.len()), last: 0 };
         for delivery in chunk {
             match delivery {
@@ -177,7 +191,7 @@ async fn within<T>(time: Duration, doing: impl Future<Output = T>) -> Result<T, 
     done.map_err(|_| format!("no answer within {} s", time.as_secs_f32()))
 }
 
-async fn connect(settings: &PulseSettings) -> Result<Connection, PulseError> {
+async fn connect(settings: &PulseSettings, allowance: Allowance) -> Result<Connection, PulseError> {
     let unreachable =
         |message: String| PulseError::Unreachable { broker: settings.place(), message };
     let secure = match settings.url.scheme() {
@@ -202,12 +216,14 @@ async fn connect(settings: &PulseSettings) -> Result<Connection, PulseError> {
         },
         query: AMQPQueryString {
             heartbeat: Some(settings.heartbeat),
+            frame_max: Some(LARGEST_FRAME),
             connection_timeout: u64::try_from(settings.timeout.as_millis()).ok(),
             ..AMQPQueryString::default()
         },
     };
     let properties = ConnectionProperties::default().with_connection_name("mozci".into());
-    let connection = within(settings.timeout, Connection::connect_uri(uri, properties)).await;
+    let connecting = Connection::connect_uri_with_runtime(uri, properties, bounded(allowance));
+    let connection = within(settings.timeout, connecting).await;
     connection.map_err(unreachable)?.map_err(|error| match is_denied(&error) {
         true => PulseError::Credentials { broker: settings.place(), user: settings.user.clone() },
         false => unreachable(words(&error)),

@@ -1,6 +1,7 @@
 //! Artifacts of a run, and reading one while it comes.
 
 use std::io::Read;
+use std::time::Duration;
 
 use mozci_core::ids::TaskId;
 use url::Url;
@@ -39,7 +40,7 @@ impl Taskcluster {
         Ok(artifacts)
     }
 
-    /// Reads an artifact of one run while it comes. The queue answers with where it is stored; one
+    /// Reads an artifact of one run while it comes, for as long as `patience` at the most. The queue answers with where it is stored; one
     /// that stands for an error with 424 and why, a private one with 403.
     ///
     /// # Errors
@@ -49,9 +50,10 @@ impl Taskcluster {
         task: TaskId,
         run: u32,
         name: &str,
+        patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
-        self.http.get_read(self.run_artifact_url(task, run, name)?, read).await
+        self.http.get_read(self.run_artifact_url(task, run, name)?, patience, read).await
     }
 
     /// Where an artifact of one run is.

@@ -1,14 +1,22 @@
 //! E-mail over SMTP, never without TLS.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+#[expect(deprecated, reason = "the one way to hand lettre a connection that is bounded")]
+use lettre::transport::smtp::client::AsyncNetworkStream;
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use mozci_core::harmless::harmless_line;
+use tokio::net::TcpStream;
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 use url::Url;
 
+use crate::allowance::{Allowance, Bounded};
 use crate::pulse::Secret;
 
 /// How e-mail is sent.
@@ -81,30 +89,75 @@ impl Email {
         }
         let odd = |error: lettre::error::Error| EmailError::Odd(error.to_string());
         let message = message.body(letter.text.to_owned()).map_err(odd)?;
-        let tls = TlsParameters::new(host.clone()).map_err(|error| refused(error.to_string()))?;
-        let wrapped = self.url.scheme() == "smtps";
-        let tls = if wrapped { Tls::Wrapper(tls) } else { Tls::Required(tls) };
-        let port = self.url.port().unwrap_or(if wrapped { 465 } else { 587 });
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&host)
-            .port(port)
-            .tls(tls)
-            .timeout(Some(self.timeout));
-        if let Some((user, password)) = &self.user {
-            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
-            transport = transport.credentials(credentials);
-        }
-        let sent = tokio::time::timeout(self.timeout, transport.build().send(message)).await;
+        let sent = tokio::time::timeout(self.timeout, self.deliver(&host, &message)).await;
         let sent = sent
             .map_err(|_| refused(format!("no answer within {} s", self.timeout.as_secs_f32())))?;
-        sent.map(drop).map_err(|error| {
-            let why = match std::error::Error::source(&error) {
+        sent.map_err(|error| {
+            let why = match std::error::Error::source(&*error) {
                 Some(cause) => format!("{error}: {cause}"),
                 None => error.to_string(),
             };
-            match why.contains("STARTTLS is not supported") {
-                true => EmailError::NoTls { host: host.clone() },
-                false => refused(why),
+            refused(harmless_line(&why).chars().take(LONGEST_WHY).collect())
+        })?
+    }
+
+    /// Speaks SMTP to its end. Every answer counts against one allowance: the library reads a line
+    /// however long it is.
+    #[expect(deprecated, reason = "the one way to hand lettre a connection that is bounded")]
+    async fn deliver(
+        &self,
+        host: &str,
+        message: &Message,
+    ) -> Result<Result<(), EmailError>, BoxError> {
+        let wrapped = self.url.scheme() == "smtps";
+        let port = self.url.port().unwrap_or(if wrapped { 465 } else { 587 });
+        let tls = TlsParameters::new(host.to_owned())?;
+        let connection = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+        let allowance = Allowance::new(MOST_ANSWERS);
+        let mut stream: Box<dyn AsyncTokioStream> =
+            Box::new(Bounded { stream: connection, allowance: allowance.clone() });
+        if wrapped {
+            let mut secured = AsyncNetworkStream::use_existing_tokio1(stream);
+            secured.upgrade_tls(tls.clone()).await?;
+            stream = Box::new(Bounded { stream: secured.compat(), allowance });
+        }
+        let hello = ClientId::default();
+        let mut smtp = AsyncSmtpConnection::connect_with_transport(stream, &hello).await?;
+        if !wrapped {
+            if !smtp.can_starttls() {
+                smtp.abort().await;
+                return Ok(Err(EmailError::NoTls { host: host.to_owned() }));
             }
-        })
+            smtp.starttls(tls, &hello).await?;
+        }
+        if let Some((user, password)) = &self.user {
+            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
+            smtp.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await?;
+        }
+        smtp.send(message.envelope(), &message.formatted()).await?;
+        // It is delivered, whatever the farewell comes to.
+        let _ = smtp.quit().await;
+        Ok(Ok(()))
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a server may answer in all, TLS included, in bytes.
+const MOST_ANSWERS: u64 = 1 << 20;
+
+/// The longest reason that is told, in characters.
+const LONGEST_WHY: usize = 300;
+
+impl AsyncTokioStream for Bounded<TcpStream> {
+    fn peer_addr(&self) -> std::io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+}
+
+#[expect(deprecated, reason = "as above")]
+impl AsyncTokioStream for Bounded<Compat<AsyncNetworkStream>> {
+    fn peer_addr(&self) -> std::io::Result<SocketAddr> {
+        self.stream.get_ref().peer_addr()
     }
 }

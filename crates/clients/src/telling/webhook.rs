@@ -1,6 +1,6 @@
 //! Webhooks: JSON, signed, to nobody's private network.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -140,36 +140,61 @@ impl Webhook {
     }
 }
 
+/// Blocks of IPv4 that are not of the public Internet (IANA's special-purpose registry), with the
+/// length of their prefix.
+const SPECIAL_V4: [([u8; 4], u32); 17] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 31, 196, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([192, 175, 48, 0], 24),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
+
+/// Blocks within the global unicast addresses of IPv6 that are not of the public Internet or lead
+/// to IPv4: protocol assignments with Teredo, documentation, 6to4.
+const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// The global unicast addresses (RFC 4291): all else is local, mapped, translated or reserved.
+const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
 /// Whether an address is none of the public Internet's.
 fn is_private(address: IpAddr) -> bool {
-    let v4 = |address: Ipv4Addr| {
-        let [a, b, ..] = address.octets();
-        address.is_private()
-            || address.is_loopback()
-            || address.is_link_local()
-            || address.is_unspecified()
-            || address.is_broadcast()
-            || address.is_documentation()
-            || address.is_multicast()
-            || a == 0
-            || (a == 100 && (64..128).contains(&b))
-            || (a == 198 && (18..20).contains(&b))
-            || a >= 240
-    };
     match address {
-        IpAddr::V4(address) => v4(address),
-        IpAddr::V6(address) => match address.to_ipv4() {
-            // Mapped and compatible ones, and with them `::` and `::1`.
-            Some(inner) => v4(inner),
+        IpAddr::V4(address) => is_special_v4(address),
+        // A mapped address goes out as the one that it maps.
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(inner) => is_special_v4(inner),
             None => {
-                address.is_unique_local()
-                    || address.is_unicast_link_local()
-                    || address.is_multicast()
-                    // Translated by NAT64 (RFC 6052).
-                    || address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0]
+                let within = |(block, length): (Ipv6Addr, u32)| {
+                    (address.to_bits() ^ block.to_bits()).leading_zeros() >= length
+                };
+                !within(GLOBAL_V6) || SPECIAL_V6.into_iter().any(within)
             }
         },
     }
+}
+
+fn is_special_v4(address: Ipv4Addr) -> bool {
+    SPECIAL_V4.iter().any(|(block, length)| {
+        (address.to_bits() ^ Ipv4Addr::from(*block).to_bits()).leading_zeros() >= *length
+    })
 }
 
 #[cfg(test)]
@@ -195,10 +220,35 @@ mod tests {
             "64:ff9b::a00:1",
             "224.0.0.1",
             "255.255.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.51.100.1",
+            "203.0.113.9",
+            "240.0.0.1",
+            // NAT64, also under a prefix of its own, and translated by SIIT.
+            "64:ff9b::1.1.1.1",
+            "64:ff9b:1::a00:1",
+            "::ffff:0:7f00:1",
+            "::127.0.0.1",
+            // 6to4, Teredo, ORCHID, benchmarking.
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:10::1",
+            "2001:2::1",
+            // Site-local, documentation, discard-only, segment routing.
+            "fec0::1",
+            "2001:db8::1",
+            "3fff::1",
+            "100::1",
+            "5f00::1",
+            "ff02::1",
         ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
+        for public in
+            ["1.1.1.1", "100.128.0.1", "192.0.3.1", "2606:4700::1111", "2a00::1", "::ffff:1.1.1.1"]
+        {
             assert!(!is_private(public.parse().unwrap()), "{public}");
         }
     }

@@ -311,6 +311,9 @@ impl From<ConfigError> for Error {
     }
 }
 
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
+
 impl Config {
     /// Reads the presets and over them the file: the given one, which must be there, or
     /// `$XDG_CONFIG_HOME/mozci/config.toml`, which need not.
@@ -330,7 +333,9 @@ impl Config {
             },
         };
         let read = |source| ConfigError::Read { path: path.clone(), source };
-        let text = std::fs::read_to_string(&path).map_err(read)?;
+        let bytes = mozci_clients::files::read(&path, LARGEST).map_err(read)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| read(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
         let own: Config = toml::from_str(&text).map_err(|error| ConfigError::Parse {
             path: path.clone(),
             message: error.to_string().trim_end().to_owned(),

@@ -153,6 +153,21 @@ impl Investigations {
         transaction.commit().map_err(&failed)
     }
 
+    /// Asks an investigation that is held in other words from here on.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::TakenOver`] where the lease does not hold any more.
+    pub fn ask_anew(&self, lease: &Lease, question: &Value) -> Result<(), StoreError> {
+        let update = "UPDATE investigations SET question = ?3
+             WHERE id = ?1 AND fence = ?2 AND state = 'open'";
+        let values = params![lease.id, lease.fence, question.to_string()];
+        let done = self.connection.execute(update, values);
+        match done.map_err(StoreError::sqlite(&self.path))? {
+            1 => Ok(()),
+            _ => Err(StoreError::TakenOver { id: lease.id.clone() }),
+        }
+    }
+
     /// Notes that one has come to its end, or that somebody ends it: whoever drives it does nothing
     /// more.
     ///

@@ -43,6 +43,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) args: &'a EndArgs,
     /// The investigation that goes on, where one does, held by this process.
     pub(crate) lease: Option<Lease>,
+    /// Whether somebody agreed already that runs are asked for.
+    pub(crate) consented: bool,
 }
 
 /// Why a search is over.
@@ -170,7 +172,7 @@ pub(super) async fn drive(
     let mut settings = weighed(question, &case, context).await;
     let mut last_plan: Option<Plan> = None;
     let mut waited = 0;
-    let mut was_confirmed = ends.args.confirm.yes || lease.is_some();
+    let mut was_confirmed = ends.args.confirm.yes || ends.consented;
     shown::head(out, question, &case);
     let early = early(question, &case, context, out).await;
     let (search, ended) = loop {

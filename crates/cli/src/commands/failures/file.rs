@@ -1,8 +1,8 @@
 //! A log on this machine.
 
-use std::fs::File;
 use std::path::Path;
 
+use mozci_clients::files;
 use mozci_engine::Error;
 use mozci_engine::flow::EvidenceWish;
 use mozci_evidence::{Evidence, Question, read};
@@ -31,13 +31,12 @@ pub(super) fn run(path: &Path, wish: &EvidenceWish, global: &Global) -> Done {
     } else {
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound(format!("there is no file {name}")),
+            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::TimedOut => {
+                usage(format!("{name} cannot be read, {error}: give a log, or `-` for stdin"))
+            }
             _ => Error::Odd(format!("{name} cannot be read: {error}")),
         };
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
-            return Err(usage(format!("{name} is a folder: give a log")));
-        }
-        read(file, &question)
+        read(files::open(path).map_err(failed)?, &question)
     };
     if out.json {
         out.object(&object(&name, &evidence))?;

@@ -53,6 +53,20 @@ impl BisectQuestion {
         }
     }
 
+    /// Whether another question asks for the same culprit. How it goes about it (budget, certainty,
+    /// runs at once) may differ: what is known so far answers both.
+    pub fn seeks_the_same(&self, other: &Self) -> bool {
+        let sought = |question: &Self| {
+            (
+                question.job.clone(),
+                question.bad.clone(),
+                question.good.clone(),
+                question.about.clone(),
+            )
+        };
+        sought(self) == sought(other)
+    }
+
     /// As it is written down.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or(Value::Null)

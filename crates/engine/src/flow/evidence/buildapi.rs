@@ -1,10 +1,12 @@
 //! What a build left: the structured logs that it uploaded, else its text log.
 
+use std::time::Instant;
+
 use mozci_evidence::{Evidence, Format, is_settled};
 use url::Url;
 
 use super::find::AskedRun;
-use super::read::Read;
+use super::read::{BUDGET, OVER_BUDGET, Read};
 use super::wish::{RunEvidence, Wish};
 use crate::buildapi::{BuildApi, Left};
 
@@ -30,6 +32,7 @@ pub(super) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
     sources.sort();
     sources.extend(log.map(|url| (2, "the log".to_owned(), url, Format::Text)));
     let wanted = wish.wanted();
+    let until = Instant::now() + BUDGET;
     for (_, name, url, format) in sources {
         let told: Vec<&Evidence> = read.evidence.readings.iter().map(|r| &r.evidence).collect();
         if is_settled(wanted, wish.subject.as_ref(), &told, run.run.state.is_bad()) {
@@ -40,8 +43,14 @@ pub(super) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
             continue;
         };
         let question = wish.question(format);
-        let found =
-            api.http.get_read(parsed, move |source| mozci_evidence::read(source, &question)).await;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            read.settled = false;
+            read.evidence.pass_over(name, OVER_BUDGET);
+            continue;
+        }
+        let reading = move |source| mozci_evidence::read(source, &question);
+        let found = api.http.get_read(parsed, left, reading).await;
         read.take(name, Some(url), found);
     }
     read

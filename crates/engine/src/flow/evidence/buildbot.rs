@@ -1,5 +1,7 @@
 //! Evidence of a build on a Buildbot master: its test results, and the logs of its steps.
 
+use std::time::Instant;
+
 use mozci_clients::buildbot::{Log, Master, Step};
 use mozci_core::farm::Results;
 use mozci_core::farm::runs_of;
@@ -8,7 +10,7 @@ use mozci_core::run::{More, Run, RunKey, State};
 use mozci_evidence::{Evidence, Format, Wanted, is_settled};
 
 use super::find::AskedRun;
-use super::read::Read;
+use super::read::{BUDGET, OVER_BUDGET, Read};
 use super::wish::{RunEvidence, Wish};
 use crate::error::Error;
 use crate::farm::Farm;
@@ -59,6 +61,7 @@ pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
         Err(error) => return failed(error.to_string()),
     };
     let wanted = wish.wanted();
+    let until = Instant::now() + BUDGET;
     if wanted != Wanted::Lines {
         results(master, build, wish, &mut read).await;
         let told: Vec<&Evidence> = read.evidence.readings.iter().map(|r| &r.evidence).collect();
@@ -92,8 +95,14 @@ pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
     for (step, log) in logs.into_iter().take(MOST) {
         let source = format!("{}/{}", step.name, log.name);
         let question = wish.question(Format::Text);
-        let found =
-            master.read_log(&log, move |source| mozci_evidence::read(source, &question)).await;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            read.settled = false;
+            read.evidence.pass_over(source, OVER_BUDGET);
+            continue;
+        }
+        let reading = move |source| mozci_evidence::read(source, &question);
+        let found = master.read_log(&log, left, reading).await;
         read.settled &= log.complete;
         read.take(source, Some(master.log_link(log.id)), found);
     }
@@ -115,8 +124,8 @@ async fn results(master: &Master, build: BuildId, wish: &Wish, read: &mut Read) 
     };
     for set in sets {
         let question = wish.question(Format::TestResults);
-        let found =
-            master.read_results(set, move |source| mozci_evidence::read(source, &question)).await;
+        let reading = move |source| mozci_evidence::read(source, &question);
+        let found = master.read_results(set, BUDGET, reading).await;
         read.take(format!("test result set {set}"), None, found);
     }
 }

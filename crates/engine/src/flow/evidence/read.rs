@@ -1,5 +1,8 @@
 //! Evidence of many runs: what is kept first, then a few at once.
 
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt, stream};
 use mozci_clients::http::{HttpError, Streamed};
 use mozci_evidence::Evidence;
@@ -12,6 +15,15 @@ use crate::store::FactKind;
 
 /// Runs that are read at once.
 const AT_ONCE: usize = 4;
+
+/// How long the sources of one run may take together.
+pub(super) const BUDGET: Duration = Duration::from_secs(180);
+
+/// Why a source is not read any more.
+pub(super) const OVER_BUDGET: &str = "not read: the sources before it took too long";
+
+/// How long to read in silence, and how often to say that it goes on.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The largest evidence of one run that is kept, in bytes of JSON.
 const KEPT: usize = 2 << 20;
@@ -37,12 +49,14 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
     if let Some(evidence) = ci.fact(FactKind::Evidence, &key).filter(|_| is_final) {
         return Looked { evidence, was_kept: true };
     }
-    let read = match (ci.farm(), ci.buildapi()) {
-        (Some(farm), _) => buildbot::read(farm, run, wish).await,
-        (None, Some(api)) => buildapi::read(api, run, wish).await,
-        (None, None) => taskcluster::read(ci, run, wish).await,
+    let reading = async {
+        match (ci.farm(), ci.buildapi()) {
+            (Some(farm), _) => buildbot::read(farm, run, wish).await,
+            (None, Some(api)) => buildapi::read(api, run, wish).await,
+            (None, None) => taskcluster::read(ci, run, wish).await,
+        }
     };
-    let Read { evidence, settled } = read;
+    let Read { evidence, settled } = aloud(ci, run, reading).await;
     // What broke off on its way, or is not all there yet, may be whole the next time.
     if is_final && settled && !evidence.readings.is_empty() {
         let size = serde_json::to_string(&evidence).map_or(usize::MAX, |text| text.len());
@@ -51,6 +65,23 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
         }
     }
     Looked { evidence, was_kept: false }
+}
+
+/// Reads, and says now and then that it still does.
+async fn aloud(ci: &Ci, run: &AskedRun, reading: impl Future<Output = Read>) -> Read {
+    let started = Instant::now();
+    let mut reading = pin!(reading);
+    loop {
+        match tokio::time::timeout(SILENCE, &mut reading).await {
+            Ok(read) => return read,
+            Err(_) => ci.tell(&format!(
+                "still reading what {} run {} says: {} s so far",
+                run.run.key.request,
+                run.run.key.run,
+                started.elapsed().as_secs()
+            )),
+        }
+    }
 }
 
 /// What was read, and whether it stays so.

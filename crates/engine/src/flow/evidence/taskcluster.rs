@@ -1,10 +1,12 @@
 //! Evidence of a task's run: its artifacts.
 
+use std::time::Instant;
+
 use mozci_clients::http::{HttpError, Problem};
 use mozci_evidence::{Evidence, Format, artifacts_in_order, is_settled};
 
 use super::find::AskedRun;
-use super::read::Read;
+use super::read::{BUDGET, OVER_BUDGET, Read};
 use super::wish::{Reading, RunEvidence, Wish};
 use crate::ci::Ci;
 
@@ -34,6 +36,7 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
         Err(error) => return failed(format!("its artifacts cannot be listed: {error}")),
     };
     let wanted = wish.wanted();
+    let until = Instant::now() + BUDGET;
     let names = artifacts.iter().filter(|a| !a.is_link).map(|a| a.name.as_str());
     let order = artifacts_in_order(names, wanted);
     // Test results are what a Buildbot master keeps.
@@ -44,6 +47,11 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
             continue;
         };
         for name in names.iter().take(MOST) {
+            if Instant::now() >= until {
+                read.settled = false;
+                read.evidence.pass_over(*name, OVER_BUDGET);
+                continue;
+            }
             if artifacts.iter().any(|a| a.name == *name && a.is_error) {
                 read.evidence.pass_over(*name, "it stands for an error: it was not stored");
                 continue;
@@ -55,9 +63,11 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
                 tries += 1;
                 let question = wish.question(format);
                 let reading = move |source| mozci_evidence::read(source, &question);
-                let found = taskcluster.read_artifact(task, number, name, reading).await;
+                let left = until.saturating_duration_since(Instant::now());
+                let found = taskcluster.read_artifact(task, number, name, left, reading).await;
                 match &found {
-                    Ok(streamed) if streamed.broke.is_some() && tries < TRIES => {}
+                    Ok(streamed)
+                        if streamed.broke.is_some() && !streamed.was_slow && tries < TRIES => {}
                     _ => break found,
                 }
             };
