@@ -5,11 +5,13 @@
 mod acts;
 mod bad_input;
 mod broker;
+mod careful;
 mod chooser;
 mod cutting;
 mod doctor;
 mod era;
 mod era_real;
+mod escapes;
 mod failing_files;
 mod farm;
 mod farm_access;
