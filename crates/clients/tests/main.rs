@@ -13,5 +13,6 @@ mod lando;
 mod messages;
 mod pushlog;
 mod queue;
+mod seeds;
 mod serving;
 mod treeherder;
