@@ -11,10 +11,12 @@ use crate::show::VERSION;
 /// Prints an error with what caused it, and gives its exit status. `sent` is how many requests this
 /// command had sent by then.
 pub(crate) fn report(error: &Error, sent: u64) -> u8 {
-    let mut text = error.to_string();
+    // What a text has on further lines stays below it, as it was aligned.
+    let indented = |text: String| text.replace('\n', "\n  ");
+    let mut text = indented(error.to_string());
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because {cause}"));
+        text.push_str(&format!("\n  because {}", indented(cause.to_string())));
         source = cause.source();
     }
     if let Some(hint) = hint(error, sent) {

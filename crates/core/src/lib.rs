@@ -23,6 +23,7 @@ pub mod harmless;
 pub mod have;
 pub mod ids;
 pub mod judge;
+mod left_out;
 pub mod nearest;
 mod place;
 pub mod plan;

@@ -2,12 +2,12 @@
 //! allthethings.json, as far as each is there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mozci_clients::buildapi::{Day, Dumps, SelfServe, Things, parse_things};
 use mozci_clients::buildbot::BuildbotCredentials;
 use mozci_clients::files;
-use mozci_clients::http::Http;
+use mozci_clients::http::{Http, SignIn};
 use mozci_core::era::{DumpRow, EraFarm, Listed};
 use mozci_core::ids::{BuildRequestId, RepoName};
 use mozci_core::run::RunKey;
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::ci::parse;
-use crate::config::{CiConfig, CredentialSource, Credentials, RepoConfig};
+use crate::config::{CiConfig, CredentialSource, Credentials, CredentialsCommand, RepoConfig};
 use crate::error::Error;
 
 /// Where what a build left is.
@@ -38,7 +38,7 @@ pub struct BuildApi {
     pub(crate) branches: BTreeMap<String, String>,
     access: CredentialSource,
     /// Who is signed in.
-    user: OnceCell<String>,
+    user: Arc<OnceCell<String>>,
     pub(crate) http: Http,
     things: Source,
     farm: OnceCell<Option<EraFarm>>,
@@ -102,7 +102,7 @@ impl BuildApi {
             branch,
             branches: branches.collect(),
             access,
-            user: OnceCell::new(),
+            user: Arc::default(),
             http: http.clone(),
             things,
             farm: OnceCell::new(),
@@ -111,8 +111,23 @@ impl BuildApi {
             rows: Mutex::default(),
             listed: Mutex::default(),
         };
-        if let CredentialSource::Given(given) = &api.access {
-            api.sign_in_with(given);
+        match (&api.access, &api.self_serve) {
+            (CredentialSource::Given(given), Some(server)) => {
+                sign_in_with(server, given, &api.user);
+            }
+            (CredentialSource::Command(command), Some(server)) => {
+                let (server, command) = (server.clone(), command.clone());
+                let (user, base) = (Arc::clone(&api.user), server.base().clone());
+                let sign_in: SignIn = Arc::new(move || {
+                    let (server, command) = (server.clone(), command.clone());
+                    let user = Arc::clone(&user);
+                    Box::pin(async move {
+                        fetch(&server, &command, &user).await.map_err(|error| error.to_string())
+                    })
+                });
+                api.http.when_refused(&base, sign_in);
+            }
+            _ => {}
         }
         Ok(api)
     }
@@ -127,21 +142,11 @@ impl BuildApi {
     /// # Errors
     /// [`Error::NotAllowed`] where it prints nothing that can be used.
     pub(crate) async fn sign_in(&self) -> Result<(), Error> {
-        if let (CredentialSource::Command(command), None) = (&self.access, self.user()) {
-            self.sign_in_with(&command.run().await?);
-        }
-        Ok(())
-    }
-
-    fn sign_in_with(&self, credentials: &Credentials) {
-        if let (
-            Some(server),
-            Credentials::Buildbot(BuildbotCredentials::Password { user, password }),
-        ) = (&self.self_serve, credentials)
-        {
-            server.sign_in(user, password);
-            // Whoever signs in at the same moment is the same user.
-            let _ = self.user.set(user.clone());
+        match (&self.access, &self.self_serve) {
+            (CredentialSource::Command(command), Some(server)) => {
+                fetch(server, command, &self.user).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -233,5 +238,31 @@ impl BuildApi {
             }
         }
         Ok(!files.is_empty())
+    }
+}
+
+/// Runs the command, once, and signs in with what it prints.
+async fn fetch(
+    server: &SelfServe,
+    command: &CredentialsCommand,
+    user: &OnceCell<String>,
+) -> Result<(), Error> {
+    let fetch = async || {
+        let Credentials::Buildbot(BuildbotCredentials::Password { user, password }) =
+            command.run().await?
+        else {
+            return Err(Error::Odd("credentials of another kind of CI".into()));
+        };
+        server.sign_in(&user, &password);
+        Ok(user)
+    };
+    user.get_or_try_init(fetch).await.map(drop)
+}
+
+fn sign_in_with(server: &SelfServe, credentials: &Credentials, known: &OnceCell<String>) {
+    if let Credentials::Buildbot(BuildbotCredentials::Password { user, password }) = credentials {
+        server.sign_in(user, password);
+        // Whoever signs in at the same moment is the same user.
+        let _ = known.set(user.clone());
     }
 }

@@ -3,14 +3,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mozci_clients::buildbot::{BuildbotCredentials, Builder, ForceScheduler, Master, Parameters};
-use mozci_clients::http::{Http, HttpError, Problem};
+use mozci_clients::http::{Http, SignIn};
 use mozci_core::ids::{RepoName, Vcs};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::config::{CredentialSource, Credentials, RepoConfig};
+use crate::config::{CredentialSource, Credentials, CredentialsCommand, RepoConfig};
 use crate::error::Error;
 
 /// A master and one of its branches.
@@ -34,7 +35,7 @@ pub struct Farm {
     given: RefCell<Parameters>,
     access: CredentialSource,
     /// What the command printed, once it has.
-    fetched: OnceCell<BuildbotCredentials>,
+    fetched: Arc<OnceCell<BuildbotCredentials>>,
     signed_in: OnceCell<()>,
     builders: OnceCell<Vec<Builder>>,
     schedulers: OnceCell<Vec<ForceScheduler>>,
@@ -48,8 +49,24 @@ impl Farm {
         own: &RepoConfig,
         access: CredentialSource,
     ) -> Self {
+        let master = Master::new(http.clone(), url.clone());
+        let fetched = Arc::default();
+        if let CredentialSource::Command(command) = &access {
+            let (master, command, fetched) =
+                (master.clone(), command.clone(), Arc::clone(&fetched));
+            let base = master.base().clone();
+            let sign_in: SignIn = Arc::new(move || {
+                let (master, command, fetched) =
+                    (master.clone(), command.clone(), Arc::clone(&fetched));
+                Box::pin(async move {
+                    let fetched = fetch(&master, &command, &fetched).await;
+                    fetched.map_err(|error| error.to_string())
+                })
+            });
+            http.when_refused(&base, sign_in);
+        }
         Self {
-            master: Master::new(http.clone(), url.clone()),
+            master,
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
             vcs: own.vcs(),
             codebase: own.codebase.clone(),
@@ -59,7 +76,7 @@ impl Farm {
             force: own.force.clone(),
             given: RefCell::default(),
             access,
-            fetched: OnceCell::new(),
+            fetched,
             signed_in: OnceCell::new(),
             builders: OnceCell::new(),
             schedulers: OnceCell::new(),
@@ -87,35 +104,17 @@ impl Farm {
     /// [`Error::NotAllowed`], [`Error::Service`].
     pub(crate) async fn sign_in(&self) -> Result<(), Error> {
         if let CredentialSource::Command(command) = &self.access {
-            let fetch = async || {
-                let Credentials::Buildbot(printed) = command.run().await? else {
-                    return Err(Error::Odd("credentials of another kind of CI".into()));
-                };
-                self.sign_in_with(&printed).await?;
-                Ok(printed)
-            };
-            self.fetched.get_or_try_init(fetch).await?;
+            fetch(&self.master, command, &self.fetched).await?;
         }
         self.master().await.map(drop)
-    }
-
-    async fn sign_in_with(&self, credentials: &BuildbotCredentials) -> Result<(), Error> {
-        match credentials {
-            BuildbotCredentials::Cookie(cookie) => {
-                let unfit = |why| Error::NotAllowed(format!("the cookie cannot be used: {why}"));
-                self.master.use_cookie(cookie).map_err(unfit)
-            }
-            BuildbotCredentials::Password { user, password } => {
-                let what = format!("cannot sign in as {user} at {}", self.master.base());
-                self.master.sign_in(user, password).await.map_err(Error::service(what))
-            }
-        }
     }
 
     /// The master, once we are signed in where the environment has something to sign in with.
     pub(crate) async fn master(&self) -> Result<&Master, Error> {
         let sign_in = async || match &self.access {
-            CredentialSource::Given(Credentials::Buildbot(given)) => self.sign_in_with(given).await,
+            CredentialSource::Given(Credentials::Buildbot(given)) => {
+                sign_in_with(&self.master, given).await
+            }
             _ => Ok(()),
         };
         self.signed_in.get_or_try_init(sign_in).await?;
@@ -130,13 +129,7 @@ impl Farm {
     /// Every builder.
     pub(crate) async fn builders(&self) -> Result<&[Builder], Error> {
         let read = async || {
-            let mut found = self.master().await?.builders().await;
-            let refused = |error: &HttpError| matches!(error.problem, Problem::Forbidden { .. });
-            if found.as_ref().is_err_and(refused) && self.at_hand().is_none() {
-                // The first thing that is read of a master that shows nothing to strangers.
-                self.sign_in().await?;
-                found = self.master.builders().await;
-            }
+            let found = self.master().await?.builders().await;
             found.map_err(Error::service("cannot read the master's builders"))
         };
         Ok(self.builders.get_or_try_init(read).await?)
@@ -179,5 +172,34 @@ impl Farm {
         let fitting = given.iter().filter(|(name, _)| scheduler.has_field(name));
         values.extend(fitting.map(|(name, value)| (name.clone(), value.clone())));
         values
+    }
+}
+
+/// Runs the command, once, and signs in with what it prints.
+async fn fetch(
+    master: &Master,
+    command: &CredentialsCommand,
+    fetched: &OnceCell<BuildbotCredentials>,
+) -> Result<(), Error> {
+    let fetch = async || {
+        let Credentials::Buildbot(printed) = command.run().await? else {
+            return Err(Error::Odd("credentials of another kind of CI".into()));
+        };
+        sign_in_with(master, &printed).await?;
+        Ok(printed)
+    };
+    fetched.get_or_try_init(fetch).await.map(drop)
+}
+
+async fn sign_in_with(master: &Master, credentials: &BuildbotCredentials) -> Result<(), Error> {
+    match credentials {
+        BuildbotCredentials::Cookie(cookie) => {
+            let unfit = |why| Error::NotAllowed(format!("the cookie cannot be used: {why}"));
+            master.use_cookie(cookie).map_err(unfit)
+        }
+        BuildbotCredentials::Password { user, password } => {
+            let what = format!("cannot sign in as {user} at {}", master.base());
+            master.sign_in(user, password).await.map_err(Error::service(what))
+        }
     }
 }

@@ -88,6 +88,11 @@ impl SelfServe {
         Self { http, base, branch: branch.into() }
     }
 
+    /// Where it is.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Has every request be made by a user.
     pub fn sign_in(&self, user: &str, password: &str) {
         self.http.set_password(&self.base, user, password);

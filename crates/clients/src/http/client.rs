@@ -21,7 +21,7 @@ use super::meter::Meter;
 use super::once::Once;
 use super::pace::{Pace, Turn, host_key};
 use super::rate::LeastRate;
-use super::session::Cookies;
+use super::session::{Cookies, SignIns};
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -104,6 +104,7 @@ impl std::ops::Deref for Body {
 pub struct Http {
     pub(super) client: reqwest::Client,
     pub(super) cookies: Arc<Cookies>,
+    pub(super) sign_ins: Arc<SignIns>,
     settings: Arc<HttpSettings>,
     pace: Arc<Pace>,
     once: Arc<Once>,
@@ -133,6 +134,7 @@ impl Http {
         Ok(Self {
             client,
             cookies: Arc::default(),
+            sign_ins: Arc::default(),
             pace: Arc::new(Pace::new(settings.per_host, settings.per_minute)),
             settings: Arc::new(settings),
             once: Arc::default(),
@@ -223,7 +225,14 @@ impl Http {
         accept: &str,
         body: Option<&Value>,
     ) -> Result<Body, HttpError> {
-        self.again(|| self.follow(&method, url, accept, body)).await
+        let ask = || self.follow(&method, url, accept, body);
+        let signed_in = self.has_cookie(url);
+        match self.again(ask).await {
+            Err(error) if self.signed_in_for(url, signed_in, &error).await? => {
+                self.again(ask).await
+            }
+            answer => answer,
+        }
     }
 
     /// Asks, and asks again after a passing failure. Only for what changes nothing. A failure comes

@@ -1,6 +1,7 @@
 //! Sessions by cookie, and acts: what changes something is sent once.
 
-use std::sync::{Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
@@ -26,6 +27,60 @@ pub(super) struct Cookies(Mutex<Vec<(Url, Pass)>>);
 impl std::fmt::Debug for Cookies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Cookies(…)")
+    }
+}
+
+/// Signs in, or says in words why it could not. Called where a read was refused.
+pub type SignIn =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Who signs in where a read below a URL is refused.
+#[derive(Default)]
+pub(super) struct SignIns(Mutex<Vec<(Url, SignIn)>>);
+
+impl std::fmt::Debug for SignIns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignIns(…)")
+    }
+}
+
+impl Http {
+    /// Has somebody sign in, once, where a read below `base` is refused.
+    pub fn when_refused(&self, base: &Url, sign_in: SignIn) {
+        let mut sign_ins = self.sign_ins.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sign_ins.retain(|(known, _)| known != base);
+        sign_ins.push((base.clone(), sign_in));
+    }
+
+    /// Signs in where a read was refused that nobody was signed in for. False where that is no reason
+    /// to ask again. Of several that were refused at once each is asked again.
+    ///
+    /// # Errors
+    /// The refusal, in the words of whoever could not sign in.
+    pub(super) async fn signed_in_for(
+        &self,
+        url: &Url,
+        was_signed_in: bool,
+        error: &HttpError,
+    ) -> Result<bool, HttpError> {
+        let Problem::Forbidden { status, .. } = error.problem else { return Ok(false) };
+        if was_signed_in {
+            return Ok(false);
+        }
+        let sign_in = {
+            let sign_ins = self.sign_ins.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let below =
+                |base: &Url| base.origin() == url.origin() && url.path().starts_with(base.path());
+            sign_ins.iter().find(|(base, _)| below(base)).map(|(_, sign_in)| Arc::clone(sign_in))
+        };
+        let Some(sign_in) = sign_in else { return Ok(false) };
+        match sign_in().await {
+            Ok(()) => Ok(self.has_cookie(url)),
+            Err(message) => {
+                let problem = Problem::Forbidden { status, message };
+                Err(HttpError { problem, ..error.clone() })
+            }
+        }
     }
 }
 
