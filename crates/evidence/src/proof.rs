@@ -16,6 +16,20 @@ pub struct About {
     /// The signatures of which one has to occur; any unexpected result will do where there are
     /// none.
     pub signatures: BTreeSet<String>,
+    /// The manifest that runs the test, where a run told it. Else it follows from the test's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Whether nobody asked for this: it is why a job is red on a push. A green run of the job that
+    /// was given the manifest passed then, and need not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inferred: bool,
+}
+
+impl About {
+    /// What somebody asks for.
+    pub fn asked(subject: Option<Subject>, signatures: BTreeSet<String>) -> Self {
+        Self { subject, signatures, manifest: None, inferred: false }
+    }
 }
 
 /// What a run says. It is bad if the subject failed there (in that way, if a way is asked for), good
@@ -62,10 +76,10 @@ mod tests {
         };
         let (ours, other) = (failure("got 1, expected 2"), failure("something else"));
         let test = Some(Subject::Test("t".into()));
-        let any = About { subject: test.clone(), signatures: BTreeSet::new() };
+        let any = About::asked(test.clone(), BTreeSet::new());
         let one = BTreeSet::from([ours.signature.text().to_owned()]);
-        let way = About { subject: test, signatures: one.clone() };
-        let outside = About { subject: None, signatures: one };
+        let way = About::asked(test, one.clone());
+        let outside = About::asked(None, one);
         let check = |about, failures: &[&Failure], seen, passed, says| {
             let proof = prove(about, failures.iter().copied(), seen, passed);
             assert_eq!(proof.says, says, "{seen:?}: {}", proof.why);

@@ -1,6 +1,7 @@
 //! `mozci backfill`
 
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
+use mozci_core::facts::PushFacts;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::judge::Judgement;
@@ -11,11 +12,11 @@ use mozci_engine::flow::{JobHistory, every, read_job, read_range};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, check, open_ledger};
+use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{ReachArgs, SubjectArgs, named_repo};
 use crate::context::Context;
-use crate::show::{Out, edge, plural, show_edge, show_steps, top};
+use crate::show::{Out, edge, plural, shell_word, show_edge, show_steps, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci backfill`.
@@ -43,6 +44,10 @@ pub(crate) struct Args {
     pub(crate) act: ActArgs,
     #[command(flatten)]
     subject: SubjectArgs,
+    /// Take any failure of the job for bad, and every run that passed for good, instead of chasing
+    /// why it is red on the newest red push
+    #[arg(long, help_heading = "Judged by", conflicts_with_all = ["test", "group", "same_failure_as"])]
+    whole_job: bool,
 }
 
 impl Args {
@@ -86,7 +91,23 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let mut history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+    let red = |facts: &&PushFacts| facts.runs.iter().any(|run| run.state.is_bad());
+    let red = history.facts.iter().find(red).filter(|_| !args.whole_job);
+    let mut chased = None;
+    if let (Some(red), None) = (red, context.ci.about()) {
+        let again = format!(
+            "{} backfill {} --rev {}",
+            context.program(),
+            shell_word(job.as_str()),
+            red.push.revision.short()
+        );
+        let what = chase(context, out, &job, &red.push, &red.runs, &again).await;
+        chased = Some(what);
+        if context.ci.about().is_some() {
+            history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
+        }
+    }
     let question = Question {
         job: job.clone(),
         wish: args.wish.wish(),
@@ -118,7 +139,10 @@ pub(crate) async fn run(
     }
     show_edge(out, after.as_ref().unwrap_or(&answer));
     if out.json {
-        let object = object(context, &histories[0], &answer, after.as_ref(), &acted, stats)?;
+        let mut object = object(context, &histories[0], &answer, after.as_ref(), &acted, stats)?;
+        if let Some(chased) = chased {
+            object["chased"] = chased;
+        }
         out.object(&object)?;
     }
     let bad = answer.steps.first().is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));

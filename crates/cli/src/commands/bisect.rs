@@ -6,23 +6,27 @@ mod report;
 mod shown;
 mod told;
 
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_range};
+use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_jobs, read_range};
 use mozci_engine::store::{Investigations, Lease};
+use mozci_evidence::About;
+use serde_json::Value;
 
 pub(crate) use down::drive_down;
 pub(crate) use drive::{Desk, Ends, take};
 pub(crate) use shown::summary;
 
 use crate::acting::telling;
-use crate::acting::{ConfirmArgs, check, open_ledger};
+use crate::acting::{ConfirmArgs, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, named_repo};
 use crate::context::Context;
-use crate::show::Out;
+use crate::show::{Out, shell_word};
 use crate::stats::Stats;
 
 /// Arguments of `mozci bisect`.
@@ -54,6 +58,10 @@ pub(crate) struct Args {
     filter: FilterArgs,
     #[command(flatten)]
     subject: SubjectArgs,
+    /// Search for any failure of the job, and take every run that passed for good, instead of chasing
+    /// why it is red on the bad push
+    #[arg(long, help_heading = "Judged by", conflicts_with_all = ["test", "group", "same_failure_as"])]
+    whole_job: bool,
 }
 
 /// How the search goes.
@@ -151,7 +159,8 @@ pub(crate) async fn run(
             ));
         }
     };
-    let question = BisectQuestion {
+    let store = Investigations::open(&context.ci.place.state)?;
+    let mut question = BisectQuestion {
         job,
         about: context.ci.about(),
         bad: bad.revision.hash().to_owned(),
@@ -165,14 +174,69 @@ pub(crate) async fn run(
         priors: !args.search.no_priors,
         anyway: args.anyway,
     };
-    let store = Investigations::open(&context.ci.place.state)?;
+    let mut chased = None;
+    if question.about.is_none() && !args.whole_job {
+        let known = match args.new {
+            true => None,
+            false => reason_so_far(&store, context, &question)?,
+        };
+        match known {
+            Some(about) => context.ci.judge_by(about),
+            None => {
+                chased = Some(chase_on(context, out, &question, &bad).await?);
+            }
+        }
+        question.about = context.ci.about();
+    }
     let lease = match args.new || args.ends.confirm.dry_run {
         true => None,
         false => open_one(&store, context, &question)?,
     };
-    let ends = Ends { args: &args.ends, lease, consented: false };
+    let ends = Ends { args: &args.ends, lease, consented: false, chased };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store: &store };
     drive_down(&question, ends, &mut desk).await
+}
+
+/// The reason that an open investigation of the same job and pushes chases.
+fn reason_so_far(
+    store: &Investigations,
+    context: &Context,
+    question: &BisectQuestion,
+) -> Result<Option<About>, Error> {
+    let ci = &context.ci;
+    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
+    let known = open.iter().rev().filter_map(|found| BisectQuestion::of(found).ok());
+    let mut abouts = known.filter_map(|known| {
+        let about = known.about.clone().filter(|about| about.inferred)?;
+        let same = BisectQuestion { about: Some(about.clone()), ..question.clone() };
+        known.seeks_the_same(&same).then_some(about)
+    });
+    Ok(abouts.next())
+}
+
+/// Chases why the job is red on the bad push.
+async fn chase_on(
+    context: &Context,
+    out: &mut Out,
+    question: &BisectQuestion,
+    bad: &Push,
+) -> Result<Value, Error> {
+    let job = JobName::new(&question.job);
+    let (pushes, jobs) = (std::slice::from_ref(bad), std::slice::from_ref(&job));
+    let runs = match read_jobs(&context.ci, None, pushes, jobs, None).await {
+        Ok(mut histories) => histories.pop().and_then(|mut history| history.facts.pop()),
+        // That it never ran there is said by the search.
+        Err(Error::NotFound(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let runs = runs.map_or(Vec::new(), |facts| facts.runs);
+    let again = format!(
+        "{} bisect {} --bad {}",
+        context.program(),
+        shell_word(job.as_str()),
+        bad.revision.short()
+    );
+    Ok(chase(context, out, &job, bad, &runs, &again).await)
 }
 
 /// Takes the open investigation that seeks the same culprit, where there is one: a command that was

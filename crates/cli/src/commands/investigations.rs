@@ -219,7 +219,7 @@ async fn resume(
     let lease = take(store, id)?;
     // What has come to its end is looked at anew.
     store.mark(id, InvestigationState::Open)?;
-    let ends = Ends { args: ends, lease: Some(lease), consented: true };
+    let ends = Ends { args: ends, lease: Some(lease), consented: true, chased: None };
     let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store };
     drive_down(&question, ends, &mut desk).await
 }

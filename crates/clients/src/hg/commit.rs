@@ -42,6 +42,7 @@ impl WireCommit {
             parents: parents.map(|parent| hg(parent)).collect::<Result<_, _>>()?,
             backed_out_by: None,
             backs_out: false,
+            backs_out_of: Vec::new(),
         })
     }
 }

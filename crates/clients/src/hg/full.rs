@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mozci_core::commit::Commit;
+use mozci_core::commit::{Commit, backout};
 use mozci_core::ids::Revision;
 use serde::Deserialize;
 
@@ -26,8 +26,9 @@ const FILES: usize = 200;
 
 /// A commit of a full push: what takes others back is told by its message alone.
 fn commit(wire: WireCommit) -> Result<Commit, String> {
-    let backs_out = ["Backed out ", "Revert \""].iter().any(|word| wire.desc.starts_with(word));
-    Ok(Commit { backs_out, ..wire.commit(FILES)? })
+    let backout = backout(&wire.desc);
+    let backs_out = backout.is_some();
+    Ok(Commit { backs_out, backs_out_of: backout.unwrap_or_default(), ..wire.commit(FILES)? })
 }
 
 /// A push whose head merges another line of commits.

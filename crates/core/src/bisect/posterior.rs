@@ -1,7 +1,7 @@
 //! What is believed after what was observed.
 
 use super::counts::Counts;
-use super::prior::{Cell, Setup};
+use super::prior::{Cell, Setup, Suspect};
 
 /// What may be the case. The suspects are counted from 1, as the pushes are on which runs are made;
 /// push 0 is the one that was seen to be good.
@@ -39,11 +39,19 @@ pub(super) struct Weights {
 impl Weights {
     pub(super) fn of(setup: &Setup) -> Self {
         let none = setup.none.clamp(0.0, 0.99);
-        let all: f64 = setup.suspects.iter().map(|suspect| suspect.weight).sum();
-        let count = setup.suspects.len().max(1) as f64;
-        let older = OLDER * all / count;
+        // What was backed out is no reason for why the last push fails.
+        let gone = |number: usize| setup.backouts.iter().any(|backout| backout.suspect == number);
+        let weight = |(at, suspect): (usize, &Suspect)| match gone(at + 1) {
+            true => 0.0,
+            false => suspect.weight,
+        };
+        let weights: Vec<f64> = setup.suspects.iter().enumerate().map(weight).collect();
+        let all: f64 = weights.iter().sum();
+        let count = weights.iter().filter(|weight| **weight > 0.0).count();
+        // Where nobody is left it is older, or none.
+        let older = if count == 0 { 1.0 } else { OLDER * all / count as f64 };
         let scale = (1.0 - none) / (all + older);
-        let suspects = [older].into_iter().chain(setup.suspects.iter().map(|s| s.weight));
+        let suspects = [older].into_iter().chain(weights);
         Self { suspects: suspects.map(|weight| weight * scale).collect(), none }
     }
 }
@@ -71,8 +79,9 @@ struct Stretch {
     good: f64,
 }
 
-/// The likelihoods of every stretch, oldest first: one more than there are pushes with runs.
-fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> Vec<Stretch> {
+/// The likelihoods of every stretch, oldest first: one more than there are pushes with runs; and the
+/// logarithm of what they are relative to.
+fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretch>, f64) {
     let mut total = Sums::default();
     tested.iter().for_each(|i| total.add(&counts[*i]));
     let mut logs: Vec<f64> = Vec::with_capacity((tested.len() + 1) * cells.len());
@@ -104,13 +113,13 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> Vec<Stretch
         let or = |sum: f64, otherwise: f64| if mass > 0.0 { sum / mass } else { otherwise };
         Stretch { mass, bad: or(bad, 0.5), good: or(good, 0.01) }
     };
-    logs.chunks_exact(cells.len().max(1)).map(of_one).collect()
+    (logs.chunks_exact(cells.len().max(1)).map(of_one).collect(), highest)
 }
 
-/// Works out what is believed.
-pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) -> Posterior {
+/// Works out what is believed, and how likely all that was observed is (a logarithm).
+pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) -> (Posterior, f64) {
     let tested: Vec<usize> = (0..counts.len()).filter(|i| counts[*i].telling() > 0).collect();
-    let stretches = stretches(cells, counts, &tested);
+    let (stretches, highest) = stretches(cells, counts, &tested);
     // Without a culprit all runs stand before it, as where it is the last of all and has none.
     let of_none = stretches[tested.len()];
     let count = weights.suspects.len();
@@ -133,5 +142,6 @@ pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) ->
         background += *probability * good[i];
     }
     let none = none / sum;
-    Posterior { suspects, none, bad, good, rate_of_none: of_none.good, background }
+    let rate_of_none = of_none.good;
+    (Posterior { suspects, none, bad, good, rate_of_none, background }, highest + sum.ln())
 }

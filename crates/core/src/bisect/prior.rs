@@ -48,6 +48,19 @@ pub struct Setup {
     pub deterministic: bool,
     /// Runs of one push at the most.
     pub most_on_a_push: u32,
+    /// Suspects that were backed out by the last suspect, or by a push before it.
+    #[serde(default)]
+    pub backouts: Vec<Backout>,
+}
+
+/// A suspect that was backed out within the range. It is no reason for why the last push fails, but
+/// it may well be why pushes failed in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backout {
+    /// The suspect, by its number.
+    pub suspect: usize,
+    /// The push by which it was gone, by its number.
+    pub until: usize,
 }
 
 impl Setup {
@@ -62,6 +75,7 @@ impl Setup {
             none: 0.1,
             deterministic: false,
             most_on_a_push: u32::MAX,
+            backouts: Vec::new(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The search itself: what was observed in, the next runs and the verdict out.
 
 use super::bound::{Bound, bound};
-use super::choice::information;
 use super::counts::{Counts, Outcome};
 use super::fit::{Misfit, misfit};
-use super::posterior::{Posterior, Weights, posterior};
-use super::prior::{Cell, Setup, cells, known};
+use super::gone::{Belief, believe, without};
+use super::posterior::{Posterior, Weights};
+use super::prior::{Backout, Cell, Setup, cells, known};
 use super::verdict::{Verdict, Why};
 use super::world::{Drawn, World};
 
@@ -62,7 +62,17 @@ impl Search {
 
     /// What is believed now.
     pub fn posterior(&self) -> Posterior {
-        posterior(&self.cells, &self.weights, &self.counts)
+        self.believed(&self.counts).posterior
+    }
+
+    fn believed(&self, counts: &[Counts]) -> Belief {
+        believe(&self.cells, &self.weights, counts, &self.setup.backouts)
+    }
+
+    /// The suspect that was backed out before the last push, and that most likely made runs fail while
+    /// it was in: these say nothing of the others.
+    pub fn set_aside(&self) -> Option<Backout> {
+        self.believed(&self.counts).set_aside
     }
 
     /// The pushes on which to ask for runs: `k` of them, one several times where several runs are
@@ -73,11 +83,12 @@ impl Search {
     /// of runs that are under way, on an average of what they may say.
     pub fn next(&self, k: usize, pending: &[usize]) -> Vec<usize> {
         let mut told = Vec::new();
-        let now = self.posterior();
+        let belief = self.believed(&self.counts);
         if k == 1 && pending.is_empty() {
-            information(&now, &mut told);
+            belief.information(&mut told);
             return self.best(&told, pending).into_iter().collect();
         }
+        let now = belief.posterior;
         let mut random = fastrand::Rng::with_seed(self.fingerprint());
         let quantile = |i: usize| (i as f64 + 0.5) / WORLDS as f64;
         let mut worlds: Vec<World> =
@@ -89,7 +100,7 @@ impl Search {
         while chosen.len() < k {
             let mut sum = vec![0.0; self.counts.len()];
             for world in &worlds {
-                information(&posterior(&self.cells, &self.weights, &world.counts), &mut told);
+                self.believed(&world.counts).information(&mut told);
                 sum.iter_mut().zip(&told).for_each(|(sum, told)| *sum += told);
             }
             let Some(best) = self.best(&sum, &pending) else { break };
@@ -140,11 +151,16 @@ impl Search {
     /// A verdict is given only where one change explains what was observed: where two explain it far
     /// better, it is undecided, and the two are named.
     pub fn verdict_at(&self, sure: f64) -> Verdict {
-        let verdict = self.likeliest(&self.posterior(), sure);
+        let belief = self.believed(&self.counts);
+        let verdict = self.likeliest(&belief.posterior, sure);
         if matches!(verdict, Verdict::Undecided { .. }) {
             return verdict;
         }
-        match misfit(&self.counts, self.setup.history) {
+        let left = match belief.set_aside {
+            Some(backout) => without(&self.counts, backout),
+            None => self.counts.clone(),
+        };
+        match misfit(&left, self.setup.history) {
             Some(Misfit::Twice { first, second }) => {
                 Verdict::Undecided { why: Why::Misfit { first, second } }
             }

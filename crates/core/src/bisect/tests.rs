@@ -181,3 +181,66 @@ fn the_bound_is_that_of_the_literature() {
     check(128, 0.1, 0.0, 125.0);
     check(1024, 0.5, 0.01, 33.9);
 }
+
+/// Plays searches in worlds with a suspect that broke it and was backed out, and one after it that
+/// breaks it still: how many name the second, the first, anything else, and nothing.
+fn play_backed_out(rates: (f64, f64), good: f64, worlds: u64) -> [u32; 4] {
+    let mut ends = [0; 4];
+    for seed in 0..worlds {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (first, until) = (4 + seed as usize % 5, 9 + seed as usize % 4);
+        let second = until + 1 + seed as usize % 8;
+        let mut setup = Setup::among(24);
+        setup.history = History { runs: 200, failures: (200.0 * good) as u32 };
+        setup.backouts = vec![Backout { suspect: first, until }];
+        let mut search = Search::new(setup);
+        let mut run = |search: &mut Search, push: usize| {
+            let rate = match push {
+                push if (first..until).contains(&push) => rates.0,
+                push if push >= second => rates.1,
+                _ => good,
+            };
+            let failed = random.f64() < rate;
+            search.observe(push, if failed { Outcome::Failed } else { Outcome::Passed });
+        };
+        // What ran by itself: every third push, once.
+        (0..=24).step_by(3).for_each(|push| run(&mut search, push));
+        for _ in 0..300 {
+            if search.verdict().is_decided() {
+                break;
+            }
+            let Some(push) = search.next(1, &[]).first().copied() else { break };
+            run(&mut search, push);
+        }
+        let end = match search.verdict() {
+            Verdict::Culprit { first: a, last: b, .. } if (a..=b).contains(&second) => 0,
+            Verdict::Culprit { first: a, last: b, .. } if (a..=b).contains(&first) => 1,
+            Verdict::Undecided { .. } => 3,
+            _ => 2,
+        };
+        ends[end] += 1;
+    }
+    ends
+}
+
+#[test]
+fn a_suspect_that_was_backed_out_is_never_convicted() {
+    for (rates, good) in [((1.0, 1.0), 0.0), ((1.0, 0.3), 0.0), ((0.6, 0.6), 0.01)] {
+        let [right, backed_out, wrong, undecided] = play_backed_out(rates, good, 100);
+        assert_eq!(backed_out, 0, "{rates:?}");
+        assert!(wrong <= 2, "{rates:?}: {wrong} wrong");
+        assert!(right >= 80, "{rates:?}: {right} right, {undecided} undecided");
+    }
+}
+
+#[test]
+fn where_every_suspect_was_backed_out_it_is_older_or_none() {
+    let mut setup = Setup::among(2);
+    setup.backouts = vec![Backout { suspect: 1, until: 2 }, Backout { suspect: 2, until: 2 }];
+    let mut search = Search::new(setup);
+    (0..12).for_each(|_| search.observe(2, Outcome::Failed));
+    (0..12).for_each(|_| search.observe(0, Outcome::Failed));
+    let verdict = search.verdict();
+    assert!(matches!(verdict, Verdict::Older { .. } | Verdict::None { .. }), "{verdict:?}");
+    assert!(search.posterior().suspects[1] == 0.0);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::bisect::{History, Outcome, Search, Setup, Suspect};
+use crate::bisect::{Backout, History, Outcome, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::Told;
@@ -23,6 +23,8 @@ pub struct HuntSettings {
     pub most_on_a_push: u32,
     /// How likely each suspect is next to the others, oldest first; all alike where there are none.
     pub weights: Vec<f64>,
+    /// Suspects that were backed out within the range.
+    pub backouts: Vec<Backout>,
 }
 
 /// A job's history between a good push and a bad one.
@@ -122,6 +124,7 @@ impl<'a> Hunt<'a> {
             p_min: settings.p_min,
             deterministic: settings.deterministic,
             most_on_a_push: settings.most_on_a_push,
+            backouts: settings.backouts.clone(),
             ..Setup::among(0)
         });
         for (number, facts) in self.facts.iter().enumerate() {

@@ -2,11 +2,13 @@
 //! what proves the verdict.
 
 mod hunt;
+mod lives;
 mod proof;
 mod range;
 mod suspicion;
 
 pub use hunt::{Hunt, HuntSettings, Out};
+pub use lives::backed_out_at;
 pub use proof::{Proved, Side};
 pub use range::last_good;
 pub use suspicion::suspicion;

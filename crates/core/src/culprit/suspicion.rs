@@ -65,6 +65,7 @@ mod tests {
             parents: (0..parents).map(|_| revision()).collect(),
             backed_out_by: None,
             backs_out,
+            backs_out_of: Vec::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use mozci_core::chunks::{Deal, Narrow, chunk_for, manifests_of, stem};
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, Says};
-use mozci_evidence::Subject;
+use mozci_evidence::{About, Subject};
 
 use super::builds::{BuildOf, build_of};
 use super::evidence::judge;
@@ -51,12 +51,13 @@ pub(super) async fn definitions(
 
 /// Which manifests hold what is asked about, of all that tasks name. None where nobody can tell.
 pub(super) fn manifests_for<'a>(
-    subject: &Subject,
+    about: &About,
     definitions: impl IntoIterator<Item = &'a TaskDefinition>,
 ) -> BTreeSet<String> {
-    match subject {
-        Subject::Group(name) => BTreeSet::from([name.clone()]),
-        Subject::Test(name) => {
+    match (&about.manifest, &about.subject) {
+        (Some(name), _) | (None, Some(Subject::Group(name))) => BTreeSet::from([name.clone()]),
+        (None, None) => BTreeSet::new(),
+        (None, Some(Subject::Test(name))) => {
             let named = definitions.into_iter().filter_map(|d| d.manifests.as_ref()).flatten();
             let found = manifests_of(name, named.map(String::as_str));
             found.into_iter().map(str::to_owned).collect()
@@ -79,7 +80,7 @@ pub(super) async fn read_job(
     pushes: &[Push],
     job: &JobName,
     build: Option<&BuildOf>,
-    subject: &Subject,
+    about: &About,
 ) -> Result<JobHistory, Error> {
     let alone = || async {
         let builds = build.map(std::slice::from_ref);
@@ -124,7 +125,7 @@ pub(super) async fn read_job(
     let builds = vec![build; chunks.len()];
     let read = Read { of_jobs: of_chunks, groups, others: None };
     let histories = read_as_ended(ci, ledger, pushes, &chunks, Some(&builds), Some(read)).await?;
-    join(ci, histories, subject).await
+    join(ci, histories, about).await
 }
 
 async fn judge_history(ci: &Ci, history: &mut JobHistory) {
@@ -134,11 +135,11 @@ async fn judge_history(ci: &Ci, history: &mut JobHistory) {
 }
 
 /// Makes one history of the chunks', the first of which is the job that was named.
-async fn join(ci: &Ci, histories: Vec<JobHistory>, subject: &Subject) -> Result<JobHistory, Error> {
+async fn join(ci: &Ci, histories: Vec<JobHistory>, about: &About) -> Result<JobHistory, Error> {
     let tasks = histories.iter().flat_map(|history| &history.facts).flat_map(|facts| &facts.runs);
     let tasks: BTreeSet<TaskId> = tasks.filter_map(|run| run.key.task()).collect();
     let definitions = definitions(ci, tasks).await?;
-    let manifests = manifests_for(subject, definitions.values());
+    let manifests = manifests_for(about, definitions.values());
     let mut deals: Vec<Deal> = Vec::new();
     let mut symbols: HashMap<JobName, String> = HashMap::new();
     let Some(first) = histories.first() else {

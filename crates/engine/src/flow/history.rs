@@ -214,14 +214,14 @@ pub async fn read_jobs(
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
     let about = ci.about();
-    let subject = about.as_ref().and_then(|about| about.subject.as_ref());
+    let of_test = about.as_ref().filter(|about| about.subject.is_some());
     // Of many jobs every one stands for itself, and only task graphs deal tests to chunks.
     let has_chunks = ci.has_graphs() && jobs.len() <= ONE_BY_ONE;
-    if let Some(subject) = subject.filter(|_| has_chunks) {
+    if let Some(about) = of_test.filter(|_| has_chunks) {
         let mut histories = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
             let build = builds.and_then(|builds| builds.get(place));
-            histories.push(chunks::read_job(ci, ledger, pushes, job, build, subject).await?);
+            histories.push(chunks::read_job(ci, ledger, pushes, job, build, about).await?);
         }
         return Ok(histories);
     }

@@ -40,8 +40,8 @@ pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
 pub use doctor::{Check, Health, doctor};
 pub use evidence::{
-    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, Wish as EvidenceWish,
-    find_run, judge_by, read_evidence,
+    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, WhyRed,
+    Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
 };
 pub use guards::{guards, tree_status};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};

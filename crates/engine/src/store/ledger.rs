@@ -8,7 +8,7 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, Asking};
+use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::place::open;
@@ -263,10 +263,20 @@ impl Ledger {
         let mut askings = Vec::new();
         for row in rows {
             let mut read: Asking = row.and_then(|inner| inner).map_err(&failed)?;
+            if read.state == AskState::Recorded && !read.is_in_hand() {
+                // Its process may have marked it and ended since the row was read.
+                read = self.one(&read.id).map_err(&failed)?.unwrap_or(read);
+            }
             read.jobs = jobs_of(&self.connection, &read.id).map_err(&failed)?;
             askings.push(read);
         }
         Ok(askings)
+    }
+
+    fn one(&self, id: &AskId) -> Result<Option<Asking>, rusqlite::Error> {
+        let sql = format!("SELECT {COLUMNS} FROM askings WHERE id = ?");
+        let mut query = self.connection.prepare_cached(&sql)?;
+        query.query_row([id.as_str()], asking).optional()
     }
 }
 
@@ -283,7 +293,7 @@ fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusql
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AskState, AskedJob, this_process};
+    use crate::store::{AskedJob, this_process};
     use mozci_core::ids::{RepoName, Revision, TaskId, Vcs};
 
     fn asking(plan: &str, created: i64) -> Asking {

@@ -36,7 +36,7 @@ pub(crate) async fn drive_down(
             anyway: true,
             ..question.clone()
         };
-        let ends = Ends { args, lease: None, consented: false };
+        let ends = Ends { args, lease: None, consented: false, chased: None };
         match one_below(&below, &origin.repo, ends, desk).await {
             Ok(next) => driven = next,
             Err(error) => {

@@ -45,6 +45,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) lease: Option<Lease>,
     /// Whether somebody agreed already that runs are asked for.
     pub(crate) consented: bool,
+    /// What a red job is chased for, where that was just found out.
+    pub(crate) chased: Option<Value>,
 }
 
 /// Why a search is over.
@@ -338,7 +340,13 @@ pub(super) async fn drive(
         out.line(&format!("report in {}", path.display()));
     }
     let object = match out.json {
-        true => Some(told::object(&finished, context, stats)?),
+        true => {
+            let mut object = told::object(&finished, context, stats)?;
+            if let Some(chased) = ends.chased {
+                object["chased"] = chased;
+            }
+            Some(object)
+        }
         false => None,
     };
     if let Ended::Refused(refusal) = &ended {
@@ -400,11 +408,8 @@ async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
 async fn weighed(question: &BisectQuestion, case: &Case, context: &Context) -> HuntSettings {
     let ci = &context.ci;
     let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
-    let weights = match question.priors {
-        true => weigh(ci, &suspects, question.about.as_ref()).await,
-        false => None,
-    };
-    question.settings(ci.budgets.push, weights.unwrap_or_default())
+    let known = weigh(ci, &suspects, question.about.as_ref()).await;
+    question.settings(ci.budgets.push, known)
 }
 
 /// What ends a search before it begins.

@@ -1,7 +1,8 @@
 //! What is said of a culprit: its commits, who wrote them, and whether they were backed out.
 
+use mozci_core::bisect::Backout;
 use mozci_core::commit::Commit;
-use mozci_core::culprit::suspicion;
+use mozci_core::culprit::{backed_out_at, suspicion};
 use mozci_core::push::Push;
 use mozci_evidence::About;
 
@@ -26,9 +27,18 @@ impl CulpritPush {
 /// Suspects whose commits are read to weigh them.
 const WEIGHED: usize = 600;
 
-/// How suspect each push is beforehand, oldest first, by what its commits touch: one request for all.
-/// None where nobody tells of commits, or there are too many.
-pub async fn weigh(ci: &Ci, suspects: &[Push], about: Option<&About>) -> Option<Vec<f64>> {
+/// What is known of suspects beforehand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// How suspect each is, oldest first, by what its commits touch.
+    pub weights: Vec<f64>,
+    /// Those that were backed out by the last one, or before it.
+    pub backouts: Vec<Backout>,
+}
+
+/// What is known of suspects, oldest first, by their commits: one request for all. None where nobody
+/// tells of commits, or there are too many.
+pub async fn weigh(ci: &Ci, suspects: &[Push], about: Option<&About>) -> Option<Known> {
     let PushSource::Hg(pushlog) = &ci.pushes else { return None };
     let numbers = || suspects.iter().map(|push| push.id.number());
     let (first, last) = (numbers().min()?, numbers().max()?);
@@ -38,13 +48,20 @@ pub async fn weigh(ci: &Ci, suspects: &[Push], about: Option<&About>) -> Option<
     let commits = match pushlog.full(first.saturating_sub(1), last).await {
         Ok(commits) => commits,
         Err(error) => {
-            ci.note(format!("suspects are taken for equally likely: {error}"));
+            ci.note(format!(
+                "suspects are taken for equally likely, and whether one was backed out is not known: {error}"
+            ));
             return None;
         }
     };
     let subject = about.and_then(|about| about.subject.as_ref()).map(|subject| subject.name());
     let of = |number: u64| commits.get(&number).map_or(&[][..], Vec::as_slice);
-    Some(numbers().map(|number| suspicion(of(number), subject)).collect())
+    let weights = numbers().map(|number| suspicion(of(number), subject)).collect();
+    let each: Vec<&[Commit]> = numbers().map(of).collect();
+    let gone = backed_out_at(&each).into_iter().enumerate();
+    // Suspects are counted from 1, as the pushes are.
+    let gone = gone.filter_map(|(at, by)| Some(Backout { suspect: at + 1, until: by? + 1 }));
+    Some(Known { weights, backouts: gone.collect() })
 }
 
 /// Pushes whose commits are read at the most.

@@ -5,6 +5,7 @@ use mozci_evidence::About;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::details::Known;
 use crate::error::Error;
 use crate::store::{FORM, Investigation};
 
@@ -41,30 +42,30 @@ pub struct BisectQuestion {
 }
 
 impl BisectQuestion {
-    /// How the search is to go, with at most so many runs of one push, and with suspects of these
-    /// weights.
-    pub fn settings(&self, most_on_a_push: u32, weights: Vec<f64>) -> HuntSettings {
+    /// How the search is to go, with at most so many runs of one push, and with what is known of the
+    /// suspects beforehand.
+    pub fn settings(&self, most_on_a_push: u32, known: Option<Known>) -> HuntSettings {
+        let Known { weights, backouts } = known.unwrap_or_default();
+        let weights = if self.priors { weights } else { Vec::new() };
         HuntSettings {
             delta: self.delta,
             p_min: self.p_min,
             deterministic: self.deterministic,
             most_on_a_push,
             weights,
+            backouts,
         }
     }
 
     /// Whether another question asks for the same culprit. How it goes about it (budget, certainty,
     /// runs at once) may differ: what is known so far answers both.
     pub fn seeks_the_same(&self, other: &Self) -> bool {
-        let sought = |question: &Self| {
-            (
-                question.job.clone(),
-                question.bad.clone(),
-                question.good.clone(),
-                question.about.clone(),
-            )
-        };
-        sought(self) == sought(other)
+        let sought =
+            |question: &Self| (question.job.clone(), question.bad.clone(), question.good.clone());
+        // Which reason of several is chased may look otherwise once there are more runs.
+        let inferred = |question: &Self| question.about.as_ref().is_some_and(|a| a.inferred);
+        let same = (inferred(self) && inferred(other)) || self.about == other.about;
+        sought(self) == sought(other) && same
     }
 
     /// As it is written down.

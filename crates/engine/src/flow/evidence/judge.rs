@@ -1,7 +1,8 @@
 //! Runs judged by a test, a group or a failure instead of by how they ended.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
+use mozci_core::chunks::stem;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::run::{Proof, Run, RunKey, Says};
 use mozci_core::run_spec::RunSpec;
@@ -34,9 +35,7 @@ pub async fn judge_by(ci: &Ci, subjects: &Subjects) -> Result<(), Error> {
     let test = subjects.test.as_deref().map(mozci_evidence::test_of_id).map(Subject::Test);
     let subject = test.or_else(|| subjects.group.clone().map(Subject::Group));
     let about = match &subjects.same_failure_as {
-        None => {
-            subject.map(|subject| About { subject: Some(subject), signatures: BTreeSet::new() })
-        }
+        None => subject.map(|subject| About::asked(Some(subject), BTreeSet::new())),
         Some(spec) => Some(same_as(ci, spec, subject).await?),
     };
     if let Some(about) = about {
@@ -71,7 +70,7 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
         })),
         1 => {
             let test = tests.into_iter().next().flatten().map(str::to_owned);
-            Ok(About { subject: test.map(Subject::Test).or(subject), signatures })
+            Ok(About::asked(test.map(Subject::Test).or(subject), signatures))
         }
         _ => {
             let named: Vec<&str> =
@@ -84,29 +83,36 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
     }
 }
 
-/// The runs of tasks that were given other manifests than what is asked about: nothing has to be
-/// read of them.
-async fn not_given<'a>(
+/// Whether runs' tasks were given what is asked about, where they tell. Of those that were not, nothing
+/// has to be read.
+async fn were_given<'a>(
     ci: &Ci,
     about: &About,
     runs: impl Iterator<Item = &'a Run>,
-) -> HashSet<RunKey> {
-    let Some(subject) = about.subject.as_ref().filter(|_| ci.is_taskcluster()) else {
-        return HashSet::new();
-    };
+) -> HashMap<RunKey, bool> {
+    if about.subject.is_none() || !ci.is_taskcluster() {
+        return HashMap::new();
+    }
     let tasks: Vec<(RunKey, TaskId)> =
         runs.filter_map(|run| Some((run.key, run.key.task()?))).collect();
     let definitions = match definitions(ci, tasks.iter().map(|(_, task)| *task)).await {
         Ok(definitions) => definitions,
         Err(error) => {
             ci.note(format!("every run is read, whatever it was given to run: {error}"));
-            return HashSet::new();
+            return HashMap::new();
         }
     };
-    let manifests = manifests_for(subject, definitions.values());
+    let manifests = manifests_for(about, definitions.values());
     let given = |task: &TaskId| definitions.get(task).and_then(|d| given(d, &manifests));
-    let not = tasks.into_iter().filter(|(_, task)| given(task) == Some(false));
-    not.map(|(key, _)| key).collect()
+    tasks.into_iter().filter_map(|(key, task)| Some((key, given(&task)?))).collect()
+}
+
+/// Why a green run is good for whatever was given to it.
+const GREEN: &str = "the run passed, and what is chased was part of it";
+
+/// Whether what a job runs may differ from push to push without its task telling.
+fn may_drift(ci: &Ci, job: &JobName) -> bool {
+    ci.is_taskcluster() && stem(job.as_str()).is_some()
 }
 
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.
@@ -114,12 +120,21 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
     let mut ended: Vec<(&JobName, &mut Run)> =
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
-    let elsewhere = not_given(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
-    for (_, run) in ended.iter_mut().filter(|(_, run)| elsewhere.contains(&run.key)) {
-        let why = "its task was given other manifests to run".into();
-        run.more.get_or_insert_default().proof = Some(Proof { says: Says::NotRun, why });
-    }
-    ended.retain(|(_, run)| !elsewhere.contains(&run.key));
+    let given = were_given(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
+    ended.retain_mut(|(job, run)| {
+        let proof = match given.get(&run.key) {
+            Some(false) => (Says::NotRun, "its task was given other manifests to run"),
+            // A job that is no chunk runs the same everywhere.
+            Some(true) if about.inferred && run.state.is_good() => (Says::Good, GREEN),
+            None if about.inferred && run.state.is_good() && !may_drift(ci, job) => {
+                (Says::Good, GREEN)
+            }
+            _ => return true,
+        };
+        let (says, why) = (proof.0, proof.1.into());
+        run.more.get_or_insert_default().proof = Some(Proof { says, why });
+        false
+    });
     let mut unread = 0;
     let most = ci.runs_read;
     if ended.len() > most {

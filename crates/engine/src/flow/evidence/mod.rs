@@ -6,10 +6,12 @@ mod find;
 mod judge;
 mod read;
 mod taskcluster;
+mod why_red;
 mod wish;
 
 pub use find::{AskedRun, RunName, find_run};
 pub(crate) use judge::judge;
 pub use judge::{Subjects, judge_by};
 pub use read::{Looked, read_evidence};
+pub use why_red::{WhyRed, why_red};
 pub use wish::{PassedOver, Reading, RunEvidence, Wish};
