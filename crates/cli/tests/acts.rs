@@ -245,7 +245,8 @@ fn what_the_actions_do_not_offer_is_left_out_with_its_reason() {
     ] {
         let world = WorldConfig { tree, newest_minutes_ago: 600, ..WorldConfig::default() };
         let served = Served::of(world);
-        let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
+        let whole = ["backfill", JOB, "--rev", "tip", "--whole-job", "--yes", "--json"];
+        let said = served.run(&whole);
         let json = said.json();
         let left_out = json["plan"]["left_out"].as_array().unwrap();
         let found = left_out.iter().filter(|l| l["why"]["reason"] == kind).count();

@@ -1,14 +1,13 @@
 //! `mozci backfill`
 
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
-use mozci_core::facts::PushFacts;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::{JobHistory, every, read_job, read_range};
+use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
@@ -91,23 +90,20 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
-    let mut history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
-    let red = |facts: &&PushFacts| facts.runs.iter().any(|run| run.state.is_bad());
-    let red = history.facts.iter().find(red).filter(|_| !args.whole_job);
     let mut chased = None;
-    if let (Some(red), None) = (red, context.ci.about()) {
+    if context.ci.about().is_none()
+        && !args.whole_job
+        && let Some((red, runs)) = newest_red(&context.ci, &range.pushes, &job).await?
+    {
         let again = format!(
             "{} backfill {} --rev {}",
             context.program(),
             shell_word(job.as_str()),
-            red.push.revision.short()
+            red.revision.short()
         );
-        let what = chase(context, out, &job, &red.push, &red.runs, &again).await;
-        chased = Some(what);
-        if context.ci.about().is_some() {
-            history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
-        }
+        chased = Some(chase(context, out, &job, red, &runs, &again).await);
     }
+    let history = read_job(&context.ci, Some(&ledger), &range.pushes, &job).await?;
     let question = Question {
         job: job.clone(),
         wish: args.wish.wish(),

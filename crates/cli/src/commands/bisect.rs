@@ -12,7 +12,7 @@ use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, read_jobs, read_range};
+use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, newest_red, read_range};
 use mozci_engine::store::{Investigations, Lease};
 use mozci_evidence::About;
 use serde_json::Value;
@@ -222,14 +222,8 @@ async fn chase_on(
     bad: &Push,
 ) -> Result<Value, Error> {
     let job = JobName::new(&question.job);
-    let (pushes, jobs) = (std::slice::from_ref(bad), std::slice::from_ref(&job));
-    let runs = match read_jobs(&context.ci, None, pushes, jobs, None).await {
-        Ok(mut histories) => histories.pop().and_then(|mut history| history.facts.pop()),
-        // That it never ran there is said by the search.
-        Err(Error::NotFound(_)) => None,
-        Err(error) => return Err(error),
-    };
-    let runs = runs.map_or(Vec::new(), |facts| facts.runs);
+    let red = newest_red(&context.ci, std::slice::from_ref(bad), &job).await?;
+    let runs = red.map_or(Vec::new(), |(_, runs)| runs);
     let again = format!(
         "{} bisect {} --bad {}",
         context.program(),

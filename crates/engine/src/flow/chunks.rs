@@ -118,12 +118,13 @@ pub(super) async fn read_job(
     let Some(shown) = of_chunks.iter().find(|rows| !rows.rows.is_empty()) else {
         return alone().await;
     };
+    let is_first = build.is_none();
     let build = match build {
         Some(build) => build.clone(),
         None => build_of(ci, &shown.rows).await?,
     };
     let builds = vec![build; chunks.len()];
-    let read = Read { of_jobs: of_chunks, groups, others: None };
+    let read = Read { of_jobs: of_chunks, groups, others: None, is_first };
     let histories = read_as_ended(ci, ledger, pushes, &chunks, Some(&builds), Some(read)).await?;
     join(ci, histories, about).await
 }

@@ -150,6 +150,8 @@ pub(super) struct Read {
     pub(super) groups: Rows,
     /// Every other row, where they were read.
     pub(super) others: Option<Rows>,
+    /// Whether nothing of these pushes was read before.
+    pub(super) is_first: bool,
 }
 
 /// Reads the rows of some jobs, and of decision and action tasks.
@@ -165,7 +167,7 @@ async fn read_rows(
             ci.treeherder()?.jobs(list, &filter).await.map_err(reading_jobs)
         });
         let (of_jobs, groups) = tokio::try_join!(try_join_all(each), group_rows(ci, ids))?;
-        return Ok(Read { of_jobs, groups, others: None });
+        return Ok(Read { of_jobs, groups, others: None, is_first: true });
     }
     let all = ci.treeherder()?.jobs(list, &JobFilter::All).await.map_err(reading_jobs)?;
     let places: HashMap<&JobName, usize> = jobs.iter().enumerate().map(|(i, j)| (j, i)).collect();
@@ -174,6 +176,7 @@ async fn read_rows(
         of_jobs: jobs.iter().map(|_| Rows::default()).collect(),
         groups: Rows { without_task: all.without_task, ..empty() },
         others: Some(empty()),
+        is_first: true,
     };
     let of_groups = |row: &JobRow| ci.is_group_platform(row.platform.as_str());
     for row in all.rows {
@@ -258,9 +261,9 @@ pub(super) async fn read_as_ended(
         return super::plain::read_jobs(ci, plain, ledger, pushes, jobs, read_at).await;
     }
     let ids = treeherder_ids(ci, pushes).await?;
-    let Read { of_jobs, groups, others } = match read {
+    let Read { of_jobs, groups, others, is_first } = match read {
         Some(read) => read,
-        None => read_rows(ci, &ids, jobs).await?,
+        None => Read { is_first: builds.is_none(), ..read_rows(ci, &ids, jobs).await? },
     };
     for rows in of_jobs.iter().chain([&groups]) {
         check_revisions(ci, pushes, &ids, rows)?;
@@ -286,7 +289,7 @@ pub(super) async fn read_as_ended(
     };
     let shown: Vec<Shown<'_>> =
         jobs.iter().zip(&of_jobs).map(|(job, rows)| Shown::new(job, &rows.rows, &ids)).collect();
-    let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &shown, builds.is_none());
+    let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &shown, is_first);
     let ((decided, builds, build_rows), asked) = tokio::try_join!(build_side, asked_side)?;
 
     let mut built: HashMap<&JobName, Vec<Sightings>> = HashMap::new();
