@@ -18,5 +18,5 @@ pub use counts::{Counts, Outcome};
 pub use posterior::Posterior;
 pub use prior::{Backout, History, Setup, Suspect};
 pub use search::Search;
-pub use verdict::{Verdict, Why};
+pub use verdict::{Possibility, Verdict, Why};
 pub use world::Drawn;

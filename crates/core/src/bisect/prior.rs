@@ -48,6 +48,10 @@ pub struct Setup {
     pub deterministic: bool,
     /// Runs of one push at the most.
     pub most_on_a_push: u32,
+    /// Runs on each push, the good one first, that count for how many may be asked for there, and
+    /// that are not observed: the failure that the search began with.
+    #[serde(default)]
+    pub taken: Vec<u32>,
     /// Suspects that were backed out by the last suspect, or by a push before it.
     #[serde(default)]
     pub backouts: Vec<Backout>,
@@ -75,6 +79,7 @@ impl Setup {
             none: 0.1,
             deterministic: false,
             most_on_a_push: u32::MAX,
+            taken: Vec::new(),
             backouts: Vec::new(),
         }
     }

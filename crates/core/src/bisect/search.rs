@@ -6,7 +6,7 @@ use super::fit::{Misfit, misfit};
 use super::gone::{Belief, believe, without};
 use super::posterior::{Posterior, Weights};
 use super::prior::{Backout, Cell, Setup, cells, known};
-use super::verdict::{Verdict, Why};
+use super::verdict::{Possibility, Verdict, Why};
 use super::world::{Drawn, World};
 
 /// A search for the push that broke something.
@@ -129,7 +129,9 @@ impl Search {
         let Some(counts) = self.counts.get(push) else { return false };
         let waiting = pending.iter().filter(|other| **other == push).count();
         let most = self.setup.most_on_a_push as usize;
-        !counts.unbuildable && counts.is_testable() && counts.runs() as usize + waiting < most
+        let taken = self.setup.taken.get(push).copied().unwrap_or(0) as usize;
+        let runs = counts.runs() as usize + waiting + taken;
+        !counts.unbuildable && counts.is_testable() && runs < most
     }
 
     /// The push on which a run tells most for what it costs.
@@ -197,19 +199,26 @@ impl Search {
         (first.max(1), last)
     }
 
-    /// The fewest suspects that hold the culprit this surely, likeliest first: the answer of a search
-    /// that is not over.
-    pub fn credible(&self, sure: f64) -> Vec<usize> {
+    /// The fewest of all possibilities that hold the truth this surely, likeliest first: the answer of
+    /// a search that is not over.
+    pub fn credible(&self, sure: f64) -> Vec<Possibility> {
         let posterior = self.posterior();
-        let mut order: Vec<usize> = (1..posterior.suspects.len()).collect();
-        order.sort_by(|a, b| posterior.suspects[*b].total_cmp(&posterior.suspects[*a]));
+        let each = posterior.suspects.iter().enumerate();
+        let mut order: Vec<(f64, Possibility)> = each
+            .map(|(number, probability)| match number {
+                0 => (*probability, Possibility::Older),
+                number => (*probability, Possibility::Suspect(number)),
+            })
+            .collect();
+        order.push((posterior.none, Possibility::None));
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut sum = 0.0;
-        let enough = order.iter().position(|suspect| {
-            sum += posterior.suspects[*suspect];
+        let enough = order.iter().position(|(probability, _)| {
+            sum += probability;
             sum >= sure
         });
         order.truncate(enough.map_or(order.len(), |last| last + 1));
-        order
+        order.into_iter().map(|(_, possibility)| possibility).collect()
     }
 
     /// A world drawn from what is believed before anything was observed, for those who measure

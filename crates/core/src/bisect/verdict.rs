@@ -60,6 +60,18 @@ pub enum Verdict {
     },
 }
 
+/// What may be the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Possibility {
+    /// This suspect did it.
+    Suspect(usize),
+    /// It failed before all suspects already.
+    Older,
+    /// None of them did it.
+    None,
+}
+
 impl Verdict {
     /// Whether anything was decided.
     pub fn is_decided(&self) -> bool {

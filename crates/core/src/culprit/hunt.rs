@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use crate::bisect::{Backout, History, Outcome, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
-use crate::flakiness::Told;
+use crate::flakiness::{Tally, Told};
 use crate::have::have;
 use crate::ids::JobName;
 use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
+use crate::rate::ln_likelihood;
 
 /// How a search is to go.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct HuntSettings {
     pub weights: Vec<f64>,
     /// Suspects that were backed out within the range.
     pub backouts: Vec<Backout>,
+    /// Pushes on which what was asked for was refused, by their numbers.
+    pub refused: Vec<usize>,
 }
 
 /// A job's history between a good push and a bad one.
@@ -124,6 +127,7 @@ impl<'a> Hunt<'a> {
             p_min: settings.p_min,
             deterministic: settings.deterministic,
             most_on_a_push: settings.most_on_a_push,
+            taken: self.taken(),
             backouts: settings.backouts.clone(),
             ..Setup::among(0)
         });
@@ -144,7 +148,55 @@ impl<'a> Hunt<'a> {
         for out in self.out() {
             search.observe(out.push, Outcome::Unbuildable);
         }
+        for push in &settings.refused {
+            search.observe(*push, Outcome::Unbuildable);
+        }
         search
+    }
+
+    /// Runs on each push that guards count and that the search neither observes nor waits for.
+    fn taken(&self) -> Vec<u32> {
+        let of = |(number, facts): (usize, &&PushFacts)| {
+            let chosen = number == self.suspects() && number > 0;
+            let told = facts.runs.iter().map(Told::of);
+            let observed = told.filter(|told| !matches!(told, Told::Open)).count();
+            let chosen = usize::from(chosen && facts.runs.iter().any(|run| run.is_bad()));
+            let waiting = facts.runs.iter().filter(|run| run.state.is_waiting()).count();
+            let asked = facts.asked.saturating_sub(facts.doubtful);
+            let known = u32::try_from(observed - chosen + waiting).unwrap_or(u32::MAX);
+            have(facts).saturating_sub(known.saturating_add(asked))
+        };
+        self.facts.iter().enumerate().map(of).collect()
+    }
+
+    /// Whether the good push fails, too, as far as its runs tell: more often than the background
+    /// explains, and not clearly less often than the bad one. Then it is not good, and what is chased
+    /// is older, or comes and goes.
+    pub fn good_fails(&self) -> Option<[Tally; 2]> {
+        /// How unlikely its failures have to be of the background alone.
+        const SURPRISING: f64 = 0.02;
+        /// How many times as likely two rates may be as one.
+        const ODDS: f64 = 3.0;
+        let tally = |facts: &&PushFacts| {
+            let mut tally = Tally::default();
+            tally.add(facts.runs.iter().map(Told::of));
+            tally
+        };
+        let (good, bad) = (self.facts.first().map(tally)?, self.facts.last().map(tally)?);
+        // One failure of the bad push is how the search began.
+        let (failures, runs) = (bad.failures.saturating_sub(1), bad.runs.saturating_sub(1));
+        let part = |failures: u32, runs: u32| ln_likelihood(failures, runs - failures);
+        let same = part(good.failures + failures, good.runs + runs);
+        let differ = part(good.failures, good.runs) + part(failures, runs);
+        let History { runs: past, failures: failed } = self.history;
+        // Of few runs before little is known: then five in a hundred are taken for usual.
+        let usual = match past {
+            0..20 => 0.05,
+            past => (f64::from(failed) + 1.0) / (f64::from(past) + 2.0),
+        };
+        let surprises =
+            good.failures >= 2 && at_least(good.failures, good.runs, usual) < SURPRISING;
+        (surprises && runs >= 4 && differ - same < ODDS.ln()).then_some([good, bad])
     }
 
     /// The pushes on which runs are under way, one for each run.
@@ -202,5 +254,28 @@ impl<'a> Hunt<'a> {
         let mut plan = Plan::join(each, times);
         plan.jobs = vec![self.job.clone()];
         plan
+    }
+}
+
+/// How likely at least so many of some runs fail, of which each fails with this probability.
+fn at_least(failures: u32, runs: u32, rate: f64) -> f64 {
+    let mut term = (1.0 - rate).powi(i32::try_from(runs).unwrap_or(i32::MAX));
+    let mut below = 0.0;
+    for k in 0..failures {
+        below += term;
+        term *= f64::from(runs - k) / f64::from(k + 1) * rate / (1.0 - rate);
+    }
+    (1.0 - below).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_of_the_binomial() {
+        assert!((at_least(1, 10, 0.1) - (1.0 - 0.9f64.powi(10))).abs() < 1e-12);
+        assert!((at_least(2, 2, 0.5) - 0.25).abs() < 1e-12);
+        assert!((at_least(0, 5, 0.3) - 1.0).abs() < 1e-12);
     }
 }

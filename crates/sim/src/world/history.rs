@@ -115,11 +115,17 @@ pub(crate) fn autoland(
             let node = hex40(seed, &parts);
             let bug = 1_800_000 + i;
             let message = match backs_out {
-                Some(bad) => format!(
-                    "Revert \"Bug {}\" for causing test failures. CLOSED TREE\n\nBacked out changeset {}",
-                    1_800_000 + bad,
-                    &pushes[bad as usize].node()[..12]
-                ),
+                Some(bad) => {
+                    // Every changeset is named, as vct and Lando do.
+                    let named = pushes[bad as usize].commits.iter();
+                    let named: String = named
+                        .map(|c| format!("\nBacked out changeset {}", &c.node[..12]))
+                        .collect();
+                    format!(
+                        "Revert \"Bug {}\" for causing test failures. CLOSED TREE\n{named}",
+                        1_800_000 + bad,
+                    )
+                }
                 None if is_merge => "Merge mozilla-central to autoland. CLOSED TREE".to_owned(),
                 None => format!("Bug {bug} - Part {}: simulated change. r=reviewer", c + 1),
             };

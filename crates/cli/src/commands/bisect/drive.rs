@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use mozci_core::bisect::{Search, Verdict};
+use mozci_core::bisect::{Backout, Search, Verdict};
 use mozci_core::commit::Commit;
 use mozci_core::culprit::{Hunt, HuntSettings};
+use mozci_core::flakiness::Tally;
 use mozci_core::guard::Refusal;
+use mozci_core::ids::{PushId, Revision};
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::time::At;
@@ -54,6 +56,13 @@ pub(crate) struct Ends<'a> {
 pub(super) enum Ended {
     /// There is a verdict, or it was found that there can be none.
     Verdict(Verdict),
+    /// The good push fails as often as the bad one.
+    GoodFails {
+        /// The good push's runs.
+        good: Tally,
+        /// The bad one's.
+        bad: Tally,
+    },
     /// It was backed out already.
     BackedOut,
     /// It is fixed already.
@@ -92,6 +101,7 @@ impl Ended {
             Self::Budget | Self::BudgetTooSmall { .. } | Self::Refused(_) => {
                 Some(Occasion::NeedsYou)
             }
+            Self::GoodFails { .. } => Some(Occasion::NeedsYou),
             Self::NothingToTest | Self::Service => Some(Occasion::Stuck),
             Self::DryRun | Self::Declined | Self::Interrupted => None,
         }
@@ -191,7 +201,9 @@ pub(super) async fn drive(
             break (search, Ended::Fixed);
         }
         let verdict = search.verdict();
-        if matches!(verdict, Verdict::Older { .. }) && !was_named && case.widen() {
+        let good_fails = case.hunt().good_fails();
+        let older = matches!(verdict, Verdict::Older { .. }) || good_fails.is_some();
+        if older && !was_named && case.widen() {
             shown::widened(out, &case);
             settings = weighed(question, &case, context).await;
             if let Some(lease) = &lease {
@@ -201,6 +213,18 @@ pub(super) async fn drive(
             continue;
         }
         let misfits = matches!(verdict, Verdict::Undecided { why } if why.is_misfit());
+        if let (Some([good, bad]), false) = (good_fails, verdict.is_decided()) {
+            break (search, Ended::GoodFails { good, bad });
+        }
+        if let Verdict::Culprit { first, last, .. } = verdict {
+            // Before anybody is convicted: what was backed out by then did not break the bad push.
+            let gone = gone_by_then(context, &case, first..=last).await;
+            if gone.iter().any(|backout| !settings.backouts.contains(backout)) {
+                shown::gone(out, &case, &gone);
+                settings.backouts.extend(gone);
+                continue;
+            }
+        }
         if verdict.is_decided() || misfits {
             break (search, Ended::Verdict(verdict));
         }
@@ -269,13 +293,27 @@ pub(super) async fn drive(
             // Written down before anything is sent.
             let step = json!({"step": "round", "round": rounds, "runs": asked, "plan": plan});
             store.step(&written, &step, now)?;
-            runs += asked;
             shown::round(out, rounds, &plan);
             interrupt.acting.store(true, Ordering::Relaxed);
             let mut sent = send(&act, out, ledger, &plan, histories).await?;
             acted.results.append(&mut sent.results);
-            if acted.results.is_empty() && sent.left_out.iter().any(|l| l.why.is_refusal()) {
-                break (case.hunt().search(&settings), Ended::Service);
+            // Only what was sent, or may have been, is spent.
+            let spent = acted.results.iter().filter(|result| {
+                matches!(result.state, AskState::Sent { .. } | AskState::Uncertain { .. })
+            });
+            runs += spent.map(AskResult::times).sum::<u32>();
+            // A push that cannot be asked is set aside, and the search goes on without it.
+            let refused: Vec<PushId> = sent
+                .left_out
+                .iter()
+                .filter(|left_out| left_out.why.is_refusal())
+                .map(|left_out| left_out.push.id)
+                .collect();
+            let numbers = case.pushes().enumerate().filter(|(_, push)| refused.contains(&push.id));
+            settings.refused.extend(numbers.map(|(number, _)| number));
+            if acted.results.is_empty() && !refused.is_empty() {
+                interrupt.acting.store(false, Ordering::Relaxed);
+                continue;
             }
         } else if ends.args.confirm.dry_run {
             break (search, Ended::DryRun);
@@ -410,6 +448,37 @@ async fn weighed(question: &BisectQuestion, case: &Case, context: &Context) -> H
     let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
     let known = weigh(ci, &suspects, question.about.as_ref()).await;
     question.settings(ci.budgets.push, known)
+}
+
+/// Which of some suspects were backed out by the bad push or before it, by what the repository itself
+/// says of their commits: messages need not name every one.
+async fn gone_by_then(
+    context: &Context,
+    case: &Case,
+    suspects: std::ops::RangeInclusive<usize>,
+) -> Vec<Backout> {
+    let pushes: Vec<&Push> = case.pushes().collect();
+    let wanted: Vec<Push> = suspects
+        .clone()
+        .filter_map(|number| pushes.get(number).map(|push| (*push).clone()))
+        .collect();
+    let culprits = culprit_pushes(&context.ci, wanted).await;
+    let mut gone = Vec::new();
+    for (suspect, culprit) in suspects.zip(culprits) {
+        if !culprit.is_backed_out() {
+            continue;
+        }
+        let place = |by: &Revision| {
+            pushes.iter().position(|push| push.changesets.iter().any(|c| c.revision == *by))
+        };
+        let places: Option<Vec<usize>> =
+            culprit.commits.iter().map(|commit| place(commit.backed_out_by.as_ref()?)).collect();
+        // One that was backed out after the bad push was in there.
+        if let Some(until) = places.and_then(|places| places.into_iter().max()) {
+            gone.push(Backout { suspect, until });
+        }
+    }
+    gone
 }
 
 /// What ends a search before it begins.

@@ -1,6 +1,6 @@
 //! A search as people see it: what is chased, what is believed, what is asked for, what it came to.
 
-use mozci_core::bisect::{Search, Verdict, Why};
+use mozci_core::bisect::{Backout, Possibility, Search, Verdict, Why};
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::rate::{Rate, runs_to_see};
@@ -112,6 +112,19 @@ pub(super) fn widened(out: &mut Out, case: &Case) {
     ));
 }
 
+/// Suspects that were backed out before the bad push.
+pub(super) fn gone(out: &mut Out, case: &Case, gone: &[Backout]) {
+    let pushes: Vec<_> = case.pushes().collect();
+    for Backout { suspect, until } in gone {
+        if let (Some(suspect), Some(until)) = (pushes.get(*suspect), pushes.get(*until)) {
+            out.line(&format!(
+                "push {} was backed out by push {}, before the bad push: it is not why that fails",
+                suspect.id, until.id
+            ));
+        }
+    }
+}
+
 /// What is to be expected, before anything is asked for.
 pub(super) fn outlook(out: &mut Out, search: &Search, question: &BisectQuestion, rest: u32) {
     let expected = search.expected();
@@ -200,6 +213,14 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context) {
             likeliest(out, case, search);
             resume(out, finished, context);
         }
+        Ended::GoodFails { good, bad } => {
+            out.line(&format!("undecided: the good push fails, too · {cost}"));
+            out.line(&format!(
+                "  push {} failed {} of {} times, the bad push {} of {}: what is chased is older, or comes and goes; name an older good push with --good, or ask `{} flakiness` how often it fails",
+                case.good().id, good.failures, good.runs, bad.failures, bad.runs, context.program()
+            ));
+            resume(out, finished, context);
+        }
         Ended::DryRun => out.line("dry run: nothing was sent"),
         Ended::Declined => out.line("nothing was sent"),
     }
@@ -217,21 +238,30 @@ fn resume(out: &mut Out, finished: &Finished<'_>, context: &Context) {
 fn likeliest(out: &mut Out, case: &Case, search: &Search) {
     let hunt = case.hunt();
     let credible = search.credible(0.95);
-    let named: Vec<String> = credible
+    // What is no push is named first: it is most often overlooked.
+    let mut named: Vec<String> = Vec::new();
+    if credible.contains(&Possibility::Older) {
+        named.push("older than all of them".to_owned());
+    }
+    if credible.contains(&Possibility::None) {
+        named.push("no culprit among them".to_owned());
+    }
+    let suspects: Vec<String> = credible
         .iter()
-        .take(10)
-        .filter_map(|number| Some(hunt.push(*number)?.push.id.to_string()))
+        .filter_map(|possibility| match possibility {
+            Possibility::Suspect(number) => Some(hunt.push(*number)?.push.id.to_string()),
+            Possibility::Older | Possibility::None => None,
+        })
         .collect();
-    let more = if credible.len() > 10 {
-        format!(" and {} more", credible.len() - 10)
-    } else {
-        String::new()
-    };
-    out.line(&format!(
-        "  with 95 % it is among {}: {}{more}",
-        plural(credible.len(), "push"),
-        named.join(", ")
-    ));
+    if !suspects.is_empty() {
+        let more = match suspects.len().saturating_sub(10) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let some = suspects.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+        named.push(format!("{}: {some}{more}", plural(suspects.len(), "push")));
+    }
+    out.line(&format!("  with 95 % it is one of these: {}", named.join("; ")));
 }
 
 /// The pushes of a search by their numbers, for verdicts.

@@ -71,6 +71,10 @@ pub(super) fn end(finished: &Finished<'_>) -> Value {
             "first_passed": finished.since.first_passed.as_ref().map(push_json),
             "runs": finished.since.tally,
         }),
+        Ended::GoodFails { good, bad } => json!({
+            "verdict": "undecided", "summary": "the good push fails, too",
+            "good_runs": good, "bad_runs": bad,
+        }),
         other => {
             let (word, summary) = match other {
                 Ended::BackedOut => ("backed-out", "the bad push was backed out"),

@@ -54,6 +54,7 @@ impl BisectQuestion {
             most_on_a_push,
             weights,
             backouts,
+            refused: Vec::new(),
         }
     }
 
