@@ -118,3 +118,26 @@ fn a_file_that_is_none_is_said_and_holds_nobody_up() {
         assert!(output.status.code() == Some(2) && text.contains(words), "{file}: {text}");
     }
 }
+
+#[test]
+fn a_deployment_that_shows_strangers_nothing_is_read_with_credentials() {
+    let served = Served::settled();
+    served.world().dynamic().private = true;
+    let said = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--wait", "--json"]);
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
+    let truth = served.world().truth().story.unwrap();
+    assert_eq!(said.json()["after"]["first_bad"]["revision"], truth.culprit.as_str(), "{said:?}");
+    // Without any, the scope that is missing stands on one line.
+    let bare: String = served
+        .config()
+        .lines()
+        .filter(|line| !line.starts_with("credentials_command"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    served.write_config(&bare);
+    std::fs::remove_dir_all(served.home.path().join("cache")).unwrap();
+    let said = served.run(&["chooser", "--rev", "tip"]);
+    assert_eq!(said.status, 4, "{said:?}");
+    let line = "refuses with 403: missing scope queue:get-task:gecko-level-3/sim";
+    assert!(said.stderr.contains(line), "{said:?}");
+}

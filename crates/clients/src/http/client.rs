@@ -345,7 +345,7 @@ impl Http {
             let started = Instant::now();
             let request = self.client.request(method.clone(), url.clone());
             let request = request.header(ACCEPT, accept).timeout(patience);
-            let mut request = self.with_cookie(request, &url);
+            let mut request = self.with_cookie(request, method, &url);
             if let Some(body) = body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             }

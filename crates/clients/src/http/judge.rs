@@ -110,9 +110,25 @@ fn message_of(body: &[u8]) -> String {
 
 fn beginning_of_message(text: &str) -> String {
     let text = text.split("\n---\n").next().unwrap_or(text);
+    if let Some(scopes) = missing_scopes(text) {
+        return without_secrets(&harmless_line(&format!("missing scope {scopes}")));
+    }
     let text = without_secrets(&harmless_line(text));
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
+
+/// The scopes that a refusal of Taskcluster's names, without the rest of its expression.
+fn missing_scopes(text: &str) -> Option<String> {
+    let expression = text.split("following scope expression:").nth(1)?;
+    let quoted = expression.split('"').skip(1).step_by(2);
+    let scopes: Vec<&str> =
+        quoted.filter(|word| !matches!(*word, "AllOf" | "AnyOf")).take(MOST_SCOPES).collect();
+    let bare = || expression.trim_matches(['`', '\n', ' ', '.']).to_owned();
+    Some(if scopes.is_empty() { bare() } else { scopes.join(", ") })
+}
+
+/// Scopes of a refusal that are named.
+const MOST_SCOPES: usize = 5;
 
 /// Where a redirect leads.
 ///

@@ -48,7 +48,7 @@ impl Http {
     pub async fn web_socket(&self, url: &Url) -> Result<WebSocket, HttpError> {
         let failed = |problem| failure(&Method::GET, url, problem);
         let _turn = self.turn(&Method::GET, url).await?;
-        let request = self.with_cookie(self.client.get(url.clone()), url);
+        let request = self.with_cookie(self.client.get(url.clone()), &Method::GET, url);
         let limits = WebSocketConfig::default()
             .max_message_size(Some(LONGEST_EVENT))
             .max_frame_size(Some(LONGEST_EVENT));
@@ -74,7 +74,7 @@ impl Http {
         let failed = |problem| failure(&Method::GET, url, problem);
         let _turn = self.turn(&Method::GET, url).await?;
         let request = self.client.get(url.clone()).header(ACCEPT, "text/event-stream");
-        let request = self.with_cookie(request, url).timeout(LASTS).send();
+        let request = self.with_cookie(request, &Method::GET, url).timeout(LASTS).send();
         let answer = tokio::time::timeout(self.settings().timeout, request).await;
         let answer = answer.map_err(|_| failed(Problem::Timeout))?;
         let response = answer.map_err(|error| failed(problem_of(&error)))?;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -18,7 +18,11 @@ use super::judge::{failure, problem_of, shown};
 enum Pass {
     Cookie(HeaderValue),
     Password { user: String, password: String },
+    Signature(Signer),
 }
+
+/// Signs a request: its method and URL in, the `Authorization` header out.
+pub type Signer = Arc<dyn Fn(&Method, &Url) -> Option<HeaderValue> + Send + Sync>;
 
 /// Passes, each for the URLs that begin with one.
 #[derive(Default)]
@@ -132,14 +136,31 @@ impl Http {
         self.cookies.set(base, Pass::Password { user, password });
     }
 
-    /// Whether a cookie goes with requests to this URL.
+    /// Signs every request to URLs below `base` from here on. Signatures are in no log and no error.
+    pub fn set_signer(&self, base: &Url, signer: Signer) {
+        self.cookies.set(base, Pass::Signature(signer));
+    }
+
+    /// Whether a cookie, a password or a signature goes with requests to this URL.
     pub fn has_cookie(&self, url: &Url) -> bool {
         self.cookies.of(url).is_some()
     }
 
-    /// Puts to a request the cookie that its URL gets.
-    pub(super) fn with_cookie(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
+    /// Puts to a request the cookie, password or signature that its URL gets.
+    pub(super) fn with_cookie(
+        &self,
+        request: RequestBuilder,
+        method: &Method,
+        url: &Url,
+    ) -> RequestBuilder {
         match self.cookies.of(url) {
+            Some(Pass::Signature(sign)) => match sign(method, url) {
+                Some(mut header) => {
+                    header.set_sensitive(true);
+                    request.header(AUTHORIZATION, header)
+                }
+                None => request,
+            },
             Some(Pass::Cookie(cookie)) => request.header(COOKIE, cookie),
             Some(Pass::Password { user, password }) => request.basic_auth(user, Some(password)),
             None => request,
@@ -248,7 +269,7 @@ impl Http {
         let request = self.client.request(method.clone(), url.clone());
         let request = request.header(ACCEPT, "application/json");
         let request = request.header(CONTENT_TYPE, kind).body(body);
-        let sent = self.with_cookie(request, url).send().await;
+        let sent = self.with_cookie(request, &method, url).send().await;
         let response = sent.map_err(|error| {
             self.meter().request(started, 0);
             failed(problem_of(&error))

@@ -14,10 +14,11 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::actions::Rendered;
+use super::signing::signer;
 use super::status::instant;
 use super::wire::LastFires;
 use crate::act::ActError;
-use crate::http::{Http, HttpError, Problem};
+use crate::http::{Http, HttpError, Problem, SignIn};
 
 /// How long an act's answer may take. An asking counts as settled after twice this.
 const ACT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -106,7 +107,23 @@ pub struct Fires {
 impl Taskcluster {
     /// The deployment at this root URL.
     pub fn new(http: Http, root: Url, access: TaskclusterAccess) -> Self {
-        Self { http, root, access, fetched: Arc::default() }
+        let taskcluster = Self { http, root, access, fetched: Arc::default() };
+        if taskcluster.has_credentials() {
+            // Whoever is refused as a stranger asks again under his own name.
+            let known = taskcluster.clone();
+            let sign_in: SignIn = Arc::new(move || {
+                let known = known.clone();
+                Box::pin(async move {
+                    known.sign_in().await.map_err(|error| error.words())?;
+                    if let Some(credentials) = known.at_hand() {
+                        known.http.set_signer(&known.root, signer(credentials)?);
+                    }
+                    Ok(())
+                })
+            });
+            taskcluster.http.when_refused(&taskcluster.root, sign_in);
+        }
+        taskcluster
     }
 
     /// Whether there are credentials to act with.

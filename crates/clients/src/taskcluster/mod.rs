@@ -13,6 +13,7 @@ mod pages;
 mod queue;
 mod render;
 mod sandbox;
+mod signing;
 mod status;
 mod tasks;
 mod wire;

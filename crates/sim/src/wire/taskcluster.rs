@@ -12,6 +12,12 @@ pub(crate) fn taskcluster(world: &World, request: &Request<'_>) -> Reply {
     let segments = request.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     let call = Call { world, request, caller: auth::caller(world, request) };
+    let is_ping = path.last() == Some(&"ping");
+    let stranger = call.caller.as_ref().is_ok_and(|caller| caller.client.is_none());
+    if stranger && !is_ping && world.dynamic().private {
+        let message = "This request requires Taskcluster credentials that satisfy the following scope expression:\n\n```\n{\n  \"AllOf\": [\n    \"queue:get-task:gecko-level-3/sim\"\n  ]\n}\n```";
+        return call.error(403, "InsufficientScopes", "read", message, json!({}));
+    }
     match path.as_slice() {
         ["api", "queue", "v1", rest @ ..] => queue::queue(&call, rest),
         ["api", "index", "v1", rest @ ..] => index::index(&call, rest),

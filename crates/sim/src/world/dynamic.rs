@@ -73,6 +73,8 @@ pub struct Dynamic {
     pub closed: Option<String>,
     /// When a task was run again, in simulated milliseconds.
     pub reruns: BTreeMap<TaskRef, Vec<i64>>,
+    /// Whether strangers may read nothing, as on a fresh deployment without a role `anonymous`.
+    pub private: bool,
     /// What decision tasks have in the place of their own files, by the file's name. Nothing says that
     /// it is JSON.
     pub files: BTreeMap<String, String>,
