@@ -265,9 +265,10 @@ impl Classification {
         }
     }
 
-    /// Whether it says that the failure comes and goes.
+    /// Whether a person says that the failure comes and goes. What Treeherder says by itself follows from
+    /// one failure and one pass, and is no such word: how often it fails decides.
     pub fn is_intermittent(self) -> bool {
-        matches!(self, Self::Intermittent | Self::AutoIntermittent | Self::IntermittentNeedsBug)
+        matches!(self, Self::Intermittent)
     }
 
     /// In words.
@@ -278,8 +279,10 @@ impl Classification {
             Self::Intermittent => "intermittent".into(),
             Self::Infra => "infra".into(),
             Self::NewFailure => "new failure".into(),
-            Self::AutoIntermittent => "intermittent by itself".into(),
-            Self::IntermittentNeedsBug => "intermittent without a bug".into(),
+            Self::AutoIntermittent => "intermittent (Treeherder, by itself)".into(),
+            Self::IntermittentNeedsBug => {
+                "intermittent without a bug (Treeherder, by itself)".into()
+            }
             Self::Unknown(number) => format!("classification {number}"),
         }
     }
@@ -306,4 +309,23 @@ pub struct More {
     /// The chunk that it is of, where that is another one than the job that was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<JobName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_s_word_makes_a_failure_known_to_come_and_go() {
+        let known: Vec<u32> = (0..20)
+            .filter(|number| {
+                Classification::from_number(*number).is_some_and(Classification::is_intermittent)
+            })
+            .collect();
+        assert_eq!(known, [4]);
+        for number in [7, 8] {
+            let said = Classification::from_number(number).expect("a class of Treeherder").words();
+            assert!(said.contains("by itself"), "{said}");
+        }
+    }
 }

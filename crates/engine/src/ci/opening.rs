@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::Place;
 
-/// What opens a [`Ci`].
+/// What opens a [`Ci`](crate::ci::Ci).
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The CI's configuration.
