@@ -164,3 +164,29 @@ fn what_never_arrived_is_planned_anew_and_sent_by_the_same_command() {
     let truth = served.world().truth().story.unwrap();
     assert_eq!(said.json()["after"]["first_bad"]["revision"], truth.culprit.as_str(), "{said:?}");
 }
+
+#[test]
+fn a_ledger_that_breaks_while_requests_are_under_way_loses_none_of_them() {
+    let served = Served::settled();
+    // From the second that is sent, the ledger takes no mark: four are under way by then.
+    let breaks = "CREATE TRIGGER breaks BEFORE UPDATE ON askings \
+        WHEN NEW.state = 'sent' AND (SELECT count(*) FROM askings WHERE state = 'sent') >= 1 \
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    assert_eq!(served.run(&["requests"]).status, 0);
+    served.ledger().execute_batch(breaks).unwrap();
+    let backfill = ["backfill", JOB, "--rev", "tip", "--yes"];
+    let said = served.run(&backfill);
+    let arrived = served.actions();
+    assert!((2..7).contains(&arrived), "{arrived} of 7 were sent: {said:?}");
+    assert_ne!(said.status, 0, "{said:?}");
+    let shown = said.stdout.lines().filter(|line| line.contains("asked for 1 run: ")).count();
+    assert_eq!(shown, arrived, "each that arrived is shown: {said:?}");
+    let told = format!("{arrived} requests were sent before");
+    assert!(said.stderr.contains(&told), "{told}: {said:?}");
+    // Once the ledger can be written, the same command finds them and sends only the others.
+    let later =
+        "DROP TRIGGER breaks; UPDATE askings SET created = created - 70; DELETE FROM breakers";
+    served.ledger().execute_batch(later).unwrap();
+    let said = served.run(&[&backfill[..], &["--wait"]].concat());
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
+}

@@ -4,6 +4,7 @@ mod down;
 mod drive;
 mod report;
 mod shown;
+mod suspects;
 mod told;
 
 use mozci_core::ids::JobName;

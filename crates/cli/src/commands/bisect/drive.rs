@@ -3,24 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use mozci_core::bisect::{Backout, Search, Verdict};
-use mozci_core::commit::Commit;
-use mozci_core::culprit::{Hunt, HuntSettings};
+use mozci_core::bisect::{Search, Verdict};
+use mozci_core::culprit::Hunt;
 use mozci_core::flakiness::Tally;
 use mozci_core::guard::Refusal;
-use mozci_core::ids::{PushId, Revision};
+use mozci_core::ids::PushId;
 use mozci_core::plan::Plan;
-use mozci_core::push::Push;
 use mozci_core::time::At;
 use mozci_engine::flow::{
-    AskResult, BisectQuestion, Case, CulpritPush, Merge, Origin, Since, check_plan, culprit_pushes,
-    merges, open_case, weigh,
+    AskResult, BisectQuestion, Case, CulpritPush, Origin, Since, check_plan, culprit_pushes,
+    open_case,
 };
 use mozci_engine::notify::Occasion;
 use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, Lease, Ledger};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
+use super::suspects::{early, gone_by_then, merges_of, weighed};
 use super::{EndArgs, report, shown, told};
 use crate::acting::telling::{Told, tell};
 use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
@@ -423,81 +422,6 @@ pub(crate) fn take(store: &Investigations, id: &str) -> Result<Lease, Error> {
     // Leases are between processes of this machine, and go by its clock.
     let now = At(chrono::Utc::now().timestamp());
     store.take(id, now)?.map_err(|held| Error::Usage(held.to_string()))
-}
-
-/// Which of the culprits are merges, and where they came from.
-async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
-    let merging = |culprit: &&CulpritPush| culprit.commits.iter().any(Commit::is_merge);
-    let pushes: Vec<_> =
-        culprits.iter().filter(merging).map(|culprit| culprit.push.clone()).collect();
-    if pushes.is_empty() {
-        return Vec::new();
-    }
-    match merges(&context.ci, &pushes).await {
-        Ok(merges) => merges,
-        Err(error) => {
-            context.talk(&format!("note: where the merge came from cannot be told: {error}"));
-            Vec::new()
-        }
-    }
-}
-
-/// How the search is to go, with the suspects weighed by what they touch.
-async fn weighed(question: &BisectQuestion, case: &Case, context: &Context) -> HuntSettings {
-    let ci = &context.ci;
-    let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
-    let known = weigh(ci, &suspects, question.about.as_ref()).await;
-    question.settings(ci.budgets.push, known)
-}
-
-/// Which of some suspects were backed out by the bad push or before it, by what the repository itself
-/// says of their commits: messages need not name every one.
-async fn gone_by_then(
-    context: &Context,
-    case: &Case,
-    suspects: std::ops::RangeInclusive<usize>,
-) -> Vec<Backout> {
-    let pushes: Vec<&Push> = case.pushes().collect();
-    let wanted: Vec<Push> = suspects
-        .clone()
-        .filter_map(|number| pushes.get(number).map(|push| (*push).clone()))
-        .collect();
-    let culprits = culprit_pushes(&context.ci, wanted).await;
-    let mut gone = Vec::new();
-    for (suspect, culprit) in suspects.zip(culprits) {
-        if !culprit.is_backed_out() {
-            continue;
-        }
-        let place = |by: &Revision| {
-            pushes.iter().position(|push| push.changesets.iter().any(|c| c.revision == *by))
-        };
-        let places: Option<Vec<usize>> =
-            culprit.commits.iter().map(|commit| place(commit.backed_out_by.as_ref()?)).collect();
-        // One that was backed out after the bad push was in there.
-        if let Some(until) = places.and_then(|places| places.into_iter().max()) {
-            gone.push(Backout { suspect, until });
-        }
-    }
-    gone
-}
-
-/// What ends a search before it begins.
-async fn early(
-    question: &BisectQuestion,
-    case: &Case,
-    context: &Context,
-    out: &mut Out,
-) -> Option<Ended> {
-    let bad = culprit_pushes(&context.ci, vec![case.bad().clone()]).await;
-    let backed_out = bad.first().is_some_and(CulpritPush::is_backed_out);
-    match (backed_out, question.anyway) {
-        (true, false) => Some(Ended::BackedOut),
-        (true, true) => {
-            out.line("the bad push was backed out since; going on all the same");
-            None
-        }
-        _ => None,
-    }
 }
 
 /// Runs that are needed at the least, where the budget is below that.
