@@ -343,6 +343,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         created: ci.now(),
         state: AskState::Recorded,
         process: this_process(),
+        in_hand: true,
         asker: ci.asker(),
         investigation: None,
     }

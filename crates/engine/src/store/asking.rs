@@ -108,6 +108,9 @@ pub struct Asking {
     pub state: AskState,
     /// The process that wrote it down, as [`this_process`] names it.
     pub process: String,
+    /// Whether that process was there to mark how it ends, when this was read. Where processes cannot be
+    /// looked up nobody is believed to be.
+    pub in_hand: bool,
     /// Who asks, as the CI knows them; empty where it does not.
     pub asker: String,
     /// The investigation that it is for.
@@ -146,10 +149,10 @@ impl Asking {
         }
     }
 
-    /// Whether the process that wrote it down is still there to mark how it ends. Where processes
-    /// cannot be looked up nobody is believed to be.
+    /// Whether it is under way in a process that was there when this was read. Looked up with the row,
+    /// and never later: a process that ended since has marked it, which only a new row shows.
     pub fn is_in_hand(&self) -> bool {
-        self.state == AskState::Recorded && lives(&self.process)
+        self.state == AskState::Recorded && self.in_hand
     }
 }
 

@@ -313,6 +313,7 @@ mod tests {
             created: At(created),
             state: AskState::Recorded,
             process: this_process(),
+            in_hand: true,
             asker: "me".into(),
             investigation: None,
         }
@@ -369,6 +370,25 @@ mod tests {
         assert_eq!(ask("p1", "a"), Booking::Booked(vec![Recorded::New]));
         assert_eq!(ask("p2", "b"), Booking::Booked(vec![Recorded::New]));
         assert_eq!(ask("p3", "c"), Booking::OverBudget { used: 4 });
+    }
+
+    #[test]
+    fn what_was_in_hand_when_it_was_read_is_in_no_doubt_once_its_process_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let theirs = Asking {
+            process: crate::store::asking::name_of(child.id()).unwrap(),
+            ..asking("p", 1)
+        };
+        ledger.record(&[theirs], Mark(0), ENOUGH).unwrap();
+        let read = ledger.open_askings("http://tc").unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // It marked the asking before it ended: that this row does not say so yet is no doubt.
+        assert!(read[0].is_in_hand());
+        let read = ledger.open_askings("http://tc").unwrap();
+        assert!(!read[0].is_in_hand(), "nobody is left to mark it");
     }
 
     #[test]

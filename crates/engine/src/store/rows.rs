@@ -4,7 +4,7 @@ use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
-use super::asking::{AskId, AskState, AskedJob, Asking};
+use super::asking::{AskId, AskState, AskedJob, Asking, lives};
 use super::lease::Lease;
 
 /// What an asking is read from, in the order that [`asking`] goes by.
@@ -80,7 +80,9 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         "not-sent" => AskState::NotSent { detail },
         _ => AskState::Uncertain { detail },
     };
+    let process: String = row.get(16)?;
     Ok(Asking {
+        in_hand: state == AskState::Recorded && lives(&process),
         id: AskId::from_ledger(row.get(0)?),
         plan: row.get(1)?,
         ci: row.get(2)?,
@@ -97,7 +99,7 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
             .map_err(|e| bad(11, e.to_string()))?,
         created: At(row.get(12)?),
         state,
-        process: row.get(16)?,
+        process,
         asker: row.get(17)?,
         investigation: row.get::<_, Option<String>>(18)?.filter(|id| !id.is_empty()),
     })
