@@ -55,7 +55,7 @@ fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> 
     let last = last(facts);
     match (what, last.map(|run| &run.state)) {
         (_, Some(State::Coalesced)) => Some(Ok(Why::Coalesced)),
-        (Again::Missing, _) if last.is_some_and(Run::is_unfounded) => Some(Ok(Why::BuildAbsent)),
+        (Again::Missing, _) if last.is_some_and(Run::lacks_build) => Some(Ok(Why::BuildAbsent)),
         (Again::Missing, None) => Some(Ok(Why::NotRun)),
         // Somebody took it back, or the infrastructure ended it: that was no oversight.
         (Again::Missing, Some(state)) => Some(Err(LeftOutReason::Ended(state.clone()))),

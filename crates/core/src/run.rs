@@ -162,9 +162,20 @@ impl Run {
         Self { key, state, duration: None, seen: None, more: None }
     }
 
-    /// Whether it ran on a build that was never made, so that it proves nothing.
+    /// Whether it ran on a build that was never made, or never had the push's revision, so that it proves
+    /// nothing.
     pub fn is_unfounded(&self) -> bool {
+        self.lacks_build() || self.lacks_source()
+    }
+
+    /// Whether the build that it should have been run on was never made.
+    pub fn lacks_build(&self) -> bool {
         self.more.as_ref().is_some_and(|more| more.build_absent.is_some())
+    }
+
+    /// Whether it failed before it had the push's revision.
+    pub fn lacks_source(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.no_source)
     }
 
     /// What people say of its failure, where they have.
@@ -303,6 +314,9 @@ pub struct More {
     /// The build that it should have been run on, and that was never made of its push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_absent: Option<JobName>,
+    /// Whether it failed before it had the push's revision: the checkout failed, and nothing was tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_source: bool,
     /// What it says of the test, group or failure that is asked about, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

@@ -2,17 +2,23 @@
 //! branches.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use mozci_clients::buildbot::{BuildbotCredentials, Builder, ForceScheduler, Master, Parameters};
-use mozci_clients::http::{Http, SignIn};
-use mozci_core::ids::{RepoName, Vcs};
+use mozci_clients::buildbot::{
+    BuildbotCredentials, Builder, ForceScheduler, Got, Master, Parameters,
+};
+use mozci_clients::http::{Http, HttpError, SignIn};
+use mozci_core::ids::{BuildId, RepoName, Vcs};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::config::{CredentialSource, Credentials, CredentialsCommand, RepoConfig};
 use crate::error::Error;
+use crate::lineage::Lineage;
+
+/// Builds of which is kept what they found.
+const MOST_GOT: usize = 10_000;
 
 /// A master and one of its branches.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub struct Farm {
     pub(crate) vcs: Vcs,
     /// The codebase, where it was said.
     pub(crate) codebase: Option<String>,
+    /// Whose changes are the branch's.
+    pub(crate) lineage: Lineage,
     /// The builder that each builder hangs on, as far as it was said; none where it is empty.
     pub(crate) build_of: BTreeMap<String, String>,
     /// Builders that their build starts by itself, as far as it was said.
@@ -33,6 +41,7 @@ pub struct Farm {
     pub(crate) coalesces: bool,
     force: BTreeMap<String, Parameters>,
     given: RefCell<Parameters>,
+    got: RefCell<HashMap<BuildId, Got>>,
     access: CredentialSource,
     /// What the command printed, once it has.
     fetched: Arc<OnceCell<BuildbotCredentials>>,
@@ -70,11 +79,13 @@ impl Farm {
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
             vcs: own.vcs(),
             codebase: own.codebase.clone(),
+            lineage: Lineage::new(own),
             build_of: own.build_of.clone(),
             started: own.started_by_build.clone(),
             coalesces: own.coalesces,
             force: own.force.clone(),
             given: RefCell::default(),
+            got: RefCell::default(),
             access,
             fetched,
             signed_in: OnceCell::new(),
@@ -133,6 +144,24 @@ impl Farm {
             found.map_err(Error::service("cannot read the master's builders"))
         };
         Ok(self.builders.get_or_try_init(read).await?)
+    }
+
+    /// What builds that have ended found, by codebase. Each is asked once a command.
+    pub(crate) async fn got(&self, builds: &[BuildId]) -> Result<HashMap<BuildId, Got>, HttpError> {
+        let new: Vec<BuildId> = {
+            let known = self.got.borrow();
+            builds.iter().filter(|build| !known.contains_key(build)).copied().collect()
+        };
+        if !new.is_empty() {
+            let found = self.master.got_revisions(&new).await?;
+            let mut known = self.got.borrow_mut();
+            if known.len() > MOST_GOT {
+                known.retain(|build, _| builds.contains(build));
+            }
+            known.extend(found);
+        }
+        let known = self.got.borrow();
+        Ok(builds.iter().filter_map(|build| Some((*build, known.get(build)?.clone()))).collect())
     }
 
     /// The force schedulers.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 pub mod farm;
 pub mod flow;
+mod lineage;
 pub mod notify;
 pub mod store;
 

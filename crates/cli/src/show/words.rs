@@ -119,11 +119,14 @@ pub(crate) enum Told {
     Nothing,
     /// It ran on a build that was never made.
     Unfounded,
+    /// It failed before it had the push's revision.
+    NoSource,
 }
 
 impl Told {
     pub(crate) fn of(run: &Run) -> Self {
         match run.proof().map(|proof| proof.says) {
+            _ if run.lacks_source() => Self::NoSource,
             _ if run.is_unfounded() => Self::Unfounded,
             Some(Says::Good) => Self::State(State::Passed),
             Some(Says::Bad) => Self::State(State::Failed),
@@ -138,7 +141,7 @@ impl Told {
             Self::State(state) => mark(state),
             Self::Without => "○",
             Self::Nothing => "≈",
-            Self::Unfounded => "∅",
+            Self::Unfounded | Self::NoSource => "∅",
         }
     }
 
@@ -148,6 +151,7 @@ impl Told {
             Self::Without => "ran without it",
             Self::Nothing => "ran, says nothing of it",
             Self::Unfounded => "build absent, proves nothing",
+            Self::NoSource => "never had the revision, proves nothing",
         }
     }
 }

@@ -16,5 +16,5 @@ pub use events::{Channel, Event, Events};
 pub use forcing::{ForceError, ForceScheduler, Parameters};
 pub use logs::{Log, Step};
 pub use master::Master;
-pub use reading::{Builder, BuildsOf, Change, Listed, Set, Stamp};
+pub use reading::{Builder, BuildsOf, Change, Got, Listed, Set, Stamp};
 pub use session::BuildbotCredentials;

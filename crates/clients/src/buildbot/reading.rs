@@ -1,11 +1,12 @@
 //! Changes, buildsets, build requests and builds, by range.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use mozci_core::farm::{Build, Request, Results};
 use mozci_core::ids::{BuildId, BuildRequestId};
 use mozci_core::time::At;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::master::Master;
 use super::wire::{Builders, Builds, ChangeRow, Changes, Requests, SetRow, Sets, StampRow};
@@ -56,6 +57,8 @@ pub struct Change {
     pub when: At,
     /// The source stamp that it makes.
     pub stamp: Stamp,
+    /// What the change source sorts it by: `pull` and the like for what is no push of the branch.
+    pub category: Option<String>,
 }
 
 /// A buildset.
@@ -87,6 +90,9 @@ pub struct Listed<T> {
     /// Whether rows came that were not asked for: masters ignore filters that they do not know.
     pub ignored: bool,
 }
+
+/// The revisions that a build found, by codebase.
+pub type Got = BTreeMap<String, String>;
 
 /// A page of rows. No cap of the master's was found; it takes seconds over larger ones.
 const PAGE: usize = 4000;
@@ -316,15 +322,15 @@ impl Master {
         Ok(found)
     }
 
-    /// The revisions that builds found where they were not told one. It costs the master a query a
-    /// build.
+    /// The revisions that builds found, by codebase (empty where there is only one). A build without any
+    /// never got that far. It costs the master a query a build.
     ///
     /// # Errors
     /// [`HttpError`].
     pub async fn got_revisions(
         &self,
         builds: &[BuildId],
-    ) -> Result<HashMap<BuildId, String>, HttpError> {
+    ) -> Result<HashMap<BuildId, Got>, HttpError> {
         let mut found = HashMap::new();
         for ids in builds.chunks(IDS) {
             let mut query: Vec<(&str, String)> =
@@ -333,10 +339,8 @@ impl Master {
             let answer: Builds = self.get(&["builds"], &query).await?;
             for row in answer.builds {
                 // A property is a value and where it came from.
-                let value = row.properties.get("got_revision").and_then(|pair| pair[0].as_str());
-                if let Some(value) = value.filter(|value| value.len() == 40) {
-                    found.insert(BuildId(row.buildid), value.to_owned());
-                }
+                let value = row.properties.get("got_revision").map(|pair| &pair[0]);
+                found.insert(BuildId(row.buildid), value.map(got).unwrap_or_default());
             }
         }
         Ok(found)
@@ -415,6 +419,21 @@ impl Master {
     }
 }
 
+/// The value of `got_revision`: a text, or a number (Subversion); with codebases an object of them.
+fn got(value: &Value) -> Got {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.is_empty() => Some(text.to_ascii_lowercase()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match value {
+        Value::Object(all) => {
+            all.iter().filter_map(|(codebase, v)| Some((codebase.clone(), text(v)?))).collect()
+        }
+        one => text(one).map(|revision| (String::new(), revision)).into_iter().collect(),
+    }
+}
+
 fn stamp(row: StampRow) -> Stamp {
     Stamp {
         id: row.ssid,
@@ -447,6 +466,7 @@ fn change(row: ChangeRow) -> Change {
             created,
             patched: false,
         },
+        category: row.category,
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct ChangeRow {
     pub(super) project: String,
     #[serde(default)]
     pub(super) codebase: String,
+    pub(super) category: Option<String>,
     pub(super) sourcestamp: Option<StampRow>,
 }
 

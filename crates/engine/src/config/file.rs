@@ -210,6 +210,14 @@ pub struct RepoConfig {
     pub clone: Option<PathBuf>,
     /// The codebase, on a Buildbot master that has several.
     pub codebase: Option<String>,
+    /// For Buildbot, the project of the branch's changes, where several share the branch.
+    pub project: Option<String>,
+    /// For Buildbot, the repository of the branch's changes as the master names it, where several share
+    /// the branch.
+    pub repository: Option<String>,
+    /// For Buildbot, the category of the branch's pushes. Where it is not said, requests to pull or
+    /// merge are left out.
+    pub category: Option<String>,
     /// For Buildbot, the builder that each builder hangs on; empty for none. What is not said here
     /// is inferred from history.
     #[serde(default)]

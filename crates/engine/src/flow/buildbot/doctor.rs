@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use mozci_clients::buildbot::{BuildsOf, Channel};
+use mozci_clients::buildbot::{BuildsOf, Change, Channel};
 use mozci_clients::contract::Finding;
 use mozci_core::time::At;
 
 use crate::ci::{Ci, PushSource};
 use crate::farm::Farm;
 use crate::flow::doctor::{Check, Health, clock};
+use crate::lineage::Source;
 
 /// The first version whose data API has all that is needed.
 const NEEDED: u32 = 4;
@@ -153,7 +154,13 @@ impl Examination<'_> {
                         );
                         (Health::Fail, text)
                     }
-                    _ => (Health::Ok, format!("the newest change of {branch:?} is {age} h old")),
+                    _ => {
+                        let newest = format!("the newest change of {branch:?} is {age} h old");
+                        match sources(self.farm, &changes) {
+                            Some(several) => (Health::Warn, format!("{newest}; {several}")),
+                            None => (Health::Ok, newest),
+                        }
+                    }
                 }
             }
         };
@@ -300,6 +307,21 @@ impl Examination<'_> {
             }
         };
         self.add("events", started, told);
+    }
+}
+
+/// What to say where changes of several projects or repositories share the branch.
+fn sources(farm: &Farm, changes: &[Change]) -> Option<String> {
+    let pushes: Vec<&Change> =
+        changes.iter().filter(|change| farm.lineage.allows(change)).collect();
+    let sources = farm.lineage.sources(&pushes);
+    let names: Vec<String> = sources.iter().map(Source::words).collect();
+    match names.as_slice() {
+        [] | [_] => None,
+        [ours, others @ ..] => Some(format!(
+            "changes of several sources share the branch: those of {ours} are taken for its pushes, those of {} are not; `project` or `repository` in the config says which",
+            others.join(", ")
+        )),
     }
 }
 

@@ -47,6 +47,12 @@ pub(crate) async fn read_jobs(
     let mut histories = Vec::with_capacity(jobs.len());
     for job in jobs {
         let id = rows.builder(job.as_str()).map_or(0, |builder| builder.id);
+        if let Some(repository) = rows.foreign(farm, id) {
+            return Err(Error::Usage(format!(
+                "{job} builds {repository}, and the pushes of {} are of another repository: `repository` in the config says of which",
+                ci.repo
+            )));
+        }
         let tie = tie_of(farm, &rows, job)?;
         let link = match tie {
             Tie::Said(link) | Tie::Inferred(link) => Some(link),

@@ -10,6 +10,7 @@ mod ready;
 mod reconcile;
 mod rows;
 mod send;
+mod sources;
 mod wait;
 
 pub(super) use choose::{choose, chosen};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use mozci_clients::buildbot::{Change, Set};
+use mozci_clients::buildbot::{Change, Got, Set};
 use mozci_core::farm::Build;
 use mozci_core::ids::{ChangeId, PushId, Revision};
 use mozci_core::push::{Changeset, Push};
@@ -13,6 +13,7 @@ use crate::ci::{Ci, GitPushes, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::flow::range::{Found, MOST, empty, reversed, too_long};
+use crate::lineage::Source;
 
 /// Changes that are looked through for the reach of a range, a page of them.
 const PAGE: usize = 500;
@@ -146,7 +147,8 @@ async fn push_of_build(
         // It was forced on whatever was newest.
         None => {
             let mut got = master.got_revisions(&[build.id]).await.map_err(reading())?;
-            got.remove(&build.id).ok_or_else(|| {
+            let got = got.remove(&build.id).and_then(|got| found_by(farm, &got));
+            got.ok_or_else(|| {
                 Error::NotFound(format!(
                     "{spec} does not say of which revision it is; name the push by its revision (at {})",
                     ci.root_url
@@ -155,6 +157,17 @@ async fn push_of_build(
         }
     };
     Ok((revision, build))
+}
+
+/// The whole revision that a build found of our codebase.
+pub(super) fn found_by(farm: &Farm, got: &Got) -> Option<String> {
+    let own = match (&farm.codebase, got.len()) {
+        (Some(codebase), _) => got.get(codebase),
+        (None, 1) => got.values().next(),
+        // Of several nobody can tell which is ours.
+        (None, _) => None,
+    };
+    own.filter(|revision| revision.len() == 40).cloned()
 }
 
 /// The stamp of a set that is of our codebase.
@@ -342,6 +355,8 @@ async fn page_of(farm: &Farm, below: Option<u64>, count: usize) -> Result<Vec<Ch
 /// Pushes from changes, newest first: several of one revision are one push, under the first one's
 /// number.
 fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Error> {
+    let changes: Vec<&Change> =
+        changes.iter().filter(|change| farm.lineage.allows(change)).collect();
     let codebases: BTreeSet<&str> =
         changes.iter().map(|change| change.stamp.codebase.as_str()).collect();
     if farm.codebase.is_none() && codebases.len() > 1 {
@@ -352,12 +367,28 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
             names.join(", ")
         )));
     }
+    // Of codebases each has a repository of its own.
     let ours =
         |change: &&Change| farm.codebase.as_ref().is_none_or(|c| *c == change.stamp.codebase);
+    let changes: Vec<&Change> = changes.into_iter().filter(ours).collect();
+    let sources = farm.lineage.sources(&changes);
+    let changes: Vec<&Change> =
+        changes.into_iter().filter(|change| farm.lineage.is_ours(change)).collect();
+    if let [ours, others @ ..] = sources.as_slice()
+        && !others.is_empty()
+    {
+        let others: Vec<String> = others.iter().map(Source::words).collect();
+        ci.note(format!(
+            "the changes of the branch {:?} are of several sources: these are of {}, not of {}; `project` or `repository` in the config says which",
+            farm.branch,
+            ours.words(),
+            others.join(", ")
+        ));
+    }
     let mut seen: HashSet<&str> = HashSet::new();
     let mut unfit = 0;
     let mut pushes: Vec<Push> = Vec::new();
-    let mut oldest_first: Vec<&Change> = changes.iter().filter(ours).collect();
+    let mut oldest_first: Vec<&Change> = changes;
     oldest_first.sort_unstable_by_key(|change| change.id);
     for change in oldest_first {
         let Ok(revision) = Revision::new(farm.vcs, &change.stamp.revision) else {

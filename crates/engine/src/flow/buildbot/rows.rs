@@ -9,7 +9,7 @@ use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::time::At;
 
-use super::pushes::stamp_of;
+use super::pushes::{found_by, stamp_of};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
@@ -36,6 +36,8 @@ pub(super) struct Rows {
     /// What was run in a coalesced request's place.
     pub(super) into: HashMap<BuildRequestId, BuildRequestId>,
     builds_of: HashMap<BuildRequestId, Vec<usize>>,
+    /// Builds that failed before they had their revision.
+    no_source: HashSet<BuildId>,
 }
 
 /// Reads what a master has of some pushes, of all builders or of some.
@@ -66,6 +68,7 @@ pub(super) async fn read_rows(
         push_of: HashMap::new(),
         into: HashMap::new(),
         builds_of: HashMap::new(),
+        no_source: HashSet::new(),
     };
     for (place, build) in rows.builds.iter().enumerate() {
         rows.builds_of.entry(build.request).or_default().push(place);
@@ -73,6 +76,7 @@ pub(super) async fn read_rows(
     let built: HashSet<BuildRequestId> = rows.builds_of.keys().copied().collect();
     rows.into = absorbers(&rows.requests, &built);
     rows.place(ci, farm, pushes).await?;
+    rows.no_source = super::sources::without(ci, farm, &rows).await?;
     Ok(rows)
 }
 
@@ -133,7 +137,8 @@ impl Rows {
             let got = farm.master().await?.got_revisions(&ids).await;
             let got = got.map_err(Error::service(what))?;
             for (build, request) in asked {
-                if let Some(place) = got.get(&build).and_then(|revision| by_revision(revision)) {
+                let revision = got.get(&build).and_then(|got| found_by(farm, got));
+                if let Some(place) = revision.and_then(|revision| by_revision(&revision)) {
                     self.push_of.insert(request, place);
                 }
             }
@@ -155,13 +160,27 @@ impl Rows {
     /// A request's runs.
     pub(super) fn runs_of(&self, request: &Request) -> Vec<Run> {
         let into = self.into.get(&request.id).copied();
-        runs_of(request, &self.builds_of(request.id), into)
+        let mut runs = runs_of(request, &self.builds_of(request.id), into);
+        for more in runs.iter_mut().filter_map(|run| run.more.as_mut()) {
+            more.no_source = more.build.is_some_and(|build| self.no_source.contains(&build));
+        }
+        runs
     }
 
     /// The requests of a builder that are of the pushes, each with its push's place.
     pub(super) fn requests_of(&self, builder: u64) -> impl Iterator<Item = (usize, &Request)> {
         let own = self.requests.iter().filter(move |request| request.builder == builder);
         own.filter_map(|request| Some((*self.push_of.get(&request.id)?, request)))
+    }
+
+    /// The repository of the requests for a builder, where all of them are of another than the branch's.
+    pub(super) fn foreign(&self, farm: &Farm, builder: u64) -> Option<&str> {
+        let sets: HashSet<u64> =
+            self.requests.iter().filter(|r| r.builder == builder).map(|r| r.set).collect();
+        let theirs = self.sets.iter().filter(|set| sets.contains(&set.id));
+        let stamps: Vec<&Stamp> = theirs.flat_map(|set| &set.stamps).collect();
+        let all = stamps.iter().all(|stamp| farm.lineage.is_foreign(stamp));
+        stamps.first().filter(|_| all).map(|stamp| stamp.repository.as_str())
     }
 
     /// A builder by its name.

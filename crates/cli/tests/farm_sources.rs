@@ -1,0 +1,77 @@
+//! A real Buildbot master on whose branch another project lands, too, and requests to pull are filed.
+
+use crate::master::Master;
+use crate::world::Said;
+
+/// A revision that the builders' repository does not have: its checkout fails.
+const THEIRS: &str = "f00df00df00df00df00df00df00df00df00df00d";
+
+/// A request to pull.
+const PULL: &str = "beefbeefbeefbeefbeefbeefbeefbeefbeefbeef";
+
+#[test]
+fn another_projects_commits_are_no_history_and_a_failed_checkout_proves_nothing() {
+    let Some(mut master) = Master::start("") else { return };
+    let ok = |said: Said| {
+        assert_eq!(said.status, 0, "{}", said.whole());
+        said
+    };
+    master.land_slowly([1, 2, 3]);
+    master.tell(THEIRS, "repository=/src/gadgets&project=gadgets");
+    master.tell(PULL, "repository=/src/widgets&category=pull");
+    master.land_slowly([4]);
+
+    // One history, and which one is said.
+    let pushes = ok(master.mozci(&["pushes", "--back-revisions", "10", "--json"]));
+    let told = |said: &Said| {
+        let listed = said.json()["pushes"].as_array().unwrap().clone();
+        listed.iter().map(|p| p["revision"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let ours: Vec<String> = master.revisions[..4].iter().rev().cloned().collect();
+    assert_eq!(told(&pushes), ours, "{}", pushes.whole());
+    assert!(pushes.stderr.contains("gadgets"), "{}", pushes.whole());
+    let doctor = master.mozci(&["doctor"]).stdout;
+    assert!(doctor.contains("several sources share the branch"), "{doctor}");
+
+    // Their history, where the configuration says so: the checkout failed, which is not their push's
+    // fault, and proves nothing.
+    let config = master.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let theirs = text.replace(
+        "[ci.farm.repos.main]\n",
+        "[ci.farm.repos.main]\nrepository = \"file:///src/gadgets\"\n",
+    );
+    assert_ne!(theirs, text);
+    std::fs::write(&config, &theirs).unwrap();
+    let pushes = ok(master.mozci(&["pushes", "--back-revisions", "10", "--json"]));
+    assert_eq!(told(&pushes), [THEIRS], "{}", pushes.whole());
+    let failed = |said: &Said| {
+        let json = said.json();
+        let job = &json["pushes"][0]["jobs"]["build"];
+        (
+            job["verdict"].clone(),
+            job["runs"][0]["state"].clone(),
+            job["runs"][0]["no_source"].clone(),
+        )
+    };
+    // Builds of ours tell that this builder records revisions.
+    let jobs = ok(master.mozci(&["jobs", "build", "--rev", "tip", "--json"]));
+    assert_eq!(
+        failed(&jobs),
+        ("no-evidence".into(), "failed".into(), true.into()),
+        "{}",
+        jobs.whole()
+    );
+    let shown = ok(master.mozci(&["jobs", "build", "--rev", "tip"])).stdout;
+    assert!(shown.contains("never had the revision"), "{shown}");
+    // No one is asked to repair it, and their builder is not driven with our revisions.
+    let searched = master.mozci(&["backfill", "build", "--rev", "tip", "--dry-run"]);
+    assert!(!searched.stdout.contains("first bad"), "{}", searched.whole());
+
+    // A project decides as well as a repository.
+    let by_project =
+        theirs.replace("repository = \"file:///src/gadgets\"", "project = \"gadgets\"");
+    std::fs::write(&config, by_project).unwrap();
+    let pushes = ok(master.mozci(&["pushes", "--back-revisions", "10", "--json"]));
+    assert_eq!(told(&pushes), [THEIRS], "{}", pushes.whole());
+}

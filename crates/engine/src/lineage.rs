@@ -1,0 +1,239 @@
+//! Which changes of a Buildbot branch are one history: those of one project in one repository that are
+//! pushes. Several projects may share a branch's name on one master, and hooks file requests to pull
+//! under the branch that they are meant for.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use mozci_clients::buildbot::{Change, Stamp};
+
+use crate::config::RepoConfig;
+
+/// Whose changes are the branch's.
+#[derive(Debug)]
+pub(crate) struct Lineage {
+    project: Option<String>,
+    repository: Option<String>,
+    category: Option<String>,
+    /// The source that was inferred, for as long as the program runs: two answers must not differ.
+    inferred: RefCell<Option<Source>>,
+}
+
+/// A project in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Source {
+    /// The project, where changes name one.
+    pub(crate) project: String,
+    /// The repository, as all its addresses have it.
+    pub(crate) repository: String,
+}
+
+impl Source {
+    fn of(change: &Change) -> Self {
+        Self {
+            project: change.stamp.project.clone(),
+            repository: same_repository(&change.stamp.repository),
+        }
+    }
+
+    /// In words.
+    pub(crate) fn words(&self) -> String {
+        match (self.project.as_str(), self.repository.as_str()) {
+            ("", "") => "no project and no repository".to_owned(),
+            (project, "") => format!("project {project:?}"),
+            ("", repository) => format!("repository {repository:?}"),
+            (project, repository) => format!("project {project:?} in {repository:?}"),
+        }
+    }
+}
+
+impl Lineage {
+    pub(crate) fn new(own: &RepoConfig) -> Self {
+        Self {
+            project: own.project.clone(),
+            repository: own.repository.as_deref().map(same_repository),
+            category: own.category.clone(),
+            inferred: RefCell::default(),
+        }
+    }
+
+    /// Whether changes have to be told apart by what the configuration does not say.
+    fn is_said(&self) -> bool {
+        self.project.is_some() || self.repository.is_some()
+    }
+
+    /// Whether a change is a push as far as the configuration says.
+    pub(crate) fn allows(&self, change: &Change) -> bool {
+        let source = Source::of(change);
+        self.project.as_ref().is_none_or(|project| *project == source.project)
+            && self.repository.as_ref().is_none_or(|ours| *ours == source.repository)
+            && match &self.category {
+                Some(category) => change.category.as_ref() == Some(category),
+                None => !is_request(change.category.as_deref().unwrap_or_default()),
+            }
+    }
+
+    /// The sources of some changes, the one that the branch is taken to be first. Once it was inferred
+    /// it stays; until then it is that of the most of these changes, and of the newest among equals.
+    pub(crate) fn sources(&self, changes: &[&Change]) -> Vec<Source> {
+        let mut counts: BTreeMap<Source, (usize, u64)> = BTreeMap::new();
+        for change in changes {
+            let entry = counts.entry(Source::of(change)).or_default();
+            *entry = (entry.0 + 1, entry.1.max(change.id));
+        }
+        let mut sources: Vec<_> = counts.into_iter().collect();
+        sources.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let mut sources: Vec<Source> = sources.into_iter().map(|(source, _)| source).collect();
+        if self.is_said() {
+            return sources;
+        }
+        let mut inferred = self.inferred.borrow_mut();
+        let ours = match &*inferred {
+            Some(ours) => ours.clone(),
+            None => match sources.first() {
+                Some(first) => inferred.insert(first.clone()).clone(),
+                None => return sources,
+            },
+        };
+        sources.retain(|source| *source != ours);
+        sources.insert(0, ours);
+        sources
+    }
+
+    /// Whether a change is of the source that the branch is taken to be.
+    pub(crate) fn is_ours(&self, change: &Change) -> bool {
+        self.is_said()
+            || self.inferred.borrow().as_ref().is_none_or(|ours| *ours == Source::of(change))
+    }
+
+    /// Whether a stamp names another repository than the branch's.
+    pub(crate) fn is_foreign(&self, stamp: &Stamp) -> bool {
+        let theirs = same_repository(&stamp.repository);
+        let inferred = self.inferred.borrow();
+        let ours = self.repository.as_ref().or(match self.is_said() {
+            true => None,
+            false => inferred.as_ref().map(|ours| &ours.repository),
+        });
+        !theirs.is_empty() && ours.is_some_and(|ours| !ours.is_empty() && *ours != theirs)
+    }
+}
+
+/// Whether a category says that a change is a request to pull or merge, as the hooks of Buildbot's own
+/// dialects call them: `pull` (GitHub, Gitea), `pull-created` and the like (Bitbucket),
+/// `merge_request` (GitLab).
+fn is_request(category: &str) -> bool {
+    ["pull", "merge_request"].iter().any(|word| category.starts_with(word))
+        // What was merged is a push.
+        && category != "pull-fulfilled"
+}
+
+/// A repository's address as all its addresses have it: without scheme, user, port and `.git`.
+fn same_repository(address: &str) -> String {
+    let address = address.trim().trim_end_matches('/');
+    let address = address.strip_suffix(".git").unwrap_or(address);
+    let (has_scheme, rest) = match address.split_once("://") {
+        Some((_, rest)) => (true, rest),
+        None => (false, address),
+    };
+    if rest.starts_with('/') {
+        return rest.to_owned();
+    }
+    let rest = match rest.split_once('@') {
+        Some((user, rest)) if !user.contains('/') => rest,
+        _ => rest,
+    };
+    // `host:path` without a scheme, `host:port/path` with one.
+    let text = match rest.split_once(':') {
+        Some((host, path)) if !has_scheme => format!("{host}/{}", path.trim_start_matches('/')),
+        Some((host, port_and_path)) => match port_and_path.split_once('/') {
+            // On this machine ports tell servers apart.
+            Some(_) if host == "127.0.0.1" || host == "localhost" => rest.to_owned(),
+            Some((_, path)) => format!("{host}/{path}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    match text.split_once('/') {
+        Some((host, path)) => format!("{}/{path}", host.to_ascii_lowercase()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mozci_core::time::At;
+
+    fn change(id: u64, project: &str, repository: &str, category: Option<&str>) -> Change {
+        Change {
+            id,
+            author: "me".into(),
+            when: At(0),
+            stamp: Stamp {
+                project: project.into(),
+                repository: repository.into(),
+                ..Stamp::default()
+            },
+            category: category.map(str::to_owned),
+        }
+    }
+
+    fn lineage(project: Option<&str>, repository: Option<&str>) -> Lineage {
+        Lineage {
+            project: project.map(str::to_owned),
+            repository: repository.map(same_repository),
+            category: None,
+            inferred: RefCell::default(),
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_repository_are_the_same() {
+        let same = [
+            "https://GitHub.com/a/b",
+            "https://github.com/a/b.git",
+            "git@github.com:a/b.git",
+            "ssh://git@github.com/a/b",
+            "ssh://git@github.com:22/a/b/",
+            "git://github.com/a/b",
+        ];
+        for address in same {
+            assert_eq!(same_repository(address), "github.com/a/b", "{address}");
+        }
+        let others =
+            ["https://github.com/a/c", "/src/a/b", "file:///src/a/b", "https://x.org/a/b", ""];
+        for address in others {
+            assert_ne!(same_repository(address), "github.com/a/b", "{address}");
+        }
+        assert_eq!(same_repository("file:///src/a"), same_repository("/src/a"));
+    }
+
+    #[test]
+    fn what_was_inferred_stays() {
+        let (a, b) = (change(1, "", "/src/a", None), change(2, "", "/src/b", None));
+        let other = change(3, "", "/src/b", None);
+        let lineage = lineage(None, None);
+        assert_eq!(lineage.sources(&[&a])[0].repository, "/src/a");
+        let sources = lineage.sources(&[&a, &b, &other]);
+        assert_eq!(sources[0].repository, "/src/a");
+        assert_eq!(sources.len(), 2);
+        assert!(lineage.is_ours(&a) && !lineage.is_ours(&b));
+        assert!(lineage.is_foreign(&b.stamp) && !lineage.is_foreign(&a.stamp));
+        // A stamp that names none may be anybody's.
+        assert!(!lineage.is_foreign(&Stamp::default()));
+    }
+
+    #[test]
+    fn the_configuration_decides_and_requests_to_pull_are_no_pushes() {
+        let ours = lineage(None, Some("https://github.com/a/b.git"));
+        assert!(ours.allows(&change(1, "x", "git@github.com:a/b", None)));
+        assert!(!ours.allows(&change(1, "x", "git@github.com:a/c", None)));
+        let ours = lineage(Some("x"), None);
+        assert!(ours.allows(&change(1, "x", "anywhere", Some("push"))));
+        assert!(!ours.allows(&change(1, "y", "anywhere", None)));
+        for category in ["pull", "pull-created", "pull_request", "merge_request"] {
+            assert!(!ours.allows(&change(1, "x", "", Some(category))), "{category}");
+        }
+        assert!(ours.allows(&change(1, "x", "", Some("pull-fulfilled"))));
+    }
+}
