@@ -42,6 +42,13 @@ fn a_closed_tree_is_left_alone_or_waited_for_as_the_config_says() {
     served.world().dynamic().closed = Some("again".into());
     served.write_config(&format!("{config}[guards]\nclosed_tree = \"ignore\"\n"));
     assert_eq!(served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]).status, 0);
+    // A repository that is no tree nobody closes, and that is said.
+    let no_tree = config.replacen("pushlog = ", "tree = \"twig\"\npushlog = ", 1);
+    assert_ne!(no_tree, config);
+    served.write_config(&no_tree);
+    let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "13", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("Treestatus knows no tree twig"), "{said:?}");
     // What cannot be read is not taken for open.
     served.write_config(&config.replace("/treestatus\"", "/nothing\""));
     let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "15", "--yes"]);

@@ -1,6 +1,9 @@
 //! The status of a tree: `GET /trees/<tree>` answers `{"result": {"tree", "status", "reason", …}}`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use crate::http::{Http, HttpError, Problem};
@@ -51,6 +54,12 @@ struct Answer {
     result: Tree,
 }
 
+/// `GET /trees`: all trees by name.
+#[derive(Deserialize)]
+struct Trees {
+    result: BTreeMap<String, IgnoredAny>,
+}
+
 #[derive(Deserialize)]
 struct Tree {
     status: String,
@@ -67,22 +76,23 @@ impl Treestatus {
         Self { http, base }
     }
 
-    /// How a tree stands.
+    /// How a tree stands; none where the service has no such tree. That is only believed of a service
+    /// that lists trees: at a wrong address nothing is found, either.
     ///
     /// # Errors
-    /// [`HttpError`]; [`Problem::NotFound`] for a tree that it does not know.
-    pub async fn tree(&self, name: &str) -> Result<TreeStatus, HttpError> {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["trees", name]);
-        } else {
-            return Err(HttpError {
-                problem: Problem::Connect("it is no URL that has a path".into()),
-                method: "GET",
-                url: self.base.to_string(),
-            });
-        }
-        let Answer { result } = self.http.get(url).await?;
+    /// [`HttpError`]; [`Problem::NotFound`] where there is no such service.
+    pub async fn tree(&self, name: &str) -> Result<Option<TreeStatus>, HttpError> {
+        let result = match self.http.get::<Answer>(self.url(&["trees", name])?).await {
+            Ok(answer) => answer.result,
+            Err(error) if matches!(error.problem, Problem::NotFound(_)) => {
+                let known = self.http.get::<Trees>(self.url(&["trees"])?).await;
+                return match known {
+                    Ok(trees) if !trees.result.contains_key(name) => Ok(None),
+                    _ => Err(error),
+                };
+            }
+            Err(error) => return Err(error),
+        };
         let state = match result.status.as_str() {
             "open" => TreeState::Open,
             "approval required" => TreeState::ApprovalRequired,
@@ -91,6 +101,23 @@ impl Treestatus {
         };
         let reason: String =
             result.reason.chars().filter(|c| !c.is_control()).take(REASON).collect();
-        Ok(TreeStatus { state, reason })
+        Ok(Some(TreeStatus { state, reason }))
+    }
+
+    fn url(&self, segments: &[&str]) -> Result<Url, HttpError> {
+        let mut url = self.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => {
+                path.pop_if_empty().extend(segments);
+            }
+            Err(()) => {
+                return Err(HttpError {
+                    problem: Problem::Connect("it is no URL that has a path".into()),
+                    method: "GET",
+                    url: self.base.to_string(),
+                });
+            }
+        }
+        Ok(url)
     }
 }

@@ -424,7 +424,12 @@ mod tests {
         let config = load("default_ci = \"x\"\n[ci.x]\nkind = \"taskcluster\"\nroot_url = \"http://127.0.0.1\"\ntreeherder_url = \"http://127.0.0.1\"\n").unwrap();
         assert_eq!(config.ci(None).unwrap().0, "x");
         let firefox = config.ci(Some("firefox")).unwrap().1;
-        assert!(firefox.repo(Some("autoland")).is_ok());
+        let (_, autoland) = firefox.repo(Some("autoland")).unwrap();
+        assert_eq!(autoland.tree.as_deref(), Some("firefox-autoland"));
+        assert!(firefox.treestatus_url.is_some(), "a closed tree stops what is sent");
+        for name in ["mozilla-esr140", "comm-central", "nss", "taskgraph", "application-services"] {
+            assert!(firefox.repo(Some(name)).is_ok(), "{name}");
+        }
         let error = firefox.repo(Some("autolnad")).unwrap_err().to_string();
         assert!(error.contains("did you mean autoland?"), "{error}");
     }

@@ -130,7 +130,8 @@ async fn tree(ci: &Ci, stop: &AtomicBool) -> Result<(), Error> {
     }
 }
 
-/// How the tree stands; none where the configuration names no Treestatus, or does not care.
+/// How the tree stands; none where the configuration names no Treestatus, or does not care, or where
+/// Treestatus does not know the tree.
 ///
 /// # Errors
 /// [`Error::Service`].
@@ -143,5 +144,13 @@ pub async fn tree_status(ci: &Ci) -> Result<Option<TreeStatus>, Error> {
         "cannot read whether the tree {} is open, and it is not taken for open (`closed_tree` = \"ignore\" under [guards] does)",
         ci.tree()
     );
-    treestatus.tree(ci.tree()).await.map(Some).map_err(Error::service(what))
+    let status = treestatus.tree(ci.tree()).await.map_err(Error::service(what))?;
+    if status.is_none() {
+        // Most repositories are no tree that anybody closes.
+        ci.note(format!(
+            "Treestatus knows no tree {}: nobody can close it; `tree` in the config names another",
+            ci.tree()
+        ));
+    }
+    Ok(status)
 }

@@ -27,8 +27,13 @@ pub(crate) fn treeherder(world: &World, request: &Request<'_>) -> Reply {
     if let Some(reply) = era(world, request, &path) {
         return reply;
     }
-    if let ["treestatus", "trees", tree] = path.as_slice() {
-        return tree_status(world, tree);
+    match path.as_slice() {
+        ["treestatus", "trees", tree] => return tree_status(world, tree),
+        ["treestatus", "trees"] => {
+            let name = world.autoland.name.clone();
+            return Reply::json(200, &json!({"result": {name: {}}}));
+        }
+        _ => {}
     }
     if let ["lando", "api", question, "firefox", hash] = path.as_slice() {
         return lando(world, question, hash);
