@@ -327,6 +327,14 @@ impl fmt::Display for Revision {
     }
 }
 
+impl JobName {
+    /// Whether it is a decision or an action task, as taskgraph names them: it makes or changes the graph of
+    /// its own push, and is nothing to run on another one.
+    pub fn is_of_decision(&self) -> bool {
+        self.as_str().ends_with("Decision Task") || self.as_str().starts_with("Action: ")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,6 +103,7 @@ fn show(
         .jobs
         .iter()
         .enumerate()
+        .filter(|(_, (name, _))| !name.is_of_decision())
         .filter_map(|(i, (name, _))| match newest(matrix, i as u32)? {
             (push, Judgement::Bad { .. }) => Some((name, &pushes[push])),
             _ => None,
