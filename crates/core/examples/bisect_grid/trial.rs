@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mozci_core::bisect::{History, Outcome, Search, Setup, Verdict};
+use mozci_core::bisect::{History, Outcome, Search, Setup, Verdict, Why};
+use mozci_core::flakiness::{Seen, rises_elsewhere};
 
 use super::{Args, Misfit};
 
@@ -139,10 +140,20 @@ pub(crate) fn trial(args: &Args, number: u64, oracle: bool) -> Trial {
     let mut trial = Trial::default();
     let mut built = truth.built.clone();
     search.observe(0, Outcome::Passed);
+    let mut seen = vec![Seen::default(); args.n + 1];
+    seen[0].passed = 1;
     let mut pending: Vec<usize> = Vec::new();
     loop {
         let started = Instant::now();
-        let verdict = search.verdict();
+        let verdict = match search.verdict() {
+            // As the program does it.
+            Verdict::Culprit { first, last, .. }
+                if let Some(rise) = rises_elsewhere(&seen, first..=last) =>
+            {
+                Verdict::Undecided { why: Why::Elsewhere { named: last, rises: rise.at } }
+            }
+            verdict => verdict,
+        };
         let decided = verdict.is_decided();
         let misfits = matches!(verdict, Verdict::Undecided { why } if why.is_misfit());
         if decided || misfits || trial.jobs >= args.budget {
@@ -171,7 +182,13 @@ pub(crate) fn trial(args: &Args, number: u64, oracle: bool) -> Trial {
         };
         trial.rounds += 1;
         for push in back {
-            search.observe(push, truth.run(push, &mut random));
+            let outcome = truth.run(push, &mut random);
+            match outcome {
+                Outcome::Failed => seen[push].failed += 1,
+                Outcome::Passed => seen[push].passed += 1,
+                Outcome::Unknown | Outcome::Unbuildable => {}
+            }
+            search.observe(push, outcome);
         }
     }
 }

@@ -19,12 +19,19 @@ pub enum Why {
     },
     /// The rate rises or falls all along, instead of changing at one push.
     Drift,
+    /// The rates of failures alone say that it rose elsewhere.
+    Elsewhere {
+        /// The push that the search would have named.
+        named: usize,
+        /// The first push with the new rate.
+        rises: usize,
+    },
 }
 
 impl Why {
     /// Whether more runs would not help, since no single change explains what was observed.
     pub fn is_misfit(self) -> bool {
-        matches!(self, Self::Misfit { .. } | Self::Drift)
+        matches!(self, Self::Misfit { .. } | Self::Drift | Self::Elsewhere { .. })
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a job's history says to a search, and what the search wants of the job.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use crate::bisect::{Backout, History, Outcome, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
-use crate::flakiness::{Tally, Told};
+use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
 use crate::have::have;
 use crate::ids::JobName;
 use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
@@ -197,6 +198,18 @@ impl<'a> Hunt<'a> {
         let surprises =
             good.failures >= 2 && at_least(good.failures, good.runs, usual) < SURPRISING;
         (surprises && runs >= 4 && differ - same < ODDS.ln()).then_some([good, bad])
+    }
+
+    /// The last rise of the failure rate over all its runs, where it contradicts that one of these pushes
+    /// is the culprit.
+    pub fn rises_elsewhere(&self, culprits: RangeInclusive<usize>) -> Option<usize> {
+        let seen = |facts: &&PushFacts| {
+            let mut tally = Tally::default();
+            tally.add(facts.runs.iter().map(Told::of));
+            Seen { failed: tally.failures, passed: tally.runs - tally.failures }
+        };
+        let seen: Vec<Seen> = self.facts.iter().map(seen).collect();
+        rises_elsewhere(&seen, culprits).map(|rise| rise.at)
     }
 
     /// The pushes on which runs are under way, one for each run.

@@ -5,6 +5,8 @@
 //! by chance at most one time in twenty, whatever the rate (Ville's inequality). What is cut is
 //! looked at again, each half for itself.
 
+use std::ops::RangeInclusive;
+
 use crate::rate::{Rate, ln_likelihood};
 use serde::Serialize;
 
@@ -40,10 +42,18 @@ const ODDS: f64 = 20.0;
 /// How sure the interval of a change's place is.
 const SURE: f64 = 0.95;
 
+/// How sure the interval of a rise is that contradicts a verdict.
+const CONTRADICTS: f64 = 0.999;
+
 /// Where the rate changed, oldest first.
 pub fn changes(pushes: &[Seen]) -> Vec<Change> {
+    changes_within(pushes, SURE)
+}
+
+/// The same with intervals that are so sure.
+fn changes_within(pushes: &[Seen], sure: f64) -> Vec<Change> {
     let mut found = Vec::new();
-    cut(pushes, 0, &mut found);
+    cut(pushes, 0, sure, &mut found);
     found.sort_by_key(|change| change.at);
     // Rates are those between neighbouring changes.
     let ends: Vec<usize> = found.iter().map(|change| change.at).collect();
@@ -56,6 +66,15 @@ pub fn changes(pushes: &[Seen]) -> Vec<Change> {
     found
 }
 
+/// The last rise of the rate, where it is at none of these pushes: whoever says that one of them is why the
+/// last push fails is contradicted by it.
+pub fn rises_elsewhere(pushes: &[Seen], culprits: RangeInclusive<usize>) -> Option<Change> {
+    let rise =
+        changes_within(pushes, CONTRADICTS).into_iter().rfind(|c| c.after.rate > c.before.rate)?;
+    let is_there = rise.earliest <= *culprits.end() && *culprits.start() <= rise.latest;
+    (!is_there).then_some(rise)
+}
+
 fn rate(pushes: &[Seen]) -> Rate {
     let (failed, passed) = sum(pushes);
     Rate::of(failed, failed + passed)
@@ -65,7 +84,7 @@ fn sum(pushes: &[Seen]) -> (u32, u32) {
     pushes.iter().fold((0, 0), |(f, p), seen| (f + seen.failed, p + seen.passed))
 }
 
-fn cut(pushes: &[Seen], offset: usize, found: &mut Vec<Change>) {
+fn cut(pushes: &[Seen], offset: usize, sure: f64, found: &mut Vec<Change>) {
     let (failed, passed) = sum(pushes);
     if failed == 0 || passed == 0 {
         return;
@@ -88,7 +107,7 @@ fn cut(pushes: &[Seen], offset: usize, found: &mut Vec<Change>) {
         return;
     }
     let probabilities: Vec<f64> = logs.iter().map(|log| (log - highest).exp() / sum).collect();
-    let (first, last) = interval(&probabilities);
+    let (first, last) = interval(&probabilities, sure);
     let best = (0..probabilities.len())
         .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
         .unwrap_or(0);
@@ -101,14 +120,14 @@ fn cut(pushes: &[Seen], offset: usize, found: &mut Vec<Change>) {
         after: rate(&pushes[at..]),
         odds: odds.min(700.0).exp(),
     });
-    cut(&pushes[..at], offset, found);
-    cut(&pushes[at..], offset + at, found);
+    cut(&pushes[..at], offset, sure, found);
+    cut(&pushes[at..], offset + at, sure, found);
 }
 
 /// The places that together are sure enough: what is least likely at either end is left out.
-fn interval(probabilities: &[f64]) -> (usize, usize) {
+fn interval(probabilities: &[f64], sure: f64) -> (usize, usize) {
     let (mut first, mut last) = (0, probabilities.len() - 1);
-    let mut out = 1.0 - SURE;
+    let mut out = 1.0 - sure;
     while first < last {
         let (left, right) = (probabilities[first], probabilities[last]);
         if left.min(right) > out {
@@ -131,6 +150,26 @@ fn interval(probabilities: &[f64]) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_rise_contradicts_whoever_is_convicted_elsewhere() {
+        let seen = |failed, passed| Seen { failed, passed };
+        let (good, bad, none) = (seen(0, 4), seen(4, 0), seen(0, 0));
+        // It broke at 6, was backed out at 7, and broke again at 13; on 12 nothing ran.
+        let mut pushes = vec![good; 6];
+        pushes.push(bad);
+        pushes.extend([good; 5]);
+        pushes.push(none);
+        pushes.extend([bad; 6]);
+        assert!(rises_elsewhere(&pushes, 6..=6).is_some_and(|rise| rise.at >= 12));
+        assert_eq!(rises_elsewhere(&pushes, 13..=13), None);
+        assert_eq!(rises_elsewhere(&pushes, 12..=13), None);
+        assert!(rises_elsewhere(&pushes, 16..=16).is_some());
+        // A fix is no rise, and of few runs nothing is known.
+        assert_eq!(rises_elsewhere(&[bad, bad, good, good], 1..=1), None);
+        assert_eq!(rises_elsewhere(&[seen(0, 1), seen(1, 0)], 0..=0), None);
+        assert_eq!(rises_elsewhere(&[], 0..=0), None);
+    }
 
     fn drawn(rates: impl Iterator<Item = f64>, seed: u64) -> Vec<Seen> {
         let mut random = fastrand::Rng::with_seed(seed);

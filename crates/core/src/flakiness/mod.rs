@@ -3,5 +3,5 @@
 mod change;
 mod tally;
 
-pub use change::{Change, Seen, changes};
+pub use change::{Change, Seen, changes, rises_elsewhere};
 pub use tally::{Tally, Told};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use mozci_core::bisect::{Search, Verdict};
+use mozci_core::bisect::{Search, Verdict, Why};
 use mozci_core::culprit::Hunt;
 use mozci_core::flakiness::Tally;
 use mozci_core::guard::Refusal;
@@ -222,6 +222,11 @@ pub(super) async fn drive(
                 shown::gone(out, &case, &gone);
                 settings.backouts.extend(gone);
                 continue;
+            }
+            // What `flakiness` would show of the same runs must not name another push.
+            if let Some(rises) = case.hunt().rises_elsewhere(first..=last) {
+                let why = Why::Elsewhere { named: last, rises };
+                break (search, Ended::Verdict(Verdict::Undecided { why }));
             }
         }
         if verdict.is_decided() || misfits {

@@ -304,6 +304,11 @@ pub(crate) fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
             "undecided: it fails more and more often, or less and less, instead of from one push on"
                 .to_owned()
         }
+        Verdict::Undecided { why: Why::Elsewhere { named, rises } } => format!(
+            "undecided: the search would name {}, but the rate of failures rose last about at {}: run both more often, or search on either side with --good and --bad",
+            name(*named),
+            name(*rises)
+        ),
         Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
         Verdict::Undecided { why: Why::NoSuspects } => "there is nobody to suspect".to_owned(),
     }
