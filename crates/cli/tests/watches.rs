@@ -183,7 +183,8 @@ fn all_open_investigations_go_on_in_one_process() {
     assert_eq!(ended.len(), 4, "{said:?}");
     let summaries: Vec<&str> = ended.iter().map(|line| line["summary"].as_str().unwrap()).collect();
     let failed = |summary: &&str| summary.starts_with("ended: failed ");
-    assert!(summaries.iter().any(failed), "{said:?}");
+    let asked = served.run(&["requests", "--json"]).stdout;
+    assert!(summaries.iter().any(failed), "{said:?}\n{asked}");
     assert!(summaries.iter().any(|summary| summary.starts_with("culprit")), "{said:?}");
     let open = served.run(&["investigations", "--json"]).json();
     let states = open["investigations"].as_array().unwrap().iter().map(|one| one["state"].clone());

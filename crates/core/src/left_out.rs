@@ -68,6 +68,18 @@ pub enum LeftOutReason {
 }
 
 impl LeftOutReason {
+    /// Whether somebody else has asked for it and it does not show yet, so that it comes without being asked
+    /// for here.
+    pub fn comes_from_others(&self) -> bool {
+        matches!(
+            self,
+            Self::JustAsked
+                | Self::JustAskedWith(_)
+                | Self::AskedElsewhere(_)
+                | Self::AlreadyThere(_)
+        )
+    }
+
     /// Whether the CI could not be asked, though the plan meant to: somebody has to do something
     /// about it.
     pub fn is_refusal(&self) -> bool {

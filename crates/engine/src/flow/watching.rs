@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mozci_core::event::{Event, Standing};
 use mozci_core::facts::PushFacts;
 use mozci_core::ids::{JobName, RequestId, TaskId};
+use mozci_core::plan::LeftOut;
 use mozci_core::push::Push;
 use mozci_core::run::{Run, RunKey, State};
 use mozci_core::time::At;
@@ -111,6 +112,29 @@ impl Watching {
         self.coming.insert(place);
         self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
         Some(left)
+    }
+
+    /// What was left out since somebody else asked for it a moment ago comes all the same: the state is
+    /// read soon, and these places are decided on again. Says whether there are any.
+    pub fn others_asked(&mut self, left_out: &[LeftOut]) -> bool {
+        let mut any = false;
+        for out in left_out.iter().filter(|out| out.why.comes_from_others()) {
+            let of_job = self.histories.iter().enumerate().filter(|(_, h)| h.job == out.job);
+            let places: Vec<Place> = of_job
+                .flat_map(|(i, history)| {
+                    let here = move |facts: &&PushFacts| facts.push.id == out.push.id;
+                    let all = history.facts.iter().enumerate();
+                    all.filter(move |(_, facts)| here(facts)).map(move |(j, _)| (i, j))
+                })
+                .collect();
+            any |= !places.is_empty();
+            self.coming.extend(places);
+        }
+        if any {
+            let at = Instant::now() + SHOWS;
+            self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
+        }
+        any
     }
 
     /// What is known at a place.

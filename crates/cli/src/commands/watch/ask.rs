@@ -21,7 +21,8 @@ use crate::show::{show_left_out, show_plan_summary};
 
 /// What came of wanting more runs.
 pub(super) enum Asking {
-    Sent(Vec<AskResult>),
+    /// What was sent, and what was left out only then.
+    Sent(Vec<AskResult>, Vec<LeftOut>),
     /// All of it was left out.
     Nothing,
     Refused(Refusal),
@@ -176,5 +177,5 @@ async fn try_to(
     let act =
         Act { context, args: &args, plan, histories, interrupt: desk.interrupt, wanted: None };
     let acted = send(&act, desk.out, desk.ledger, plan, histories).await?;
-    Ok(Asking::Sent(acted.results))
+    Ok(Asking::Sent(acted.results, acted.left_out))
 }

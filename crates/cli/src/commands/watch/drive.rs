@@ -108,11 +108,12 @@ pub(crate) async fn drive(
             )
             .await?
             {
-                Asking::Sent(results) => {
+                Asking::Sent(results, left_out) => {
                     let sent = count(&mut asked, &results);
                     view.asked(&plan, &results, desk.out)?;
                     watching.asked(&results);
-                    if !sent {
+                    let comes = watching.others_asked(&left_out);
+                    if !sent && !comes {
                         // Nothing got through: it is not tried for ever.
                         problem = Some(Kind::Service);
                         if !waits {

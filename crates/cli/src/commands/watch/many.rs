@@ -153,11 +153,12 @@ async fn step(
             ask_for(&plan, watching, confirm, &mut true, desk, keeper, &member.question).await;
         desk.ledger.under(None);
         match asking? {
-            Asking::Sent(results) => {
+            Asking::Sent(results, left_out) => {
                 if results.iter().any(|r| matches!(r.state, AskState::NotSent { .. })) {
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
                 waits |= count(&mut member.asked, &results);
+                waits |= watching.others_asked(&left_out);
                 watching.asked(&results);
             }
             Asking::Nothing => waits |= !plan.waits_for.is_empty(),
