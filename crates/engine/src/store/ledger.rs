@@ -259,16 +259,19 @@ impl Ledger {
         let failed = StoreError::sqlite(&self.path);
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE {condition}");
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
-        let rows = query.query_map(values, |row| Ok(asking(row))).map_err(&failed)?;
-        let mut askings = Vec::new();
-        for row in rows {
-            let mut read: Asking = row.and_then(|inner| inner).map_err(&failed)?;
-            if read.state == AskState::Recorded && !read.is_in_hand() {
+        let rows = query.query_map(values, asking).map_err(&failed)?;
+        let mut askings: Vec<Asking> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        // While the question is open, another one sees the same snapshot.
+        drop(query);
+        for read in &mut askings {
+            if read.state == AskState::Recorded
+                && !read.is_in_hand()
+                && let Some(now) = self.one(&read.id).map_err(&failed)?
+            {
                 // Its process may have marked it and ended since the row was read.
-                read = self.one(&read.id).map_err(&failed)?.unwrap_or(read);
+                *read = now;
             }
             read.jobs = jobs_of(&self.connection, &read.id).map_err(&failed)?;
-            askings.push(read);
         }
         Ok(askings)
     }
