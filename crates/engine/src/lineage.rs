@@ -14,6 +14,7 @@ use crate::config::RepoConfig;
 pub(crate) struct Lineage {
     project: Option<String>,
     repository: Option<String>,
+    codebase: Option<String>,
     category: Option<String>,
     /// The source that was inferred, for as long as the program runs: two answers must not differ.
     inferred: RefCell<Option<Source>>,
@@ -21,11 +22,11 @@ pub(crate) struct Lineage {
 
 /// A project in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Source {
+struct Source {
     /// The project, where changes name one.
-    pub(crate) project: String,
+    project: String,
     /// The repository, as all its addresses have it.
-    pub(crate) repository: String,
+    repository: String,
 }
 
 impl Source {
@@ -37,7 +38,7 @@ impl Source {
     }
 
     /// In words.
-    pub(crate) fn words(&self) -> String {
+    fn words(&self) -> String {
         match (self.project.as_str(), self.repository.as_str()) {
             ("", "") => "no project and no repository".to_owned(),
             (project, "") => format!("project {project:?}"),
@@ -52,20 +53,27 @@ impl Lineage {
         Self {
             project: own.project.clone(),
             repository: own.repository.as_deref().map(same_repository),
+            codebase: own.codebase.clone(),
             category: own.category.clone(),
             inferred: RefCell::default(),
         }
     }
 
-    /// Whether changes have to be told apart by what the configuration does not say.
+    /// Whether the configuration says which source the branch is.
     fn is_said(&self) -> bool {
         self.project.is_some() || self.repository.is_some()
     }
 
-    /// Whether a change is a push as far as the configuration says.
-    pub(crate) fn allows(&self, change: &Change) -> bool {
+    /// The changes that are pushes as far as the configuration says.
+    pub(crate) fn allowed<'a>(&self, changes: &'a [Change]) -> Vec<&'a Change> {
+        changes.iter().filter(|change| self.allows(change)).collect()
+    }
+
+    fn allows(&self, change: &Change) -> bool {
         let source = Source::of(change);
-        self.project.as_ref().is_none_or(|project| *project == source.project)
+        // Of codebases each has a repository of its own.
+        self.codebase.as_ref().is_none_or(|ours| *ours == change.stamp.codebase)
+            && self.project.as_ref().is_none_or(|project| *project == source.project)
             && self.repository.as_ref().is_none_or(|ours| *ours == source.repository)
             && match &self.category {
                 Some(category) => change.category.as_ref() == Some(category),
@@ -73,37 +81,26 @@ impl Lineage {
             }
     }
 
-    /// The sources of some changes, the one that the branch is taken to be first. Once it was inferred
-    /// it stays; until then it is that of the most of these changes, and of the newest among equals.
-    pub(crate) fn sources(&self, changes: &[&Change]) -> Vec<Source> {
+    /// Keeps the changes of the one source that the branch is taken to be, and says of which it is where
+    /// they are of several. Once it was inferred it stays; until then it is the source of the most of these
+    /// changes, and of the newest among equals.
+    pub(crate) fn narrow(&self, changes: &mut Vec<&Change>) -> Option<String> {
+        if self.is_said() {
+            return None;
+        }
         let mut counts: BTreeMap<Source, (usize, u64)> = BTreeMap::new();
-        for change in changes {
+        for change in changes.iter() {
             let entry = counts.entry(Source::of(change)).or_default();
             *entry = (entry.0 + 1, entry.1.max(change.id));
         }
-        let mut sources: Vec<_> = counts.into_iter().collect();
-        sources.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let mut sources: Vec<Source> = sources.into_iter().map(|(source, _)| source).collect();
-        if self.is_said() {
-            return sources;
-        }
+        let most = counts.iter().max_by_key(|(_, count)| **count)?.0;
         let mut inferred = self.inferred.borrow_mut();
-        let ours = match &*inferred {
-            Some(ours) => ours.clone(),
-            None => match sources.first() {
-                Some(first) => inferred.insert(first.clone()).clone(),
-                None => return sources,
-            },
-        };
-        sources.retain(|source| *source != ours);
-        sources.insert(0, ours);
-        sources
-    }
-
-    /// Whether a change is of the source that the branch is taken to be.
-    pub(crate) fn is_ours(&self, change: &Change) -> bool {
-        self.is_said()
-            || self.inferred.borrow().as_ref().is_none_or(|ours| *ours == Source::of(change))
+        let ours = inferred.get_or_insert_with(|| most.clone());
+        changes.retain(|change| Source::of(change) == *ours);
+        let others: Vec<String> =
+            counts.keys().filter(|source| *source != ours).map(Source::words).collect();
+        let several = || format!("these are of {}, not of {}", ours.words(), others.join(", "));
+        (!others.is_empty()).then(several)
     }
 
     /// Whether a stamp names another repository than the branch's.
@@ -182,6 +179,7 @@ mod tests {
         Lineage {
             project: project.map(str::to_owned),
             repository: repository.map(same_repository),
+            codebase: None,
             category: None,
             inferred: RefCell::default(),
         }
@@ -190,20 +188,20 @@ mod tests {
     #[test]
     fn addresses_of_one_repository_are_the_same() {
         let same = [
-            "https://GitHub.com/a/b",
-            "https://github.com/a/b.git",
-            "git@github.com:a/b.git",
-            "ssh://git@github.com/a/b",
-            "ssh://git@github.com:22/a/b/",
-            "git://github.com/a/b",
+            "https://Example.org/a/b",
+            "https://example.org/a/b.git",
+            "git@example.org:a/b.git",
+            "ssh://git@example.org/a/b",
+            "ssh://git@example.org:22/a/b/",
+            "git://example.org/a/b",
         ];
         for address in same {
-            assert_eq!(same_repository(address), "github.com/a/b", "{address}");
+            assert_eq!(same_repository(address), "example.org/a/b", "{address}");
         }
         let others =
-            ["https://github.com/a/c", "/src/a/b", "file:///src/a/b", "https://x.org/a/b", ""];
+            ["https://example.org/a/c", "/src/a/b", "file:///src/a/b", "https://x.example/a/b", ""];
         for address in others {
-            assert_ne!(same_repository(address), "github.com/a/b", "{address}");
+            assert_ne!(same_repository(address), "example.org/a/b", "{address}");
         }
         assert_eq!(same_repository("file:///src/a"), same_repository("/src/a"));
     }
@@ -213,11 +211,18 @@ mod tests {
         let (a, b) = (change(1, "", "/src/a", None), change(2, "", "/src/b", None));
         let other = change(3, "", "/src/b", None);
         let lineage = lineage(None, None);
-        assert_eq!(lineage.sources(&[&a])[0].repository, "/src/a");
-        let sources = lineage.sources(&[&a, &b, &other]);
-        assert_eq!(sources[0].repository, "/src/a");
-        assert_eq!(sources.len(), 2);
-        assert!(lineage.is_ours(&a) && !lineage.is_ours(&b));
+        let narrowed = |given: &[&Change]| {
+            let mut changes = given.to_vec();
+            let several = lineage.narrow(&mut changes);
+            (changes.iter().map(|change| change.id).collect::<Vec<_>>(), several)
+        };
+        assert_eq!(narrowed(&[&a]), (vec![1], None));
+        let (kept, several) = narrowed(&[&a, &b, &other]);
+        assert_eq!(kept, [1]);
+        assert_eq!(
+            several.as_deref(),
+            Some(r#"these are of repository "/src/a", not of repository "/src/b""#)
+        );
         assert!(lineage.is_foreign(&b.stamp) && !lineage.is_foreign(&a.stamp));
         // A stamp that names none may be anybody's.
         assert!(!lineage.is_foreign(&Stamp::default()));
@@ -225,9 +230,9 @@ mod tests {
 
     #[test]
     fn the_configuration_decides_and_requests_to_pull_are_no_pushes() {
-        let ours = lineage(None, Some("https://github.com/a/b.git"));
-        assert!(ours.allows(&change(1, "x", "git@github.com:a/b", None)));
-        assert!(!ours.allows(&change(1, "x", "git@github.com:a/c", None)));
+        let ours = lineage(None, Some("https://example.org/a/b.git"));
+        assert!(ours.allows(&change(1, "x", "git@example.org:a/b", None)));
+        assert!(!ours.allows(&change(1, "x", "git@example.org:a/c", None)));
         let ours = lineage(Some("x"), None);
         assert!(ours.allows(&change(1, "x", "anywhere", Some("push"))));
         assert!(!ours.allows(&change(1, "y", "anywhere", None)));
@@ -235,5 +240,21 @@ mod tests {
             assert!(!ours.allows(&change(1, "x", "", Some(category))), "{category}");
         }
         assert!(ours.allows(&change(1, "x", "", Some("pull-fulfilled"))));
+    }
+
+    #[test]
+    fn each_codebase_has_a_repository_of_its_own() {
+        let of = |id, codebase: &str, repository| {
+            let mut change = change(id, "", repository, None);
+            change.stamp.codebase = codebase.into();
+            change
+        };
+        let changes =
+            [of(1, "lib", "/src/lib"), of(2, "app", "/src/app"), of(3, "lib", "/src/lib")];
+        let ours = Lineage { codebase: Some("app".into()), ..lineage(None, None) };
+        let mut allowed = ours.allowed(&changes);
+        assert_eq!(allowed.iter().map(|change| change.id).collect::<Vec<_>>(), [2]);
+        assert_eq!(ours.narrow(&mut allowed), None);
+        assert_eq!(allowed.len(), 1);
     }
 }

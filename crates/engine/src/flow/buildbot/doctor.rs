@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use mozci_clients::buildbot::{BuildsOf, Change, Channel};
+use mozci_clients::buildbot::{BuildsOf, Channel};
 use mozci_clients::contract::Finding;
 use mozci_core::time::At;
 
 use crate::ci::{Ci, PushSource};
 use crate::farm::Farm;
 use crate::flow::doctor::{Check, Health, clock};
-use crate::lineage::Source;
 
 /// The first version whose data API has all that is needed.
 const NEEDED: u32 = 4;
@@ -143,8 +142,9 @@ impl Examination<'_> {
                 ),
             ),
             Ok(changes) => {
+                let mut pushes = self.farm.lineage.allowed(&changes);
                 let bases: BTreeSet<&str> =
-                    changes.iter().map(|c| c.stamp.codebase.as_str()).collect();
+                    pushes.iter().map(|c| c.stamp.codebase.as_str()).collect();
                 let newest = changes.first().map_or(At(0), |c| c.stamp.created.unwrap_or(c.when));
                 let age = self.ci.now().since(newest) / 3600;
                 match (&self.farm.codebase, bases.len()) {
@@ -156,8 +156,13 @@ impl Examination<'_> {
                     }
                     _ => {
                         let newest = format!("the newest change of {branch:?} is {age} h old");
-                        match sources(self.farm, &changes) {
-                            Some(several) => (Health::Warn, format!("{newest}; {several}")),
+                        match self.farm.lineage.narrow(&mut pushes) {
+                            Some(several) => (
+                                Health::Warn,
+                                format!(
+                                    "{newest}; several sources share the branch: {several}; `project` or `repository` in the config says which"
+                                ),
+                            ),
                             None => (Health::Ok, newest),
                         }
                     }
@@ -307,21 +312,6 @@ impl Examination<'_> {
             }
         };
         self.add("events", started, told);
-    }
-}
-
-/// What to say where changes of several projects or repositories share the branch.
-fn sources(farm: &Farm, changes: &[Change]) -> Option<String> {
-    let pushes: Vec<&Change> =
-        changes.iter().filter(|change| farm.lineage.allows(change)).collect();
-    let sources = farm.lineage.sources(&pushes);
-    let names: Vec<String> = sources.iter().map(Source::words).collect();
-    match names.as_slice() {
-        [] | [_] => None,
-        [ours, others @ ..] => Some(format!(
-            "changes of several sources share the branch: those of {ours} are taken for its pushes, those of {} are not; `project` or `repository` in the config says which",
-            others.join(", ")
-        )),
     }
 }
 

@@ -13,7 +13,6 @@ use crate::ci::{Ci, GitPushes, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::flow::range::{Found, MOST, empty, reversed, too_long};
-use crate::lineage::Source;
 
 /// Changes that are looked through for the reach of a range, a page of them.
 const PAGE: usize = 500;
@@ -355,8 +354,7 @@ async fn page_of(farm: &Farm, below: Option<u64>, count: usize) -> Result<Vec<Ch
 /// Pushes from changes, newest first: several of one revision are one push, under the first one's
 /// number.
 fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Error> {
-    let changes: Vec<&Change> =
-        changes.iter().filter(|change| farm.lineage.allows(change)).collect();
+    let mut changes = farm.lineage.allowed(changes);
     let codebases: BTreeSet<&str> =
         changes.iter().map(|change| change.stamp.codebase.as_str()).collect();
     if farm.codebase.is_none() && codebases.len() > 1 {
@@ -367,30 +365,17 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
             names.join(", ")
         )));
     }
-    // Of codebases each has a repository of its own.
-    let ours =
-        |change: &&Change| farm.codebase.as_ref().is_none_or(|c| *c == change.stamp.codebase);
-    let changes: Vec<&Change> = changes.into_iter().filter(ours).collect();
-    let sources = farm.lineage.sources(&changes);
-    let changes: Vec<&Change> =
-        changes.into_iter().filter(|change| farm.lineage.is_ours(change)).collect();
-    if let [ours, others @ ..] = sources.as_slice()
-        && !others.is_empty()
-    {
-        let others: Vec<String> = others.iter().map(Source::words).collect();
+    if let Some(several) = farm.lineage.narrow(&mut changes) {
         ci.note(format!(
-            "the changes of the branch {:?} are of several sources: these are of {}, not of {}; `project` or `repository` in the config says which",
-            farm.branch,
-            ours.words(),
-            others.join(", ")
+            "the changes of the branch {:?} are of several sources: {several}; `project` or `repository` in the config says which",
+            farm.branch
         ));
     }
     let mut seen: HashSet<&str> = HashSet::new();
     let mut unfit = 0;
     let mut pushes: Vec<Push> = Vec::new();
-    let mut oldest_first: Vec<&Change> = changes;
-    oldest_first.sort_unstable_by_key(|change| change.id);
-    for change in oldest_first {
+    changes.sort_unstable_by_key(|change| change.id);
+    for change in changes {
         let Ok(revision) = Revision::new(farm.vcs, &change.stamp.revision) else {
             unfit += 1;
             continue;

@@ -1,7 +1,7 @@
 //! Builds that failed before they had the revision that they were of: a checkout that fails says nothing
 //! of the push, and least of all where the revision is another repository's.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use mozci_clients::buildbot::Got;
 use mozci_core::farm::{Build, Results};
@@ -57,8 +57,7 @@ pub(super) async fn without(ci: &Ci, farm: &Farm, rows: &Rows) -> Result<HashSet
 /// Whether a failed build lacks what a good one of the same builder found.
 fn lacks(good: Option<&Got>, failed: Option<&Got>) -> bool {
     let (Some(good), Some(failed)) = (good, failed) else { return false };
-    let found: BTreeSet<&String> = failed.keys().collect();
-    good.keys().any(|codebase| !found.contains(codebase))
+    good.keys().any(|codebase| !failed.contains_key(codebase))
 }
 
 #[cfg(test)]
