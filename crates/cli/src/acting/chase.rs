@@ -61,13 +61,13 @@ pub(crate) async fn chase(
         out.line(&format!("  {name} failed, too ({}): `{command}`", of(other.runs)));
         named.push(json!({"name": name, "runs": other.runs, "command": command}));
     }
-    if others.len() > MOST_OTHERS {
-        let more = others.len() - MOST_OTHERS;
+    let more = others.len().saturating_sub(MOST_OTHERS);
+    if more > 0 {
         out.line(&format!("  and {more} more failed there: `mozci failures` names them"));
     }
     let chased = json!({
         "whole_job": false, "subject": name, "runs": first.runs, "of": read,
-        "others": named, "more": others.len().saturating_sub(MOST_OTHERS),
+        "others": named, "more": more,
     });
     context.ci.judge_by(first.about);
     chased

@@ -104,10 +104,7 @@ fn count(newest_first: &[Push], matrix: &Matrix, window: Option<u32>) -> Flakine
         let tally = part.iter().fold(Tally::default(), |sum, (tally, _)| sum.plus(tally));
         (part[0].1.clone(), part[part.len() - 1].1.clone(), tally)
     });
-    let seen: Vec<Seen> = by_push
-        .iter()
-        .map(|(tally, _)| Seen { failed: tally.failures, passed: tally.runs - tally.failures })
-        .collect();
+    let seen: Vec<Seen> = by_push.iter().map(|(tally, _)| Seen::from(tally)).collect();
     let push = |place: usize| by_push[place].1.clone();
     let changed = changes(&seen).into_iter().map(|change| {
         let pushes = [push(change.at), push(change.earliest), push(change.latest)];

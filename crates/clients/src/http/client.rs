@@ -225,14 +225,7 @@ impl Http {
         accept: &str,
         body: Option<&Value>,
     ) -> Result<Body, HttpError> {
-        let ask = || self.follow(&method, url, accept, body);
-        let signed_in = self.has_cookie(url);
-        match self.again(ask).await {
-            Err(error) if self.signed_in_for(url, signed_in, &error).await? => {
-                self.again(ask).await
-            }
-            answer => answer,
-        }
+        self.again_signed_in(url, || self.follow(&method, url, accept, body)).await
     }
 
     /// Asks, and asks again after a passing failure. Only for what changes nothing. A failure comes

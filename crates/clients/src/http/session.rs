@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -56,12 +56,30 @@ impl Http {
         sign_ins.push((base.clone(), sign_in));
     }
 
+    /// Asks as [`again`](Self::again) does, and once more where it is refused until somebody signs in.
+    pub(super) async fn again_signed_in<T, F>(
+        &self,
+        url: &Url,
+        ask: impl Fn() -> F,
+    ) -> Result<T, HttpError>
+    where
+        F: Future<Output = Result<T, (HttpError, Option<Duration>)>>,
+    {
+        let signed_in = self.has_cookie(url);
+        match self.again(&ask).await {
+            Err(error) if self.signed_in_for(url, signed_in, &error).await? => {
+                self.again(&ask).await
+            }
+            answer => answer,
+        }
+    }
+
     /// Signs in where a read was refused that nobody was signed in for. False where that is no reason
     /// to ask again. Of several that were refused at once each is asked again.
     ///
     /// # Errors
     /// The refusal, in the words of whoever could not sign in.
-    pub(super) async fn signed_in_for(
+    async fn signed_in_for(
         &self,
         url: &Url,
         was_signed_in: bool,

@@ -86,14 +86,8 @@ impl Http {
         patience: Duration,
         read: impl FnOnce(Box<dyn Read + Send>) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
-        let open = || self.opened_well(url, promised, patience);
-        let signed_in = self.has_cookie(url);
-        let opened = match self.again(open).await {
-            Err(error) if self.signed_in_for(url, signed_in, &error).await? => {
-                self.again(open).await?
-            }
-            opened => opened?,
-        };
+        let opened =
+            self.again_signed_in(url, || self.opened_well(url, promised, patience)).await?;
         let Opened { response, started, turn: _turn, .. } = opened;
         let bytes = Arc::new(AtomicUsize::new(0));
         let broke: Arc<OnceLock<Problem>> = Arc::default();

@@ -178,12 +178,7 @@ impl<'a> Hunt<'a> {
         const SURPRISING: f64 = 0.02;
         /// How many times as likely two rates may be as one.
         const ODDS: f64 = 3.0;
-        let tally = |facts: &&PushFacts| {
-            let mut tally = Tally::default();
-            tally.add(facts.runs.iter().map(Told::of));
-            tally
-        };
-        let (good, bad) = (self.facts.first().map(tally)?, self.facts.last().map(tally)?);
+        let (good, bad) = (tally(self.facts.first()?), tally(self.facts.last()?));
         // One failure of the bad push is how the search began.
         let (failures, runs) = (bad.failures.saturating_sub(1), bad.runs.saturating_sub(1));
         let part = |failures: u32, runs: u32| ln_likelihood(failures, runs - failures);
@@ -203,12 +198,7 @@ impl<'a> Hunt<'a> {
     /// The last rise of the failure rate over all its runs, where it contradicts that one of these pushes
     /// is the culprit.
     pub fn rises_elsewhere(&self, culprits: RangeInclusive<usize>) -> Option<usize> {
-        let seen = |facts: &&PushFacts| {
-            let mut tally = Tally::default();
-            tally.add(facts.runs.iter().map(Told::of));
-            Seen { failed: tally.failures, passed: tally.runs - tally.failures }
-        };
-        let seen: Vec<Seen> = self.facts.iter().map(seen).collect();
+        let seen: Vec<Seen> = self.facts.iter().map(|facts| Seen::from(&tally(facts))).collect();
         rises_elsewhere(&seen, culprits).map(|rise| rise.at)
     }
 
@@ -268,6 +258,13 @@ impl<'a> Hunt<'a> {
         plan.jobs = vec![self.job.clone()];
         plan
     }
+}
+
+/// What the runs of a push say.
+fn tally(facts: &PushFacts) -> Tally {
+    let mut tally = Tally::default();
+    tally.add(facts.runs.iter().map(Told::of));
+    tally
 }
 
 /// How likely at least so many of some runs fail, of which each fails with this probability.

@@ -7,6 +7,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::tally::Tally;
 use crate::rate::{Rate, ln_likelihood};
 use serde::Serialize;
 
@@ -17,6 +18,12 @@ pub struct Seen {
     pub failed: u32,
     /// Runs that passed.
     pub passed: u32,
+}
+
+impl From<&Tally> for Seen {
+    fn from(tally: &Tally) -> Self {
+        Self { failed: tally.failures, passed: tally.runs - tally.failures }
+    }
 }
 
 /// A rate that changed.

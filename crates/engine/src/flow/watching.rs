@@ -1,6 +1,6 @@
 //! Some jobs on some pushes, kept up to date by what is told of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -108,33 +108,36 @@ impl Watching {
     pub fn still_comes(&mut self, place: Place, now: At) -> Option<Duration> {
         let build_runs = self.histories[place.0].build_runs.get(place.1)?;
         let left = Duration::from_secs(still_comes(build_runs, now)?);
-        let at = Instant::now() + left;
         self.coming.insert(place);
-        self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
+        self.read_within(left);
         Some(left)
     }
 
     /// What was left out since somebody else asked for it a moment ago comes all the same: the state is
     /// read soon, and these places are decided on again. Says whether there are any.
     pub fn others_asked(&mut self, left_out: &[LeftOut]) -> bool {
-        let mut any = false;
-        for out in left_out.iter().filter(|out| out.why.comes_from_others()) {
-            let of_job = self.histories.iter().enumerate().filter(|(_, h)| h.job == out.job);
-            let places: Vec<Place> = of_job
-                .flat_map(|(i, history)| {
-                    let here = move |facts: &&PushFacts| facts.push.id == out.push.id;
-                    let all = history.facts.iter().enumerate();
-                    all.filter(move |(_, facts)| here(facts)).map(move |(j, _)| (i, j))
-                })
-                .collect();
-            any |= !places.is_empty();
-            self.coming.extend(places);
-        }
+        let left_out: HashSet<_> = left_out
+            .iter()
+            .filter(|out| out.why.comes_from_others())
+            .map(|out| (out.push.id, &out.job))
+            .collect();
+        let is_left_out = |(job, push): &Place| {
+            let history = &self.histories[*job];
+            left_out.contains(&(history.facts[*push].push.id, &history.job))
+        };
+        let coming: Vec<Place> = self.places().filter(is_left_out).collect();
+        let any = !coming.is_empty();
         if any {
-            let at = Instant::now() + SHOWS;
-            self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
+            self.coming.extend(coming);
+            self.read_within(SHOWS);
         }
         any
+    }
+
+    /// Has the state read at the latest after this time.
+    fn read_within(&mut self, time: Duration) {
+        let at = Instant::now() + time;
+        self.read_at = Some(self.read_at.map_or(at, |before| before.min(at)));
     }
 
     /// What is known at a place.

@@ -55,15 +55,12 @@ pub(super) async fn gone_by_then(
     let culprits = culprit_pushes(&context.ci, wanted).await;
     let mut gone = Vec::new();
     for (suspect, culprit) in suspects.zip(culprits) {
-        if !culprit.is_backed_out() {
-            continue;
-        }
         let place = |by: &Revision| {
             pushes.iter().position(|push| push.changesets.iter().any(|c| c.revision == *by))
         };
         let places: Option<Vec<usize>> =
             culprit.commits.iter().map(|commit| place(commit.backed_out_by.as_ref()?)).collect();
-        // One that was backed out after the bad push was in there.
+        // One that was backed out in part, or after the bad push, was in there.
         if let Some(until) = places.and_then(|places| places.into_iter().max()) {
             gone.push(Backout { suspect, until });
         }
