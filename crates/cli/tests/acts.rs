@@ -450,13 +450,7 @@ fn what_somebody_else_asks_for_counts_before_treeherder_shows_it() {
     let request = &said.json()["plan"]["requests"][0];
     assert_eq!((&request["have"], &request["times"]), (&2.into(), &1.into()), "{said:?}");
     // Nobody who may not read it is told that there is nothing.
-    let bare: String = served
-        .config()
-        .lines()
-        .filter(|line| !line.starts_with("credentials_command"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    served.write_config(&bare);
+    served.without_credentials();
     let said = served.run(&["trigger", JOB, "--rev", "1036", "--times", "9", "--dry-run"]);
     assert!(said.stderr.contains("Treeherder does not show yet cannot be seen"), "{said:?}");
 }

@@ -96,13 +96,7 @@ fn configs_that_are_broken() {
 #[test]
 fn credentials_that_do_not_do() {
     let served = Served::settled();
-    let bare: String = served
-        .config()
-        .lines()
-        .filter(|line| !line.starts_with("credentials_command"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    served.write_config(&bare);
+    served.without_credentials();
     let act = ["backfill", JOB, "--rev", "tip", "--yes"];
     snapshot("no_credentials", &served.run(&act));
     // Looking and planning need none.

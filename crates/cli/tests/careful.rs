@@ -128,13 +128,7 @@ fn a_deployment_that_shows_strangers_nothing_is_read_with_credentials() {
     let truth = served.world().truth().story.unwrap();
     assert_eq!(said.json()["after"]["first_bad"]["revision"], truth.culprit.as_str(), "{said:?}");
     // Without any, the scope that is missing stands on one line.
-    let bare: String = served
-        .config()
-        .lines()
-        .filter(|line| !line.starts_with("credentials_command"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    served.write_config(&bare);
+    served.without_credentials();
     std::fs::remove_dir_all(served.home.path().join("cache")).unwrap();
     let said = served.run(&["chooser", "--rev", "tip"]);
     assert_eq!(said.status, 4, "{said:?}");

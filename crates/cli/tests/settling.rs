@@ -1,6 +1,5 @@
 //! A command that is killed, and several processes that settle at once what it left in doubt.
 
-use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,19 +59,6 @@ fn killed(served: &Served, times: &str, random: &mut fastrand::Rng) {
     served.ledger().execute(aged, []).unwrap();
 }
 
-/// Every action that the CI has is one of the ledger's, and the other way round.
-fn nothing_lost_doubled_or_marked_wrongly(served: &Served, what: &str) {
-    let asked: Vec<String> =
-        served.world().dynamic().actions.iter().map(|action| action.id.to_string()).collect();
-    let ledger = served.ledger();
-    let mut query = ledger.prepare("SELECT task FROM askings WHERE state = 'sent'").unwrap();
-    let sent: Vec<String> =
-        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let of = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(of(&asked), of(&sent), "{what}");
-    assert_eq!((of(&asked).len(), of(&sent).len()), (asked.len(), sent.len()), "{what}");
-}
-
 #[test]
 fn killed_and_settled_by_several_at_once_nothing_is_lost_or_doubled() {
     let (mut kills, mut in_doubt) = (0, 0);
@@ -92,7 +78,7 @@ fn killed_and_settled_by_several_at_once_nothing_is_lost_or_doubled() {
                 assert_eq!(said.status, 0, "{seed}/{round}: {said:?}");
             }
             let what = format!("seed {seed}, round {round}, {at_once} at once");
-            nothing_lost_doubled_or_marked_wrongly(&served, &what);
+            served.nothing_lost_and_nothing_doubled(&what);
         }
         // Every push has as many runs as were wanted, and not one more.
         let said = served.run(&[

@@ -1,5 +1,6 @@
 //! A simulated CI with a home of its own, and the program run against it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -134,6 +135,26 @@ impl Served {
     pub(crate) fn askings(&self, state: &str) -> i64 {
         let count = "SELECT count(*) FROM askings WHERE state = ?";
         self.ledger().query_row(count, [state], |row| row.get(0)).unwrap()
+    }
+
+    /// Takes the credentials out of the config.
+    pub(crate) fn without_credentials(&self) {
+        let config = self.config();
+        let bare = config.lines().filter(|line| !line.starts_with("credentials_command"));
+        self.write_config(&bare.map(|line| format!("{line}\n")).collect::<String>());
+    }
+
+    /// Every action that the CI has is one of the ledger's, and the other way round, each once.
+    pub(crate) fn nothing_lost_and_nothing_doubled(&self, what: &str) {
+        let asked: Vec<String> =
+            self.world().dynamic().actions.iter().map(|action| action.id.to_string()).collect();
+        let ledger = self.ledger();
+        let mut query = ledger.prepare("SELECT task FROM askings WHERE state = 'sent'").unwrap();
+        let sent: Vec<String> =
+            query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let of = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(of(&asked), of(&sent), "{what}");
+        assert_eq!((of(&asked).len(), of(&sent).len()), (asked.len(), sent.len()), "{what}");
     }
 
     /// The head of the push so many before the newest.

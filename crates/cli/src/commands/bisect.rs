@@ -15,7 +15,6 @@ use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, newest_red, read_range};
 use mozci_engine::store::{Investigations, Lease};
-use mozci_evidence::About;
 use serde_json::Value;
 
 pub(crate) use down::drive_down;
@@ -179,9 +178,12 @@ pub(crate) async fn run(
     if question.about.is_none() && !args.whole_job {
         let known = match args.new {
             true => None,
-            false => reason_so_far(&store, context, &question)?,
+            // The reason that an open investigation of the same job and pushes chases.
+            false => newest_open(&store, context, |known| {
+                known.is_inferred() && known.is_between_the_same(&question)
+            })?,
         };
-        match known {
+        match known.and_then(|(_, known)| known.about) {
             Some(about) => context.ci.judge_by(about),
             None => {
                 chased = Some(chase_on(context, out, &question, &bad).await?);
@@ -198,21 +200,19 @@ pub(crate) async fn run(
     drive_down(&question, ends, &mut desk).await
 }
 
-/// The reason that an open investigation of the same job and pushes chases.
-fn reason_so_far(
+/// The newest open investigation whose question fits, with that.
+fn newest_open(
     store: &Investigations,
     context: &Context,
-    question: &BisectQuestion,
-) -> Result<Option<About>, Error> {
+    fits: impl Fn(&BisectQuestion) -> bool,
+) -> Result<Option<(String, BisectQuestion)>, Error> {
     let ci = &context.ci;
     let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
-    let known = open.iter().rev().filter_map(|found| BisectQuestion::of(found).ok());
-    let mut abouts = known.filter_map(|known| {
-        let about = known.about.clone().filter(|about| about.inferred)?;
-        let same = BisectQuestion { about: Some(about.clone()), ..question.clone() };
-        known.seeks_the_same(&same).then_some(about)
-    });
-    Ok(abouts.next())
+    let mut known = open
+        .into_iter()
+        .rev()
+        .filter_map(|found| BisectQuestion::of(&found).ok().map(|question| (found.id, question)));
+    Ok(known.find(|(_, question)| fits(question)))
 }
 
 /// Chases why the job is red on the bad push.
@@ -241,22 +241,15 @@ fn open_one(
     context: &Context,
     question: &BisectQuestion,
 ) -> Result<Option<Lease>, Error> {
-    let ci = &context.ci;
-    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
-    // The newest, where several were begun.
-    let same = open
-        .iter()
-        .rev()
-        .find(|found| BisectQuestion::of(found).is_ok_and(|known| known.seeks_the_same(question)));
-    let Some(found) = same else { return Ok(None) };
-    let lease = take(store, &found.id).map_err(|held| match held {
+    let same = newest_open(store, context, |known| known.seeks_the_same(question))?;
+    let Some((id, _)) = same else { return Ok(None) };
+    let lease = take(store, &id).map_err(|held| match held {
         Error::Usage(held) => Error::Usage(format!("{held}; `--new` begins another one")),
         other => other,
     })?;
     store.ask_anew(&lease, &question.to_value())?;
     context.talk(&format!(
-        "going on with investigation {}, which is open and asks the same; `--new` begins another one",
-        found.id
+        "going on with investigation {id}, which is open and asks the same; `--new` begins another one"
     ));
     Ok(Some(lease))
 }

@@ -61,12 +61,19 @@ impl BisectQuestion {
     /// Whether another question asks for the same culprit. How it goes about it (budget, certainty,
     /// runs at once) may differ: what is known so far answers both.
     pub fn seeks_the_same(&self, other: &Self) -> bool {
-        let sought =
-            |question: &Self| (question.job.clone(), question.bad.clone(), question.good.clone());
         // Which reason of several is chased may look otherwise once there are more runs.
-        let inferred = |question: &Self| question.about.as_ref().is_some_and(|a| a.inferred);
-        let same = (inferred(self) && inferred(other)) || self.about == other.about;
-        sought(self) == sought(other) && same
+        let same = (self.is_inferred() && other.is_inferred()) || self.about == other.about;
+        self.is_between_the_same(other) && same
+    }
+
+    /// Whether another question is of the same job between the same pushes, whatever it chases.
+    pub fn is_between_the_same(&self, other: &Self) -> bool {
+        (&self.job, &self.bad, &self.good) == (&other.job, &other.bad, &other.good)
+    }
+
+    /// Whether nobody named what is chased: it is why the job is red.
+    pub fn is_inferred(&self) -> bool {
+        self.about.as_ref().is_some_and(|about| about.inferred)
     }
 
     /// As it is written down.

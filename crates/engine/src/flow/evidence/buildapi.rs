@@ -1,22 +1,19 @@
 //! What a build left: the structured logs that it uploaded, else its text log.
 
-use std::time::Instant;
-
 use mozci_evidence::{Evidence, Format, is_settled};
 use url::Url;
 
 use super::find::AskedRun;
-use super::read::{BUDGET, OVER_BUDGET, Read};
-use super::wish::{RunEvidence, Wish};
+use super::read::Read;
+use super::wish::Wish;
 use crate::buildapi::{BuildApi, Left};
 
 /// Reads what a run left, as far as a dump told where that is.
 pub(super) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
-    let mut read = Read { evidence: RunEvidence::default(), settled: true };
+    let mut read = Read::begin();
     let Some(Left { log, uploaded }) = api.left(run.run.key) else {
         let why = "no dump tells where its log is".to_owned();
-        let evidence = RunEvidence { failed: Some(why), ..RunEvidence::default() };
-        return Read { evidence, settled: false };
+        return Read::failed(why);
     };
     let mut sources: Vec<(u8, String, String, Format)> = uploaded
         .into_iter()
@@ -32,7 +29,6 @@ pub(super) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
     sources.sort();
     sources.extend(log.map(|url| (2, "the log".to_owned(), url, Format::Text)));
     let wanted = wish.wanted();
-    let until = Instant::now() + BUDGET;
     for (_, name, url, format) in sources {
         let told: Vec<&Evidence> = read.evidence.readings.iter().map(|r| &r.evidence).collect();
         if is_settled(wanted, wish.subject.as_ref(), &told, run.run.state.is_bad()) {
@@ -43,12 +39,7 @@ pub(super) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
             continue;
         };
         let question = wish.question(format);
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            read.settled = false;
-            read.evidence.pass_over(name, OVER_BUDGET);
-            continue;
-        }
+        let Some(left) = read.left(&name) else { continue };
         let reading = move |source| mozci_evidence::read(source, &question);
         let found = api.http.get_read(parsed, left, reading).await;
         read.take(name, Some(url), found);

@@ -1,7 +1,5 @@
 //! Evidence of a build on a Buildbot master: its test results, and the logs of its steps.
 
-use std::time::Instant;
-
 use mozci_clients::buildbot::{Log, Master, Step};
 use mozci_core::farm::Results;
 use mozci_core::farm::runs_of;
@@ -10,8 +8,8 @@ use mozci_core::run::{More, Run, RunKey, State};
 use mozci_evidence::{Evidence, Format, Wanted, is_settled};
 
 use super::find::AskedRun;
-use super::read::{BUDGET, OVER_BUDGET, Read};
-use super::wish::{RunEvidence, Wish};
+use super::read::Read;
+use super::wish::Wish;
 use crate::error::Error;
 use crate::farm::Farm;
 
@@ -50,18 +48,13 @@ pub(super) async fn find(
 }
 
 pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
-    let mut read = Read { evidence: RunEvidence::default(), settled: true };
-    let failed = |why: String| Read {
-        evidence: RunEvidence { failed: Some(why), ..RunEvidence::default() },
-        settled: false,
-    };
-    let Some(build) = run.build() else { return failed("nothing was built".into()) };
+    let mut read = Read::begin();
+    let Some(build) = run.build() else { return Read::failed("nothing was built".into()) };
     let master = match farm.master().await {
         Ok(master) => master,
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return Read::failed(error.to_string()),
     };
     let wanted = wish.wanted();
-    let until = Instant::now() + BUDGET;
     if wanted != Wanted::Lines {
         results(master, build, wish, &mut read).await;
         let told: Vec<&Evidence> = read.evidence.readings.iter().map(|r| &r.evidence).collect();
@@ -71,7 +64,7 @@ pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
     }
     let steps = match master.steps(build).await {
         Ok(steps) => steps,
-        Err(error) => return failed(format!("its steps cannot be read: {error}")),
+        Err(error) => return Read::failed(format!("its steps cannot be read: {error}")),
     };
     // A test that passed stands in the log of a step that did not fail.
     let of_interest = |step: &&Step| match wanted {
@@ -95,12 +88,7 @@ pub(super) async fn read(farm: &Farm, run: &AskedRun, wish: &Wish) -> Read {
     for (step, log) in logs.into_iter().take(MOST) {
         let source = format!("{}/{}", step.name, log.name);
         let question = wish.question(Format::Text);
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            read.settled = false;
-            read.evidence.pass_over(source, OVER_BUDGET);
-            continue;
-        }
+        let Some(left) = read.left(&source) else { continue };
         let reading = move |source| mozci_evidence::read(source, &question);
         let found = master.read_log(&log, left, reading).await;
         read.settled &= log.complete;
@@ -123,9 +111,11 @@ async fn results(master: &Master, build: BuildId, wish: &Wish, read: &mut Read) 
         Err(error) => return read.evidence.pass_over("test results", error.to_string()),
     };
     for set in sets {
+        let source = format!("test result set {set}");
+        let Some(left) = read.left(&source) else { continue };
         let question = wish.question(Format::TestResults);
         let reading = move |source| mozci_evidence::read(source, &question);
-        let found = master.read_results(set, BUDGET, reading).await;
-        read.take(format!("test result set {set}"), None, found);
+        let found = master.read_results(set, left, reading).await;
+        read.take(source, None, found);
     }
 }

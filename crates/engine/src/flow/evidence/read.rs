@@ -17,10 +17,10 @@ use crate::store::FactKind;
 const AT_ONCE: usize = 4;
 
 /// How long the sources of one run may take together.
-pub(super) const BUDGET: Duration = Duration::from_secs(180);
+const BUDGET: Duration = Duration::from_secs(180);
 
 /// Why a source is not read any more.
-pub(super) const OVER_BUDGET: &str = "not read: the sources before it took too long";
+const OVER_BUDGET: &str = "not read: the sources before it took too long";
 
 /// How long to read in silence, and how often to say that it goes on.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
             (None, None) => taskcluster::read(ci, run, wish).await,
         }
     };
-    let Read { evidence, settled } = aloud(ci, run, reading).await;
+    let Read { evidence, settled, .. } = aloud(ci, run, reading).await;
     // What broke off on its way, or is not all there yet, may be whole the next time.
     if is_final && settled && !evidence.readings.is_empty() {
         let size = serde_json::to_string(&evidence).map_or(usize::MAX, |text| text.len());
@@ -88,9 +88,38 @@ async fn aloud(ci: &Ci, run: &AskedRun, reading: impl Future<Output = Read>) -> 
 pub(super) struct Read {
     pub(super) evidence: RunEvidence,
     pub(super) settled: bool,
+    /// When no further source is begun.
+    until: Instant,
 }
 
 impl Read {
+    /// Nothing yet. The time that the sources have together begins.
+    pub(super) fn begin() -> Self {
+        Self { evidence: RunEvidence::default(), settled: true, until: Instant::now() + BUDGET }
+    }
+
+    /// Nothing, and why.
+    pub(super) fn failed(why: String) -> Self {
+        let evidence = RunEvidence { failed: Some(why), ..RunEvidence::default() };
+        Self { evidence, settled: false, ..Self::begin() }
+    }
+
+    /// What is left of the time that the sources have together.
+    pub(super) fn rest(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// How long this source may take. None where the sources before it took all the time: then it is
+    /// passed over.
+    pub(super) fn left(&mut self, source: &str) -> Option<Duration> {
+        let left = self.rest();
+        if left.is_zero() {
+            self.settled = false;
+            self.evidence.pass_over(source, OVER_BUDGET);
+        }
+        Some(left).filter(|left| !left.is_zero())
+    }
+
     /// Takes in what came of reading a source to its end.
     pub(super) fn take(
         &mut self,

@@ -1,13 +1,11 @@
 //! Evidence of a task's run: its artifacts.
 
-use std::time::Instant;
-
 use mozci_clients::http::{HttpError, Problem};
 use mozci_evidence::{Evidence, Format, artifacts_in_order, is_settled};
 
 use super::find::AskedRun;
-use super::read::{BUDGET, OVER_BUDGET, Read};
-use super::wish::{Reading, RunEvidence, Wish};
+use super::read::Read;
+use super::wish::{Reading, Wish};
 use crate::ci::Ci;
 
 /// How often one artifact is read that breaks off.
@@ -17,26 +15,23 @@ const TRIES: usize = 3;
 const MOST: usize = 20;
 
 pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
-    let mut read = Read { evidence: RunEvidence::default(), settled: true };
-    let failed = |why: String| Read {
-        evidence: RunEvidence { failed: Some(why), ..RunEvidence::default() },
-        settled: false,
-    };
-    let Some(task) = run.run.key.task() else { return failed("it is no task's".into()) };
+    let mut read = Read::begin();
+    let Some(task) = run.run.key.task() else { return Read::failed("it is no task's".into()) };
     let number = run.run.key.run;
     let taskcluster = match ci.taskcluster() {
         Ok(taskcluster) => taskcluster,
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return Read::failed(error.to_string()),
     };
     let artifacts = match taskcluster.run_artifacts(task, number).await {
         Ok(artifacts) => artifacts,
         Err(error) if error.is_not_found() => {
-            return failed("it has no artifacts (any more): it did not run, or it expired".into());
+            return Read::failed(
+                "it has no artifacts (any more): it did not run, or it expired".into(),
+            );
         }
-        Err(error) => return failed(format!("its artifacts cannot be listed: {error}")),
+        Err(error) => return Read::failed(format!("its artifacts cannot be listed: {error}")),
     };
     let wanted = wish.wanted();
-    let until = Instant::now() + BUDGET;
     let names = artifacts.iter().filter(|a| !a.is_link).map(|a| a.name.as_str());
     let order = artifacts_in_order(names, wanted);
     // Test results are what a Buildbot master keeps.
@@ -47,11 +42,7 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
             continue;
         };
         for name in names.iter().take(MOST) {
-            if Instant::now() >= until {
-                read.settled = false;
-                read.evidence.pass_over(*name, OVER_BUDGET);
-                continue;
-            }
+            let Some(mut left) = read.left(name) else { continue };
             if artifacts.iter().any(|a| a.name == *name && a.is_error) {
                 read.evidence.pass_over(*name, "it stands for an error: it was not stored");
                 continue;
@@ -63,13 +54,13 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
                 tries += 1;
                 let question = wish.question(format);
                 let reading = move |source| mozci_evidence::read(source, &question);
-                let left = until.saturating_duration_since(Instant::now());
                 let found = taskcluster.read_artifact(task, number, name, left, reading).await;
                 match &found {
                     Ok(streamed)
                         if streamed.broke.is_some() && !streamed.was_slow && tries < TRIES => {}
                     _ => break found,
                 }
+                left = read.rest();
             };
             match found {
                 Ok(streamed) => {
