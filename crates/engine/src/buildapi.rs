@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mozci_clients::buildapi::{Day, Dumps, SelfServe, Things, parse_things};
 use mozci_clients::buildbot::BuildbotCredentials;
 use mozci_clients::files;
-use mozci_clients::http::{Http, SignIn};
+use mozci_clients::http::Http;
 use mozci_core::era::{DumpRow, EraFarm, Listed};
 use mozci_core::ids::{BuildRequestId, RepoName};
 use mozci_core::run::RunKey;
@@ -118,14 +118,13 @@ impl BuildApi {
             (CredentialSource::Command(command), Some(server)) => {
                 let (server, command) = (server.clone(), command.clone());
                 let (user, base) = (Arc::clone(&api.user), server.base().clone());
-                let sign_in: SignIn = Arc::new(move || {
+                api.http.when_refused(&base, move || {
                     let (server, command) = (server.clone(), command.clone());
                     let user = Arc::clone(&user);
-                    Box::pin(async move {
+                    async move {
                         fetch(&server, &command, &user).await.map_err(|error| error.to_string())
-                    })
+                    }
                 });
-                api.http.when_refused(&base, sign_in);
             }
             _ => {}
         }

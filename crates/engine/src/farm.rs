@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mozci_clients::buildbot::{
     BuildbotCredentials, Builder, ForceScheduler, Got, Master, Parameters,
 };
-use mozci_clients::http::{Http, HttpError, SignIn};
+use mozci_clients::http::{Http, HttpError};
 use mozci_core::ids::{BuildId, RepoName, Vcs};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -63,16 +63,14 @@ impl Farm {
         if let CredentialSource::Command(command) = &access {
             let (master, command, fetched) =
                 (master.clone(), command.clone(), Arc::clone(&fetched));
-            let base = master.base().clone();
-            let sign_in: SignIn = Arc::new(move || {
+            http.when_refused(&master.base().clone(), move || {
                 let (master, command, fetched) =
                     (master.clone(), command.clone(), Arc::clone(&fetched));
-                Box::pin(async move {
+                async move {
                     let fetched = fetch(&master, &command, &fetched).await;
                     fetched.map_err(|error| error.to_string())
-                })
+                }
             });
-            http.when_refused(&base, sign_in);
         }
         Self {
             master,

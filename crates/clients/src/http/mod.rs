@@ -20,6 +20,6 @@ pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
 pub use meter::{Meter, Span, Usage};
 pub(crate) use secrets::without_secrets;
-pub use session::{ActAnswer, SignIn, Signer};
+pub use session::{ActAnswer, Signer};
 pub(crate) use streamed::PATIENCE;
 pub use streamed::Streamed;

@@ -35,7 +35,7 @@ impl std::fmt::Debug for Cookies {
 }
 
 /// Signs in, or says in words why it could not. Called where a read was refused.
-pub type SignIn =
+type SignIn =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// Who signs in where a read below a URL is refused.
@@ -50,7 +50,11 @@ impl std::fmt::Debug for SignIns {
 
 impl Http {
     /// Has somebody sign in, once, where a read below `base` is refused.
-    pub fn when_refused(&self, base: &Url, sign_in: SignIn) {
+    pub fn when_refused<F>(&self, base: &Url, sign_in: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let sign_in: SignIn = Arc::new(move || Box::pin(sign_in()));
         let mut sign_ins = self.sign_ins.0.lock().unwrap_or_else(PoisonError::into_inner);
         sign_ins.retain(|(known, _)| known != base);
         sign_ins.push((base.clone(), sign_in));

@@ -18,7 +18,7 @@ use super::signing::signer;
 use super::status::instant;
 use super::wire::LastFires;
 use crate::act::ActError;
-use crate::http::{Http, HttpError, Problem, SignIn};
+use crate::http::{Http, HttpError, Problem};
 
 /// How long an act's answer may take. An asking counts as settled after twice this.
 const ACT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -111,17 +111,16 @@ impl Taskcluster {
         if taskcluster.has_credentials() {
             // Whoever is refused as a stranger asks again under his own name.
             let known = taskcluster.clone();
-            let sign_in: SignIn = Arc::new(move || {
+            taskcluster.http.when_refused(&taskcluster.root, move || {
                 let known = known.clone();
-                Box::pin(async move {
+                async move {
                     known.sign_in().await.map_err(|error| error.words())?;
                     if let Some(credentials) = known.at_hand() {
                         known.http.set_signer(&known.root, signer(credentials)?);
                     }
                     Ok(())
-                })
+                }
             });
-            taskcluster.http.when_refused(&taskcluster.root, sign_in);
         }
         taskcluster
     }
