@@ -238,10 +238,11 @@ fn guards_refuse_and_say_what_would_pass() {
 
 #[test]
 fn what_the_actions_do_not_offer_is_left_out_with_its_reason() {
-    for (tree, kind, reason) in [
-        (Tree::WithoutAddNewJobs, "no-action", "offers no \"add-new-jobs\""),
-        (Tree::WantsReason, "no-action", "\"reason\" is a required property"),
-        (Tree::WithoutScopes, "not-trusted", "in-tree:hook-action:"),
+    for (tree, kind, reason, status) in [
+        (Tree::WithoutAddNewJobs, "no-action", "offers no \"add-new-jobs\"", 3),
+        (Tree::WantsReason, "no-action", "\"reason\" is a required property", 3),
+        (Tree::WithoutScopes, "not-trusted", "in-tree:hook-action:", 4),
+        (Tree::Sealed, "no-action", "its task group is sealed", 3),
     ] {
         let world = WorldConfig { tree, newest_minutes_ago: 600, ..WorldConfig::default() };
         let served = Served::of(world);
@@ -253,7 +254,17 @@ fn what_the_actions_do_not_offer_is_left_out_with_its_reason() {
         assert_eq!(found, 7, "{tree:?}: {said:?}");
         assert!(said.stdout.contains(&reason.replace('"', "\\\"")), "{tree:?}: {said:?}");
         // What was meant to be asked and could not be is no success.
-        assert_eq!((said.status, served.actions()), (3, 0), "{tree:?}: {said:?}");
+        assert_eq!((said.status, served.actions()), (status, 0), "{tree:?}: {said:?}");
+        // It is known in the dry run, and to the doctor.
+        let dry = ["backfill", JOB, "--rev", "tip", "--whole-job", "--dry-run"];
+        let dry = served.run(&dry);
+        assert!(dry.stdout.contains(reason) && dry.status == status, "{tree:?}: {dry:?}");
+        let doctor = served.run(&["doctor"]);
+        let told = reason.trim_start_matches('"');
+        assert!(
+            tree == Tree::WantsReason || doctor.stdout.contains(&told.replace('"', "`")),
+            "{doctor:?}"
+        );
     }
 }
 

@@ -205,8 +205,9 @@ fn what_cannot_be_forced(master: &Master, id: impl Fn(usize) -> usize) {
         states(&jobs, *id, "docs") == ["coalesced"]
     });
     let hole = hole.unwrap().to_string();
-    let asked = ok(master.mozci(&["trigger", "docs", "--rev", &hole, "--yes"])).stdout;
-    assert!(asked.contains("no force scheduler covers the builder"), "{asked}");
+    let said = master.mozci(&["trigger", "docs", "--rev", &hole, "--yes"]);
+    assert_eq!(said.status, 3, "{}", said.whole());
+    assert!(said.stdout.contains("no force scheduler can ask for it here"), "{}", said.whole());
     // What has a build of its own can be repeated.
     let asked =
         ok(master.mozci(&["trigger", "docs", "--rev", "5", "--times", "2", "--yes"])).stdout;

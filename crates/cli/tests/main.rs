@@ -18,6 +18,7 @@ mod farm_access;
 mod farm_evidence;
 mod farm_losses;
 mod farm_manners;
+mod farm_shapes;
 mod farm_sources;
 mod farm_watch;
 mod gate;

@@ -46,6 +46,11 @@ fn programs() -> Option<PathBuf> {
 impl Master {
     /// A master whose doors are open, or as `auth` says: `userpass`, `closed`.
     pub(crate) fn start(auth: &str) -> Option<Self> {
+        Self::shaped("master.cfg", auth)
+    }
+
+    /// A master as a configuration in `tests/farm` has it.
+    pub(crate) fn shaped(config: &str, auth: &str) -> Option<Self> {
         let bin = programs()?;
         let home = TempDir::new().unwrap();
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm");
@@ -60,7 +65,7 @@ impl Master {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let base = home.path().join("master");
         std::fs::create_dir(&base).unwrap();
-        std::fs::copy(files.join("master.cfg"), base.join("master.cfg")).unwrap();
+        std::fs::copy(files.join(config), base.join("master.cfg")).unwrap();
         let mut master = Self {
             url: format!("http://127.0.0.1:{port}"),
             revisions,
@@ -139,10 +144,13 @@ impl Master {
 
     /// Sends a request; status, and whatever came with it.
     fn send(&self, head: &str, body: &str) -> Option<(u16, String)> {
+        self.send_as("application/x-www-form-urlencoded", head, body)
+    }
+
+    fn send_as(&self, kind: &str, head: &str, body: &str) -> Option<(u16, String)> {
         let mut socket = TcpStream::connect(self.url.trim_start_matches("http://")).ok()?;
         // In the older version an answer ends where the connection does.
         let length = body.len();
-        let kind = "application/x-www-form-urlencoded";
         let text = format!(
             "{head} HTTP/1.0\r\nAccept: application/json\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
         );
@@ -177,8 +185,9 @@ impl Master {
         for number in numbers {
             let revision = &self.revisions[number - 1];
             let repository = self.home.path().join("widgets.git");
+            let files = if number.is_multiple_of(3) { r#"["n","often"]"# } else { r#"["n"]"# };
             let body = format!(
-                "revision={revision}&branch=main&who=Dev+<dev{}@example.org>&comments=Change+{number}&files=[\"n\"]&repository={}",
+                "revision={revision}&branch=main&who=Dev+<dev{}@example.org>&comments=Change+{number}&files={files}&repository={}",
                 number % 5,
                 repository.display()
             );
@@ -192,6 +201,15 @@ impl Master {
         let body =
             format!("revision={revision}&branch=main&who=Dev&comments=x&files=[\"n\"]&{fields}");
         let (status, answer) = self.send("POST /change_hook/base", &body).unwrap();
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Does something by the master's own interface, as a person would.
+    pub(crate) fn act(&self, path: &str, method: &str, params: &Value) {
+        let body =
+            serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let (head, body) = (format!("POST /api/v2/{path}"), body.to_string());
+        let (status, answer) = self.send_as("application/json", &head, &body).unwrap();
         assert_eq!(status, 200, "{answer}");
     }
 

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use mozci_clients::act::ActError;
-use mozci_clients::buildbot::{BuildsOf, Channel, ForceError, Master, Parameters, Stamp};
+use mozci_clients::buildbot::{
+    BuildsOf, Channel, ForceError, ForceScheduler, Master, Parameters, Stamp,
+};
 use mozci_clients::http::Problem;
 use mozci_core::farm::{Results, absorbers, runs_of};
 use mozci_core::ids::{BuildId, BuildRequestId, SchedulerName};
@@ -156,27 +158,97 @@ async fn a_scheduler_is_told_what_it_can_be_told_and_what_it_wants_is_named() {
     let test = schedulers.iter().find(|scheduler| scheduler.covers("test")).unwrap();
     assert!(!test.covers("build"));
     let none = Parameters::new();
-    let body = test.parameters(3, &stamp(), "mozci X: not run", &none).unwrap();
+    let body = test.parameters(3, &stamp(), &[], &none).unwrap();
     let revision = stamp().revision;
     let expected = json!({
-        "builderid": 3, "reason": "mozci X: not run", "branch": "main", "revision": revision,
+        "builderid": 3, "branch": "main", "revision": revision,
     });
     // Repository and project are fixed there.
     assert_eq!(serde_json::Value::Object(body), expected);
     let given = Parameters::from([("suite".to_owned(), "xpcshell".to_owned())]);
-    let body = test.parameters(3, &stamp(), "", &given).unwrap();
+    let body = test.parameters(3, &stamp(), &[], &given).unwrap();
     assert_eq!(body["suite"], "xpcshell");
     let odd = Parameters::from([("colour".to_owned(), "red".to_owned())]);
-    let error = test.parameters(3, &stamp(), "", &odd).unwrap_err();
+    let error = test.parameters(3, &stamp(), &[], &odd).unwrap_err();
     assert!(matches!(&error, ForceError::NoField { field, .. } if field == "colour"), "{error}");
     let other = Stamp { codebase: "lib".into(), ..stamp() };
-    let error = test.parameters(3, &other, "", &none).unwrap_err();
+    let error = test.parameters(3, &other, &[], &none).unwrap_err();
     assert!(matches!(error, ForceError::NoRevision { .. }), "{error}");
     let schedulers = master.force_schedulers().await.unwrap();
     let test = schedulers.iter().find(|scheduler| scheduler.covers("test")).unwrap();
-    let error = test.parameters(3, &stamp(), "", &none).unwrap_err();
+    let error = test.parameters(3, &stamp(), &[], &none).unwrap_err();
     let ForceError::Needs { fields, .. } = &error else { panic!("{error}") };
     assert_eq!(fields, &["trigger_id"]);
+}
+
+/// One scheduler whose form has these fields, as masters word them.
+async fn scheduler(fields: serde_json::Value) -> ForceScheduler {
+    let body = json!({"forceschedulers": [{
+        "name": "force", "enabled": true, "builder_names": ["test"], "all_fields": fields,
+    }]});
+    let (_server, master) = master(vec![Answer {
+        status: 200,
+        body: body.to_string().into_bytes(),
+        ..answer("forceschedulers", 200)
+    }])
+    .await;
+    master.force_schedulers().await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn forms_of_public_farms_take_what_they_can() {
+    let text = |name: &str| json!({"fullName": name, "type": "text", "default": ""});
+    let fixed =
+        |name: &str, default: &str| json!({"fullName": name, "type": "fixed", "default": default});
+    let reasons = json!({"fullName": "reason", "type": "list", "default": "", "choices": ["a revision", "a clean build"]});
+    let none = Parameters::new();
+    // A reason of a few: the first, as the form shows it.
+    let listed = scheduler(json!([reasons, text("revision"), text("branch")])).await;
+    assert_eq!(listed.reason_room(), None);
+    let sent = listed.parameters(3, &stamp(), &[], &none).unwrap();
+    assert_eq!(sent["reason"], "a revision");
+    // Any other choice decides what is built.
+    let kind =
+        json!({"fullName": "kind", "type": "list", "default": "", "choices": ["full", "fast"]});
+    let asks = scheduler(json!([text("revision"), kind])).await;
+    assert_eq!(asks.reason_room(), Some(usize::MAX));
+    let error = asks.parameters(3, &stamp(), &[], &none).unwrap_err();
+    assert!(matches!(&error, ForceError::Needs { fields, .. } if fields == &["kind"]), "{error}");
+    // A revision that is fixed, or that does not fit.
+    for revision in [
+        fixed("revision", ""),
+        json!({"fullName": "revision", "type": "text", "regex": "^r[0-9]+$"}),
+        json!({"fullName": "revision", "type": "text", "maxsize": 12}),
+    ] {
+        let unable = scheduler(json!([revision])).await;
+        let error = unable.parameters(3, &stamp(), &[], &none).unwrap_err();
+        assert!(matches!(error, ForceError::NoRevision { .. }), "{error}");
+    }
+    // A branch that is fixed has to be ours.
+    let elsewhere = scheduler(json!([text("revision"), fixed("branch", "3.12")])).await;
+    let error = elsewhere.parameters(3, &stamp(), &[], &none).unwrap_err();
+    assert!(matches!(error, ForceError::OtherBranch { .. }), "{error}");
+    let here =
+        scheduler(json!([text("revision"), fixed("branch", "main"), fixed("reason", "")])).await;
+    assert!(!here.parameters(3, &stamp(), &[], &none).unwrap().contains_key("branch"));
+    assert_eq!(here.reason_room(), None);
+    // A codebase's part under a name of its own, and the codebases besides.
+    let named = scheduler(json!([text("src_revision"), text("src_branch")])).await;
+    assert!(named.parameters(3, &stamp(), &[], &none).unwrap().contains_key("src_revision"));
+    let two =
+        scheduler(json!([text("app_revision"), text("lib_revision"), text("lib_branch")])).await;
+    let app = Stamp { codebase: "app".into(), ..stamp() };
+    assert_eq!(two.other_codebases("app"), ["lib"]);
+    let lib = Stamp {
+        codebase: "lib".into(),
+        revision: "abc".into(),
+        branch: Some("dev".into()),
+        ..Stamp::default()
+    };
+    let sent = two.parameters(3, &app, &[lib], &none).unwrap();
+    let told = |name: &str| sent[name].as_str().unwrap().to_owned();
+    assert_eq!(told("app_revision"), stamp().revision);
+    assert_eq!([told("lib_revision"), told("lib_branch")], ["abc", "dev"]);
 }
 
 #[tokio::test]

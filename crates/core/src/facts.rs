@@ -58,6 +58,8 @@ pub enum Build {
     Missing(JobName),
     /// It is asked for or at work.
     UnderWay(JobName),
+    /// On which of these two it hangs nobody can tell.
+    OneOf(JobName, JobName),
     /// It is there.
     Ready(JobName),
     /// It failed, so that the job cannot run.
@@ -82,6 +84,19 @@ impl Build {
         } else {
             Self::Dead(name)
         }
+    }
+
+    /// Of several builds that a job needs all of, the one that decides, with its place: one that failed, then
+    /// one that has to be asked for, then one that is under way.
+    pub fn deciding(builds: Vec<Self>) -> Option<(usize, Self)> {
+        let rank = |build: &Self| match build {
+            Self::Failed(_) => 0,
+            Self::Missing(_) => 1,
+            Self::Dead(_) => 2,
+            Self::UnderWay(_) => 3,
+            Self::NotKnown | Self::OneOf(..) | Self::NotNeeded | Self::Ready(_) => 4,
+        };
+        builds.into_iter().enumerate().min_by_key(|(_, build)| rank(build))
     }
 }
 

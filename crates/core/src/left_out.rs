@@ -38,13 +38,15 @@ pub enum LeftOutReason {
     /// The push has no task of the job that could be repeated, and tasks of other pushes must not
     /// be: they would run on the wrong revision.
     NoDefinition,
-    /// No force scheduler covers the builder, and the push has no build of it that could be
+    /// No force scheduler carries the push's revision to the builder, and the push has no build of it that could be
     /// repeated.
     NotForceable,
-    /// That build is missing, and no force scheduler covers its builder.
+    /// That build is missing, and no force scheduler carries the push's revision to its builder.
     BuildNotForceable(JobName),
     /// Which build it hangs on is not known, and so not on what it would run.
     BuildNotKnown,
+    /// On which of these two builds it hangs is not known.
+    BuildAmbiguous(JobName, JobName),
     /// That build is on its way, and starts the job when it is there.
     ComesWith(JobName),
     /// `--every` passes it over.
@@ -80,6 +82,25 @@ impl LeftOutReason {
         )
     }
 
+    /// Whether the user meant it to be left out, or it comes by itself.
+    pub fn is_fine(&self) -> bool {
+        self.comes_from_others() || matches!(self, Self::NotEvery | Self::ComesWith(_))
+    }
+
+    /// Whether there is no way to ask for it until somebody changes something: no build and no result is at
+    /// fault.
+    pub fn has_no_way(&self) -> bool {
+        self.is_refusal()
+            || matches!(
+                self,
+                Self::NotForceable
+                    | Self::BuildNotForceable(_)
+                    | Self::BuildAmbiguous(..)
+                    | Self::BuildNotKnown
+                    | Self::NoDefinition
+            )
+    }
+
     /// Whether the CI could not be asked, though the plan meant to: somebody has to do something
     /// about it.
     pub fn is_refusal(&self) -> bool {
@@ -100,14 +121,18 @@ impl fmt::Display for LeftOutReason {
             Self::DecisionUnderWay => f.write_str("its decision task is not done yet"),
             Self::NoDefinition => f.write_str("no definition here: there is no task to repeat"),
             Self::NotForceable => f.write_str(
-                "no force scheduler covers the builder, and there is no build here to repeat",
+                "no force scheduler can ask for it here, and there is no build of it to repeat",
             ),
             Self::BuildNotForceable(build) => {
-                write!(f, "{build} is missing here, and no force scheduler covers it")
+                write!(f, "{build} is missing here, and no force scheduler can ask for it")
             }
             Self::BuildNotKnown => {
                 f.write_str("which build it hangs on is not known, and so not on what it would run")
             }
+            Self::BuildAmbiguous(first, second) => write!(
+                f,
+                "hangs on {first} or on {second}, and the history does not tell on which: say it with `build_of` in the config"
+            ),
             Self::ComesWith(build) => write!(f, "{build} is on its way and starts it"),
             Self::NotEvery => f.write_str("passed over by --every"),
             Self::NoAction(text) => f.write_str(text),

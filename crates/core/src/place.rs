@@ -101,6 +101,9 @@ fn hindrance(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
         (Decision::UnderWay, _) => Some(LeftOutReason::DecisionUnderWay),
         (Decision::Failed, _) => Some(LeftOutReason::DecisionFailed),
         (Decision::Missing, _) => Some(LeftOutReason::DecisionMissing),
+        (_, Build::OneOf(first, second)) => {
+            Some(LeftOutReason::BuildAmbiguous(first.clone(), second.clone()))
+        }
         (_, Build::Failed(build)) => Some(LeftOutReason::BuildFailed(build.clone())),
         (Decision::Forced(_), Build::Dead(_)) if !asked.wish.only_built => {
             unforceable(facts, asked)

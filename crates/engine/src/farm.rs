@@ -2,11 +2,11 @@
 //! branches.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mozci_clients::buildbot::{
-    BuildbotCredentials, Builder, ForceScheduler, Got, Master, Parameters,
+    BuildbotCredentials, Builder, ForceScheduler, Got, Master, Parameters, Worker,
 };
 use mozci_clients::http::{Http, HttpError};
 use mozci_core::ids::{BuildId, RepoName, Vcs};
@@ -30,11 +30,13 @@ pub struct Farm {
     /// Whose revisions its changes are.
     pub(crate) vcs: Vcs,
     /// The codebase, where it was said.
-    pub(crate) codebase: Option<String>,
+    codebase: Option<String>,
+    /// The only codebase that the branch's changes are of.
+    seen_codebase: RefCell<Option<String>>,
     /// Whose changes are the branch's.
     pub(crate) lineage: Lineage,
-    /// The builder that each builder hangs on, as far as it was said; none where it is empty.
-    pub(crate) build_of: BTreeMap<String, String>,
+    /// The builders that each builder hangs on, as far as it was said.
+    pub(crate) build_of: BTreeMap<String, Vec<String>>,
     /// Builders that their build starts by itself, as far as it was said.
     pub(crate) started: Vec<String>,
     /// Whether requests that wait are coalesced.
@@ -47,6 +49,7 @@ pub struct Farm {
     fetched: Arc<OnceCell<BuildbotCredentials>>,
     signed_in: OnceCell<()>,
     builders: OnceCell<Vec<Builder>>,
+    workers: OnceCell<Vec<Worker>>,
     schedulers: OnceCell<Vec<ForceScheduler>>,
 }
 
@@ -77,8 +80,9 @@ impl Farm {
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
             vcs: own.vcs(),
             codebase: own.codebase.clone(),
+            seen_codebase: RefCell::default(),
             lineage: Lineage::new(own),
-            build_of: own.build_of.clone(),
+            build_of: own.build_of.iter().map(|(job, on)| (job.clone(), on.list())).collect(),
             started: own.started_by_build.clone(),
             coalesces: own.coalesces,
             force: own.force.clone(),
@@ -88,8 +92,32 @@ impl Farm {
             fetched,
             signed_in: OnceCell::new(),
             builders: OnceCell::new(),
+            workers: OnceCell::new(),
             schedulers: OnceCell::new(),
         }
+    }
+
+    /// The codebase of the branch: what was said, or the only one that its changes are of.
+    pub(crate) fn codebase(&self) -> Option<String> {
+        self.codebase.clone().or_else(|| self.seen_codebase.borrow().clone())
+    }
+
+    /// Notes which codebases the branch's changes are of.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where they are of several, and nobody said which is meant.
+    pub(crate) fn saw_codebases(&self, seen: &BTreeSet<&str>) -> Result<(), Error> {
+        if self.codebase.is_none() && seen.len() > 1 {
+            return Err(Error::Usage(format!(
+                "the changes of the branch {:?} are of several codebases ({}): say which with `codebase` in the config",
+                self.branch,
+                seen.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+            )));
+        }
+        if let Some(only) = seen.first() {
+            *self.seen_codebase.borrow_mut() = Some((*only).to_owned());
+        }
+        Ok(())
     }
 
     /// Who signs in with a password.
@@ -142,6 +170,22 @@ impl Farm {
             found.map_err(Error::service("cannot read the master's builders"))
         };
         Ok(self.builders.get_or_try_init(read).await?)
+    }
+
+    /// Whether a worker takes builds of a builder now. A master that does not list its workers is taken to
+    /// have one.
+    pub(crate) async fn has_worker(&self, builder: &str) -> Result<bool, Error> {
+        let read = async || {
+            let found = self.master().await?.workers().await;
+            Ok::<_, Error>(found.unwrap_or_default())
+        };
+        let workers = self.workers.get_or_try_init(read).await?;
+        let id = self.builders().await?.iter().find(|known| known.name == builder).map(|b| b.id);
+        let mut own = workers
+            .iter()
+            .filter(|worker| id.is_some_and(|id| worker.builders.contains(&id)))
+            .peekable();
+        Ok(own.peek().is_none() || own.any(|worker| worker.takes))
     }
 
     /// What builds that have ended found, by codebase. Each is asked once a command.

@@ -9,16 +9,16 @@ use mozci_core::facts::PushFacts;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, Plan, PlannedRequest, Through, Wish};
 use mozci_core::push::count_pushes;
-use mozci_core::run::{Run, State};
 use mozci_core::several;
 use mozci_engine::config::credentials_missing;
 use mozci_engine::flow::{
-    AskResult, BuildOf, JobHistory, Outcome, Prepared, Refused, ask, check_plan, guards, prepare,
+    AskResult, BuildOf, JobHistory, Outcome, Prepared, ask, check_plan, guards, prepare,
 };
-use mozci_engine::store::{AskState, Ledger};
+use mozci_engine::store::Ledger;
 use mozci_engine::{Error, Kind};
 use serde_json::{Map, Value, json};
 
+use super::ending::{left_out_status, say_unsent, status};
 use super::follow::follow;
 use crate::app::Interrupt;
 use crate::context::Context;
@@ -119,10 +119,14 @@ impl Acted {
     }
 }
 
-/// The build that a job hangs on, and how that is known.
+/// The build that a job hangs on, and how that is known; of several the first, and all of them.
 fn tie(history: &JobHistory) -> Option<Value> {
-    let BuildOf::Job(build) = &history.build else { return None };
-    Some(json!({"job": history.job, "build": build, "inferred": history.inferred}))
+    let build = history.build.names().first()?;
+    let mut tie = json!({"job": history.job, "build": build, "inferred": history.inferred});
+    if let (BuildOf::All(builds), Some(tie)) = (&history.build, tie.as_object_mut()) {
+        tie.insert("builds".into(), json!(builds));
+    }
+    Some(tie)
 }
 
 /// Everything that an act goes by.
@@ -186,7 +190,11 @@ pub(crate) async fn carry_out(
     let mut acted = decide(act, out, ledger).await?;
     let after = acted.after.as_deref().unwrap_or(act.histories);
     if acted.status == 0 && all_facts(after).any(|facts| facts.doubtful > 0) {
-        // Nobody can tell whether everything was sent: that is not done.
+        let doubtful: u32 = all_facts(after).map(|facts| facts.doubtful).sum();
+        failure::say(&format!(
+            "error: whether {} of an earlier command arrived is not known yet: run the command again in a minute",
+            plural(doubtful as usize, "run")
+        ));
         acted.status = failure::status(Kind::Service);
     }
     Ok(acted)
@@ -211,6 +219,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         if act.args.wait && !act.args.confirm.dry_run && in_play(act) {
             return follow_on(act, out, ledger, acted, act.args.confirm.yes).await;
         }
+        acted.status = left_out_status(plan.left_out.iter(), all_facts(act.histories).count());
         return Ok(acted);
     }
     take_parameters(context, act.args)?;
@@ -225,7 +234,17 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         }
         out.line(&format!("a guard would refuse this: {refusal}"));
     }
+    let mut prepared = prepared(act, out, plan).await?;
+    if prepared.asks.is_empty() && plan.waits_for.is_empty() {
+        out.line("nothing of it can be asked for");
+        let refused = std::mem::take(&mut prepared.left_out);
+        let all = plan.left_out.iter().chain(&refused);
+        acted.status = left_out_status(all, all_facts(act.histories).count());
+        acted.left_out = refused;
+        return Ok(acted);
+    }
     if act.args.confirm.dry_run {
+        acted.left_out = prepared.left_out;
         out.line("dry run: nothing was sent");
         return Ok(acted);
     }
@@ -234,7 +253,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         return Ok(acted);
     }
     act.interrupt.acting.store(true, Ordering::Relaxed);
-    let mut round = send(act, out, ledger, plan, act.histories).await?;
+    let mut round = send_prepared(act, out, ledger, plan, act.histories, prepared).await?;
     acted.left_out.append(&mut round.left_out);
     acted.results.append(&mut round.results);
     if !act.args.wait {
@@ -307,82 +326,6 @@ fn ended(act: &Act<'_>, mut acted: Acted) -> Acted {
         );
     }
     acted
-}
-
-/// Says where not everything got through, for those who do not read each result.
-pub(crate) fn say_unsent(results: &[AskResult]) {
-    let unsent = results.iter().filter(|r| !matches!(r.state, AskState::Sent { .. })).count();
-    if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
-        let what_to_do = if any_refused(results, Refused::Values) {
-            "the CI does not take them as they are: change what it names, then run the command again"
-        } else {
-            "run the command again, which asks only for what is missing"
-        };
-        failure::say(&format!(
-            "error: {unsent} of {} did not get through: {what_to_do}",
-            plural(results.len(), "asking")
-        ));
-    }
-}
-
-fn any_refused(results: &[AskResult], why: Refused) -> bool {
-    results.iter().any(|result| result.refusal == Some(why))
-}
-
-/// The exit status of what was sent alone.
-pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
-    if interrupt.stop.load(Ordering::Relaxed) {
-        failure::status(Kind::Interrupted)
-    } else if any_refused(results, Refused::NotAllowed) {
-        failure::status(Kind::NotAllowed)
-    } else if any_refused(results, Refused::Values) {
-        failure::status(Kind::Usage)
-    } else if results.iter().any(|r| !matches!(r.state, AskState::Sent { .. })) {
-        failure::status(Kind::Service)
-    } else {
-        0
-    }
-}
-
-fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
-    let failed =
-        |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
-    match ended_with(&acted.results, interrupt) {
-        0 if acted.refused.is_some() => failure::status(Kind::Guard),
-        0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
-        0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
-        0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
-        status => status,
-    }
-}
-
-/// Says where the CI could not be asked, though the plan meant to.
-fn say_refused(left_out: &[LeftOut]) -> bool {
-    let refused = left_out.iter().filter(|left_out| left_out.why.is_refusal());
-    let pushes = count_pushes(refused.map(|left_out| left_out.push.id));
-    if pushes > 0 {
-        failure::say(&format!(
-            "error: {} could not be asked, for the reason that stands above",
-            plural(pushes, "push")
-        ));
-    }
-    pushes > 0
-}
-
-/// Says where runs that were asked for were taken back by somebody, so that they say nothing.
-fn say_cancelled(outcomes: &[Outcome]) -> bool {
-    let gone = |outcome: &&Outcome| {
-        let cancelled = outcome.runs.iter().any(|run| run.state == State::Cancelled);
-        outcome.done && cancelled && !outcome.runs.iter().any(Run::counts)
-    };
-    let gone = outcomes.iter().filter(gone).count();
-    if gone > 0 {
-        failure::say(&format!(
-            "error: {gone} of {} ended as cancelled and says nothing: run the command again, which asks for what is missing",
-            plural(outcomes.len(), "run")
-        ));
-    }
-    gone > 0
 }
 
 fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {
@@ -476,13 +419,31 @@ pub(crate) async fn send(
     plan: &Plan,
     histories: &[JobHistory],
 ) -> Result<Acted, Error> {
-    let (context, stop) = (act.context, &act.interrupt.stop);
-    context.progress("preparing what is sent");
-    let mut prepared = prepare(&context.ci, plan).await?;
+    let prepared = prepared(act, out, plan).await?;
+    send_prepared(act, out, ledger, plan, histories, prepared).await
+}
+
+/// What would be sent, and what cannot be, which is shown.
+async fn prepared(act: &Act<'_>, out: &mut Out, plan: &Plan) -> Result<Prepared, Error> {
+    act.context.progress("preparing what is sent");
+    let mut prepared = prepare(&act.context.ci, plan).await?;
     prepared.passed_over = plan.left_out.clone();
+    show_left_out(out, &prepared.left_out);
+    Ok(prepared)
+}
+
+/// Writes down and sends what was prepared.
+async fn send_prepared(
+    act: &Act<'_>,
+    out: &mut Out,
+    ledger: &mut Ledger,
+    plan: &Plan,
+    histories: &[JobHistory],
+    prepared: Prepared,
+) -> Result<Acted, Error> {
+    let (context, stop) = (act.context, &act.interrupt.stop);
     let read_at = histories.iter().map(|history| history.read_at).min().unwrap_or_default();
     let mut left_out = prepared.left_out.clone();
-    show_left_out(out, &left_out);
     let names = histories.len() > 1
         || plan.requests.iter().any(|request| request.is_needed() || request.narrow.is_some());
     say_paced(context, &prepared);

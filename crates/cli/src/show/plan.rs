@@ -1,8 +1,8 @@
 //! Plans, and what became of them.
 
-use mozci_core::ids::RequestId;
+use mozci_core::ids::{JobName, RequestId};
 use mozci_core::plan::{LeftOut, Plan, Through};
-use mozci_engine::flow::{AskResult, BuildOf, JobHistory, Outcome};
+use mozci_engine::flow::{AskResult, JobHistory, Outcome};
 use mozci_engine::store::AskState;
 
 use super::out::Out;
@@ -11,10 +11,12 @@ use super::words::{machine_time, mark, plural};
 /// What jobs hang on where that was not told but inferred.
 pub(crate) fn show_ties(out: &mut Out, histories: &[JobHistory]) {
     for history in histories.iter().filter(|history| history.inferred) {
-        if let BuildOf::Job(build) = &history.build {
+        let names: Vec<&str> = history.build.names().iter().map(JobName::as_str).collect();
+        if !names.is_empty() {
             out.line(&format!(
-                "{} hangs on {build}, as history has it (`build_of` in the config says it for sure)",
-                history.job
+                "{} hangs on {}, as history has it (`build_of` in the config says it for sure)",
+                history.job,
+                names.join(" and on "),
             ));
         }
     }

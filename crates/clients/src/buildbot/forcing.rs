@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use mozci_core::ids::SchedulerName;
 use serde_json::{Map, Value};
 
+use super::fields::{Field, leaves};
 use super::master::Master;
 use super::reading::Stamp;
-use super::wire::{FieldRow, ForceSchedulerRow, ForceSchedulers};
+use super::wire::{ForceSchedulerRow, ForceSchedulers};
 use crate::http::HttpError;
 
 /// Values for a force scheduler's own fields, by their full names.
@@ -21,15 +22,6 @@ pub struct ForceScheduler {
     /// The builders that it covers.
     pub builders: Vec<String>,
     fields: Vec<Field>,
-}
-
-/// A field of the form that a scheduler shows to people.
-#[derive(Debug, Clone)]
-struct Field {
-    full_name: String,
-    kind: String,
-    required: bool,
-    default: Value,
 }
 
 /// Why a builder cannot be forced this way.
@@ -65,7 +57,8 @@ pub enum ForceError {
     },
     /// Its form has no field for a revision.
     #[error(
-        "the force scheduler {scheduler} cannot be told a revision (of the codebase {codebase:?})"
+        "the force scheduler {scheduler} cannot be told a revision{}",
+        if codebase.is_empty() { String::new() } else { format!(" of the codebase {codebase:?}") }
     )]
     NoRevision {
         /// The scheduler.
@@ -73,7 +66,25 @@ pub enum ForceError {
         /// The codebase.
         codebase: String,
     },
+    /// It builds another branch, whatever it is told.
+    #[error("the force scheduler {scheduler} only builds the branch {branch:?}")]
+    OtherBranch {
+        /// The scheduler.
+        scheduler: SchedulerName,
+        /// The branch.
+        branch: String,
+    },
 }
+
+impl ForceError {
+    /// Whether other values with the command or in the configuration would do.
+    pub fn is_for_the_user(&self) -> bool {
+        matches!(self, Self::Needs { .. } | Self::NoField { .. } | Self::Ours { .. })
+    }
+}
+
+/// A text like those that are sent as a reason, by which is known whether one is taken.
+const SAMPLE: &str = "mozci AbCdEfGhIjKlMnOpQrStUv";
 
 /// Fields whose values are ours to say, besides those of the codebase.
 const OURS: [&str; 4] = ["username", "reason", "priority", "builderid"];
@@ -111,29 +122,69 @@ impl ForceScheduler {
         self.fields.iter().find(|field| field.full_name == name)
     }
 
-    /// What is sent to force a builder on a revision.
+    /// How long a reason of ours may be, in bytes; none where the form takes none: the scheduler's own is
+    /// fixed, or one of a few.
+    pub fn reason_room(&self) -> Option<usize> {
+        // A form without the field takes what it is told.
+        self.field("reason").map_or(Some(usize::MAX), |field| field.room(SAMPLE))
+    }
+
+    /// The full name of a field of a codebase. The form's part for it bears the codebase's name, or
+    /// another one; of a single part it is clear which is meant.
+    fn of_codebase(&self, codebase: &str, name: &str) -> String {
+        let usual = match codebase {
+            "" => name.to_owned(),
+            codebase => format!("{codebase}_{name}"),
+        };
+        if self.has_field(&usual) {
+            return usual;
+        }
+        let ending = format!("_{name}");
+        let mut parts = self.fields.iter().filter(|field| field.full_name.ends_with(&ending));
+        match (parts.next(), parts.next()) {
+            (Some(only), None) => only.full_name.clone(),
+            _ => usual,
+        }
+    }
+
+    /// The codebases of the form other than one, by the names of its parts.
+    pub fn other_codebases(&self, codebase: &str) -> Vec<&str> {
+        let own = self.of_codebase(codebase, "revision");
+        let names = self.fields.iter().map(|field| field.full_name.as_str());
+        let others = names.filter(|name| *name != own);
+        others.filter_map(|name| name.strip_suffix("_revision")).collect()
+    }
+
+    /// What is sent to force a builder on a revision, but for the reason where that is ours to say
+    /// ([`Self::reason_room`]).
     ///
     /// The source stamp is to be the one that the change made, so that both are one to the master:
-    /// where branch, repository and project can be said they are said.
+    /// where branch, repository and project can be said they are said. `others` are stamps of the
+    /// codebases besides.
     ///
     /// # Errors
-    /// [`ForceError`] for required fields without a value, and for values without a field.
+    /// [`ForceError`] for required fields without a value, for values without a field, and for a form that
+    /// builds something else.
     pub fn parameters(
         &self,
         builder: u64,
         stamp: &Stamp,
-        reason: &str,
+        others: &[Stamp],
         given: &Parameters,
     ) -> Result<Map<String, Value>, ForceError> {
         let scheduler = || self.name.clone();
-        let of_codebase = |name: &str| match stamp.codebase.as_str() {
-            "" => name.to_owned(),
-            codebase => format!("{codebase}_{name}"),
-        };
+        let of_codebase = |name: &str| self.of_codebase(&stamp.codebase, name);
         let revision = of_codebase("revision");
-        if self.field(&revision).is_none_or(|field| field.kind == "fixed") {
+        if self.field(&revision).is_none_or(|field| !field.takes(&stamp.revision)) {
             let codebase = stamp.codebase.clone();
             return Err(ForceError::NoRevision { scheduler: scheduler(), codebase });
+        }
+        if let (Some(field), Some(branch)) = (self.field(&of_codebase("branch")), &stamp.branch) {
+            let own = field.default.as_str().unwrap_or("");
+            if !field.takes(branch) && !own.is_empty() && own != branch {
+                let branch = own.to_owned();
+                return Err(ForceError::OtherBranch { scheduler: scheduler(), branch });
+            }
         }
         let own = ["revision", "branch", "repository", "project"].map(of_codebase);
         let is_ours = |name: &&String| own.contains(name) || OURS[1..].contains(&name.as_str());
@@ -151,59 +202,54 @@ impl ForceScheduler {
         }
         let mut sent: Map<String, Value> =
             given.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        let told = [
-            (revision, stamp.revision.clone()),
-            (of_codebase("branch"), stamp.branch.clone().unwrap_or_default()),
-            (of_codebase("repository"), stamp.repository.clone()),
-            (of_codebase("project"), stamp.project.clone()),
-        ];
-        for (name, value) in told {
-            let can_be_said = self.field(&name).is_some_and(|field| field.kind != "fixed");
-            if can_be_said && !value.is_empty() {
-                sent.insert(name, value.into());
-            }
-        }
-        sent.insert("builderid".into(), builder.into());
-        sent.insert("reason".into(), reason.into());
-        // The master wants required fields to be said even where they have a default.
-        let mut fields: Vec<String> = Vec::new();
-        for field in self.fields.iter().filter(|field| field.required) {
-            match sent.contains_key(&field.full_name) {
-                true => {}
-                false if is_empty(&field.default) => fields.push(field.full_name.clone()),
-                false => {
-                    sent.insert(field.full_name.clone(), field.default.clone());
+        for stamp in std::iter::once(stamp).chain(others) {
+            let told = [
+                ("revision", stamp.revision.as_str()),
+                ("branch", stamp.branch.as_deref().unwrap_or_default()),
+                ("repository", &stamp.repository),
+                ("project", &stamp.project),
+            ];
+            for (name, value) in told {
+                let name = self.of_codebase(&stamp.codebase, name);
+                let can_be_said = self.field(&name).is_some_and(|field| field.takes(value));
+                if can_be_said && !value.is_empty() {
+                    sent.insert(name, value.into());
                 }
             }
         }
+        sent.insert("builderid".into(), builder.into());
+        let fields = self.complete(&mut sent);
         match fields.is_empty() {
             true => Ok(sent),
             false => Err(ForceError::Needs { scheduler: scheduler(), fields }),
         }
     }
-}
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    }
-}
-
-/// The fields that have values: forms nest them.
-fn leaves(field: &FieldRow, into: &mut Vec<Field>) {
-    if !field.fields.is_empty() {
-        return field.fields.iter().for_each(|inner| leaves(inner, into));
-    }
-    let name = field.full_name.as_ref().or(field.name.as_ref());
-    if let Some(name) = name.filter(|name| !name.is_empty()) {
-        into.push(Field {
-            full_name: name.clone(),
-            kind: field.kind.clone(),
-            required: field.required,
-            default: field.default.clone(),
-        });
+    /// Says what the master wants to be told, as a form that nobody touched does, and gives the fields for
+    /// which there is nothing to say.
+    fn complete(&self, sent: &mut Map<String, Value>) -> Vec<String> {
+        let mut missing: Vec<String> = Vec::new();
+        for field in &self.fields {
+            let is_reason = field.full_name == "reason";
+            // The master wants required fields to be said even where they have a default.
+            let wanted = field.required || field.wants_a_choice();
+            let is_told = sent.contains_key(&field.full_name)
+                || field.is_fixed()
+                || is_reason && self.reason_room().is_some();
+            if is_told || !wanted {
+                continue;
+            }
+            match field.untouched() {
+                // Which choice decides what is built: only of a reason any will do.
+                Some(_) if field.wants_a_choice() && !is_reason => {
+                    missing.push(field.full_name.clone());
+                }
+                Some(value) => {
+                    sent.insert(field.full_name.clone(), value);
+                }
+                None => missing.push(field.full_name.clone()),
+            }
+        }
+        missing
     }
 }

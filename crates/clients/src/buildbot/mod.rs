@@ -2,7 +2,9 @@
 
 mod about;
 mod acts;
+mod builders;
 mod events;
+mod fields;
 mod forcing;
 mod logs;
 mod master;
@@ -12,9 +14,10 @@ mod wire;
 
 pub use about::About;
 pub use acts::Forced;
+pub use builders::{Builder, Worker};
 pub use events::{Channel, Event, Events};
 pub use forcing::{ForceError, ForceScheduler, Parameters};
 pub use logs::{Log, Step};
 pub use master::Master;
-pub use reading::{Builder, BuildsOf, Change, Got, Listed, Set, Stamp};
+pub use reading::{BuildsOf, Change, Got, Listed, Set, Stamp};
 pub use session::BuildbotCredentials;

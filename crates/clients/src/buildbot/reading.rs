@@ -9,21 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::master::Master;
-use super::wire::{Builders, Builds, ChangeRow, Changes, Requests, SetRow, Sets, StampRow};
+use super::wire::{Builds, ChangeRow, Changes, Requests, SetRow, Sets, StampRow};
 use crate::http::{HttpError, Problem};
-
-/// A builder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Builder {
-    /// Its id.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// Whether a master has it at present; one that is gone keeps its builds.
-    pub active: bool,
-    /// What people sort builders by.
-    pub tags: Vec<String>,
-}
 
 /// What a buildset is of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,21 +119,6 @@ impl BuildsOf<'_> {
 }
 
 impl Master {
-    /// Every builder.
-    ///
-    /// # Errors
-    /// [`HttpError`].
-    pub async fn builders(&self) -> Result<Vec<Builder>, HttpError> {
-        let answer: Builders = self.get(&["builders"], &[]).await?;
-        let builders = answer.builders.into_iter().map(|row| Builder {
-            id: row.builderid,
-            name: row.name,
-            active: !row.masterids.is_empty(),
-            tags: row.tags,
-        });
-        Ok(builders.collect())
-    }
-
     /// The newest changes of a branch, newest first.
     ///
     /// # Errors
@@ -164,6 +136,26 @@ impl Master {
         ];
         query.extend(before.map(|before| ("changeid__lt", before.to_string())));
         self.changes(&query).await
+    }
+
+    /// The newest change of a codebase before a change.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn change_before(
+        &self,
+        codebase: &str,
+        change: u64,
+    ) -> Result<Option<Change>, HttpError> {
+        let query = [
+            ("codebase", codebase.to_owned()),
+            ("changeid__lt", change.to_string()),
+            ("order", "-changeid".to_owned()),
+            ("limit", "1".to_owned()),
+        ];
+        let mut found = self.changes(&query).await?;
+        found.retain(|found| found.id < change && found.stamp.codebase == codebase);
+        Ok(found.into_iter().next())
     }
 
     /// Changes of a branch whose revision has this in it, newest first, a hundred at the most.

@@ -76,6 +76,8 @@ pub(super) struct RequestRow {
     complete: bool,
     complete_at: Option<i64>,
     results: Option<i64>,
+    #[serde(default)]
+    waited_for: bool,
 }
 
 impl From<RequestRow> for Request {
@@ -89,8 +91,30 @@ impl From<RequestRow> for Request {
             claimed: row.claimed_at.map(At),
             complete: ended,
             results: Results::new(row.results),
+            waited_for: row.waited_for,
         }
     }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Workers {
+    pub(super) workers: Vec<WorkerRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WorkerRow {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) paused: bool,
+    #[serde(default)]
+    pub(super) connected_to: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub(super) configured_on: Vec<ConfiguredRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ConfiguredRow {
+    pub(super) builderid: u64,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +185,16 @@ fn yes() -> bool {
     true
 }
 
+/// A pattern is a text, or, from older masters, something that only says that there is one: then nothing is
+/// known to fit it.
+fn pattern<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(from)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text),
+        _ => Some("(".to_owned()),
+    })
+}
+
 #[derive(Deserialize, Clone)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FieldRow {
@@ -174,6 +208,13 @@ pub(super) struct FieldRow {
     pub(super) required: bool,
     #[serde(default)]
     pub(super) default: serde_json::Value,
+    #[serde(default)]
+    pub(super) choices: Vec<serde_json::Value>,
+    /// Of choices: whether nothing else is taken.
+    pub(super) strict: Option<bool>,
+    #[serde(default, deserialize_with = "pattern")]
+    pub(super) regex: Option<String>,
+    pub(super) maxsize: Option<usize>,
     #[serde(default)]
     pub(super) fields: Vec<FieldRow>,
 }

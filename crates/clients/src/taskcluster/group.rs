@@ -10,7 +10,7 @@ use super::acts::Taskcluster;
 use super::pages::{ENTRIES_A_REQUEST, task_id};
 use super::queue::{TaskDefinition, translate};
 use super::status::{TaskStatus, instant};
-use super::wire::{Definitions, GroupPage};
+use super::wire::{Definitions, GroupHead, GroupPage};
 use crate::http::HttpError;
 
 /// A task of a group.
@@ -28,7 +28,39 @@ pub struct GroupTask {
     pub created: Option<At>,
 }
 
+/// Whether tasks can still be added to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupState {
+    /// They can.
+    Open,
+    /// Somebody sealed it: nobody can add a task any more.
+    Sealed,
+    /// Its time is over, and its tasks are being forgotten.
+    Expired,
+    /// The queue does not say: it does not know the group, or is too old to tell.
+    Untold,
+}
+
 impl Taskcluster {
+    /// Whether tasks can be added to a group at an instant.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn group_state(&self, group: TaskId, now: At) -> Result<GroupState, HttpError> {
+        let url = self.url("queue", &["task-group", &group.to_string()])?;
+        let head: GroupHead = match self.http.get(url).await {
+            Ok(head) => head,
+            Err(error) if error.is_not_found() => return Ok(GroupState::Untold),
+            Err(error) => return Err(error),
+        };
+        let expires = head.expires.as_deref().and_then(instant);
+        Ok(match head.sealed {
+            Some(_) => GroupState::Sealed,
+            None if expires.is_some_and(|expires| expires < now) => GroupState::Expired,
+            None => GroupState::Open,
+        })
+    }
+
     /// The tasks of a group in as many requests as there are pages. `label` is the path of the text
     /// in a definition that tasks are called by, as in `metadata.name`.
     ///

@@ -24,7 +24,7 @@ pub use acts::{
     satisfies,
 };
 pub use artifacts::Artifact;
-pub use group::GroupTask;
+pub use group::{GroupState, GroupTask};
 pub use inputs::{Input, Narrowed};
 pub use message::{Watched, event};
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};

@@ -298,6 +298,13 @@ impl<'de> Visitor<'de> for OnlyThese<'_> {
 pub struct Created(BTreeMap<String, Vec<TaskId>>);
 
 impl Created {
+    /// The jobs' labels and the ids of their tasks, as text.
+    pub fn names(&self) -> impl Iterator<Item = (String, Vec<String>)> {
+        self.0
+            .iter()
+            .map(|(job, tasks)| (job.clone(), tasks.iter().map(TaskId::to_string).collect()))
+    }
+
     /// The tasks of a job.
     pub fn of(&self, job: &JobName) -> &[TaskId] {
         self.0.get(job.as_str()).map_or(&[], Vec::as_slice)

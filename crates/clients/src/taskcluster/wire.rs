@@ -91,6 +91,12 @@ pub(super) struct IndexedTask {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct GroupHead {
+    pub(super) expires: Option<String>,
+    pub(super) sealed: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupPage {
     pub(super) tasks: Vec<GroupEntry>,

@@ -1,6 +1,6 @@
 //! Which build a builder's runs hang on: no master tells, so that it is inferred from history.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::request::{Build, Request, Results};
 use crate::ids::BuildId;
@@ -26,11 +26,11 @@ pub struct Set {
 }
 
 /// What a builder hangs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hangs {
-    /// On this.
+    /// On these.
     On(Link),
-    /// On one of these two builders, which end at the same time.
+    /// On one of these two builders, which end at the same time and not always together.
     OneOf(u64, u64),
     /// On nothing, by all that was seen.
     Nothing,
@@ -38,11 +38,12 @@ pub enum Hangs {
     Unknown,
 }
 
-/// A builder's tie to its build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A builder's tie to its builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The id of the build's builder.
-    pub build: u64,
+    /// The ids of the builds' builders, in order: one as a rule, and all of a set where a dependent
+    /// scheduler waits for all of it.
+    pub builds: Vec<u64>,
     /// Whether the build starts it even where the build itself was forced.
     pub starts: bool,
 }
@@ -66,7 +67,7 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
     let own: Vec<&Set> = own.into_iter().filter_map(of_set).filter(|set| !set.forced).collect();
     let own = &own[..own.len().min(LOOKED_AT)];
     if let Some(build) = triggering(own, builds) {
-        return Hangs::On(Link { build, starts: true });
+        return Hangs::On(Link { builds: vec![build], starts: true });
     }
     let Some(first) = own.iter().map(|set| set.submitted).min() else { return Hangs::Unknown };
     let mut of_stamp: HashMap<u64, Vec<&Set>> = HashMap::new();
@@ -92,17 +93,36 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
         }
     }
     let best = votes.values().map(|(count, _)| *count).max().unwrap_or(0);
-    let mut leading = votes.iter().filter(|(_, (count, _))| *count == best);
-    match (leading.next(), leading.next()) {
-        (Some((build, (_, starts))), None) if best >= 2 => {
-            Hangs::On(Link { build: *build, starts: *starts })
+    let mut leading: Vec<u64> = votes
+        .iter()
+        .filter(|(_, (count, _))| *count == best)
+        .map(|(builder, _)| *builder)
+        .collect();
+    leading.sort_unstable();
+    match leading.as_slice() {
+        [first, second, ..] if best >= 2 && !are_together(&leading, &set_of, requests) => {
+            Hangs::OneOf(*first, *second)
         }
-        (Some((first, _)), Some((second, _))) if best >= 2 => {
-            Hangs::OneOf(*first.min(second), *first.max(second))
+        [_, ..] if best >= 2 => {
+            let starts = leading.iter().any(|build| votes[build].1);
+            Hangs::On(Link { builds: leading, starts })
         }
         _ if own.len() >= 2 => Hangs::Nothing,
         _ => Hangs::Unknown,
     }
+}
+
+/// Whether builders are in each other's buildsets, wherever nobody forced one of them.
+fn are_together(builders: &[u64], set_of: &HashMap<u64, &Set>, requests: &[Request]) -> bool {
+    let mut of: HashMap<u64, BTreeSet<u64>> = HashMap::new();
+    for request in requests.iter().filter(|request| builders.contains(&request.builder)) {
+        if set_of.get(&request.set).is_some_and(|set| !set.forced) {
+            of.entry(request.builder).or_default().insert(request.set);
+        }
+    }
+    let mut sets = builders.iter().map(|builder| of.get(builder));
+    let first = sets.next().flatten();
+    first.is_some() && sets.all(|other| other == first)
 }
 
 /// The builder whose builds trigger these sets: the newest that tells is believed.
@@ -137,6 +157,10 @@ mod tests {
         Set { id, stamp, submitted, complete, good: true, parent: None, forced: false }
     }
 
+    fn link(build: u64, starts: bool) -> Link {
+        Link { builds: vec![build], starts }
+    }
+
     const BUILD: u64 = 1;
     const TEST: u64 = 2;
     const SMOKE: u64 = 3;
@@ -165,13 +189,13 @@ mod tests {
     fn what_follows_and_what_is_triggered_hangs() {
         let (sets, requests, builds) = history(5, false);
         let of = |builder| hangs_on(builder, &sets, &requests, &builds);
-        assert_eq!(of(TEST), Hangs::On(Link { build: BUILD, starts: false }));
-        assert_eq!(of(SMOKE), Hangs::On(Link { build: BUILD, starts: true }));
+        assert_eq!(of(TEST), Hangs::On(link(BUILD, false)));
+        assert_eq!(of(SMOKE), Hangs::On(link(BUILD, true)));
         assert_eq!(of(BUILD), Hangs::Nothing);
         assert_eq!(of(9), Hangs::Unknown);
         let (sets, requests, builds) = history(5, true);
         let started = hangs_on(TEST, &sets, &requests, &builds);
-        assert_eq!(started, Hangs::On(Link { build: BUILD, starts: true }));
+        assert_eq!(started, Hangs::On(link(BUILD, true)));
         // Another builder that ends with the build is told apart where it alone ended well.
         let (mut sets, mut requests, builds) = history(5, false);
         for i in 0..6 {
@@ -180,14 +204,26 @@ mod tests {
             requests.push(docs);
         }
         let told = hangs_on(TEST, &sets, &requests, &builds);
-        assert_eq!(told, Hangs::On(Link { build: BUILD, starts: false }));
+        assert_eq!(told, Hangs::On(link(BUILD, false)));
         sets.pop();
         assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::OneOf(BUILD, DOCS));
         // Of one follower nobody can tell, of one that was triggered everybody.
         let (sets, requests, builds) = history(1, false);
         assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::Unknown);
         let triggered = hangs_on(SMOKE, &sets, &requests, &builds);
-        assert_eq!(triggered, Hangs::On(Link { build: BUILD, starts: true }));
+        assert_eq!(triggered, Hangs::On(link(BUILD, true)));
+    }
+
+    #[test]
+    fn what_follows_a_whole_buildset_hangs_on_all_of_it() {
+        let (sets, mut requests, builds) = history(5, false);
+        // Another builder of the builds' own sets, as a scheduler of two builders has it.
+        for i in 0..5 {
+            let with = Request { set: requests[3 * i].set, ..request(700 + i as u64, DOCS, 0) };
+            requests.push(with);
+        }
+        let both = Link { builds: vec![BUILD, DOCS], starts: false };
+        assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::On(both));
     }
 
     #[test]

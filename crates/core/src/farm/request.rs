@@ -72,6 +72,8 @@ pub struct Request {
     pub complete: Option<At>,
     /// How it ended.
     pub results: Option<Results>,
+    /// Whether the build that triggered it waits for it, and fails where it does.
+    pub waited_for: bool,
 }
 
 /// A build.
@@ -166,6 +168,7 @@ pub(super) mod tests {
             claimed: None,
             complete: None,
             results: None,
+            waited_for: false,
         }
     }
 

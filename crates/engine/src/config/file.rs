@@ -190,6 +190,27 @@ pub enum PushlogKind {
     Git,
 }
 
+/// A name, or a list of names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Names {
+    /// One; empty for none.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// The names, without empty ones.
+    pub fn list(&self) -> Vec<String> {
+        let all = match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        };
+        all.iter().filter(|name| !name.is_empty()).cloned().collect()
+    }
+}
+
 /// One repository.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -218,10 +239,10 @@ pub struct RepoConfig {
     /// For Buildbot, the category of the branch's pushes. Where it is not said, requests to pull or
     /// merge are left out.
     pub category: Option<String>,
-    /// For Buildbot, the builder that each builder hangs on; empty for none. What is not said here
-    /// is inferred from history.
+    /// For Buildbot, the builder that each builder hangs on, or a list of those that it hangs on all of;
+    /// empty for none. What is not said here is inferred from history.
     #[serde(default)]
-    pub build_of: BTreeMap<String, String>,
+    pub build_of: BTreeMap<String, Names>,
     /// Builders that their build starts by itself, also where it was forced.
     #[serde(default)]
     pub started_by_build: Vec<String>,

@@ -7,6 +7,6 @@ pub use credentials::{
     CredentialSource, Credentials, CredentialsCommand, credentials, credentials_missing, pulse,
 };
 pub use file::{
-    CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Notify, PushlogKind,
-    RepoConfig, VcsName,
+    CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Names, Notify,
+    PushlogKind, RepoConfig, VcsName,
 };

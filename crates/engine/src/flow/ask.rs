@@ -304,12 +304,16 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         }
         Sends::Create(body) => (CREATE, empty(), empty(), body.clone()),
         Sends::Cancel(task) => (CANCEL, empty(), empty(), json!({"taskId": task})),
-        Sends::Force { scheduler, parameters } => {
+        Sends::Force { scheduler, parameters, reason_room } => {
             let mut parameters = parameters.clone();
-            // The one text of ours that Buildbot keeps: by it the asking is found again.
+            // The one text of ours that Buildbot keeps: by it the asking is found again, where the form
+            // takes it.
             let reasons: Vec<&str> = ask.jobs.iter().map(|asked| asked.why.as_str()).collect();
-            let reason = format!("mozci {}: {}", id.as_str(), reasons.join(", "));
-            parameters.insert("reason".into(), reason.into());
+            if let Some(room) = reason_room {
+                let whole = format!("mozci {}: {}", id.as_str(), reasons.join(", "));
+                let reason = &whole[..whole.floor_char_boundary(*room)];
+                parameters.insert("reason".into(), reason.into());
+            }
             (FORCE, empty(), scheduler.to_string(), parameters.into())
         }
         Sends::Rebuild(build) => (REBUILD, empty(), empty(), json!({"build": build})),

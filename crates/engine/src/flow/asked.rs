@@ -9,6 +9,7 @@ use mozci_core::ids::{JobName, RequestId, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 
+use super::created::created_by;
 use super::decisions::ACTION_GROUP;
 use super::elsewhere::elsewhere;
 use super::history::{definition, is_unresolved};
@@ -317,20 +318,13 @@ async fn judge(
         return Ok(Vec::new());
     };
     let mut all = Vec::new();
-    let mut created = None;
     for (place, shown) in jobs.iter().enumerate() {
         let is_of_job = |id: &str| id.parse().is_ok_and(|id| shown.places.contains_key(&id));
         let still = match (context.asks(shown.job, is_of_job), state.is_final()) {
             (Asks::Nothing, _) => continue,
             (Asks::Runs(runs), false) => Still::Runs(runs),
-            (Asks::Runs(_), true) => {
-                if created.is_none() {
-                    let what = format!("cannot read what the action task {} created", action.task);
-                    let found = ci.taskcluster()?.created_by(action.task).await;
-                    created = Some(found.map_err(Error::service(what))?);
-                }
-                let tasks = created.as_ref().map(|created| created.of(shown.job).to_vec());
-                Still::Created(tasks.unwrap_or_default())
+            (Asks::Runs(runs), true) => {
+                Still::Created(created_by(ci, action.task, shown.job, runs).await?)
             }
             (Asks::Backfill { depth, times, inclusive }, ended) => {
                 Still::Backfill(Backfill { depth, times, inclusive, ended })

@@ -24,6 +24,8 @@ use crate::store::FactKind;
 pub enum BuildOf {
     /// This one.
     Job(JobName),
+    /// All of these.
+    All(Vec<JobName>),
     /// None.
     Nothing,
     /// It could not be found out.
@@ -31,6 +33,15 @@ pub enum BuildOf {
 }
 
 impl BuildOf {
+    /// The builds, as far as they are known.
+    pub fn names(&self) -> &[JobName] {
+        match self {
+            Self::Job(name) => std::slice::from_ref(name),
+            Self::All(names) => names,
+            Self::Nothing | Self::Unknown => &[],
+        }
+    }
+
     /// What a task graph tells of a job.
     pub(crate) fn by_graph(job: &Job<'_>) -> Self {
         job.build().map_or(Self::Nothing, |build| Self::Job(JobName::new(build)))
@@ -46,13 +57,7 @@ pub(super) async fn read_builds(
     of_jobs: &[Rows],
     others: Option<&Rows>,
 ) -> Result<HashMap<JobName, Vec<JobRow>>, Error> {
-    let mut names: Vec<&JobName> = builds
-        .iter()
-        .filter_map(|build| match build {
-            BuildOf::Job(name) => Some(name),
-            BuildOf::Nothing | BuildOf::Unknown => None,
-        })
-        .collect();
+    let mut names: Vec<&JobName> = builds.iter().flat_map(BuildOf::names).collect();
     names.sort_unstable();
     names.dedup();
     let each = names.into_iter().map(|name| async move {

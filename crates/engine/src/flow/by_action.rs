@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use mozci_clients::http::Problem;
 use mozci_clients::taskcluster::{
-    Action, ActionError, Actions, Input, Narrowed, Rendered, satisfies,
+    Action, ActionError, Actions, GroupState, Input, Narrowed, Rendered, satisfies,
 };
 use mozci_core::harmless::harmless_line;
 use mozci_core::ids::{JobName, TaskId};
@@ -44,11 +44,15 @@ pub(super) async fn by_action(
     };
     let taskcluster = ci.taskcluster()?;
     let wanted: HashSet<&str> = requests.iter().map(|request| request.job.as_str()).collect();
-    let (actions, labels, task) = tokio::join!(
+    let (actions, labels, task, state) = tokio::join!(
         taskcluster.actions(decision),
         taskcluster.scheduled(decision, &wanted),
         definition(ci, decision),
+        taskcluster.group_state(decision, ci.now()),
     );
+    if let Some(text) = closed(state.map_err(reading("the task group"))?) {
+        return Ok(none(&requests, text.to_owned()));
+    }
     let actions = match actions {
         Ok(actions) => actions,
         Err(error) if error.is_not_found() => {
@@ -97,6 +101,15 @@ pub(super) async fn by_action(
         }
     }
     Ok(prepared)
+}
+
+/// Why nothing can be added to a task group, where that is so.
+pub(super) fn closed(state: GroupState) -> Option<&'static str> {
+    match state {
+        GroupState::Sealed => Some("its task group is sealed: nobody can add a task to it"),
+        GroupState::Expired => Some("its task group has expired: no task can be added to it"),
+        GroupState::Open | GroupState::Untold => None,
+    }
 }
 
 /// The actions that ask for some jobs of a push. A test or manifest is asked for by itself where an
@@ -164,7 +177,11 @@ async fn one_action(
 /// question is enough; whoever asks it holds the others up until the answer is there.
 pub(super) type Scopes = Mutex<HashMap<Vec<String>, Vec<String>>>;
 
-async fn expand(ci: &Ci, known: &Scopes, scopes: &[String]) -> Result<Vec<String>, Error> {
+pub(super) async fn expand(
+    ci: &Ci,
+    known: &Scopes,
+    scopes: &[String],
+) -> Result<Vec<String>, Error> {
     let mut known = known.lock().await;
     if let Some(expanded) = known.get(scopes) {
         return Ok(expanded.clone());

@@ -1,6 +1,7 @@
 //! The doctor: is each source there, may we do what we want, do the answers have the shape that is
 //! needed, do the clocks agree, how far is Treeherder behind. A handful of requests.
 
+mod hidden;
 mod pulse;
 
 use std::time::Instant;
@@ -164,7 +165,7 @@ impl Examination<'_> {
 
     async fn taskcluster(&mut self, rows: Option<&Value>) {
         let decision = self.decision().await;
-        if let Some(decision) = decision {
+        if let Some((decision, push)) = decision {
             let started = Instant::now();
             let task = self.taskcluster.sample_task(decision).await;
             self.answered(("taskcluster", "task"), started, task);
@@ -173,6 +174,8 @@ impl Examination<'_> {
                 let actions = self.taskcluster.sample_actions(decision).await;
                 let actions = self.answered(("taskcluster", "actions"), started, actions);
                 self.acts(actions.as_ref(), decision).await;
+                self.trusted(actions.as_ref(), decision).await;
+                self.unseen(&push, decision).await;
             } else {
                 self.acts(None, decision).await;
             }
@@ -186,7 +189,7 @@ impl Examination<'_> {
     }
 
     /// A decision task, or a task of a push's group, that has ended well, by the index.
-    async fn decision(&mut self) -> Option<TaskId> {
+    async fn decision(&mut self) -> Option<(TaskId, Push)> {
         let what = ("taskcluster", "index");
         let started = Instant::now();
         let pushes: Vec<Push> = match &self.ci.pushes {
@@ -215,7 +218,8 @@ impl Examination<'_> {
                 return None;
             }
         };
-        let Some(path) = paths.iter().find(|path| found.contains_key(*path)) else {
+        let mut indexed = paths.iter().zip(&pushes).filter(|(path, _)| found.contains_key(*path));
+        let Some((path, push)) = indexed.next() else {
             let text = format!(
                 "none of {} pushes is indexed as {}: check `index` in the config",
                 paths.len(),
@@ -225,9 +229,9 @@ impl Examination<'_> {
             return None;
         };
         let task = found.get(path).copied();
-        let indexed = self.taskcluster.sample_indexed(path).await;
-        self.answered(what, started, indexed);
-        task
+        let sample = self.taskcluster.sample_indexed(path).await;
+        self.answered(what, started, sample);
+        Some((task?, push.clone()))
     }
 
     /// Which acts the credentials allow.
@@ -253,6 +257,8 @@ impl Examination<'_> {
                 let scope = format!("hooks:trigger-hook:{hook}");
                 acts.push(("trigger, backfill, fill, retrigger", scope));
             }
+            // What could not be read was said where it was read.
+            (None, true) if actions.is_none() => {}
             (None, true) => {
                 let text = format!("the decision task {decision} offers no `add-new-jobs`");
                 self.add(("taskcluster", "add-new-jobs"), started, Health::Fail, text);
@@ -318,6 +324,9 @@ impl Examination<'_> {
             behind += usize::from(ended && last && row["state"] != "completed");
         }
         let (health, text) = match behind {
+            0 if shown.is_empty() => {
+                (Health::Warn, "shows no run of the newest push that it has".to_owned())
+            }
             0 => {
                 (Health::Ok, format!("shows the {} newest runs as the queue has them", shown.len()))
             }

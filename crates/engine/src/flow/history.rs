@@ -318,10 +318,7 @@ pub(super) async fn read_as_ended(
         for (push, run) in sightings {
             runs[push].add(Source::Queue, run);
         }
-        let build_runs = match &build {
-            BuildOf::Job(name) => built.get(name).cloned(),
-            BuildOf::Nothing | BuildOf::Unknown => None,
-        };
+        let build_runs = build.names().first().and_then(|name| built.get(name).cloned());
         let build_runs = build_runs.unwrap_or_else(|| vec![Vec::new(); pushes.len()]);
         let facts = pushes
             .iter()
@@ -334,10 +331,10 @@ pub(super) async fn read_as_ended(
                 runs: runs.into_runs(),
                 asked: asked_runs.get(&i).copied().unwrap_or(0),
                 doubtful: doubtful.get(&i).copied().unwrap_or(0),
-                build: match &build {
-                    BuildOf::Job(name) => Build::from_runs(name, built),
-                    BuildOf::Nothing => Build::NotNeeded,
-                    BuildOf::Unknown => Build::NotKnown,
+                build: match (build.names().first(), &build) {
+                    (Some(name), _) => Build::from_runs(name, built),
+                    (None, BuildOf::Unknown) => Build::NotKnown,
+                    (None, _) => Build::NotNeeded,
                 },
                 decision: decision.clone(),
                 chunk: None,

@@ -129,7 +129,10 @@ async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<M
         }
     }
     let mut states = HashMap::new();
-    let mut incomplete = None;
+    let mut incomplete = match rows.rows.is_empty() && filter.jobs.is_empty() {
+        true => all_hidden(ci, pushes).await?,
+        false => None,
+    };
     if unresolved.len() <= MOST_STATES {
         let mut tasks: Vec<TaskId> = unresolved.keys().copied().collect();
         tasks.sort_unstable();
@@ -138,7 +141,7 @@ async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<M
                 Ok(found) => states = found,
                 // What Treeherder shows is sound as far as it goes.
                 Err(error) => {
-                    incomplete = Some(format!(
+                    incomplete.get_or_insert(format!(
                         "the states of {} unresolved tasks cannot be read and are Treeherder's, which is behind: {error}",
                         tasks.len()
                     ));
@@ -169,6 +172,22 @@ async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<M
     }
     let behind = newest.map(|seen| now.since(seen).max(0));
     Ok(Matrix { jobs, rows: cells, behind, incomplete })
+}
+
+/// Where Treeherder shows nothing at all: what is there all the same, by the index. In words.
+async fn all_hidden(ci: &Ci, pushes: &[Push]) -> Result<Option<String>, Error> {
+    let path =
+        |push: &Push| format!("{}.revision.{}.taskgraph.decision", ci.index, push.revision.hash());
+    let paths: Vec<String> = pushes.iter().map(path).collect();
+    let what = "cannot look up the pushes' decision tasks in the index";
+    let found = ci.taskcluster()?.find_tasks(&paths).await.map_err(Error::service(what))?;
+    Ok((!found.is_empty()).then(|| {
+        format!(
+            "Treeherder shows no run of these {} pushes, though {} of them have a decision task that ended well: what it does not show is not missing",
+            pushes.len(),
+            found.len()
+        )
+    }))
 }
 
 /// Brings a push's runs up to what the queue knows.

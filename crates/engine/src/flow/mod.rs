@@ -11,6 +11,7 @@ mod by_action;
 mod choose;
 mod chooser;
 mod chunks;
+mod created;
 mod decisions;
 mod doctor;
 mod elsewhere;

@@ -65,6 +65,8 @@ pub enum Sends {
         scheduler: SchedulerName,
         /// With these values.
         parameters: Map<String, Value>,
+        /// How long a reason of ours may be, in bytes; none where the scheduler takes none.
+        reason_room: Option<usize>,
     },
     /// A build is repeated.
     Rebuild(BuildId),
@@ -193,7 +195,17 @@ async fn by_clone(
     let definition = ci.taskcluster()?.raw_definition(task).await.map_err(Error::service(what))?;
     let group = definition["taskGroupId"].as_str().and_then(|group| group.parse::<TaskId>().ok());
     let now = chrono::DateTime::from_timestamp(ci.now().0, 0).unwrap_or_default();
+    let mut closed = None;
+    if let Some(group) = group {
+        let what = format!("cannot read the task group {group}");
+        let state = ci.taskcluster()?.group_state(group, ci.now()).await;
+        closed = super::by_action::closed(state.map_err(Error::service(what))?);
+    }
     for request in requests {
+        if let Some(text) = closed {
+            prepared.left_out.push(left_out(request, LeftOutReason::NoAction(text.to_owned())));
+            continue;
+        }
         let (Some(body), Some(group)) = (repeat(&definition, now), group) else {
             let text = format!("the definition of the task {task} cannot be repeated");
             prepared.left_out.push(left_out(request, LeftOutReason::NoAction(text)));

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mozci_clients::taskcluster::{Created, TaskStatus, Watched};
+use mozci_clients::taskcluster::{TaskStatus, Watched};
 use mozci_core::event::Standing;
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::run::{Run, State};
 use serde::Serialize;
 
+use super::created::created_by;
 use super::history::definition;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub push: PushRef,
     /// The job.
     pub job: JobName,
+    /// Runs asked for.
+    pub times: u32,
     /// The action task, the task or the build request.
     #[serde(serialize_with = "as_text")]
     pub action: RequestId,
@@ -80,6 +83,7 @@ pub async fn wait(
         .map(|a| Outcome {
             push: a.push.clone(),
             job: a.job.clone(),
+            times: a.times,
             action: a.action,
             action_state: State::Pending,
             runs: Vec::new(),
@@ -204,8 +208,8 @@ async fn standing(
 /// What is known of the tasks that were made.
 #[derive(Debug, Default)]
 struct Known {
-    /// What action tasks created.
-    by_action: HashMap<TaskId, Created>,
+    /// What action tasks created of jobs.
+    by_action: HashMap<(TaskId, JobName), Vec<TaskId>>,
     /// Tasks that are runs themselves.
     itself: HashSet<TaskId>,
 }
@@ -231,7 +235,7 @@ impl Known {
         if self.itself.contains(&task) {
             return Some(vec![task]);
         }
-        Some(self.by_action.get(&task)?.of(&outcome.job).to_vec())
+        self.by_action.get(&(task, outcome.job.clone())).cloned()
     }
 }
 
@@ -247,11 +251,9 @@ async fn look_at_action(
         outcome.done = status.state.is_final();
         return Ok(());
     }
-    let what = format!("cannot read what the action task {} created", outcome.action);
-    let created = ci.taskcluster()?.created_by(status.task).await;
-    let created = created.map_err(Error::service(what))?;
-    outcome.done = created.of(&outcome.job).is_empty();
-    known.by_action.insert(status.task, created);
+    let created = created_by(ci, status.task, &outcome.job, outcome.times).await?;
+    outcome.done = created.is_empty();
+    known.by_action.insert((status.task, outcome.job.clone()), created);
     Ok(())
 }
 

@@ -162,7 +162,7 @@ impl Watching {
                 }
                 let Some(group) = group_of(facts) else { continue };
                 self.by_group.insert((group, history.job.clone()), (i, j));
-                if let BuildOf::Job(build) = &history.build {
+                for build in history.build.names() {
                     self.by_build.entry((group, build.clone())).or_default().push((i, j));
                 }
             }

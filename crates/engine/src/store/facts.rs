@@ -64,6 +64,8 @@ pub enum FactKind {
     Hook,
     /// The group of an action task.
     Group,
+    /// What an action task that has ended created.
+    Created,
 }
 
 impl FactKind {
@@ -80,6 +82,7 @@ impl FactKind {
             Self::Graph => "graph/2",
             Self::Hook => "hook/1",
             Self::Group => "group/1",
+            Self::Created => "created/1",
         }
     }
 }

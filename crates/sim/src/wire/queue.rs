@@ -144,11 +144,15 @@ fn no_group(call: &Call<'_>, id: &str, method: &str) -> Reply {
 
 fn group_head(call: &Call<'_>, id: &str, push: u32) -> Value {
     let date = call.world.autoland.pushes[push as usize].date;
-    json!({
+    let mut head = json!({
         "taskGroupId": id,
         "schedulerId": "gecko-level-3",
         "expires": iso(date * 1000 + 365 * DAY),
-    })
+    });
+    if call.world.config.tree == crate::Tree::Sealed {
+        head["sealed"] = json!(iso(date * 1000 + DAY));
+    }
+    head
 }
 
 fn task_group(call: &Call<'_>, id: &str) -> Reply {

@@ -1,6 +1,7 @@
 //! The simulated history: pushes, jobs, what was planted, and every task's life.
 
 mod acting;
+mod artifacts;
 mod catalog;
 mod clock;
 mod dynamic;
@@ -14,6 +15,7 @@ mod story;
 mod telling;
 mod truth;
 
+pub use artifacts::{Artifacts, Trouble};
 pub use catalog::{Catalog, Job, JobKind, SUITES, Suite};
 pub use clock::Clock;
 pub use dynamic::{ActionTask, Asked, Dynamic};
@@ -26,7 +28,7 @@ pub use story::Story;
 pub use truth::{
     Failing, Planted, PlantedKind, Truth, TruthHunt, TruthPlanted, TruthPush, TruthStory,
 };
-pub use world_impl::{Artifacts, Tree, Trouble, World, WorldConfig};
+pub use world_impl::{Tree, World, WorldConfig};
 
 mod world_impl;
 

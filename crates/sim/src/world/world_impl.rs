@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::artifacts::{Artifacts, Trouble};
 use super::catalog::{Catalog, JobKind};
 use super::clock::Clock;
 use super::dynamic::Dynamic;
@@ -47,27 +48,6 @@ pub struct WorldConfig {
     pub task_graph: Option<std::path::PathBuf>,
 }
 
-/// What became of what the runs of tests left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Artifacts {
-    /// Everything is there.
-    #[default]
-    Usual,
-    /// Of every four artifacts one was not stored, one is private, and one is gone.
-    Troubled,
-}
-
-/// What is wrong with an artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It stands for an error: the worker could not store it.
-    Error,
-    /// Nobody may read it without scopes.
-    Private,
-    /// It is listed, and gone when it is asked for.
-    Gone,
-}
-
 /// The trees whose decision tasks offer the actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tree {
@@ -80,6 +60,8 @@ pub enum Tree {
     WantsReason,
     /// One whose decision tasks may not use the hook that their actions name.
     WithoutScopes,
+    /// One whose groups are sealed.
+    Sealed,
 }
 
 impl Default for WorldConfig {

@@ -80,7 +80,7 @@ pub(crate) async fn read_jobs(
                     }
                 }
                 (BuildOf::Nothing, _) => Build::NotNeeded,
-                (BuildOf::Unknown, _) => Build::NotKnown,
+                (BuildOf::Unknown | BuildOf::All(_), _) => Build::NotKnown,
             };
             let (asked, doubtful) = unseen(&open, push, job, &runs);
             let files = match &build {

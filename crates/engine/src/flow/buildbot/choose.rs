@@ -9,9 +9,9 @@ use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 
-use super::history::unknown_builder;
 use super::pushes::read_range;
 use super::rows::read_rows;
+use super::ties::unknown_builder;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;

@@ -28,8 +28,9 @@ pub(crate) async fn chooser(ci: &Ci, farm: &Farm, pushes: &[Push]) -> Result<Cho
     }
     let mut builder = JobGraphBuilder::default();
     for one in rows.builders.iter().filter(|builder| builder.active) {
-        let build = ties.get(&one.id).map(|build| rows.name(*build));
-        let is_build = ties.values().any(|build| *build == one.id);
+        let build =
+            ties.get(&one.id).and_then(|builds| builds.first()).map(|build| rows.name(*build));
+        let is_build = ties.values().flatten().any(|build| *build == one.id);
         let role = match (&build, is_build) {
             (_, true) => Role::Build,
             (Some(_), false) => Role::Test,

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use mozci_clients::buildbot::{BuildsOf, Channel};
 use mozci_clients::contract::Finding;
+use mozci_core::ids::Revision;
 use mozci_core::time::At;
 
+use super::ways::{Carrier, carrier};
 use crate::ci::{Ci, PushSource};
 use crate::farm::Farm;
 use crate::flow::doctor::{Check, Health, clock};
@@ -27,6 +29,7 @@ pub(crate) async fn doctor(ci: &Ci, farm: &Farm) -> Vec<Check> {
             examined.shapes().await;
             examined.filters().await;
             examined.forcing().await;
+            examined.workers().await;
             examined.may_force();
             examined.names().await;
             examined.events().await;
@@ -147,14 +150,9 @@ impl Examination<'_> {
                     pushes.iter().map(|c| c.stamp.codebase.as_str()).collect();
                 let newest = changes.first().map_or(At(0), |c| c.stamp.created.unwrap_or(c.when));
                 let age = self.ci.now().since(newest) / 3600;
-                match (&self.farm.codebase, bases.len()) {
-                    (None, count) if count > 1 => {
-                        let text = format!(
-                            "changes of several codebases {bases:?}: say which with `codebase`"
-                        );
-                        (Health::Fail, text)
-                    }
-                    _ => {
+                match self.farm.saw_codebases(&bases) {
+                    Err(error) => (Health::Fail, error.to_string()),
+                    Ok(()) => {
                         let newest = format!("the newest change of {branch:?} is {age} h old");
                         match self.farm.lineage.narrow(&mut pushes) {
                             Some(several) => (
@@ -221,28 +219,66 @@ impl Examination<'_> {
                     return self.add("forcing", started, (Health::Fail, with_source(&error)));
                 }
             };
-        let mut bare: Vec<&str> = builders
-            .iter()
-            .filter(|b| b.active && !schedulers.iter().any(|s| s.covers(&b.name)))
-            .map(|builder| builder.name.as_str())
-            .collect();
-        bare.sort_unstable();
-        let schedulers = schedulers.len();
-        let told = match bare.as_slice() {
-            [] => (Health::Ok, format!("{schedulers} force schedulers cover every builder")),
-            names => {
-                let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-                let more = match names.len().saturating_sub(5) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                let text = format!(
-                    "{schedulers} force schedulers; none covers {shown}{more}: builds there can be repeated, holes not be filled"
-                );
-                (Health::Warn, text)
+        // Any revision does: what matters is whether one can be told at all.
+        let Ok(revision) = Revision::new(self.farm.vcs, &"0".repeat(40)) else { return };
+        let mut bare: Vec<&str> = Vec::new();
+        let mut unable: Vec<String> = Vec::new();
+        let active: Vec<&str> =
+            builders.iter().filter(|b| b.active).map(|b| b.name.as_str()).collect();
+        for builder in &active {
+            match carrier(self.farm, schedulers, builder, &revision) {
+                Carrier::Scheduler(_) => {}
+                Carrier::Unable(_, error) => unable.push(format!("{builder} ({error})")),
+                Carrier::Nobody => bare.push(builder),
             }
+        }
+        bare.sort_unstable();
+        unable.sort_unstable();
+        let count = schedulers.len();
+        let mut told = Vec::new();
+        if !bare.is_empty() {
+            told.push(format!("none covers {}", some_of(&bare)));
+        }
+        if !unable.is_empty() {
+            told.push(format!("none can be told what to build of {}", some_of(&unable)));
+        }
+        let told = match told.as_slice() {
+            [] => {
+                (Health::Ok, format!("{count} force schedulers carry a revision to every builder"))
+            }
+            told => (
+                Health::Warn,
+                format!(
+                    "{count} force schedulers; {}: builds there can be repeated, holes not be filled",
+                    told.join("; ")
+                ),
+            ),
         };
         self.add("forcing", started, told);
+    }
+
+    /// Builders that wait for ever, or until a worker is started on demand.
+    async fn workers(&mut self) {
+        let started = Instant::now();
+        let Ok(builders) = self.farm.builders().await else { return };
+        let mut without: Vec<&str> = Vec::new();
+        for builder in builders.iter().filter(|builder| builder.active) {
+            if matches!(self.farm.has_worker(&builder.name).await, Ok(false)) {
+                without.push(&builder.name);
+            }
+        }
+        without.sort_unstable();
+        let told = match without.as_slice() {
+            [] => (Health::Ok, "every builder has one that takes builds".to_owned()),
+            names => (
+                Health::Warn,
+                format!(
+                    "none takes builds of {} now: what is asked for there waits",
+                    some_of(names)
+                ),
+            ),
+        };
+        self.add("workers", started, told);
     }
 
     /// No master tells who may force what: it is known when it is tried, and nothing is tried here.
@@ -269,8 +305,8 @@ impl Examination<'_> {
         };
         let known = |name: &str| builders.iter().any(|builder| builder.name == name);
         let mut odd = Vec::new();
-        for (test, build) in &self.farm.build_of {
-            let named = [test, build].into_iter().filter(|name| !name.is_empty());
+        for (test, builds) in &self.farm.build_of {
+            let named = std::iter::once(test).chain(builds);
             odd.extend(named.filter(|name| !known(name)).map(|n| format!("build_of: {n:?}")));
         }
         let started_by = self.farm.started.iter().filter(|name| !known(name));
@@ -319,5 +355,14 @@ fn with_source(error: &crate::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+/// The first few of a list, and how many more there are.
+fn some_of(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(5).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(5) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use mozci_clients::buildbot::BuildsOf;
 use mozci_core::facts::{Build, Decision, Forced, Forcing, PushFacts};
-use mozci_core::farm::{Hangs, Link, Request, hangs_on, is_build_absent};
+use mozci_core::farm::{Request, is_build_absent};
 use mozci_core::ids::{BuildId, JobName};
-use mozci_core::nearest::nearest;
+use mozci_core::plan::LeftOutReason;
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 
 use super::rows::{Rows, read_rows};
+use super::ties::{Tie, ids_of, tie_of};
+use super::ways::Ways;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
@@ -36,13 +38,7 @@ pub(crate) async fn read_jobs(
     let rows = read_rows(ci, farm, pushes, of);
     let (rows, schedulers) = tokio::join!(rows, farm.schedulers());
     let (rows, schedulers) = (rows?, schedulers?);
-    let forcing = |builder: &str, own: Option<BuildId>| {
-        let covers = schedulers.iter().find(|scheduler| scheduler.covers(builder));
-        match covers {
-            Some(scheduler) => Forcing::Scheduler(scheduler.name.clone()),
-            None => Forcing::Repeats { own },
-        }
-    };
+    let ways = Ways::new(ci, farm, schedulers);
     let asked = Unseen::of(ci, ledger, pushes)?;
     let mut histories = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -53,36 +49,65 @@ pub(crate) async fn read_jobs(
                 ci.repo
             )));
         }
-        let tie = tie_of(farm, &rows, job)?;
-        let link = match tie {
+        let tie = tie_of(farm, &rows, job);
+        if let (Tie::OneOf(first, second), 1) = (&tie, jobs.len()) {
+            let why = LeftOutReason::BuildAmbiguous(first.clone(), second.clone());
+            return Err(Error::Usage(format!(
+                "{job} {why}, as build_of = {{ {:?} = \"…\" }}",
+                job.as_str()
+            )));
+        }
+        let link = match &tie {
             Tie::Said(link) | Tie::Inferred(link) => Some(link),
-            Tie::None | Tie::Unknown => None,
+            Tie::OneOf(..) | Tie::None | Tie::Unknown => None,
         };
         let own = by_push(rows.requests_of(id), pushes.len());
-        let builds = link.map(|link| by_push(rows.requests_of(link.build), pushes.len()));
-        let build_name = link.map(|link| rows.name(link.build));
+        let builds: Vec<(JobName, Vec<Vec<&Request>>)> = link
+            .map_or(&[][..], |link| &link.builds)
+            .iter()
+            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes.len())))
+            .collect();
         let mut facts = Vec::with_capacity(pushes.len());
         let mut build_runs = vec![Vec::new(); pushes.len()];
         for (place, push) in pushes.iter().enumerate() {
-            let of_build = builds.as_ref().map_or(&[][..], |builds| &builds[place]);
             let mut runs = Vec::new();
             for request in &own[place] {
                 let mut of_request = rows.runs_of(request);
-                if let Some(name) = &build_name {
-                    mark_absent(&rows, request, &mut of_request, of_build, name);
+                for (name, of_build) in &builds {
+                    mark_absent(&rows, request, &mut of_request, &of_build[place], name);
                 }
                 runs.extend(of_request);
             }
-            build_runs[place] = of_build.iter().flat_map(|r| rows.runs_of(r)).collect();
-            let build = match (&build_name, tie) {
-                (Some(name), _) => Build::from_runs(name, &build_runs[place]),
-                (None, Tie::Unknown) => Build::NotKnown,
-                (None, _) => Build::NotNeeded,
+            // A build that waits for what it triggers fails where that fails: that it was triggered
+            // shows that the build got so far.
+            let got_so_far = own[place].iter().any(|request| request.waited_for);
+            let mut stand: Vec<(Build, Vec<Run>)> = builds
+                .iter()
+                .map(|(name, of_build)| {
+                    let runs: Vec<Run> =
+                        of_build[place].iter().flat_map(|r| rows.runs_of(r)).collect();
+                    match got_so_far {
+                        true => (Build::Ready(name.clone()), runs),
+                        false => (Build::from_runs(name, &runs), runs),
+                    }
+                })
+                .collect();
+            let deciding = Build::deciding(stand.iter().map(|(build, _)| build.clone()).collect());
+            let (build, name) = match (deciding, &tie) {
+                (Some((which, build)), _) => {
+                    build_runs[place] = std::mem::take(&mut stand[which].1);
+                    (build, Some(&builds[which].0))
+                }
+                (None, Tie::OneOf(first, second)) => {
+                    (Build::OneOf(first.clone(), second.clone()), None)
+                }
+                (None, Tie::Unknown) => (Build::NotKnown, None),
+                (None, _) => (Build::NotNeeded, None),
             };
             let forced = Forced {
-                job: forcing(job.as_str(), newest_build(&runs)),
-                build: match &build_name {
-                    Some(name) => forcing(name.as_str(), None),
+                job: ways.of(job.as_str(), push, newest_build(&runs)),
+                build: match name {
+                    Some(name) => ways.of(name.as_str(), push, None),
                     None => Forcing::Repeats { own: None },
                 },
                 starts: link.is_some_and(|link| link.starts),
@@ -98,10 +123,12 @@ pub(crate) async fn read_jobs(
                 chunk: None,
             });
         }
-        let build = match (build_name, tie) {
-            (Some(name), _) => BuildOf::Job(name),
-            (None, Tie::Unknown) => BuildOf::Unknown,
-            (None, _) => BuildOf::Nothing,
+        let mut names: Vec<JobName> = builds.into_iter().map(|(name, _)| name).collect();
+        let build = match (names.len(), &tie) {
+            (0, Tie::Unknown | Tie::OneOf(..)) => BuildOf::Unknown,
+            (0, _) => BuildOf::Nothing,
+            (1, _) => BuildOf::Job(names.remove(0)),
+            _ => BuildOf::All(names),
         };
         let inferred = matches!(tie, Tie::Inferred(_));
         histories.push(JobHistory {
@@ -114,82 +141,6 @@ pub(crate) async fn read_jobs(
         });
     }
     Ok(histories)
-}
-
-/// The ids of builders and what they hang on, where the configuration says all of it; checks the
-/// names.
-async fn ids_of(ci: &Ci, farm: &Farm, jobs: &[JobName]) -> Result<Option<Vec<u64>>, Error> {
-    let builders = farm.builders().await?;
-    let mut ids = Vec::new();
-    let mut all_said = true;
-    for job in jobs {
-        let found = builders.iter().find(|builder| builder.name == job.as_str());
-        ids.push(found.ok_or_else(|| unknown_builder(ci, farm, builders, job.as_str()))?.id);
-        match farm.build_of.get(job.as_str()) {
-            None => all_said = false,
-            Some(name) if name.is_empty() => {}
-            Some(name) => {
-                let found = builders.iter().find(|builder| builder.name == *name);
-                ids.push(found.ok_or_else(|| unknown_builder(ci, farm, builders, name))?.id);
-            }
-        }
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(all_said.then_some(ids))
-}
-
-/// What to say of a builder that is not there.
-pub(super) fn unknown_builder(
-    ci: &Ci,
-    farm: &Farm,
-    builders: &[mozci_clients::buildbot::Builder],
-    name: &str,
-) -> Error {
-    let active = builders.iter().filter(|builder| builder.active);
-    let meant = nearest(name, active.map(|builder| builder.name.as_str()), 3);
-    let hint = match meant.as_slice() {
-        [] => String::new(),
-        names => format!("\n  did you mean  {}", names.join("\n                ")),
-    };
-    Error::NotFound(format!(
-        "no builder of the master at {} is called {name:?}{hint}\n  the command `jobs --rev tip --include TEXT` lists those that ran on the branch {:?}",
-        ci.root_url, farm.branch
-    ))
-}
-
-/// How a builder is tied to its build.
-#[derive(Debug, Clone, Copy)]
-enum Tie {
-    Said(Link),
-    Inferred(Link),
-    None,
-    Unknown,
-}
-
-fn tie_of(farm: &Farm, rows: &Rows, job: &JobName) -> Result<Tie, Error> {
-    let started = farm.started.iter().any(|name| name == job.as_str());
-    if let Some(name) = farm.build_of.get(job.as_str()) {
-        return Ok(match rows.builder(name) {
-            _ if name.is_empty() => Tie::None,
-            Some(builder) => Tie::Said(Link { build: builder.id, starts: started }),
-            None => Tie::Unknown,
-        });
-    }
-    let Some(builder) = rows.builder(job.as_str()) else { return Ok(Tie::Unknown) };
-    Ok(match hangs_on(builder.id, &rows.ties(farm), &rows.requests, &rows.builds) {
-        Hangs::On(link) => Tie::Inferred(Link { starts: link.starts || started, ..link }),
-        Hangs::Nothing => Tie::None,
-        Hangs::Unknown => Tie::Unknown,
-        Hangs::OneOf(first, second) => {
-            return Err(Error::Usage(format!(
-                "{job} hangs on {} or on {}: the history does not tell which; say it with `build_of = {{ {:?} = \"…\" }}` for the repository in the config",
-                rows.name(first),
-                rows.name(second),
-                job.as_str()
-            )));
-        }
-    })
 }
 
 /// Requests by the places of their pushes.

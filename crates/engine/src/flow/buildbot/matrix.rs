@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mozci_clients::buildbot::BuildsOf;
-use mozci_core::farm::{Hangs, hangs_on};
+use mozci_core::farm::{Hangs, Request, hangs_on};
 use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 
-use super::history::{by_push, mark_absent, unknown_builder};
+use super::history::{by_push, mark_absent};
 use super::rows::{Rows, read_rows};
+use super::ties::unknown_builder;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
@@ -52,13 +53,16 @@ pub(super) fn matrix_of(
     let builds = builds_of(farm, rows, ids.values().copied());
     let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes];
     for (column, id) in (0u32..).zip(ids.values()) {
-        let of_build = builds
+        let of_builds: Vec<(JobName, Vec<Vec<&Request>>)> = builds
             .get(id)
-            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes)));
+            .into_iter()
+            .flatten()
+            .map(|build| (rows.name(*build), by_push(rows.requests_of(*build), pushes)))
+            .collect();
         for (place, requests) in by_push(rows.requests_of(*id), pushes).iter().enumerate() {
             for request in requests {
                 let mut runs = rows.runs_of(request);
-                if let Some((name, of_build)) = &of_build {
+                for (name, of_build) in &of_builds {
                     mark_absent(rows, request, &mut runs, &of_build[place], name);
                 }
                 cells[place].extend(runs.into_iter().map(|run| (column, run)));
@@ -74,14 +78,16 @@ pub(super) fn builds_of(
     farm: &Farm,
     rows: &Rows,
     builders: impl Iterator<Item = u64>,
-) -> HashMap<u64, u64> {
+) -> HashMap<u64, Vec<u64>> {
     let ties = rows.ties(farm);
-    let build_of = |id: u64| match farm.build_of.get(rows.name(id).as_str()) {
-        Some(name) => rows.builder(name).map(|builder| builder.id),
+    let builds_of = |id: u64| match farm.build_of.get(rows.name(id).as_str()) {
+        Some(names) => {
+            names.iter().filter_map(|name| Some(rows.builder(name)?.id)).collect::<Vec<_>>()
+        }
         None => match hangs_on(id, &ties, &rows.requests, &rows.builds) {
-            Hangs::On(link) => Some(link.build),
-            _ => None,
+            Hangs::On(link) => link.builds,
+            _ => Vec::new(),
         },
     };
-    builders.filter_map(|id| Some((id, build_of(id)?))).collect()
+    builders.map(|id| (id, builds_of(id))).filter(|(_, builds)| !builds.is_empty()).collect()
 }

@@ -11,7 +11,9 @@ mod reconcile;
 mod rows;
 mod send;
 mod sources;
+mod ties;
 mod wait;
+mod ways;
 
 pub(super) use choose::{choose, chosen};
 pub(super) use chooser::chooser;

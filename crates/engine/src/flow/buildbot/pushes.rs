@@ -72,10 +72,17 @@ pub(crate) async fn resolve(ci: &Ci, farm: &Farm, spec: &RevisionSpec) -> Result
             "{} is a Buildbot master, which has no tasks: give a revision, or a build's URL",
             ci.root_url
         ))),
-        _ => {
-            let newest = back(ci, farm, None, 1).await?.0.into_iter().next();
-            newest.ok_or_else(|| without_changes(ci, farm))
+        _ => newest(ci, farm).await?.ok_or_else(|| without_changes(ci, farm)),
+    }
+}
+
+/// The newest push of the branch, where it has any.
+pub(super) async fn newest(ci: &Ci, farm: &Farm) -> Result<Option<Push>, Error> {
+    match &ci.pushes {
+        PushSource::Git(source) => {
+            Ok(source.git().await?.back_from(None, 1).await?.into_iter().next())
         }
+        _ => Ok(back(ci, farm, None, 1).await?.0.into_iter().next()),
     }
 }
 
@@ -160,9 +167,10 @@ async fn push_of_build(
 
 /// The whole revision that a build found of our codebase.
 pub(super) fn found_by(farm: &Farm, got: &Got) -> Option<String> {
-    let own = match (&farm.codebase, got.len()) {
-        (Some(codebase), _) => got.get(codebase),
-        (None, 1) => got.values().next(),
+    let own = match (farm.codebase(), got.len()) {
+        // Without codebases there is one revision, under no name.
+        (_, 1) => got.values().next(),
+        (Some(codebase), _) => got.get(&codebase),
         // Of several nobody can tell which is ours.
         (None, _) => None,
     };
@@ -174,8 +182,8 @@ pub(super) fn stamp_of<'a>(
     farm: &Farm,
     set: &'a Set,
 ) -> Option<&'a mozci_clients::buildbot::Stamp> {
-    match (&farm.codebase, set.stamps.as_slice()) {
-        (Some(codebase), stamps) => stamps.iter().find(|stamp| stamp.codebase == *codebase),
+    match (farm.codebase(), set.stamps.as_slice()) {
+        (Some(codebase), stamps) => stamps.iter().find(|stamp| stamp.codebase == codebase),
         (None, [one]) => Some(one),
         // Of several the one whose branch is ours.
         (None, stamps) => stamps.iter().find(|s| s.branch.as_deref() == Some(farm.branch.as_str())),
@@ -357,14 +365,7 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
     let mut changes = farm.lineage.allowed(changes);
     let codebases: BTreeSet<&str> =
         changes.iter().map(|change| change.stamp.codebase.as_str()).collect();
-    if farm.codebase.is_none() && codebases.len() > 1 {
-        let names: Vec<String> = codebases.iter().map(|name| format!("{name:?}")).collect();
-        return Err(Error::Usage(format!(
-            "the changes of the branch {:?} are of several codebases ({}): say which with `codebase` in the config",
-            farm.branch,
-            names.join(", ")
-        )));
-    }
+    farm.saw_codebases(&codebases)?;
     if let Some(several) = farm.lineage.narrow(&mut changes) {
         ci.note(format!(
             "the changes of the branch {:?} are of several sources: {several}; `project` or `repository` in the config says which",

@@ -1,11 +1,15 @@
 //! From a plan to bodies that can be sent to a master.
 
+use std::collections::BTreeSet;
+
 use mozci_clients::buildbot::{ForceError, ForceScheduler, Parameters, Stamp};
-use mozci_core::ids::SchedulerName;
+use mozci_core::ids::{JobName, SchedulerName};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through};
+use mozci_core::push::PushRef;
 use serde_json::{Map, Value};
 
-use super::history::unknown_builder;
+use super::ties::unknown_builder;
+use super::ways::bare_stamp;
 use crate::ci::{Ci, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
@@ -18,15 +22,25 @@ use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked};
 pub(crate) async fn check_plan(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<(), Error> {
     let schedulers = farm.schedulers().await?;
     let mut used: Vec<&ForceScheduler> = Vec::new();
+    let mut asked_of: BTreeSet<&JobName> = BTreeSet::new();
     for request in &plan.requests {
         let Through::ForceScheduler(name) = &request.through else { continue };
         let scheduler = find(schedulers, name)?;
         used.push(scheduler);
-        body(ci, farm, scheduler, request, stamp(farm, request)).await?.map_err(unusable)?;
+        let stamp = bare_stamp(farm, &request.push.revision);
+        body(ci, farm, scheduler, request, (&stamp, &[])).await?.map_err(unusable)?;
+    }
+    for request in &plan.requests {
+        if !farm.has_worker(request.job.as_str()).await? && asked_of.insert(&request.job) {
+            ci.note(format!(
+                "no worker takes builds of {} now: what is asked for waits until one is there",
+                request.job
+            ));
+        }
     }
     let fits = |name: &&String| !used.iter().any(|scheduler| scheduler.has_field(name));
     match farm.given().keys().find(fits) {
-        Some(_) if used.is_empty() => Ok(()),
+        Some(_) if plan.requests.is_empty() => Ok(()),
         Some(name) => Err(Error::Usage(format!(
             "--param {name}: no force scheduler of this plan has such a field"
         ))),
@@ -41,7 +55,8 @@ pub(crate) async fn fit_plan(ci: &Ci, farm: &Farm, plan: &mut Plan) -> Result<()
     for request in &plan.requests {
         let Through::ForceScheduler(name) = &request.through else { continue };
         let scheduler = find(schedulers, name)?;
-        if let Err(error) = body(ci, farm, scheduler, request, stamp(farm, request)).await? {
+        let stamp = bare_stamp(farm, &request.push.revision);
+        if let Err(error) = body(ci, farm, scheduler, request, (&stamp, &[])).await? {
             let text = format!("{error}: give --param NAME=VALUE, or leave the job out");
             unfit.push(left_out(request, text));
         }
@@ -78,9 +93,13 @@ pub(crate) async fn prepare(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<Prepare
         let sends = match &request.through {
             Through::ForceScheduler(name) => {
                 let scheduler = find(schedulers, name)?;
-                let stamp = seen_stamp(ci, farm, request).await?;
-                match body(ci, farm, scheduler, request, stamp).await? {
-                    Ok(parameters) => Sends::Force { scheduler: name.clone(), parameters },
+                let (stamp, others) = seen_stamps(ci, farm, scheduler, &request.push).await?;
+                match body(ci, farm, scheduler, request, (&stamp, &others)).await? {
+                    Ok(parameters) => Sends::Force {
+                        scheduler: name.clone(),
+                        parameters,
+                        reason_room: scheduler.reason_room(),
+                    },
                     Err(error) => {
                         prepared.left_out.push(left_out(request, error.to_string()));
                         continue;
@@ -119,38 +138,48 @@ async fn body(
     farm: &Farm,
     scheduler: &ForceScheduler,
     request: &PlannedRequest,
-    stamp: Stamp,
+    (stamp, others): (&Stamp, &[Stamp]),
 ) -> Result<Result<Map<String, Value>, ForceError>, Error> {
     let builders = farm.builders().await?;
     let builder = builders.iter().find(|builder| builder.name == request.job.as_str());
     let builder =
         builder.ok_or_else(|| unknown_builder(ci, farm, builders, request.job.as_str()))?;
     let values: Parameters = farm.parameters(scheduler, &builder.name);
-    // The ledger's id is put in when it is known.
-    Ok(scheduler.parameters(builder.id, &stamp, "", &values))
+    // The reason, with the ledger's id, is put in when that is known.
+    Ok(scheduler.parameters(builder.id, stamp, others, &values))
 }
 
-/// A push's source stamp, as far as it is known without asking.
-fn stamp(farm: &Farm, request: &PlannedRequest) -> Stamp {
-    Stamp {
-        revision: request.push.revision.hash().to_owned(),
-        branch: Some(farm.branch.clone()),
-        codebase: farm.codebase.clone().unwrap_or_default(),
-        ..Stamp::default()
-    }
-}
-
-/// A push's source stamp as its change made it, so that what is forced is of the same.
-async fn seen_stamp(ci: &Ci, farm: &Farm, request: &PlannedRequest) -> Result<Stamp, Error> {
-    let bare = stamp(farm, request);
+/// A push's source stamps as its change made it, so that what is forced is of the same: of our codebase, and
+/// of the others what was newest there when the push landed.
+async fn seen_stamps(
+    ci: &Ci,
+    farm: &Farm,
+    scheduler: &ForceScheduler,
+    push: &PushRef,
+) -> Result<(Stamp, Vec<Stamp>), Error> {
+    let bare = bare_stamp(farm, &push.revision);
     if !matches!(ci.pushes, PushSource::Changes) {
-        return Ok(bare);
+        return Ok((bare, Vec::new()));
     }
-    let found = farm.master().await?.changes_of(&farm.branch, &bare.revision).await;
-    let found = found.map_err(Error::service("cannot read the master's changes"))?;
+    let reading = || Error::service("cannot read the master's changes");
+    let master = farm.master().await?;
+    let found = master.changes_of(&farm.branch, &bare.revision).await.map_err(reading())?;
+    let codebase = farm.codebase();
     let ours = |change: &&mozci_clients::buildbot::Change| {
-        farm.codebase.as_ref().is_none_or(|codebase| *codebase == change.stamp.codebase)
+        codebase.as_ref().is_none_or(|codebase| *codebase == change.stamp.codebase)
     };
-    let seen = found.into_iter().rfind(|change| ours(&change));
-    Ok(seen.map_or(bare, |change| change.stamp))
+    let Some(change) = found.into_iter().rfind(|change| ours(&change)) else {
+        return Ok((bare, Vec::new()));
+    };
+    let mut others = Vec::new();
+    for codebase in scheduler.other_codebases(&change.stamp.codebase) {
+        match master.change_before(codebase, change.id).await.map_err(reading())? {
+            Some(other) => others.push(other.stamp),
+            None => ci.note(format!(
+                "what {} builds of the codebase {codebase:?} is its newest: no change tells what was there at push {}",
+                scheduler.name, push.id
+            )),
+        }
+    }
+    Ok((change.stamp, others))
 }

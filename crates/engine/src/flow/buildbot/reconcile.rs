@@ -1,5 +1,6 @@
 //! Askings of which nobody could tell whether they were sent, held against the newest buildsets: a
-//! forced one has the ledger's id in its reason, a repeated one names what it repeats.
+//! forced one has the ledger's id in its reason as a rule, and always a builder and a revision; a repeated
+//! one names what it repeats.
 
 use mozci_clients::buildbot::Set;
 use mozci_core::ids::{BuildId, BuildRequestId};
@@ -97,6 +98,9 @@ async fn search(
                     return Ok(Search::Found(request.id));
                 }
             }
+            if let Some(request) = forced_alike(ci, farm, ledger, asking, newest).await? {
+                return Ok(Search::Found(request));
+            }
             let reaches =
                 newest.len() < LOOKED_THROUGH || newest.iter().any(|set| set.submitted < since);
             Ok(if reaches { Search::ProvenAbsent } else { Search::CannotTell })
@@ -126,4 +130,45 @@ async fn search(
             Ok(if ended { Search::Found(id) } else { Search::ProvenAbsent })
         }
     }
+}
+
+/// How a reason begins that a master made of what it was told, by Buildbot's own wording.
+const TOLD: &str = "A build was forced by ";
+
+/// Whether Buildbot's wording says that a scheduler started a set by itself.
+fn is_of_a_scheduler(reason: &str) -> bool {
+    reason == "downstream" || reason.starts_with("The ") && reason.contains(" scheduler named ")
+}
+
+/// The request of a buildset that is just like what was asked for and that nobody else's entry has, where
+/// the set's reason need not have our id: the scheduler took none, or words its reasons in its own way.
+async fn forced_alike(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+    asking: &Asking,
+    newest: &[Set],
+) -> Result<Option<BuildRequestId>, Error> {
+    let told = asking.body["reason"].as_str().is_some_and(|text| text.contains(asking.id.as_str()));
+    let since = asking.created.plus(-SKEW_SECONDS);
+    let builder = asking.body["builderid"].as_u64();
+    let alike = |set: &&Set| {
+        let ours = set.stamps.iter().any(|stamp| stamp.revision == asking.revision.hash());
+        let of_another = set.rebuilt.is_some()
+            || set.parent.is_some()
+            || set.reason.contains("mozci ")
+            || is_of_a_scheduler(&set.reason);
+        ours && set.submitted >= since && !of_another && !(told && set.reason.starts_with(TOLD))
+    };
+    let mut sets: Vec<&Set> = newest.iter().filter(alike).collect();
+    sets.sort_unstable_by_key(|set| set.id);
+    for set in sets {
+        let requests = farm.master().await?.requests_of_set(set.id).await.map_err(reading)?;
+        for request in requests.iter().filter(|request| Some(request.builder) == builder) {
+            if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id))?.is_none() {
+                return Ok(Some(request.id));
+            }
+        }
+    }
+    Ok(None)
 }

@@ -9,7 +9,7 @@ use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::time::At;
 
-use super::pushes::{found_by, stamp_of};
+use super::pushes::{found_by, newest, stamp_of};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::farm::Farm;
@@ -100,17 +100,24 @@ impl Rows {
         let mut of_set: HashMap<u64, usize> = HashMap::new();
         let mut without: HashSet<u64> = HashSet::new();
         for set in &self.sets {
-            let Some(stamp) = stamp_of(farm, set).filter(|stamp| is_ours(farm, stamp)) else {
-                continue;
+            // Of several codebases, where nobody said which is ours, it is the one that is of a push.
+            let of_a_push = || {
+                let several = set.stamps.len() > 1 && farm.codebase().is_none();
+                let mut stamps = set.stamps.iter().filter(|_| several);
+                stamps.find(|stamp| is_ours(farm, stamp) && by_revision(&stamp.revision).is_some())
             };
+            let stamp = of_a_push().or_else(|| stamp_of(farm, set));
+            let Some(stamp) = stamp.filter(|stamp| is_ours(farm, stamp)) else { continue };
             if stamp.revision.is_empty() {
                 without.insert(set.id);
             } else if let Some(place) = by_revision(&stamp.revision) {
                 of_set.insert(set.id, place);
             }
         }
-        // What was started on whatever was newest: only its builds tell what that was.
+        // What was started on whatever was newest: only its builds tell what that was, and before there is
+        // one that has its sources it is whatever is newest now.
         let mut asked: Vec<(BuildId, BuildRequestId)> = Vec::new();
+        let mut waiting: Vec<BuildRequestId> = Vec::new();
         for request in &self.requests {
             match of_set.get(&request.set) {
                 Some(place) => {
@@ -118,10 +125,23 @@ impl Rows {
                 }
                 None if without.contains(&request.set) => {
                     let last = self.builds_of.get(&request.id).and_then(|list| list.last());
-                    asked.extend(last.map(|place| (self.builds[*place].id, request.id)));
+                    match last.map(|place| &self.builds[*place]) {
+                        Some(build) => asked.push((build.id, request.id)),
+                        None if request.complete.is_none() => waiting.push(request.id),
+                        None => {}
+                    }
                 }
                 None => {}
             }
+        }
+        if !waiting.is_empty() {
+            let newest = newest(ci, farm).await?;
+            let place = newest.and_then(|push| whole.get(push.revision.hash()).copied());
+            self.push_of.extend(
+                place
+                    .into_iter()
+                    .flat_map(|place| waiting.iter().map(move |request| (*request, place))),
+            );
         }
         if asked.len() > MOST_WITHOUT {
             ci.note(format!(

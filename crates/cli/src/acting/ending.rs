@@ -1,0 +1,110 @@
+//! The exit status of an act, and what is said where not all of it went through.
+
+use std::sync::atomic::Ordering;
+
+use mozci_core::plan::{LeftOut, LeftOutReason};
+use mozci_core::push::count_pushes;
+use mozci_core::run::{Run, State};
+use mozci_engine::Kind;
+use mozci_engine::flow::{AskResult, Outcome, Refused};
+use mozci_engine::store::AskState;
+
+use super::act::Acted;
+use crate::app::Interrupt;
+use crate::failure;
+use crate::show::plural;
+
+/// The exit status where nothing is asked for, of `wanted` pairs of a push and a job: what is there already is
+/// done; where there is no way to ask, or nothing at all is there, that is no success.
+pub(super) fn left_out_status<'a>(
+    left_out: impl Iterator<Item = &'a LeftOut>,
+    wanted: usize,
+) -> u8 {
+    let hindered: Vec<&LeftOut> = left_out.filter(|left_out| !left_out.why.is_fine()).collect();
+    let is_trust = |left_out: &&LeftOut| matches!(left_out.why, LeftOutReason::NotTrusted(_));
+    if hindered.iter().any(is_trust) {
+        failure::status(Kind::NotAllowed)
+    } else if hindered.iter().any(|left_out| left_out.why.has_no_way())
+        || (!hindered.is_empty() && hindered.len() >= wanted)
+    {
+        failure::status(Kind::Service)
+    } else {
+        0
+    }
+}
+
+/// Says where not everything got through, for those who do not read each result.
+pub(crate) fn say_unsent(results: &[AskResult]) {
+    let unsent = results.iter().filter(|r| !matches!(r.state, AskState::Sent { .. })).count();
+    if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
+        let what_to_do = if any_refused(results, Refused::Values) {
+            "the CI does not take them as they are: change what it names, then run the command again"
+        } else {
+            "run the command again, which asks only for what is missing"
+        };
+        failure::say(&format!(
+            "error: {unsent} of {} did not get through: {what_to_do}",
+            plural(results.len(), "asking")
+        ));
+    }
+}
+
+fn any_refused(results: &[AskResult], why: Refused) -> bool {
+    results.iter().any(|result| result.refusal == Some(why))
+}
+
+/// The exit status of what was sent alone.
+pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
+    if interrupt.stop.load(Ordering::Relaxed) {
+        failure::status(Kind::Interrupted)
+    } else if any_refused(results, Refused::NotAllowed) {
+        failure::status(Kind::NotAllowed)
+    } else if any_refused(results, Refused::Values) {
+        failure::status(Kind::Usage)
+    } else if results.iter().any(|r| !matches!(r.state, AskState::Sent { .. })) {
+        failure::status(Kind::Service)
+    } else {
+        0
+    }
+}
+
+pub(super) fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
+    let failed =
+        |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
+    match ended_with(&acted.results, interrupt) {
+        0 if acted.refused.is_some() => failure::status(Kind::Guard),
+        0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
+        0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
+        0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
+        status => status,
+    }
+}
+
+/// Says where the CI could not be asked, though the plan meant to.
+fn say_refused(left_out: &[LeftOut]) -> bool {
+    let refused = left_out.iter().filter(|left_out| left_out.why.is_refusal());
+    let pushes = count_pushes(refused.map(|left_out| left_out.push.id));
+    if pushes > 0 {
+        failure::say(&format!(
+            "error: {} could not be asked, for the reason that stands above",
+            plural(pushes, "push")
+        ));
+    }
+    pushes > 0
+}
+
+/// Says where runs that were asked for were taken back by somebody, so that they say nothing.
+fn say_cancelled(outcomes: &[Outcome]) -> bool {
+    let gone = |outcome: &&Outcome| {
+        let cancelled = outcome.runs.iter().any(|run| run.state == State::Cancelled);
+        outcome.done && cancelled && !outcome.runs.iter().any(Run::counts)
+    };
+    let gone = outcomes.iter().filter(gone).count();
+    if gone > 0 {
+        failure::say(&format!(
+            "error: {gone} of {} ended as cancelled and says nothing: run the command again, which asks for what is missing",
+            plural(outcomes.len(), "run")
+        ));
+    }
+    gone > 0
+}

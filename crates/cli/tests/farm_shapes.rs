@@ -1,0 +1,126 @@
+//! A real Buildbot master with the forms, schedulers and workers of public farms: what the master can do is
+//! done, and what it cannot is said.
+
+use serde_json::{Value, json};
+
+use crate::master::Master;
+use crate::world::Said;
+
+/// Commits that land, in their order; the change's number is the place here, from one. The build is broken
+/// on the first, the test fails from the fourth on, and some builders only run on 12 and 15 by themselves.
+const LANDED: [usize; 5] = [10, 12, 13, 14, 15];
+
+fn ok(said: Said) -> Said {
+    assert_eq!(said.status, 0, "{}", said.whole());
+    said
+}
+
+fn states(master: &Master, job: &str, push: usize) -> Vec<String> {
+    let jobs = ok(master.mozci(&["jobs", job, "--rev", &push.to_string(), "--json"])).json();
+    let runs = jobs["pushes"][0]["jobs"][job]["runs"].as_array().cloned().unwrap_or_default();
+    runs.iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+}
+
+fn first_bad(said: &Said) -> Value {
+    said.json()["after"]["first_bad"]["id"].clone()
+}
+
+#[test]
+fn public_farms_shapes_are_driven() {
+    let Some(mut master) = Master::shaped("shapes.cfg", "") else { return };
+    master.land(LANDED);
+    master.settle(15);
+    a_revision_that_cannot_be_told(&master);
+    reasons_that_are_not_ours(&master);
+    a_test_of_two_builds(&master);
+    a_parent_that_waits(&master);
+    nobody_to_build_it(&mut master);
+    let told = master.mozci(&["doctor"]).stdout;
+    for text in [
+        "none can be told what to build of python (the force scheduler newest-python cannot be told a revision",
+        "none takes builds of lonely now",
+    ] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+}
+
+fn a_revision_that_cannot_be_told(master: &Master) {
+    assert_eq!(states(master, "python", 5), ["failed"]);
+    // A hole cannot be filled, which is said and is no success; what was run can be repeated.
+    let said = master.mozci(&["backfill", "python", "--rev", "tip", "--yes"]);
+    assert_eq!(said.status, 3, "{}", said.whole());
+    assert!(said.stderr.contains("cannot be told a revision"), "{}", said.whole());
+    ok(master.mozci(&["retrigger", "python", "--failed", "--rev", "5", "--yes", "--wait"]));
+    assert_eq!(states(master, "python", 5), ["failed", "failed"]);
+    // Of two force schedulers the one that can is used.
+    let said =
+        ok(master.mozci(&["backfill", "several", "--rev", "tip", "--yes", "--wait", "--json"]));
+    assert_eq!(first_bad(&said), 4, "{}", said.whole());
+}
+
+fn reasons_that_are_not_ours(master: &Master) {
+    for (job, reason) in [("llvm", "Build a particular revision"), ("quiet", "asked for by")] {
+        let question = ["bisect", job, "--bad", "tip", "--deterministic", "--yes", "--json"];
+        let said = ok(master.mozci(&question)).json();
+        assert_eq!(said["culprits"][0]["id"], 4, "{said}");
+        let sets = master.get("buildsets?order=-bsid&limit=1");
+        let theirs = sets["buildsets"][0]["reason"].as_str().unwrap();
+        assert!(theirs.contains(reason) && !theirs.contains("mozci"), "{theirs}");
+        // Nothing is in doubt, and nothing is asked for twice.
+        let count = master.requests();
+        let again = ok(master.mozci(&["backfill", job, "--rev", "tip", "--yes", "--json"])).json();
+        assert_eq!(again["walk"]["push"]["id"], 3, "{again}");
+        assert_eq!(master.requests(), count, "{again}");
+    }
+}
+
+fn a_test_of_two_builds(master: &Master) {
+    let said = ok(master
+        .mozci(&["trigger", "both", "--rev", "3", "--times", "2", "--yes", "--wait", "--json"]));
+    let tie = &said.json()["hangs_on"][0];
+    assert_eq!(tie["builds"], json!(["build-a", "build-b"]), "{tie}");
+    assert_eq!(states(master, "both", 3), ["passed", "passed"]);
+    // One of the two failed.
+    let said = master.mozci(&["trigger", "both", "--rev", "1", "--yes"]);
+    assert!(
+        said.stdout.contains("build-a failed: the job cannot run without it"),
+        "{}",
+        said.whole()
+    );
+    assert_eq!(said.status, 3, "{}", said.whole());
+    assert_eq!(states(master, "both", 1), [""; 0]);
+}
+
+fn a_parent_that_waits(master: &Master) {
+    assert_eq!([states(master, "parent", 4), states(master, "child", 4)], [["failed"], ["failed"]]);
+    // The parent failed since the child did.
+    ok(master.mozci(&["trigger", "child", "--rev", "4", "--times", "2", "--yes", "--wait"]));
+    assert_eq!(states(master, "child", 4), ["failed", "failed"]);
+    // Here it failed by itself, and the child never ran.
+    let said = master.mozci(&["trigger", "child", "--rev", "1", "--yes"]);
+    assert!(
+        said.stdout.contains("parent failed: the job cannot run without it"),
+        "{}",
+        said.whole()
+    );
+    let said = ok(master.mozci(&["backfill", "child", "--rev", "tip", "--dry-run", "--json"]));
+    let steps = said.json()["walk"]["steps"].clone();
+    let of = |push: u64| {
+        steps.as_array().unwrap().iter().find(|s| s["push"]["id"] == push).unwrap().clone()
+    };
+    assert_eq!((&of(4)["verdict"], &of(3)["verdict"]), (&"bad".into(), &"good".into()), "{steps}");
+}
+
+fn nobody_to_build_it(master: &mut Master) {
+    let said = ok(master.mozci(&["trigger", "lonely", "--rev", "tip", "--dry-run"]));
+    assert!(said.stderr.contains("no worker takes builds of lonely now"), "{}", said.whole());
+    // Somebody asks for whatever is newest: until it is built that is the newest push.
+    let builders = master.get("builders");
+    let mut all = builders["builders"].as_array().unwrap().iter();
+    let lonely = all.find(|builder| builder["name"] == "lonely").unwrap()["builderid"].clone();
+    master.act("forceschedulers/plain", "force", &json!({ "builderid": lonely }));
+    assert_eq!(states(master, "lonely", 5), ["pending"]);
+    assert_eq!(states(master, "lonely", 4), [""; 0]);
+    ok(master.mozci(&["cancel", "lonely", "--rev", "tip", "--yes"]));
+    assert_eq!(states(master, "lonely", 5), ["cancelled"]);
+}

@@ -1,0 +1,63 @@
+//! What action tasks created: read once, since what one that has ended created does not change.
+
+use std::collections::BTreeMap;
+
+use mozci_core::ids::{JobName, TaskId};
+
+use super::history::definition;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::FactKind;
+
+/// Where Gecko's tasks have their label.
+const LABEL: &str = "metadata.name";
+
+/// The tasks of each job that an action created.
+type Created = BTreeMap<String, Vec<String>>;
+
+/// The tasks of a job that an action created, which has ended well and was asked for so many.
+///
+/// An action may write one record for all that it created, in which several tasks of a job are one: the
+/// last. Where the record names fewer tasks than were asked for, the push's task group tells the rest.
+///
+/// # Errors
+/// [`Error::Service`].
+pub(super) async fn created_by(
+    ci: &Ci,
+    action: TaskId,
+    job: &JobName,
+    asked: u32,
+) -> Result<Vec<TaskId>, Error> {
+    let key = action.to_string();
+    let known: Option<Created> = ci.fact(FactKind::Created, &key);
+    let mut created = match known {
+        Some(created) => created,
+        None => {
+            let what = format!("cannot read what the action task {action} created");
+            let found = ci.taskcluster()?.created_by(action).await.map_err(Error::service(what))?;
+            let created: Created = found.names().collect();
+            // A record that is not there, or not any more, is none that says "nothing".
+            if !created.is_empty() {
+                ci.keep(FactKind::Created, [(key.clone(), created.clone())]);
+            }
+            created
+        }
+    };
+    let recorded = created.get(job.as_str()).map_or(0, Vec::len);
+    if recorded > 0 && recorded < asked as usize {
+        let group = definition(ci, action).await?.group;
+        if let Some(group) = group.and_then(|group| group.parse::<TaskId>().ok()) {
+            let what = format!(
+                "cannot read the task group {group}, which tells what the action task {action} created"
+            );
+            let tasks =
+                ci.taskcluster()?.group(group, LABEL).await.map_err(Error::service(what))?;
+            let of_job = tasks.iter().filter(|task| task.label.as_deref() == Some(job.as_str()));
+            created
+                .insert(job.to_string(), of_job.map(|task| task.status.task.to_string()).collect());
+            ci.keep(FactKind::Created, [(key, created.clone())]);
+        }
+    }
+    let tasks = created.get(job.as_str()).map_or(&[][..], Vec::as_slice);
+    Ok(tasks.iter().filter_map(|task| task.parse().ok()).collect())
+}
