@@ -465,3 +465,29 @@ fn what_somebody_else_asks_for_counts_before_treeherder_shows_it() {
     let said = served.run(&["trigger", JOB, "--rev", "1036", "--times", "9", "--dry-run"]);
     assert!(said.stderr.contains("Treeherder does not show yet cannot be seen"), "{said:?}");
 }
+
+#[test]
+fn a_record_that_names_fewer_tasks_than_were_asked_for_hides_none() {
+    for tree in [Tree::Usual, Tree::MergedRecords] {
+        let world = WorldConfig {
+            newest_minutes_ago: 600,
+            speed: 20_000.0,
+            treeherder_lag: 1e9,
+            tree,
+            ..WorldConfig::default()
+        };
+        let served = Served::of(world);
+        let mut other =
+            served.command(&["trigger", JOB, "--rev", "1036", "--times", "2", "--yes", "--wait"]);
+        other.env("XDG_STATE_HOME", served.home.path().join("other"));
+        assert_eq!(other.output().unwrap().status.code(), Some(0));
+        let said =
+            served.run(&["trigger", JOB, "--rev", "1036", "--times", "3", "--yes", "--json"]);
+        let request = &said.json()["plan"]["requests"][0];
+        assert_eq!(
+            (&request["have"], &request["times"]),
+            (&2.into(), &1.into()),
+            "{tree:?}: {said:?}"
+        );
+    }
+}

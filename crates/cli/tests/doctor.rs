@@ -119,3 +119,17 @@ fn what_was_read_is_shown_where_the_rest_cannot_be() {
     let act = served.run(&["cancel", "--all", "--yes"]);
     assert!(act.status == 3 && act.stderr.contains("nothing was sent"), "{act:?}");
 }
+
+#[test]
+fn a_treeherder_that_shows_nothing_is_not_taken_for_a_ci_without_runs() {
+    let world =
+        WorldConfig { newest_minutes_ago: 600, treeherder_lag: 1e9, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let said = served.run(&["jobs", "--rev", "tip"]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.stderr.contains("what it does not show is not missing"), "{said:?}");
+    let told = checks(&served.run(&["doctor", "--json"]));
+    let hidden = told.iter().find(|check| check.contains("shows what is there")).unwrap();
+    assert!(hidden.contains("have ended and are not shown"), "{told:#?}");
+    assert!(!told.iter().any(|check| check.contains("shows the 0 newest runs")), "{told:#?}");
+}

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::actions::actions;
 use super::evidence::{TestRun, build_log};
+use crate::Tree;
 use crate::world::{Catalog, Dynamic, RunLife, TaskRef, World};
 
 /// Everything that can run on a push, by label.
@@ -89,6 +90,9 @@ pub(super) fn names(
             let files = |stem: &str| -> Vec<String> {
                 match made {
                     0 => vec![],
+                    _ if world.config.tree == Tree::MergedRecords => {
+                        vec![format!("public/{stem}.json")]
+                    }
                     1 => vec![format!("public/{stem}.json")],
                     times => (0..times).map(|time| format!("public/{stem}-{time}.json")).collect(),
                 }
@@ -192,7 +196,15 @@ pub(super) fn content(
                 Some((short, Ok(time))) => (short, time),
                 _ => (stem, 0),
             };
-            let made = action.made.get(time)?;
+            let merged;
+            let made = match world.config.tree {
+                Tree::MergedRecords => {
+                    let all = action.made.iter().flatten();
+                    merged = all.map(|(job, task)| (job.clone(), *task)).collect();
+                    &merged
+                }
+                _ => action.made.get(time)?,
+            };
             match stem {
                 "label-to-taskid" => json!(made),
                 _ => json!(made.keys().collect::<Vec<_>>()),

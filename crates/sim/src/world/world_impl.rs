@@ -62,6 +62,8 @@ pub enum Tree {
     WithoutScopes,
     /// One whose groups are sealed.
     Sealed,
+    /// One whose actions write all that they make into one record, in which tasks of a job are one.
+    MergedRecords,
 }
 
 impl Default for WorldConfig {
