@@ -78,7 +78,10 @@ fn a_test_of_two_builds(master: &Master) {
     let said = ok(master
         .mozci(&["trigger", "both", "--rev", "3", "--times", "2", "--yes", "--wait", "--json"]));
     let tie = &said.json()["hangs_on"][0];
-    assert_eq!(tie["builds"], json!(["build-a", "build-b"]), "{tie}");
+    let mut builds: Vec<&str> =
+        tie["builds"].as_array().unwrap().iter().map(|build| build.as_str().unwrap()).collect();
+    builds.sort_unstable();
+    assert_eq!(builds, ["build-a", "build-b"], "{tie}");
     assert_eq!(states(master, "both", 3), ["passed", "passed"]);
     // One of the two failed.
     let said = master.mozci(&["trigger", "both", "--rev", "1", "--yes"]);
@@ -122,5 +125,62 @@ fn nobody_to_build_it(master: &mut Master) {
     assert_eq!(states(master, "lonely", 5), ["pending"]);
     assert_eq!(states(master, "lonely", 4), [""; 0]);
     ok(master.mozci(&["cancel", "lonely", "--rev", "tip", "--yes"]));
-    assert_eq!(states(master, "lonely", 5), ["cancelled"]);
+    // It was never built, and so is of no push.
+    assert_eq!(states(master, "lonely", 5), [""; 0]);
+    let left = master.get("buildrequests?complete=false");
+    assert_eq!(left["buildrequests"], json!([]));
+}
+
+#[test]
+fn a_farm_of_two_codebases_is_read_and_forced_on_both() {
+    let Some(mut master) = Master::shaped("codebases.cfg", "") else { return };
+    // Changes of one codebase alone tell which is meant; what was started is of both.
+    master.land([12, 13, 14, 15]);
+    master.settle(15);
+    assert_eq!(states(&master, "check", 1), ["passed"]);
+    assert_eq!(states(&master, "check", 4), ["failed"]);
+    let count = master.requests();
+    let said = ok(master.mozci(&["trigger", "check", "--rev", "4", "--yes"]));
+    assert!(said.stdout.contains("nothing to ask for"), "{}", said.whole());
+    assert_eq!(master.requests(), count);
+
+    // With changes of two somebody has to say which, and is told how.
+    let lib = "1".repeat(40);
+    master.tell(&lib, "repository=/src/lib");
+    master.land([35]);
+    let said = master.mozci(&["jobs", "check", "--rev", "tip"]);
+    assert!(
+        said.status == 2 && said.stderr.contains("`codebase` in the config"),
+        "{}",
+        said.whole()
+    );
+    let config = master.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let ours = text.replace("[ci.farm.repos.main]\n", "[ci.farm.repos.main]\ncodebase = \"app\"\n");
+    std::fs::write(&config, ours).unwrap();
+    ok(master.mozci(&["trigger", "check", "--rev", "6", "--yes", "--wait"]));
+    let sets = master.get("buildsets?order=-bsid&limit=1");
+    let stamps = sets["buildsets"][0]["sourcestamps"].as_array().unwrap().clone();
+    let of = |codebase: &str| {
+        let stamp = stamps.iter().find(|stamp| stamp["codebase"] == codebase).unwrap();
+        stamp["revision"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((of("app"), of("lib")), (master.revisions[34].clone(), lib));
+    let said = ok(master.mozci(&["backfill", "check", "--rev", "4", "--yes", "--wait", "--json"]));
+    assert_eq!(first_bad(&said), 3, "{}", said.whole());
+    // What somebody starts on whatever is newest is of the push that its checkout found.
+    let builders = master.get("builders");
+    let id = builders["builders"][0]["builderid"].clone();
+    let before = states(&master, "check", 6).len();
+    master.act("forceschedulers/by-hand", "force", &json!({ "builderid": id }));
+    let ended = |master: &mut Master| {
+        let open = master.get("buildrequests?complete=false");
+        open["buildrequests"] == json!([])
+    };
+    assert!(master.within(ended));
+    let builds = master.get("builds?order=-buildid&limit=1&property=got_revision");
+    let found = &builds["builds"][0]["properties"]["got_revision"][0]["app"];
+    // The branch's head in the repository, of which no change has told.
+    assert_eq!(found, master.revisions[39].as_str());
+    assert_eq!(states(&master, "check", 6).len(), before);
 }

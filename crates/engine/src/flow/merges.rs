@@ -1,6 +1,9 @@
 //! Where merges come from: the pushes of another repository that one brought.
 
-use mozci_clients::hg::{HgError, MergePush, Pushlog};
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use mozci_clients::hg::{HgError, Pushlog};
+use mozci_core::ids::Revision;
 use mozci_core::push::Push;
 
 use crate::ci::{Ci, PushSource};
@@ -52,8 +55,12 @@ impl Origin {
 /// Changesets of a merge that are looked up to find the oldest push that it brought.
 const LOOKED_UP: usize = 3;
 
+/// Merges that are looked up at once.
+const AT_ONCE: usize = 8;
+
 /// The merges among pushes, newest first, and where each came from: one request for all, and two or
-/// three for each merge.
+/// three for each merge. A push of several changesets whose head was pushed to a merge source before is a
+/// merge, too: where there was nothing to merge the other repository's head was taken as it is.
 ///
 /// # Errors
 /// [`Error::Usage`] where pushes are not read from a Mercurial server.
@@ -69,14 +76,26 @@ pub async fn merges(ci: &Ci, pushes: &[Push]) -> Result<Vec<Merge>, Error> {
         return Ok(Vec::new());
     };
     let found = pushlog.merges(first.saturating_sub(1), last).await;
-    let found = found.map_err(|error| failed("cannot read merges", error))?;
-    let mut merges = Vec::new();
-    for push in pushes {
-        if let Some(merge) = found.iter().find(|merge| merge.id == push.id.number()) {
-            merges.push(Merge { push: push.clone(), origin: origin(ci, push, merge).await? });
-        }
-    }
-    Ok(merges)
+    let found = &found.map_err(|error| failed("cannot read merges", error))?;
+    let merges: Vec<Option<Merge>> = stream::iter(pushes)
+        .map(|push| async move {
+            let merge = found.iter().find(|merge| merge.id == push.id.number());
+            // Its head may be a merge that the other repository made: what was taken is the head then.
+            let taken = match merge.is_some() || push.changesets.len() > 1 {
+                true => origin(ci, push, &push.revision).await?,
+                false => None,
+            };
+            let origin = match (merge, taken) {
+                (_, Some(origin)) => Some(origin),
+                (Some(merge), None) => origin(ci, push, &merge.merged).await?,
+                (None, None) => return Ok(None),
+            };
+            Ok::<_, Error>(Some(Merge { push: push.clone(), origin }))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(merges.into_iter().flatten().collect())
 }
 
 fn failed(what: &str, error: HgError) -> Error {
@@ -86,22 +105,19 @@ fn failed(what: &str, error: HgError) -> Error {
     }
 }
 
-/// Looks up which of the configured repositories had the merged commit first.
-async fn origin(ci: &Ci, push: &Push, merge: &MergePush) -> Result<Option<Origin>, Error> {
-    let mut found: Option<(&str, &Pushlog, Push)> = None;
-    for (name, pushlog) in ci.merge_sources() {
-        let last = match pushlog.push_of(merge.merged.hash()).await {
-            Ok((_, last)) => last,
-            Err(HgError::UnknownRevision { .. }) => continue,
-            Err(error) => {
-                return Err(failed(&format!("cannot look the merge up in {name}"), error));
-            }
-        };
-        // What a third repository merged as well is there with its own date: the earliest had it first.
-        if found.as_ref().is_none_or(|(_, _, known)| last.date < known.date) {
-            found = Some((name, pushlog, last));
+/// Looks up which of the configured repositories had a commit first, and before the push had it.
+async fn origin(ci: &Ci, push: &Push, commit: &Revision) -> Result<Option<Origin>, Error> {
+    let looked_up = ci.merge_sources().map(|(name, pushlog)| async move {
+        match pushlog.push_of(commit.hash()).await {
+            Ok((_, last)) => Ok(Some((name, pushlog, last))),
+            Err(HgError::UnknownRevision { .. }) => Ok(None),
+            Err(error) => Err(failed(&format!("cannot look the merge up in {name}"), error)),
         }
-    }
+    });
+    // What a third repository merged as well is there with its own date: the earliest had it first.
+    let all = try_join_all(looked_up).await?;
+    let before = all.into_iter().flatten().filter(|(.., last)| last.date < push.date);
+    let found: Option<(&str, &Pushlog, Push)> = before.min_by_key(|(.., last)| last.date);
     let Some((repo, pushlog, last)) = found else { return Ok(None) };
     let mut first = last.clone();
     for changeset in push.changesets.iter().take(LOOKED_UP) {

@@ -167,14 +167,15 @@ pub(crate) fn autoland(
 /// Pushes of autoland that are merged at once.
 pub(crate) const MERGED: u32 = 25;
 
-/// Makes the pushes of mozilla-central, each of which merges some of autoland's.
-pub(crate) fn central(seed: u64, autoland: &RepoHistory) -> RepoHistory {
+/// Makes the pushes of mozilla-central, each of which merges some of autoland's: by a merge commit, or by
+/// taking autoland's head as it is.
+pub(crate) fn central(seed: u64, autoland: &RepoHistory, as_it_is: bool) -> RepoHistory {
     let mut pushes = Vec::new();
     for (i, merged) in autoland.pushes.chunks_exact(MERGED as usize).enumerate() {
         let mut commits: Vec<Commit> =
             merged.iter().flat_map(|push| push.commits.iter().cloned()).collect();
         let last = &merged[MERGED as usize - 1];
-        commits.push(Commit {
+        let merge = Commit {
             node: hex40(seed, &[For::Commit as u64, 2 << 40, i as u64]),
             git: None,
             landed: None,
@@ -185,7 +186,8 @@ pub(crate) fn central(seed: u64, autoland: &RepoHistory) -> RepoHistory {
                 hex40(seed, &[For::Commit as u64, 3 << 40, i as u64]),
                 last.node().to_owned(),
             ],
-        });
+        };
+        commits.extend((!as_it_is).then_some(merge));
         pushes.push(SimPush {
             id: 41 + i as u64,
             treeherder_id: 900_000 + i as u64,
