@@ -160,6 +160,15 @@ fn an_investigation_of_another_version_is_not_misread() {
 
 #[test]
 fn a_culprit_that_came_with_a_merge_is_found_where_it_came_from() {
+    followed(false);
+}
+
+#[test]
+fn a_head_that_was_taken_as_it_is_is_a_merge_too() {
+    followed(true);
+}
+
+fn followed(central_as_it_is: bool) {
     let world = WorldConfig {
         seed: 11,
         pushes: 150,
@@ -167,6 +176,7 @@ fn a_culprit_that_came_with_a_merge_is_found_where_it_came_from() {
         speed: 20_000.0,
         // With the merge of the pushes 75 to 99, by their places.
         hunt: Some(hunt(70, Some(9), 1.0, 0.0)),
+        central_as_it_is,
         ..WorldConfig::default()
     };
     let served = Served::start(SimConfig { world, central: true, ..SimConfig::default() });

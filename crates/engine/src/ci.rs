@@ -403,6 +403,11 @@ impl Ci {
         self.merges_from.iter().filter_map(named).map(|(name, pushlog)| (name.as_str(), pushlog))
     }
 
+    /// Whether a repository is configured that this one merges from.
+    pub fn has_merge_sources(&self) -> bool {
+        self.merge_sources().next().is_some()
+    }
+
     /// Things that a user should know besides the answer.
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()

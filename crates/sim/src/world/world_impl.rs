@@ -44,6 +44,8 @@ pub struct WorldConfig {
     pub artifacts: Artifacts,
     /// What is hunted, instead of the demo's story.
     pub hunt: Option<HuntConfig>,
+    /// Whether mozilla-central takes autoland's heads as they are, without merge commits.
+    pub central_as_it_is: bool,
     /// A gzipped file that is every push's full task graph.
     pub task_graph: Option<std::path::PathBuf>,
 }
@@ -80,6 +82,7 @@ impl Default for WorldConfig {
             tree: Tree::Usual,
             artifacts: Artifacts::Usual,
             hunt: None,
+            central_as_it_is: false,
             task_graph: None,
         }
     }
@@ -121,7 +124,7 @@ impl World {
         let clock = Clock::starting_now(config.speed, config.skew_seconds * SECOND);
         let newest = clock.start() / SECOND - i64::from(config.newest_minutes_ago) * 60;
         let autoland = autoland(config.seed, config.pushes, newest, &backouts);
-        let central = central(config.seed, &autoland);
+        let central = central(config.seed, &autoland, config.central_as_it_is);
         Self {
             config,
             clock,

@@ -13,7 +13,11 @@ use crate::show::Out;
 
 /// Which of the culprits are merges, and where they came from.
 pub(super) async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
-    let merging = |culprit: &&CulpritPush| culprit.commits.iter().any(Commit::is_merge);
+    // One of several changesets may have taken another repository's head as it is.
+    let merging = |culprit: &&CulpritPush| {
+        let several = culprit.push.changesets.len() > 1 && context.ci.has_merge_sources();
+        several || culprit.commits.iter().any(Commit::is_merge)
+    };
     let pushes: Vec<_> =
         culprits.iter().filter(merging).map(|culprit| culprit.push.clone()).collect();
     if pushes.is_empty() {
