@@ -32,7 +32,18 @@ pub(crate) struct Costs {
     cache_hits: u64,
     longest_chain: u64,
     peak_rss_kib: u64,
+    /// The URLs that were asked for more than once, without their queries, the most asked first.
+    most_asked: Vec<MostAsked>,
 }
+
+#[derive(Debug, Serialize)]
+struct MostAsked {
+    url: String,
+    times: u64,
+}
+
+/// How many of the most asked URLs are told.
+const MOST_ASKED: usize = 5;
 
 impl Stats {
     pub(crate) fn new(started: Instant) -> Self {
@@ -66,6 +77,14 @@ impl Stats {
             held_back_ms: u64::try_from(usage.held.as_millis()).unwrap_or(u64::MAX),
             cache_hits: usage.cache_hits,
             longest_chain: usage.longest_chain,
+            most_asked: context
+                .ci
+                .http()
+                .meter()
+                .most_asked(MOST_ASKED)
+                .into_iter()
+                .map(|(url, times)| MostAsked { url, times })
+                .collect(),
             peak_rss_kib: peak_memory().or_else(|| u64::try_from(own?.max_rss()).ok()).unwrap_or(0),
         }
     }

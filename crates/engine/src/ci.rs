@@ -1,5 +1,6 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
+mod decided;
 mod facts;
 mod git;
 mod names;
@@ -29,6 +30,8 @@ use crate::config::{CiKind, ClosedTree, GroupRule, PushlogKind};
 use crate::error::Error;
 use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
+use decided::Decided;
+pub(crate) use decided::Failed;
 pub use git::GitPushes;
 pub(crate) use names::Named;
 use names::Names;
@@ -111,6 +114,7 @@ pub struct Ci {
     names: Names,
     closed_tree: ClosedTree,
     sandbox: Option<std::path::PathBuf>,
+    decided: Decided,
 }
 
 impl Ci {
@@ -222,6 +226,7 @@ impl Ci {
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
             sandbox: opening.sandbox,
+            decided: Decided::default(),
             about: RefCell::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,

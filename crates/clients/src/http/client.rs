@@ -336,6 +336,9 @@ impl Http {
         for hop in 0..6 {
             let turn = self.turn(method, &url).await?;
             let started = Instant::now();
+            if hop == 0 {
+                self.meter.asked(shown(&url));
+            }
             let request = self.client.request(method.clone(), url.clone());
             let request = request.header(ACCEPT, accept).timeout(patience);
             let mut request = self.with_cookie(request, method, &url);

@@ -1,5 +1,6 @@
 //! Counting: what the questions cost.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,12 @@ struct Inner {
     confirmed: u64,
     held: Duration,
     sent: u64,
+    /// How often each URL was asked for.
+    asked: HashMap<String, u64>,
 }
+
+/// URLs that are counted one by one.
+const MOST_URLS: usize = 20_000;
 
 /// What was counted so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +60,24 @@ impl Meter {
         let mut inner = self.inner();
         inner.spans.push(Span { from, until: Instant::now() });
         inner.bytes += bytes as u64;
+    }
+
+    /// Counts a question by its URL, without its query. Where redirects lead is not counted.
+    pub fn asked(&self, url: String) {
+        let mut inner = self.inner();
+        if inner.asked.len() < MOST_URLS || inner.asked.contains_key(&url) {
+            *inner.asked.entry(url).or_default() += 1;
+        }
+    }
+
+    /// The URLs that were asked for more than once, the most asked first, `count` at the most.
+    pub fn most_asked(&self, count: usize) -> Vec<(String, u64)> {
+        let inner = self.inner();
+        let more = inner.asked.iter().filter(|(_, times)| **times > 1);
+        let mut all: Vec<(String, u64)> = more.map(|(url, times)| (url.clone(), *times)).collect();
+        all.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+        all.truncate(count);
+        all
     }
 
     /// Counts a request that has to be sent again.
@@ -123,6 +147,16 @@ fn longest_chain(spans: &[Span]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_once_is_not_told() {
+        let meter = Meter::default();
+        for url in ["b", "a", "c", "b", "a", "b"] {
+            meter.asked(url.to_owned());
+        }
+        assert_eq!(meter.most_asked(5), [("b".to_owned(), 3), ("a".to_owned(), 2)]);
+        assert_eq!(meter.most_asked(1), [("b".to_owned(), 3)]);
+    }
 
     #[test]
     fn the_longest_chain_is_of_requests_that_waited_for_each_other() {

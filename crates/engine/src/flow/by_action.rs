@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mozci_clients::http::Problem;
+use mozci_clients::http::{HttpError, Problem};
 use mozci_clients::taskcluster::{
     Action, ActionError, Actions, GroupState, Input, Narrowed, Rendered, satisfies,
 };
 use mozci_core::harmless::harmless_line;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::plan::{LeftOutReason, PlannedRequest, Why};
-use tokio::sync::Mutex;
 
 use super::asked::statuses;
 use super::history::definition;
 use super::prepare::{Prepared, ReadyAsk, Sends, asked, left_out};
-use crate::ci::Ci;
+use crate::ci::{Ci, Failed};
 use crate::error::Error;
+use crate::store::FactKind;
 
 /// The action that jobs are asked for through.
 pub(crate) const ACTION: &str = "add-new-jobs";
@@ -28,7 +28,6 @@ pub(super) async fn by_action(
     ci: &Ci,
     decision: TaskId,
     requests: Vec<&PlannedRequest>,
-    scopes: &Scopes,
 ) -> Result<Prepared, Error> {
     let Some(first) = requests.first() else { return Ok(Prepared::default()) };
     let none = |requests: &[&PlannedRequest], text: String| Prepared {
@@ -39,29 +38,27 @@ pub(super) async fn by_action(
             .collect(),
         ..Prepared::default()
     };
-    let reading = |what: &str| {
-        Error::service(format!("cannot read {what} of push {} ({decision})", first.push.id))
-    };
-    let taskcluster = ci.taskcluster()?;
+    let reading = |what: &str| format!("cannot read {what} of push {} ({decision})", first.push.id);
     let wanted: HashSet<&str> = requests.iter().map(|request| request.job.as_str()).collect();
     let (actions, labels, task, state) = tokio::join!(
-        taskcluster.actions(decision),
-        taskcluster.scheduled(decision, &wanted),
+        ci.actions(decision),
+        scheduled(ci, decision, &wanted),
         definition(ci, decision),
-        taskcluster.group_state(decision, ci.now()),
+        ci.group_state(decision),
     );
-    if let Some(text) = closed(state.map_err(reading("the task group"))?) {
+    let state = state.map_err(|error| error.reading(reading("the task group")))?;
+    if let Some(text) = closed(state) {
         return Ok(none(&requests, text.to_owned()));
     }
     let actions = match actions {
         Ok(actions) => actions,
-        Err(error) if error.is_not_found() => {
+        Err(Failed::Http(error)) if error.is_not_found() => {
             let text = "its decision task has no actions.json any more (expired?)";
             return Ok(none(&requests, text.to_owned()));
         }
-        Err(error) => return Err(reading("the actions")(error)),
+        Err(error) => return Err(error.reading(reading("the actions"))),
     };
-    let labels = labels.map_err(reading("the tasks"))?;
+    let labels = labels.map_err(|error| error.reading(reading("the tasks")))?;
     let task = task?;
     let mut prepared = Prepared::default();
     let hidden = hidden_runs(ci, &requests, &labels).await?;
@@ -84,7 +81,7 @@ pub(super) async fn by_action(
     for requests in wanted.chunk_by(together) {
         // What the decision task itself may do. Its file is untrusted: it may only name a hook that
         // the task may use, and nothing of it is computed before that is known.
-        let expanded = expand(ci, scopes, &task.scopes).await?;
+        let expanded = expand(ci, &task.scopes).await?;
         let rendered = match render(ci, &actions, &group, requests, &expanded).await {
             Ok(rendered) => rendered,
             Err(why) => {
@@ -173,26 +170,44 @@ async fn one_action(
     Ok(rendered)
 }
 
-/// What sets of scopes stand for. Decision tasks of one repository have the same ones, so that one
-/// question is enough; whoever asks it holds the others up until the answer is there.
-pub(super) type Scopes = Mutex<HashMap<Vec<String>, Vec<String>>>;
-
-pub(super) async fn expand(
-    ci: &Ci,
-    known: &Scopes,
-    scopes: &[String],
-) -> Result<Vec<String>, Error> {
-    let mut known = known.lock().await;
-    if let Some(expanded) = known.get(scopes) {
-        return Ok(expanded.clone());
-    }
-    let expanded = ci.taskcluster()?.expand_scopes(scopes).await.map_err(|error| {
-        let refused = matches!(error.problem, Problem::Forbidden { .. });
+/// What a decision task's scopes stand for.
+pub(super) async fn expand(ci: &Ci, scopes: &[String]) -> Result<Vec<String>, Error> {
+    ci.expanded_scopes(scopes).await.map_err(|failed| {
+        let refused =
+            matches!(&failed, Failed::Http(HttpError { problem: Problem::Forbidden { .. }, .. }));
         let hint = if refused { ci.clock_hint() } else { String::new() };
-        Error::service(format!("cannot expand the scopes of a decision task{hint}"))(error)
-    })?;
-    known.insert(scopes.to_vec(), expanded.clone());
-    Ok(expanded)
+        failed.reading(format!("cannot expand the scopes of a decision task{hint}"))
+    })
+}
+
+/// The tasks that a decision task made of some jobs, by label. That it has ended is known, so that this
+/// does not change.
+async fn scheduled(
+    ci: &Ci,
+    decision: TaskId,
+    wanted: &HashSet<&str>,
+) -> Result<HashMap<String, String>, Failed> {
+    let key = |label: &str| format!("{decision} {label}");
+    let mut all: Option<Vec<(&str, Option<String>)>> = Some(Vec::new());
+    for label in wanted {
+        let known: Option<Option<String>> = ci.fact(FactKind::Scheduled, &key(label));
+        all = all.zip(known).map(|(mut all, task)| {
+            all.push((label, task));
+            all
+        });
+    }
+    if let Some(all) = all {
+        return Ok(all
+            .into_iter()
+            .filter_map(|(label, task)| Some((label.to_owned(), task?)))
+            .collect());
+    }
+    let found = ci.taskcluster()?.scheduled(decision, wanted).await?;
+    ci.keep(
+        FactKind::Scheduled,
+        wanted.iter().map(|label| (key(label), found.get(*label).cloned())),
+    );
+    Ok(found)
 }
 
 /// Runs that were scheduled with the push and that nobody showed, where the plan says that there

@@ -14,7 +14,7 @@ use mozci_core::push::Push;
 use super::asked::LEDGER_SECONDS;
 use super::by_action::ACTION;
 use super::decisions::ACTION_GROUP;
-use crate::ci::Ci;
+use crate::ci::{Ci, Failed};
 use crate::error::Error;
 use crate::store::{FactKind, Ledger};
 
@@ -117,7 +117,7 @@ async fn hooks(
         hooks.insert(known);
         return Ok(hooks);
     }
-    match ci.taskcluster()?.actions(*decision).await {
+    match ci.actions(*decision).await {
         Ok(actions) => {
             let hook = actions.find(ACTION, None).and_then(|action| action.hook());
             if let Ok((group, hook)) = hook {
@@ -127,8 +127,8 @@ async fn hooks(
             }
         }
         // A push whose decision failed, or one that has expired.
-        Err(error) if error.is_not_found() => {}
-        Err(error) => return Err(Error::service("cannot read the newest push's actions")(error)),
+        Err(Failed::Http(error)) if error.is_not_found() => {}
+        Err(error) => return Err(error.reading("cannot read the newest push's actions")),
     }
     Ok(hooks)
 }

@@ -6,7 +6,6 @@ use mozci_core::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through};
 use mozci_core::push::PushRef;
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 
 use super::by_action::by_action;
 use crate::ci::Ci;
@@ -118,7 +117,6 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     if let Some(api) = ci.buildapi() {
         return Ok(super::buildapi::prepare(api, plan));
     }
-    let scopes = Mutex::default();
     let mut by_task: Vec<(Through, Vec<&PlannedRequest>)> = Vec::new();
     for request in &plan.requests {
         match by_task.iter_mut().find(|(through, _)| *through == request.through) {
@@ -127,18 +125,15 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
         }
     }
     let each = stream::iter(by_task)
-        .map(|(through, requests)| {
-            let scopes = &scopes;
-            async move {
-                match through {
-                    Through::DecisionTask(task) => by_action(ci, task, requests, scopes).await,
-                    Through::ClonedTask(task) => by_clone(ci, task, requests).await,
-                    Through::ForceScheduler(_)
-                    | Through::RepeatedBuild(_)
-                    | Through::Again(_)
-                    | Through::SelfServe { .. } => {
-                        Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
-                    }
+        .map(|(through, requests)| async move {
+            match through {
+                Through::DecisionTask(task) => by_action(ci, task, requests).await,
+                Through::ClonedTask(task) => by_clone(ci, task, requests).await,
+                Through::ForceScheduler(_)
+                | Through::RepeatedBuild(_)
+                | Through::Again(_)
+                | Through::SelfServe { .. } => {
+                    Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
                 }
             }
         })
@@ -198,8 +193,8 @@ async fn by_clone(
     let mut closed = None;
     if let Some(group) = group {
         let what = format!("cannot read the task group {group}");
-        let state = ci.taskcluster()?.group_state(group, ci.now()).await;
-        closed = super::by_action::closed(state.map_err(Error::service(what))?);
+        let state = ci.group_state(group).await.map_err(|error| error.reading(what))?;
+        closed = super::by_action::closed(state);
     }
     for request in requests {
         if let Some(text) = closed {

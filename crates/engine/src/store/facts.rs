@@ -66,6 +66,8 @@ pub enum FactKind {
     Group,
     /// What an action task that has ended created.
     Created,
+    /// The task that a decision task made of a job; null for none.
+    Scheduled,
 }
 
 impl FactKind {
@@ -83,6 +85,7 @@ impl FactKind {
             Self::Hook => "hook/1",
             Self::Group => "group/1",
             Self::Created => "created/1",
+            Self::Scheduled => "scheduled/1",
         }
     }
 }

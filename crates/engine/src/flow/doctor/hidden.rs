@@ -9,7 +9,6 @@ use mozci_clients::treeherder::JobFilter;
 use mozci_core::ids::TaskId;
 use mozci_core::push::Push;
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use super::{Examination, Health};
 use crate::error::Error;
@@ -31,10 +30,11 @@ impl Examination<'_> {
         let needed = format!("in-tree:hook-action:{group}/{hook}");
         let found = async {
             let task = definition(self.ci, decision).await?;
-            let scopes = expand(self.ci, &Mutex::default(), &task.scopes).await?;
-            let reading = Error::service(format!("cannot read the task group {decision}"));
-            let state = self.taskcluster.group_state(decision, self.ci.now()).await;
-            Ok::<_, Error>((satisfies(&scopes, &needed), state.map_err(reading)?))
+            let scopes = expand(self.ci, &task.scopes).await?;
+            let reading = format!("cannot read the task group {decision}");
+            let state = self.ci.group_state(decision).await;
+            let state = state.map_err(|error| error.reading(reading))?;
+            Ok::<_, Error>((satisfies(&scopes, &needed), state))
         };
         let (health, text) = match found.await {
             Err(error) => (Health::Fail, error.to_string()),
