@@ -39,7 +39,7 @@ struct Action {
     push: usize,
     task: TaskId,
     state: State,
-    /// What it asks for by the ledger, by the jobs' places: the queue may not know it yet.
+    /// What it asks for by the ledger, by the jobs' places.
     ours: Vec<(usize, u32)>,
 }
 
@@ -233,8 +233,12 @@ fn from_ledger(
                 }
             }
             AskState::Sent { request: RequestId::Task(task) } => {
-                if !groups.iter().any(|row| row.run.key.task() == Some(task)) {
-                    actions.push(Action { push, task, state: State::Pending, ours });
+                match actions.iter_mut().find(|action| action.task == task) {
+                    Some(known) => known.ours = ours,
+                    None if !groups.iter().any(|row| row.run.key.task() == Some(task)) => {
+                        actions.push(Action { push, task, state: State::Pending, ours });
+                    }
+                    None => {}
                 }
             }
             AskState::Recorded | AskState::Uncertain { .. } => {
@@ -306,6 +310,18 @@ async fn judge(
     };
     if state.is_final() && !state.is_good() {
         return Ok(Vec::new());
+    }
+    if !action.ours.is_empty() {
+        // The ledger has what was asked for; the task itself need not be read.
+        let mut all = Vec::with_capacity(action.ours.len());
+        for (place, times) in action.ours {
+            let still = match state.is_final() {
+                false => Still::Runs(times),
+                true => Still::Created(created_by(ci, action.task, jobs[place].job, times).await?),
+            };
+            all.push((action.push, place, still));
+        }
+        return Ok(all);
     }
     let definition = definition(ci, action.task).await?;
     if !definition.is_whole() {
