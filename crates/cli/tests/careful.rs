@@ -46,8 +46,7 @@ fn credentials_are_fetched_once_something_is_sent_or_a_read_is_refused() {
 
 #[test]
 fn the_same_search_goes_on_where_it_was_killed() {
-    let hunt =
-        HuntConfig { suspects: 24, culprit: Some(9), rate: 1.0, background: 0.0, broken: 0.0 };
+    let hunt = HuntConfig { suspects: 24, culprit: Some(9), ..HuntConfig::default() };
     let world = WorldConfig {
         pushes: 60,
         newest_minutes_ago: 600,

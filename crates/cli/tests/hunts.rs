@@ -25,7 +25,7 @@ fn hunted(hunt: HuntConfig, seed: u64) -> Served {
 }
 
 fn hunt(suspects: u32, culprit: Option<u32>, rate: f64, background: f64) -> HuntConfig {
-    HuntConfig { suspects, culprit, rate, background, broken: 0.15 }
+    HuntConfig { suspects, culprit, rate, background, broken: 0.15, ..HuntConfig::default() }
 }
 
 fn verdict(said: &Said) -> (String, Vec<String>) {

@@ -31,6 +31,7 @@ fn world(seed: u64) -> SimConfig {
         rate: if seed.is_multiple_of(3) && !searches(seed) { 0.6 } else { 1.0 },
         background: 0.0,
         broken: 0.1,
+        ..HuntConfig::default()
     };
     let world = WorldConfig {
         seed: 100 + seed,

@@ -25,13 +25,7 @@ pub(crate) fn failing(rate: f64, speed: f64) -> SimConfig {
     let world = WorldConfig {
         newest_minutes_ago: 600,
         speed,
-        hunt: Some(HuntConfig {
-            suspects: 8,
-            culprit: Some(4),
-            rate,
-            background: 0.0,
-            broken: 0.0,
-        }),
+        hunt: Some(HuntConfig { suspects: 8, culprit: Some(4), rate, ..HuntConfig::default() }),
         ..WorldConfig::default()
     };
     SimConfig { world, ..SimConfig::default() }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mozci_engine::Error;
 use mozci_sim::server::SimCredentials;
-use mozci_sim::{Fault, Faults, HuntConfig, PulseConfig, Sim, SimConfig, WorldConfig};
+use mozci_sim::{Fault, Faults, HuntConfig, PulseConfig, Sim, SimConfig, Tree, WorldConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -73,6 +73,21 @@ pub(crate) struct Args {
     /// The share of pushes among them whose build fails
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     hunt_broken: f64,
+    /// Which of them backs the culprit out again
+    #[arg(long, value_name = "I", requires = "hunt_culprit")]
+    hunt_backed_out: Option<u32>,
+    /// Which of them lands it once more
+    #[arg(long, value_name = "I", requires = "hunt_backed_out")]
+    hunt_relanded: Option<u32>,
+    /// Which of them breaks the same test as well, half as often
+    #[arg(long, value_name = "I", requires = "hunt")]
+    hunt_second: Option<u32>,
+    /// Deal the manifests to the chunks anew every so many pushes: what fails moves between chunks
+    #[arg(long, value_name = "N", requires = "hunt", value_parser = clap::value_parser!(u32).range(1..))]
+    hunt_deals_every: Option<u32>,
+    /// Have actions write all tasks that they make into one record, in which tasks of a job are one
+    #[arg(long)]
+    merged_records: bool,
     /// Give mozilla-central, into which autoland is merged, a CI of its own
     #[arg(long)]
     central: bool,
@@ -126,7 +141,12 @@ pub(crate) async fn run(args: Args) -> Done {
                 rate: args.hunt_rate,
                 background: args.hunt_background,
                 broken: args.hunt_broken,
+                backed_out: args.hunt_backed_out,
+                relanded: args.hunt_relanded,
+                second: args.hunt_second,
+                deal_every: args.hunt_deals_every,
             }),
+            tree: if args.merged_records { Tree::MergedRecords } else { Tree::Usual },
             task_graph: args.task_graph.clone(),
             ..WorldConfig::default()
         },

@@ -95,7 +95,7 @@ impl TestRun {
                 });
                 let tolerated =
                     number == 2 && manifest % 5 == 4 && self.varies(manifest).is_multiple_of(10);
-                Told { test: test_name(self.suite, manifest, number), failed, tolerated }
+                Told { test: Catalog::test_name(self.suite, manifest, number), failed, tolerated }
             });
             (name, tests.collect())
         };
@@ -255,19 +255,6 @@ pub(super) fn build_log(world: &World, outcome: Outcome, started: i64) -> String
         let _ = writeln!(text, "[task {iso}] {clock} {line}");
     }
     text
-}
-
-/// A test of a manifest.
-fn test_name(suite: usize, manifest: u32, number: u32) -> String {
-    let name = Catalog::manifest_name(suite, manifest);
-    let folder = name.rsplit_once('/').map_or(name.as_str(), |(folder, _)| folder);
-    match SUITES[suite].name {
-        "web-platform-tests" => format!("{name}/test_{number}.html"),
-        "xpcshell" => format!("{folder}/test_{manifest}_{number}.js"),
-        "mochitest-browser-chrome" => format!("{folder}/browser_{manifest}_{number}.js"),
-        "reftest" => format!("{folder}/test_{number}.html == {folder}/ref_{number}.html"),
-        _ => format!("{folder}/test_{manifest}_{number}.html"),
-    }
 }
 
 /// Simulated milliseconds as Taskcluster and as mozharness write them.

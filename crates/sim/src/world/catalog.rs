@@ -100,7 +100,12 @@ pub struct Catalog {
     pub jobs: Vec<Job>,
     /// How many chunks each suite has on each platform.
     pub chunks: u32,
+    /// How many pushes chunks stay as they were dealt.
+    pub deal_every: u32,
 }
+
+/// How many pushes chunks stay as they were dealt, as a rule.
+pub(crate) const DEAL_EVERY: u32 = 50;
 
 impl Catalog {
     /// A catalog of about `size` jobs: five builds, two source jobs, and suites in as many
@@ -150,7 +155,7 @@ impl Catalog {
                 }
             }
         }
-        Self { jobs, chunks }
+        Self { jobs, chunks, deal_every: DEAL_EVERY }
     }
 
     /// The place of a label.
@@ -178,12 +183,28 @@ impl Catalog {
         }
     }
 
+    /// A test's name: each manifest has a few.
+    pub fn test_name(suite: usize, manifest: u32, number: u32) -> String {
+        let name = Self::manifest_name(suite, manifest);
+        let folder = name.rsplit_once('/').map_or(name.as_str(), |(folder, _)| folder);
+        match SUITES[suite].name {
+            "web-platform-tests" => format!("{name}/test_{number}.html"),
+            "xpcshell" => format!("{folder}/test_{manifest}_{number}.js"),
+            "mochitest-browser-chrome" => format!("{folder}/browser_{manifest}_{number}.js"),
+            "reftest" => format!("{folder}/test_{number}.html == {folder}/ref_{number}.html"),
+            _ => format!("{folder}/test_{manifest}_{number}.html"),
+        }
+    }
+
     /// The chunk that runs a manifest on a push. Chunks are dealt anew every fifty pushes, and
-    /// then about one manifest in six moves; a suite's first manifest never does.
+    /// then about one manifest in six moves; where they are dealt more often, one in two. A suite's first
+    /// manifest never does.
     pub fn chunk_of(&self, seed: u64, suite: usize, manifest: u32, push: u32) -> u32 {
         let home = manifest % self.chunks + 1;
-        let deal = [For::Chunk as u64, suite as u64, u64::from(manifest), u64::from(push / 50)];
-        if manifest == 0 || !hash(seed, &deal).is_multiple_of(6) {
+        let dealt = u64::from(push / self.deal_every);
+        let deal = [For::Chunk as u64, suite as u64, u64::from(manifest), dealt];
+        let one_in = if self.deal_every == DEAL_EVERY { 6 } else { 2 };
+        if manifest == 0 || !hash(seed, &deal).is_multiple_of(one_in) {
             home
         } else {
             home % self.chunks + 1

@@ -17,6 +17,31 @@ pub struct HuntConfig {
     pub background: f64,
     /// The share of suspects whose build fails.
     pub broken: f64,
+    /// Which push backs the culprit out again, from 1: from there on it is not why anything fails.
+    pub backed_out: Option<u32>,
+    /// Which push lands it once more.
+    pub relanded: Option<u32>,
+    /// Another push that breaks the same test in the same way, half as often.
+    pub second: Option<u32>,
+    /// How many pushes chunks stay as they were dealt: the manifest that fails moves between them, and the
+    /// job is the one that runs it on the newest push. None where it stays in its chunk.
+    pub deal_every: Option<u32>,
+}
+
+impl Default for HuntConfig {
+    fn default() -> Self {
+        Self {
+            suspects: 20,
+            culprit: None,
+            rate: 1.0,
+            background: 0.0,
+            broken: 0.0,
+            backed_out: None,
+            relanded: None,
+            second: None,
+            deal_every: None,
+        }
+    }
 }
 
 /// The hunt, placed in a history.
@@ -32,22 +57,49 @@ pub struct Hunt {
     pub good: u32,
     /// The newest push.
     pub tip: u32,
+    /// The manifest that fails, of the first suite.
+    pub manifest: u32,
     seed: u64,
 }
 
 impl Hunt {
     /// Places it at the end of a history; `None` where that is too short.
     pub fn new(config: HuntConfig, catalog: &Catalog, pushes: u32, seed: u64) -> Option<Self> {
-        let job = catalog.find("test-linux2404-64/opt-mochitest-plain-1")?;
-        let build = catalog.jobs[job].build?;
         let tip = pushes.checked_sub(1)?;
         let good = tip.checked_sub(config.suspects)?;
-        Some(Self { config, job, build, good, tip, seed })
+        // A suite's first manifest never moves.
+        let manifest = u32::from(config.deal_every.is_some());
+        let chunk = catalog.chunk_of(seed, 0, manifest, tip);
+        let job = catalog.find(&format!("test-linux2404-64/opt-mochitest-plain-{chunk}"))?;
+        let build = catalog.jobs[job].build?;
+        Some(Self { config, job, build, good, tip, manifest, seed })
     }
 
-    /// The culprit's place in the history.
+    /// The place in the history of the push that is why the newest one fails: the last landing of what broke
+    /// it, else another cause. None where nothing that is still there broke it.
     pub fn culprit(&self) -> Option<u32> {
-        self.config.culprit.map(|number| self.good + number)
+        let HuntConfig { culprit, backed_out, relanded, second, .. } = self.config;
+        let first = culprit.filter(|_| backed_out.is_none());
+        let number = relanded.or(first).or(second)?;
+        Some(self.good + number)
+    }
+
+    /// Every push that is why the newest one fails.
+    pub fn culprits(&self) -> Vec<u32> {
+        let second = self.config.second.map(|number| self.good + number);
+        let mut all: Vec<u32> = self.culprit().into_iter().chain(second).collect();
+        all.dedup();
+        all
+    }
+
+    /// What broke the test: from which push on, until which, and how often it fails.
+    pub fn causes(&self) -> Vec<(u32, Option<u32>, f64)> {
+        let HuntConfig { culprit, backed_out, relanded, second, rate, .. } = self.config;
+        let place = |number: u32| self.good + number;
+        let first = culprit.map(|number| (place(number), backed_out.map(place), rate));
+        let again = relanded.map(|number| (place(number), None, rate));
+        let second = second.map(|number| (place(number), None, rate / 2.0));
+        first.into_iter().chain(again).chain(second).collect()
     }
 
     fn is_suspect(&self, push: u32) -> bool {

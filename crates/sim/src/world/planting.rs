@@ -68,14 +68,17 @@ pub(crate) fn plant(
         planted.push(Planted { kind, first: story.culprit, fixed: None });
     }
     if let Some(hunt) = hunt {
-        // The same test fails for both reasons, in the same way.
-        let both = [(0, hunt.config.background), (hunt.culprit().unwrap_or(0), hunt.config.rate)];
-        for (first, rate) in both.into_iter().take(1 + usize::from(hunt.culprit().is_some())) {
-            let mut kind = regression(0, 0, Some("opt"));
+        // Nothing else fails where the hunted test is.
+        let place = (0, hunt.manifest);
+        planted.retain(|planted| planted.kind.place() != Some(place));
+        // The same test fails for all reasons, in the same way.
+        let background = std::iter::once((0, None, hunt.config.background));
+        for (first, fixed, rate) in background.chain(hunt.causes()) {
+            let mut kind = regression(place.0, place.1, Some("opt"));
             if let PlantedKind::Regression { rate: often, .. } = &mut kind {
                 *often = rate;
             }
-            planted.push(Planted { kind, first, fixed: None });
+            planted.push(Planted { kind, first, fixed });
         }
     }
     planted

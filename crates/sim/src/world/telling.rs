@@ -1,5 +1,6 @@
 //! Telling what was planted.
 
+use super::catalog::Catalog;
 use super::ids::TaskRef;
 use super::life::Outcome;
 use super::truth::{Truth, TruthHunt, TruthPlanted, TruthPush, TruthStory};
@@ -50,6 +51,8 @@ impl World {
                 good: revision(hunt.good),
                 bad: revision(hunt.tip),
                 culprit: hunt.culprit().map(revision),
+                culprits: hunt.culprits().into_iter().map(revision).collect(),
+                test: Catalog::test_name(0, hunt.manifest, 0),
             }),
         }
     }

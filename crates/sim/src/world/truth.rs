@@ -73,6 +73,16 @@ pub enum PlantedKind {
     },
 }
 
+impl PlantedKind {
+    /// The suite and the manifest that fail, by their places.
+    pub(crate) fn place(&self) -> Option<(usize, u32)> {
+        match self {
+            Self::Regression { place, .. } | Self::Intermittent { place, .. } => Some(*place),
+            Self::BrokenBuild { .. } => None,
+        }
+    }
+}
+
 /// Everything that was planted, as `truth_file` has it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Truth {
@@ -103,6 +113,10 @@ pub struct TruthHunt {
     pub bad: String,
     /// The push that did it; none where it only comes and goes.
     pub culprit: Option<String>,
+    /// Every push that did it, where several break the same test.
+    pub culprits: Vec<String>,
+    /// The test.
+    pub test: String,
 }
 
 /// One push of the truth.

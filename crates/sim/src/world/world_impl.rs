@@ -113,7 +113,10 @@ pub struct World {
 impl World {
     /// Makes a world whose history ends now.
     pub fn new(config: WorldConfig) -> Self {
-        let catalog = Catalog::new(config.jobs);
+        let mut catalog = Catalog::new(config.jobs);
+        if let Some(every) = config.hunt.and_then(|hunt| hunt.deal_every) {
+            catalog.deal_every = every;
+        }
         let hunt = config.hunt.and_then(|h| Hunt::new(h, &catalog, config.pushes, config.seed));
         let story = Story::new(&catalog, config.pushes).filter(|_| hunt.is_none());
         let planted = plant(&config, &catalog, story.as_ref(), hunt.as_ref());
@@ -149,7 +152,13 @@ impl World {
             let suspects = tip.min(4);
             let culprit = below.hunt.as_ref()?.culprit().map(|push| push / MERGED);
             let culprit = culprit.and_then(|push| push.checked_sub(tip - suspects));
-            Some(HuntConfig { suspects, culprit, broken: 0.0, ..hunt })
+            Some(HuntConfig {
+                suspects,
+                culprit,
+                rate: hunt.rate,
+                background: hunt.background,
+                ..HuntConfig::default()
+            })
         });
         let catalog = below.catalog.clone();
         let hunt = config.hunt.and_then(|h| Hunt::new(h, &catalog, config.pushes, config.seed));
@@ -352,7 +361,7 @@ impl World {
             || unit(self.seed(), &[For::Flake as u64, parts[0], parts[1], parts[2], parts[3]]);
         match &self.planted[number].kind {
             PlantedKind::Regression { option: only, rate, place, .. } => {
-                let hunted = self.hunt.as_ref().filter(|_| *place == (0, 0));
+                let hunted = self.hunt.as_ref().filter(|hunt| *place == (0, hunt.manifest));
                 match hunted.and_then(|hunt| hunt.failed(job, push, n)) {
                     Some(failed) => failed,
                     None => only.is_none_or(|only| only == option) && draw() < *rate,
