@@ -241,6 +241,13 @@ fn other_ways_to_name_a_push(master: &Master, id: impl Fn(usize) -> usize) {
     let build = &runs(&jobs, 5, "test")[0]["build"];
     let theirs = master.get(&format!("builds/{build}"));
     let (builder, number) = (&theirs["builds"][0]["builderid"], &theirs["builds"][0]["number"]);
+    let request = runs(&jobs, 5, "test")[0]["build_request"].clone();
+    let by_request = format!("{}/#/buildrequests/{request}?redirect_to_build=true", master.url);
+    let found =
+        ok(master.mozci(&["pushes", "--rev", &by_request, "--back-revisions", "0", "--json"]));
+    assert_eq!(found.json()["pushes"][0]["id"], 5, "{}", found.whole());
+    let failures = master.mozci(&["failures", &by_request, "--json"]);
+    assert_eq!(failures.json()["runs"][0]["run"]["build"], *build, "{}", failures.whole());
     let link = format!("{}/#/builders/{builder}/builds/{number}", master.url);
     let push = ok(master.mozci(&["pushes", "--rev", &link, "--back-revisions", "0", "--json"]));
     assert_eq!(push.json()["pushes"][0]["id"], 5);

@@ -37,12 +37,14 @@ impl PushFacts {
     /// Whether something is under way on the push that will still say something: a run, or an
     /// asking that is known to have been sent. A job whose build failed is waiting for nothing.
     pub fn is_under_way(&self) -> bool {
-        let stuck = matches!(self.build, Build::Failed(_) | Build::Dead(_));
-        let waits = |run: &Run| match run.state {
-            State::Unscheduled => !stuck,
-            _ => run.state.is_waiting(),
-        };
+        let waits = |run: &Run| run.state.is_waiting() && !self.waits_for_ever(run);
         self.asked > self.doubtful || self.runs.iter().any(waits)
+    }
+
+    /// Whether a run waits for a build that did not come about.
+    pub fn waits_for_ever(&self, run: &Run) -> bool {
+        let no_build = matches!(self.build, Build::Failed(_) | Build::Dead(_));
+        no_build && run.state == State::Unscheduled
     }
 }
 

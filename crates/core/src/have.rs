@@ -3,10 +3,11 @@
 use crate::facts::PushFacts;
 
 /// Runs that count: passed, failed, at work, pending, and asked for by actions that have not
-/// created them yet. Coalesced, cancelled, expired and infra ones do not, nor do retried ones,
+/// created them yet. What waits for a build that failed does not; coalesced, cancelled, expired and infra ones do not, nor do retried ones,
 /// whose successor counts for itself.
 pub fn have(facts: &PushFacts) -> u32 {
-    let seen = facts.runs.iter().filter(|run| run.counts()).count();
+    let counts = |run: &&crate::run::Run| run.counts() && !facts.waits_for_ever(run);
+    let seen = facts.runs.iter().filter(counts).count();
     u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.asked)
 }
 
@@ -35,6 +36,9 @@ mod tests {
         check(&[Coalesced, Cancelled, Exception, Expired, Skipped, Retried], 0, 0);
         check(&[Retried, Passed], 2, 3);
         check(&[Unknown("odd".into())], 0, 1);
+        let mut stuck = facts(1, &[Unscheduled, Passed]);
+        stuck.build = crate::facts::Build::Failed(crate::ids::JobName::new("build"));
+        assert_eq!(have(&stuck), 1);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::ids::TaskId;
@@ -27,10 +28,8 @@ pub enum RevisionSpec {
     Build {
         /// The link's host and port.
         host: String,
-        /// The builder, by its id or name; none where the number is the build's own id.
-        builder: Option<String>,
-        /// The build's number.
-        number: u64,
+        /// Which build.
+        which: BuildName,
     },
     /// A revision of a repository that was named along with it, as links do.
     InRepo {
@@ -41,6 +40,32 @@ pub enum RevisionSpec {
         /// The revision, whole or shortened.
         hash: String,
     },
+}
+
+/// How a link names a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildName {
+    /// By its own id.
+    Id(u64),
+    /// By its number on a builder, which is named by its id or name.
+    Of {
+        /// The builder.
+        builder: String,
+        /// The number.
+        number: u64,
+    },
+    /// By the id of the request that it carries out.
+    Request(u64),
+}
+
+impl fmt::Display for BuildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "build {id}"),
+            Self::Of { builder, number } => write!(f, "build {number} of builder {builder}"),
+            Self::Request(id) => write!(f, "build request {id}"),
+        }
+    }
 }
 
 /// A revision that is none.
@@ -91,10 +116,7 @@ impl fmt::Display for RevisionSpec {
             Self::Id(id) => write!(f, "push {id}"),
             Self::Hash(hash) => f.write_str(hash),
             Self::Task { task, .. } => write!(f, "task {task}"),
-            Self::Build { builder: Some(builder), number, .. } => {
-                write!(f, "build {number} of builder {builder}")
-            }
-            Self::Build { number, .. } => write!(f, "build {number}"),
+            Self::Build { which, .. } => which.fmt(f),
             Self::InRepo { repo, hash, .. } => write!(f, "{hash} of {repo}"),
         }
     }
@@ -143,7 +165,8 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
 }
 
 /// A build by its page's link, `#/builders/ID/builds/NUMBER` (older masters leave the first slash
-/// out), or by the data API's.
+/// out), by its request's, `#/buildrequests/ID`, or by the data API's. Names come as links have them,
+/// percent-encoded.
 fn buildbot_build(url: &Url) -> Option<RevisionSpec> {
     let fragment = url.fragment().map(|fragment| fragment.trim_start_matches('/'));
     let path = url.path();
@@ -151,12 +174,17 @@ fn buildbot_build(url: &Url) -> Option<RevisionSpec> {
     let place = fragment.filter(|fragment| fragment.starts_with("build")).or(api)?;
     let place = place.split('?').next().unwrap_or(place);
     let parts: Vec<&str> = place.split('/').collect();
-    let (builder, number) = match parts.as_slice() {
-        ["builders", builder, "builds", number, ..] => (Some((*builder).to_owned()), number),
-        ["builds", number, ..] => (None, number),
+    let number = |text: &str| text.parse::<u64>().ok();
+    let which = match parts.as_slice() {
+        ["builders", builder, "builds", of, ..] => {
+            let builder = percent_decode_str(builder).decode_utf8().ok()?.into_owned();
+            BuildName::Of { builder, number: number(of)? }
+        }
+        ["builds", id, ..] => BuildName::Id(number(id)?),
+        ["buildrequests", id, ..] => BuildName::Request(number(id)?),
         _ => return None,
     };
-    Some(RevisionSpec::Build { host: host_of(url)?, builder, number: number.parse().ok()? })
+    Some(RevisionSpec::Build { host: host_of(url)?, which })
 }
 
 /// A URL's host with its port, by which two servers on one machine are told apart.
@@ -198,18 +226,24 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
-        let build = |builder: Option<&str>| RevisionSpec::Build {
-            host: "ci.example.com:443".into(),
-            builder: builder.map(String::from),
-            number: 12,
-        };
-        for (link, builder) in [
-            ("https://ci.example.com/all/#/builders/3/builds/12", Some("3")),
-            ("https://ci.example.com/#builders/linux/builds/12/steps/2", Some("linux")),
-            ("https://ci.example.com/x/api/v2/builders/3/builds/12", Some("3")),
-            ("https://ci.example.com/api/v2/builds/12", None),
+        let of = |builder: &str| BuildName::Of { builder: builder.into(), number: 12 };
+        for (link, which) in [
+            ("https://ci.example.com/all/#/builders/3/builds/12", of("3")),
+            ("https://ci.example.com/#builders/linux/builds/12/steps/2", of("linux")),
+            (
+                "https://ci.example.com/#/builders/AMD64%20Arch%20%2B%20x/builds/12",
+                of("AMD64 Arch + x"),
+            ),
+            ("https://ci.example.com/x/api/v2/builders/3/builds/12", of("3")),
+            ("https://ci.example.com/api/v2/builds/12", BuildName::Id(12)),
+            ("https://ci.example.com/#/buildrequests/12", BuildName::Request(12)),
+            (
+                "https://ci.example.com/#/buildrequests/12?redirect_to_build=true",
+                BuildName::Request(12),
+            ),
         ] {
-            assert_eq!(link.parse(), Ok(build(builder)), "{link}");
+            let expected = RevisionSpec::Build { host: "ci.example.com:443".into(), which };
+            assert_eq!(link.parse(), Ok(expected), "{link}");
         }
         for (host, rest) in [
             ("th.example.com", format!("jobs?repo=autoland&revision={hash}")),

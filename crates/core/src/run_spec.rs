@@ -5,7 +5,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::ids::TaskId;
-use crate::revision::{RevisionSpec, host_of};
+use crate::revision::{BuildName, RevisionSpec, host_of};
 
 /// A run as it was typed or pasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +23,8 @@ pub enum RunSpec {
     Build {
         /// The link's host and port.
         host: String,
-        /// The builder, by its id or name; none where the number is the build's own id.
-        builder: Option<String>,
-        /// The build's number.
-        number: u64,
+        /// Which build.
+        which: BuildName,
     },
 }
 
@@ -66,9 +64,7 @@ fn from_url(text: &str) -> Option<RunSpec> {
         RevisionSpec::Task { task, host } => {
             Some(RunSpec::Task { task, run: run_of(text, task), host })
         }
-        RevisionSpec::Build { host, builder, number } => {
-            Some(RunSpec::Build { host, builder, number })
-        }
+        RevisionSpec::Build { host, which } => Some(RunSpec::Build { host, which }),
         _ => None,
     }
 }
@@ -115,7 +111,7 @@ mod tests {
         check(&format!("{treeherder}&revision=abcdef012345&selectedTaskRun={id}.0"), Some(0));
         check(&format!("https://th.example/#/jobs?repo=x&selectedTaskRun={id}-0"), Some(0));
         let build: RunSpec = "http://bb.example/#/builders/3/builds/7".parse().unwrap();
-        assert!(matches!(build, RunSpec::Build { number: 7, .. }));
+        assert!(matches!(build, RunSpec::Build { which: BuildName::Of { number: 7, .. }, .. }));
         for none in ["", "mochitest-plain-1", "https://th.example/", "12345", "abc/def"] {
             assert!(none.parse::<RunSpec>().is_err(), "{none}");
         }

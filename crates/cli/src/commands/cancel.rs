@@ -1,11 +1,12 @@
 //! `mozci cancel`
 
+use mozci_core::filter::JobFilter;
 use mozci_core::ids::{JobName, RequestId, TaskId};
-use mozci_core::push::PushRef;
+use mozci_core::push::{Push, PushRef};
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::flow::{
-    AskResult, AtWork, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix, read_range,
+    AskResult, AtWork, Matrix, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix, read_range,
 };
 use mozci_engine::store::AskedJob;
 use mozci_engine::{Error, Kind};
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let read_at = ledger.mark_now()?;
-    let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
+    let matrix = shown(context, &pushes, &filter).await?;
     if matrix.jobs.is_empty() && filter.is_given() && filter.jobs.is_empty() {
         context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
     }
@@ -159,6 +160,24 @@ pub(crate) async fn run(
         // What is to come could not be cancelled: trying again may help.
         0 if !pending.is_empty() => Ok(failure::status(Kind::Service)),
         status => Ok(status),
+    }
+}
+
+/// What the CI shows of the pushes. Where Treeherder cannot be read the pushes' task groups, which are read
+/// besides, have to do.
+async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
+    match read_matrix(&context.ci, pushes, filter).await {
+        // Nothing is shown at all: the groups know better.
+        Ok(Matrix { incomplete: Some(why), jobs, rows, behind }) if jobs.is_empty() => {
+            context.talk(&format!("note: {why}"));
+            Ok(Matrix { jobs, rows, behind, incomplete: None })
+        }
+        Ok(matrix) => matrix.whole(),
+        Err(error) if error.kind() == Kind::Service && context.ci.has_graphs() => {
+            context.talk(&format!("note: {error}: the pushes' task groups alone are looked at"));
+            Ok(Matrix { jobs: vec![], rows: vec![], behind: None, incomplete: None })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `mozci requests`
 
+use mozci_core::ids::{PushId, PushlogId};
+use mozci_core::push::PushRef;
 use mozci_core::time::At;
+use mozci_engine::flow::{Awaited, stand};
 use mozci_engine::store::{AskState, Asking, Came, Ledger};
 use serde_json::{Value, json};
 
@@ -48,6 +51,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         Some(since) if !args.open => ledger.passed_over(&ci.root_url, since, PASSED_OVER)?,
         _ => Vec::new(),
     };
+    look_at_open_ends(context, &ledger, &askings).await;
     let used = used_today(context, &ledger)?;
     let now = ci.now();
     out.line(&format!(
@@ -104,6 +108,60 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     }
     Ok(0)
 }
+
+/// Looks at what became of what nobody waited for, and notes the ends. Where the CI cannot be read the ledger
+/// is shown as it is.
+async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking]) {
+    let ci = &context.ci;
+    let mut awaited = Vec::new();
+    for asking in askings {
+        let AskState::Sent { request } = asking.state else { continue };
+        let Ok(known) = ledger.outcomes(&asking.id) else { continue };
+        let ours = asking.jobs.iter().filter(|asked| asked.times > 0);
+        for asked in ours.filter(|asked| !known.iter().any(|came| came.job == asked.job)) {
+            awaited.push(Awaited {
+                // Only named here, not looked up.
+                push: PushRef {
+                    id: PushId::Pushlog(PushlogId(asking.push)),
+                    revision: asking.revision.clone(),
+                    git: None,
+                },
+                job: asked.job.clone(),
+                times: asked.times,
+                action: request,
+                by_action: !asking.hook.is_empty() && request.task().is_some(),
+            });
+        }
+    }
+    if awaited.len() > LOOKED_AT {
+        context.talk(&format!(
+            "note: what became of {} is not known, and only the newest {LOOKED_AT} are looked at",
+            plural(awaited.len(), "request")
+        ));
+        awaited.truncate(LOOKED_AT);
+    }
+    if awaited.is_empty() {
+        return;
+    }
+    let told = match stand(ci, &awaited).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            context.talk(&format!("note: what became of requests cannot be read: {error}"));
+            return;
+        }
+    };
+    for outcome in told.iter().filter(|outcome| outcome.done) {
+        let words = outcome.words();
+        let noted = ledger.came(&ci.root_url, outcome.action, &outcome.job, &words, ci.now());
+        if let Err(error) = noted {
+            context.talk(&format!("note: {error}"));
+            return;
+        }
+    }
+}
+
+/// Requests whose ends are looked up at the most.
+const LOOKED_AT: usize = 200;
 
 /// What was left out that is shown at the most.
 const PASSED_OVER: u32 = 200;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use mozci_core::farm::{Build, Request, Results};
 use mozci_core::ids::{BuildId, BuildRequestId};
+use mozci_core::revision::BuildName;
 use mozci_core::time::At;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -338,22 +339,29 @@ impl Master {
         Ok(found)
     }
 
-    /// A build by its number on a builder, or by its own id, and that number.
+    /// A build by whatever names it, and its number on its builder. Of a request it is the newest build.
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn build(
-        &self,
-        builder: Option<&str>,
-        number: u64,
-    ) -> Result<(Build, Option<u64>), HttpError> {
-        let number = number.to_string();
-        let answer: Builds = match builder {
-            Some(builder) => self.get(&["builders", builder, "builds", &number], &[]).await?,
-            None => self.get(&["builds", &number], &[]).await?,
+    pub async fn build(&self, name: &BuildName) -> Result<(Build, Option<u64>), HttpError> {
+        let answer: Builds = match name {
+            BuildName::Of { builder, number } => {
+                self.get(&["builders", builder, "builds", &number.to_string()], &[]).await?
+            }
+            BuildName::Id(id) => self.get(&["builds", &id.to_string()], &[]).await?,
+            BuildName::Request(id) => {
+                let query = [("buildrequestid", id.to_string()), ("order", "buildid".to_owned())];
+                let mut answer: Builds = self.get(&["builds"], &query).await?;
+                answer.builds.retain(|row| row.is_of(BuildRequestId(*id)));
+                answer
+            }
         };
-        let found = answer.builds.into_iter().next();
-        let found = found.ok_or_else(|| self.nothing("build", &number))?;
+        let found = answer.builds.into_iter().next_back();
+        let found = found.ok_or_else(|| HttpError {
+            problem: Problem::NotFound(format!("there is no {name}, or nothing was built yet")),
+            method: "GET",
+            url: self.base.to_string(),
+        })?;
         let number = found.number;
         Ok((found.into(), number))
     }

@@ -136,6 +136,13 @@ pub(super) struct BuildRow {
     pub(super) properties: serde_json::Map<String, serde_json::Value>,
 }
 
+impl BuildRow {
+    /// Whether it carries out a request.
+    pub(super) fn is_of(&self, request: BuildRequestId) -> bool {
+        self.buildrequestid == request.0
+    }
+}
+
 impl From<BuildRow> for Build {
     fn from(row: BuildRow) -> Self {
         let ended = row.complete.then(|| At(row.complete_at.unwrap_or(row.started_at)));

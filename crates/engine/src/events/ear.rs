@@ -62,6 +62,11 @@ pub struct Ear {
 }
 
 impl Ear {
+    /// One that hears nothing: whoever has it looks.
+    pub fn deaf(ci: &Ci) -> Self {
+        Self { heard: None, line: None, poll: ci.poll }
+    }
+
     /// Opens one. What happens from here on is heard, where the CI tells. A broker that cannot be had
     /// is noted, and looked instead.
     ///
@@ -91,7 +96,7 @@ impl Ear {
             line.runs(tokio::spawn(master::listen(master, first, Arc::downgrade(&line))));
             return Ok(Self { heard: Some(heard), line: Some(line), poll: ci.poll });
         }
-        let deaf = Self { heard: None, line: None, poll: ci.poll };
+        let deaf = Self::deaf(ci);
         let Some(settings) = ci.pulse().cloned() else { return Ok(deaf) };
         let store = match Standings::open(&ci.place.state) {
             Ok(store) => Arc::new(store),

@@ -1,6 +1,6 @@
 //! What Treeherder does not show of what goes on: it may be hours behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_core::facts::Decision;
@@ -47,15 +47,26 @@ pub async fn at_work(
         // There nothing but the groups was read.
         return Ok(AtWork::default());
     }
-    let ids = treeherder_ids(ci, pushes).await?;
-    let groups = group_rows(ci, &ids).await?;
+    // Without Treeherder the index knows the decision tasks that have ended well.
+    let shown = async {
+        let ids = treeherder_ids(ci, pushes).await?;
+        let rows = group_rows(ci, &ids).await?.rows;
+        Ok::<_, Error>((ids, rows))
+    };
+    let (ids, groups) = match shown.await {
+        Ok(shown) => shown,
+        Err(error) => {
+            ci.note(format!("what Treeherder shows cannot be read, and the task groups alone are looked at: {error}"));
+            (HashMap::new(), Vec::new())
+        }
+    };
     let mut groups_of = Vec::new();
     if pushes.len() > MOST {
         ci.note(format!(
             "of more than {MOST} pushes only what Treeherder shows is looked at, which may be behind"
         ));
     } else {
-        let decided = decisions(ci, pushes, &ids, &groups.rows).await?;
+        let decided = decisions(ci, pushes, &ids, &groups).await?;
         groups_of.extend(decided.into_iter().enumerate().filter_map(|(place, decision)| {
             match decision {
                 Decision::Done(task) => Some((place, task)),
@@ -68,7 +79,7 @@ pub async fn at_work(
         .buffered(4)
         .try_collect()
         .await?;
-    let actions = pending_actions(ci, ledger, pushes, &ids, &groups.rows).await?;
+    let actions = pending_actions(ci, ledger, pushes, &ids, &groups).await?;
     Ok(AtWork { runs: found.into_iter().flatten().collect(), actions })
 }
 

@@ -55,5 +55,5 @@ pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;
-pub use wait::{Awaited, LIMIT, Outcome, pause, wait};
+pub use wait::{Awaited, LIMIT, Outcome, pause, stand, wait};
 pub use watching::{Place as WatchPlace, Watching};

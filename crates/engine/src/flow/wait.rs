@@ -55,6 +55,49 @@ pub struct Outcome {
     pub done: bool,
 }
 
+impl Outcome {
+    /// Of what nobody has looked at yet.
+    fn of(awaited: &Awaited) -> Self {
+        Self {
+            push: awaited.push.clone(),
+            job: awaited.job.clone(),
+            times: awaited.times,
+            action: awaited.action,
+            action_state: State::Pending,
+            runs: Vec::new(),
+            blocked_by: None,
+            done: false,
+        }
+    }
+
+    /// What became of it, in words.
+    pub fn words(&self) -> String {
+        let failed = self.action_state.is_final() && !self.action_state.is_good();
+        if failed {
+            return format!("{} itself ended {}", self.action, self.action_state.word());
+        }
+        if let Some(build) = &self.blocked_by {
+            return format!("cannot run: {build}");
+        }
+        if self.runs.is_empty() {
+            return if self.done { "nothing came of it" } else { "under way" }.to_owned();
+        }
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for run in &self.runs {
+            let word = run.state.word();
+            match counts.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((word, 1)),
+            }
+        }
+        let each = counts.iter().map(|(word, count)| match count {
+            1 => (*word).to_owned(),
+            count => format!("{word} {count} times"),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
 fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
@@ -78,19 +121,7 @@ pub async fn wait(
     on_change: &mut dyn FnMut(&Outcome),
 ) -> Result<Vec<Outcome>, Error> {
     let started = Instant::now();
-    let mut outcomes: Vec<Outcome> = awaited
-        .iter()
-        .map(|a| Outcome {
-            push: a.push.clone(),
-            job: a.job.clone(),
-            times: a.times,
-            action: a.action,
-            action_state: State::Pending,
-            runs: Vec::new(),
-            blocked_by: None,
-            done: false,
-        })
-        .collect();
+    let mut outcomes: Vec<Outcome> = awaited.iter().map(Outcome::of).collect();
     if let Some(farm) = ci.farm() {
         super::buildbot::wait(ci, farm, &mut outcomes, ear, stop, on_change).await?;
         return Ok(outcomes);
@@ -99,10 +130,7 @@ pub async fn wait(
         super::buildapi::wait(ci, api, &mut outcomes, stop, on_change).await?;
         return Ok(outcomes);
     }
-    let mut created = Known::default();
-    for awaited in awaited.iter().filter(|awaited| !awaited.by_action) {
-        created.itself.extend(awaited.action.task());
-    }
+    let mut created = Known::new(awaited);
     if !created.itself.is_empty() {
         ear.also(created.itself.iter().copied().map(Watched::Task).collect()).await;
     }
@@ -135,6 +163,24 @@ pub async fn wait(
                 ear.next(&open, stop).await;
             }
         }
+    }
+    Ok(outcomes)
+}
+
+/// Looks once at what became of what was asked for, without waiting.
+///
+/// # Errors
+/// [`Error::Service`].
+pub async fn stand(ci: &Ci, awaited: &[Awaited]) -> Result<Vec<Outcome>, Error> {
+    let mut ear = Ear::deaf(ci);
+    if ci.farm().is_some() || ci.buildapi().is_some() {
+        return wait(ci, awaited, &mut ear, &AtomicBool::new(true), &mut |_| {}).await;
+    }
+    let mut outcomes: Vec<Outcome> = awaited.iter().map(Outcome::of).collect();
+    let mut created = Known::new(awaited);
+    // What actions made is known after the first look, and where that stands after the second.
+    for _ in 0..2 {
+        look(ci, &mut outcomes, &mut created, &ear, &mut |_| {}).await?;
     }
     Ok(outcomes)
 }
@@ -215,6 +261,13 @@ struct Known {
 }
 
 impl Known {
+    /// What is known before anybody looked.
+    fn new(awaited: &[Awaited]) -> Self {
+        let themselves = awaited.iter().filter(|awaited| !awaited.by_action);
+        let itself = themselves.filter_map(|awaited| awaited.action.task()).collect();
+        Self { itself, ..Self::default() }
+    }
+
     /// The tasks that are waited for: actions until they have ended, then what they made.
     fn open(&self, outcomes: &[Outcome]) -> Vec<RequestId> {
         let mut open: Vec<TaskId> = Vec::new();

@@ -136,12 +136,12 @@ async fn push_of_build(
     farm: &Farm,
     spec: &RevisionSpec,
 ) -> Result<(String, Build), Error> {
-    let RevisionSpec::Build { builder, number, .. } = spec else {
+    let RevisionSpec::Build { which, .. } = spec else {
         return Err(Error::Usage(format!("{spec} is no build")));
     };
     let master = farm.master().await?;
     let reading = || Error::service(format!("cannot read {spec}"));
-    let (build, _) = master.build(builder.as_deref(), *number).await.map_err(reading())?;
+    let (build, _) = master.build(which).await.map_err(reading())?;
     let requests = master.requests(&[build.request]).await.map_err(reading())?;
     let set = match requests.first() {
         Some(request) => master.set(request.set).await.map_err(reading())?,

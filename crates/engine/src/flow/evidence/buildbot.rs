@@ -4,6 +4,7 @@ use mozci_clients::buildbot::{Log, Master, Step};
 use mozci_core::farm::Results;
 use mozci_core::farm::runs_of;
 use mozci_core::ids::{BuildId, JobName};
+use mozci_core::revision::BuildName;
 use mozci_core::run::{More, Run, RunKey, State};
 use mozci_evidence::{Evidence, Format, Wanted, is_settled};
 
@@ -17,14 +18,10 @@ use crate::farm::Farm;
 const MOST: usize = 30;
 
 /// Finds a build by its number.
-pub(super) async fn find(
-    farm: &Farm,
-    builder: Option<&str>,
-    number: u64,
-) -> Result<AskedRun, Error> {
+pub(super) async fn find(farm: &Farm, name: &BuildName) -> Result<AskedRun, Error> {
     let master = farm.master().await?;
     let reading = || Error::service("cannot read the build");
-    let (build, _) = master.build(builder, number).await.map_err(reading())?;
+    let (build, _) = master.build(name).await.map_err(reading())?;
     let builders = farm.builders().await?;
     let job = builders.iter().find(|known| known.id == build.builder);
     let job = job.map_or_else(

@@ -66,12 +66,12 @@ pub async fn find_run(ci: &Ci, spec: &RunSpec) -> Result<AskedRun, Error> {
             let revision = definition.push.map(|(_, revision)| revision);
             Ok(AskedRun { run: found.clone(), job: JobName::new(definition.label), revision })
         }
-        RunSpec::Build { host, builder, number } => {
+        RunSpec::Build { host, which } => {
             check_host(ci, Some(host))?;
             let Some(farm) = ci.farm() else {
                 return Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)));
             };
-            super::buildbot::find(farm, builder.as_deref(), *number).await
+            super::buildbot::find(farm, which).await
         }
     }
 }
