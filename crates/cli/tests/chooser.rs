@@ -202,3 +202,15 @@ fn two_pushes_are_compared() {
     assert_eq!(json["against"]["revision"], other);
     assert_eq!(served.run(&[&against[..], &["--format", "labels"]].concat()).status, 2);
 }
+
+#[test]
+fn a_push_without_a_task_graph_is_not_shown_as_another() {
+    let served = Served::settled();
+    // The decision task of this one failed.
+    let said = served.run(&["chooser", "--rev", "1038"]);
+    assert_eq!(said.status, 5, "{said:?}");
+    assert!(said.stderr.contains("push 1038 has no task graph"), "{said:?}");
+    let named = said.stderr.rsplit_once("(--rev ").unwrap().1;
+    let other = named.split(')').next().unwrap();
+    assert_eq!(served.run(&["chooser", "--rev", other]).status, 0);
+}

@@ -57,7 +57,8 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let spec = args.range.spec(if lists { Reach::Single } else { Reach::Back(BEFORE) });
     let range = read_range(&context.ci, &spec).await?;
     context.progress("reading what can run there");
-    let found = chooser(&context.ci, &range.pushes, shows && args.against.is_none()).await?;
+    let exact = spec.rev != RevisionSpec::Tip;
+    let found = chooser(&context.ci, &range.pushes, exact, shows && args.against.is_none()).await?;
     // Where there are no kinds every builder is meant.
     let filter = JobFilter { any_kind: !context.ci.has_graphs(), ..args.filter.filter(&[]) };
     if let Some(other) = &args.against {
@@ -162,7 +163,7 @@ async fn other_push(context: &Context, rev: &RevisionSpec) -> Result<Chooser, Er
     let every = std::num::NonZeroU32::MIN;
     let spec = RangeSpec { rev: rev.clone(), reach: Reach::Single, every };
     let range = read_range(&context.ci, &spec).await?;
-    chooser(&context.ci, &range.pushes, false).await
+    chooser(&context.ci, &range.pushes, true, false).await
 }
 
 fn compared(

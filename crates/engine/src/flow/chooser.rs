@@ -71,11 +71,16 @@ fn past_of(matrix: &Matrix) -> HashMap<JobName, Past> {
 }
 
 /// Reads what can run on the newest of some pushes that tells, and, where the past is wanted, what
-/// their runs were.
+/// their runs were. With `exact` it is the newest of them that was asked about, and no other will do.
 ///
 /// # Errors
-/// [`Error::NotFound`] where no push tells.
-pub async fn chooser(ci: &Ci, pushes: &[Push], with_past: bool) -> Result<Chooser, Error> {
+/// [`Error::NotFound`] where no push tells, or not the one that was asked about.
+pub async fn chooser(
+    ci: &Ci,
+    pushes: &[Push],
+    exact: bool,
+    with_past: bool,
+) -> Result<Chooser, Error> {
     if let Some(farm) = ci.farm() {
         return super::buildbot::chooser(ci, farm, pushes).await;
     }
@@ -105,6 +110,12 @@ pub async fn chooser(ci: &Ci, pushes: &[Push], with_past: bool) -> Result<Choose
             ci.repo
         )));
     };
+    if let Some(asked) = pushes.first().filter(|newest| exact && newest.id != push.id) {
+        return Err(Error::NotFound(format!(
+            "push {} has no task graph: its decision task is not done, or has failed; the newest before it that has one is push {} (--rev {})",
+            asked.id, push.id, push.id
+        )));
+    }
     if pushes.first().is_some_and(|newest| newest.id != push.id) {
         ci.note(format!("newer pushes have no task graph (yet): this is that of push {}", push.id));
     }

@@ -90,7 +90,8 @@ pub(super) enum Ended {
 impl Ended {
     /// Whether the investigation has come to its end.
     fn is_final(&self) -> bool {
-        matches!(self, Self::Verdict(_) | Self::BackedOut | Self::Fixed)
+        // That the good push fails is no question that more runs answer.
+        matches!(self, Self::Verdict(_) | Self::BackedOut | Self::Fixed | Self::GoodFails { .. })
     }
 
     /// What is told of it, if anything.
