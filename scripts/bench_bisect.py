@@ -4,7 +4,10 @@
 Usage: scripts/bench_bisect.py [--quick] [--hunts FILE]. Needs cargo and Python 3; git_bayesect, which the numbers stand
 beside, is installed from PyPI into the cache folder (MOZCI_CACHE, else .cache/). The hunts end to end
 are 200 worlds on the simulated CI (20 with --quick), two at once; with --hunts they are taken from what
-scripts/bench_hunts.py 200 has written to stderr, and with --only-hunts they alone are written anew.
+scripts/bench_hunts.py 200 has written to stderr, and with --only-hunts they alone are written anew. The
+500 hard worlds (what fails moves between chunks, was backed out, landed again, has two causes, comes and goes at
+both ends) are those of scripts/bench_hunts.py 500 2001; with --hard FILE they are taken from there, and with
+--only-hard they alone are written anew.
 """
 
 import collections
@@ -133,11 +136,63 @@ def hunts(rows):
         )
 
 
+HARD = "Hard worlds on the simulated CI: "
+
+
+def hard(rows):
+    """What searches came to in worlds in which the simple reading convicts somebody innocent."""
+    right = collections.Counter(row["right"] for row in rows)
+    sure = [row for row in rows if row["right"] is False and row["flakiness_agrees"] is False]
+    by_job = [row for row in rows if row["kind"] == "drift" and row["by_job"]]
+    good = sum(row["right"] is True for row in by_job)
+    yield (
+        f"{HARD}{len(rows)} searches (12 to 48 suspects, half of them by the job alone, broken builds, a Treeherder that "
+        f"is hours behind, records that name one task of several, others who ask), "
+        f"{sum(row['runs'] or 0 for row in rows)} runs."
+    )
+    yield ""
+    yield "| what | must reach | reached |"
+    yield "|---|---|---|"
+    yield f"| wrong | ≤ 1 % | {right[False]} of {len(rows)} ({right[False] / len(rows) * 100:.1f} %) |"
+    yield f"| wrong and sure against `flakiness` on the same runs | 0 | {len(sure)} |"
+    yield f"| searches by the job where manifests move between chunks: right | ≥ 95 % | {good} of {len(by_job)} |"
+    yield ""
+    yield "| kind | right | wrong | undecided |"
+    yield "|---|---|---|---|"
+    for kind in bench_hunts.HARD_KINDS:
+        of = collections.Counter(row["right"] for row in rows if row["kind"] == kind)
+        yield f"| {kind} | {of[True]} | {of[False]} | {of[None]} |"
+    yield ""
+    summaries = collections.Counter(
+        " ".join(row["summary"].split(" · ")[0].split()) for row in rows if row["right"] is None
+    )
+    yield "Undecided: " + ", ".join(f"{what} ({count})" for what, count in summaries.most_common()) + "."
+    for row in rows:
+        if row["right"] is False:
+            yield ""
+            yield f"Wrong: seed {row['seed']}, {row['kind']}, p {row['rate']}, q {row['background']}: {row['summary'] or row['verdict']}"
+
+
+def hard_rows(quick):
+    """The hard worlds' searches, from a file or made."""
+    if "--hard" in sys.argv:
+        told = Path(sys.argv[sys.argv.index("--hard") + 1]).read_text().splitlines()
+        return [json.loads(line) for line in told if line.startswith("{")]
+    binary = str(ROOT / "target/release/mozci")
+    return bench_hunts.hunts(binary, 30 if quick else 500, bench_hunts.HARD)
+
+
 def main():
+    if "--only-hard" in sys.argv:
+        path = ROOT / "docs/bisect.md"
+        kept = path.read_text().split(HARD)[0].rstrip()
+        path.write_text(kept + "\n\n" + "\n".join(hard(hard_rows(False))) + "\n")
+        return
     if "--only-hunts" in sys.argv:
         path = ROOT / "docs/bisect.md"
-        kept = path.read_text().split(BEGIN)[0]
-        path.write_text(kept + "\n".join(hunts(read_rows())) + "\n")
+        kept, after = path.read_text().split(BEGIN)
+        after = HARD + after.split(HARD)[1] if HARD in after else ""
+        path.write_text(kept + "\n".join(hunts(read_rows())) + "\n" + ("\n" + after if after else ""))
         return
     quick = "--quick" in sys.argv
     build = ["cargo", "build", "--release", "--quiet"]
@@ -236,7 +291,7 @@ def main():
         binary = str(ROOT / "target/release/mozci")
         rows = bench_hunts.hunts(binary, 20 if quick else 200)
         rows += bench_hunts.hunts(binary, 2 if quick else 20, bench_hunts.MERGED)
-    lines += ["", *hunts(rows)]
+    lines += ["", *hunts(rows), "", *hard(hard_rows(quick))]
     if not quick:
         (ROOT / "docs/bisect.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

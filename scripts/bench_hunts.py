@@ -234,6 +234,9 @@ def hunt(binary, seed):
         server.wait()
     if "end" not in answer:
         verdict, right = f"error: {json.dumps(answer)[:300]}", False
+        # That no push is good where it fails all along is the answer.
+        if world.get("kind") == "both-ends" and "no good push is among" in verdict:
+            verdict, right = "no good push", True
     else:
         # The deepest of the repositories that the search went down through.
         at = answer
@@ -246,6 +249,8 @@ def hunt(binary, seed):
             right = any(culprit in named for culprit in truth["culprits"])
         elif verdict == "none":
             right = not truth["culprits"]
+        elif verdict == "older" and world.get("kind") == "both-ends":
+            right = True
         else:
             right = None
     subprocess.run(["rm", "-rf", str(home)], check=False)

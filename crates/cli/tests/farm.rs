@@ -255,15 +255,22 @@ fn other_ways_to_name_a_push(master: &Master, id: impl Fn(usize) -> usize) {
     assert_eq!(said.status, 5);
     assert!(said.stderr.contains("never saw a change"), "{}", said.stderr);
     // The same runs where the pushes come from Git, under the branch's own numbers.
-    let by_git = ["--repo", "by-git", "jobs", "build", "--rev", "tip", "--back-revisions", "5"];
-    let mut command = master.command(&[]);
-    let arguments: Vec<&str> = by_git.iter().copied().chain(["--json"]).collect();
-    let mut fresh = std::process::Command::new(command.get_program());
-    fresh.arg("--config").arg(master.home.path().join("config.toml")).args(arguments);
-    for (name, value) in command.envs([("A", "b")]).get_envs() {
-        fresh.env(name, value.unwrap_or_default());
-    }
-    let by_git = ok(Said::new(&fresh.output().unwrap())).json();
+    let by_git = |arguments: &[&str]| {
+        let mut command = master.command(&[]);
+        let mut fresh = std::process::Command::new(command.get_program());
+        fresh.arg("--config").arg(master.home.path().join("config.toml"));
+        fresh.args(["--repo", "by-git", "jobs", "build", "--json"]).args(arguments);
+        for (name, value) in command.envs([("A", "b")]).get_envs() {
+            fresh.env(name, value.unwrap_or_default());
+        }
+        ok(Said::new(&fresh.output().unwrap())).json()
+    };
+    // One alone whose commit is dated years after its builds.
+    let ahead = by_git(&["--rev", "13"]);
+    let ours = ok(master.mozci(&["jobs", "build", "--rev", &id(13).to_string(), "--json"])).json();
+    assert_eq!(states(&ahead, 13, "build"), ["passed"]);
+    assert_eq!(runs(&ahead, 13, "build"), runs(&ours, id(13), "build"));
+    let by_git = by_git(&["--rev", "tip", "--back-revisions", "5"]);
     let of_changes = ok(master.mozci(&["jobs", "build", "--back-revisions", "5", "--json"])).json();
     for number in 35..=40 {
         assert_eq!(runs(&by_git, number, "build"), runs(&of_changes, id(number), "build"));

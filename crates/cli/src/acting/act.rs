@@ -159,8 +159,14 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
     Ok(())
 }
 
-/// Hands on what was given for force schedulers.
-pub(crate) fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
+/// Checks what an act needs before anything is read, and hands on what was given for force schedulers, by which
+/// is decided how a builder is asked for.
+pub(crate) fn begin(context: &Context, args: &ActArgs) -> Result<(), Error> {
+    check(context, &args.confirm)?;
+    take_parameters(context, args)
+}
+
+fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
     match context.ci.farm() {
         Some(farm) => {
             if !args.parameters.is_empty() {
@@ -219,10 +225,9 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         if act.args.wait && !act.args.confirm.dry_run && in_play(act) {
             return follow_on(act, out, ledger, acted, act.args.confirm.yes).await;
         }
-        acted.status = left_out_status(plan.left_out.iter(), all_facts(act.histories).count());
+        acted.status = left_out_status(plan.left_out.iter(), act.histories);
         return Ok(acted);
     }
-    take_parameters(context, act.args)?;
     check_plan(ci, plan).await?;
     let passed = guarded(context, ledger, plan, act.histories, act.interrupt).await?;
     if let Err(refusal) = passed {
@@ -239,7 +244,7 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
         out.line("nothing of it can be asked for");
         let refused = std::mem::take(&mut prepared.left_out);
         let all = plan.left_out.iter().chain(&refused);
-        acted.status = left_out_status(all, all_facts(act.histories).count());
+        acted.status = left_out_status(all, act.histories);
         acted.left_out = refused;
         return Ok(acted);
     }

@@ -6,25 +6,27 @@ use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::count_pushes;
 use mozci_core::run::{Run, State};
 use mozci_engine::Kind;
-use mozci_engine::flow::{AskResult, Outcome, Refused};
+use mozci_engine::flow::{AskResult, JobHistory, Outcome, Refused};
 use mozci_engine::store::AskState;
 
-use super::act::Acted;
+use super::act::{Acted, all_facts};
 use crate::app::Interrupt;
 use crate::failure;
 use crate::show::plural;
 
-/// The exit status where nothing is asked for, of `wanted` pairs of a push and a job: what is there already is
-/// done; where there is no way to ask, or nothing at all is there, that is no success.
+/// The exit status where nothing is asked for: what is there already is done; where there is no way to ask, or
+/// nothing at all is there, that is no success. Of several jobs one that cannot be asked for is no failure of
+/// the others.
 pub(super) fn left_out_status<'a>(
     left_out: impl Iterator<Item = &'a LeftOut>,
-    wanted: usize,
+    histories: &[JobHistory],
 ) -> u8 {
+    let wanted = all_facts(histories).count();
     let hindered: Vec<&LeftOut> = left_out.filter(|left_out| !left_out.why.is_fine()).collect();
     let is_trust = |left_out: &&LeftOut| matches!(left_out.why, LeftOutReason::NotTrusted(_));
     if hindered.iter().any(is_trust) {
         failure::status(Kind::NotAllowed)
-    } else if hindered.iter().any(|left_out| left_out.why.has_no_way())
+    } else if (histories.len() == 1 && hindered.iter().any(|left_out| left_out.why.has_no_way()))
         || (!hindered.is_empty() && hindered.len() >= wanted)
     {
         failure::status(Kind::Service)

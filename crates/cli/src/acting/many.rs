@@ -6,7 +6,7 @@ use mozci_engine::flow::{JobHistory, fit_plan};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use super::act::{Act, ActArgs, carry_out, take_parameters};
+use super::act::{Act, ActArgs, carry_out};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::show::{Out, show_many, show_steps, top};
@@ -35,7 +35,6 @@ pub(crate) async fn ask_for_many(
     let Many { command, args, plan, histories, wanted } = *many;
     let mut plan = plan.clone();
     if histories.len() > 1 {
-        take_parameters(context, args)?;
         fit_plan(&context.ci, &mut plan).await?;
     }
     let plan = &plan;

@@ -9,8 +9,8 @@ mod many;
 pub(crate) mod telling;
 
 pub(crate) use act::{
-    Act, ActArgs, Acted, ConfirmArgs, WishArgs, carry_out, check, confirmed, guarded, plan_all,
-    send, used_today,
+    Act, ActArgs, Acted, ConfirmArgs, WishArgs, begin, carry_out, check, confirmed, guarded,
+    plan_all, send, used_today,
 };
 pub(crate) use chase::chase;
 pub(crate) use doubts::{open_ledger, settle};

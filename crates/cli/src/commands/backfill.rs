@@ -11,7 +11,7 @@ use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use crate::acting::{Act, ActArgs, Acted, WishArgs, carry_out, chase, check, open_ledger};
+use crate::acting::{Act, ActArgs, Acted, WishArgs, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{ReachArgs, SubjectArgs, named_repo};
 use crate::context::Context;
@@ -84,7 +84,7 @@ pub(crate) async fn run(
             .talk(&format!("note: {job} runs every {pushes} pushes, as its scheduler's name says"));
     }
     let spec = args.range(every)?;
-    check(context, &args.act.confirm)?;
+    begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");

@@ -5,7 +5,7 @@ use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
 
-use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs};
 use crate::context::Context;
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    check(context, &args.act.confirm)?;
+    begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push and its task graph");

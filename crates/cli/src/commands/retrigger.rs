@@ -8,7 +8,7 @@ use mozci_core::revision::RevisionSpec;
 use mozci_core::run::{Run, State};
 use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times};
 
-use crate::acting::{ActArgs, Many, ask_for_many, check, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs};
 use crate::context::Context;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    check(context, &args.act.confirm)?;
+    begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push");

@@ -9,7 +9,7 @@ use mozci_core::range::Reach;
 use mozci_engine::Error;
 use mozci_engine::flow::{Chosen, JobHistory, choose, read_jobs, read_range};
 
-use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, check, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, begin, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
@@ -49,7 +49,7 @@ pub(crate) async fn run(
                 .into(),
         ));
     }
-    check(context, &args.act.confirm)?;
+    begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");

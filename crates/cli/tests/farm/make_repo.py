@@ -1,6 +1,6 @@
 """Makes the Git repository that the test's Buildbot builds, and prints its revisions as JSON.
 
-Forty commits on `main`, each a minute after the one before. What builds and tests do is written in
+Forty commits on `main`, each a minute after the one before but for one whose date is years ahead. What builds and tests do is written in
 the files of each commit, so that the truth is in the repository itself.
 """
 
@@ -28,7 +28,9 @@ def main(path):
         message = {10: "Break the build", 12: "Mend the build", 14: "Break a test"}.get(n)
         message = message or {18: "Back out the broken test", 35: "Break a test for good"}.get(n)
         message = (message or f"Change number {n}") + "\n"
-        who = f"Dev {n % 5} <dev{n % 5}@example.org> {1795000000 + 60 * n} +0000"
+        # The clock of whoever made the thirteenth is years ahead.
+        date = 1795000000 + 60 * n + (10**8 if n == 13 else 0)
+        who = f"Dev {n % 5} <dev{n % 5}@example.org> {date} +0000"
         lines += ["commit refs/heads/main", f"author {who}", f"committer {who}"]
         lines += [f"data {len(message)}", message]
         for name, text in (("build.state", build(n)), ("test.state", test(n)), ("n", str(n))):

@@ -10,7 +10,7 @@ use mozci_core::run::Run;
 use mozci_core::time::At;
 
 use super::pushes::{found_by, newest, stamp_of};
-use crate::ci::Ci;
+use crate::ci::{Ci, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
 
@@ -48,7 +48,7 @@ pub(super) async fn read_rows(
     of: BuildsOf<'_>,
 ) -> Result<Rows, Error> {
     let master = farm.master().await?;
-    let since = pushes.iter().map(|push| push.date).min().unwrap_or(At(0)).plus(-BEFORE);
+    let since = since(ci, pushes).await?.plus(-BEFORE);
     let unseen = "and what cannot be seen is not taken for missing";
     let what = |what: &str| Error::service(format!("cannot read the master's {what}, {unseen}"));
     let (builders, sets, requests) =
@@ -78,6 +78,21 @@ pub(super) async fn read_rows(
     rows.place(ci, farm, pushes).await?;
     rows.no_source = super::sources::without(ci, farm, &rows).await?;
     Ok(rows)
+}
+
+/// Commits before a range whose dates are looked at, too.
+const ANCESTORS: usize = 20;
+
+/// Since when a master may have been asked for something of the pushes. A commit's date is its author's
+/// clock's and may lie after its own builds; that of some commit before it is earlier.
+async fn since(ci: &Ci, pushes: &[Push]) -> Result<At, Error> {
+    let mut dates: Vec<At> = pushes.iter().map(|push| push.date).collect();
+    let oldest = pushes.iter().min_by_key(|push| push.id);
+    if let (PushSource::Git(source), Some(oldest)) = (&ci.pushes, oldest) {
+        let before = source.git().await?.back_from(Some(oldest.revision.hash()), ANCESTORS).await?;
+        dates.extend(before.iter().map(|push| push.date));
+    }
+    Ok(dates.into_iter().min().unwrap_or(At(0)))
 }
 
 impl Rows {

@@ -34,7 +34,10 @@ impl<'a> Ways<'a> {
             Carrier::Unable(name, ForceError::NoField { .. } | ForceError::Ours { .. }) => {
                 Forcing::Scheduler(name)
             }
-            Carrier::Unable(name, ForceError::Needs { .. }) if own.is_none() => {
+            // Whoever gives values with the command means the form.
+            Carrier::Unable(name, ForceError::Needs { .. })
+                if own.is_none() || !self.farm.given().is_empty() =>
+            {
                 Forcing::Scheduler(name)
             }
             Carrier::Unable(_, error) => {
