@@ -1,12 +1,14 @@
-//! What decision tasks left, kept for as long as the program runs: what one that has ended left does not
-//! change, and a search asks for it in every round.
+//! What decision tasks left, and which push a revision is of, kept for as long as the program runs: neither
+//! changes, and a search asks for it again and again.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mozci_clients::http::HttpError;
 use mozci_clients::taskcluster::{Actions, GroupState};
 use mozci_core::ids::TaskId;
+use mozci_core::push::Push;
 
 use super::Ci;
 use crate::error::Error;
@@ -19,27 +21,38 @@ const MOST: usize = 64;
 pub(crate) struct Decided {
     actions: Mutex<HashMap<TaskId, Arc<Actions>>>,
     states: Mutex<HashMap<TaskId, GroupState>>,
+    pushes: Mutex<HashMap<String, Push>>,
     /// What sets of scopes stand for. Decision tasks of one repository have the same ones.
     scopes: tokio::sync::Mutex<HashMap<Vec<String>, Vec<String>>>,
 }
 
 /// What is kept under a key, where anything is.
-fn kept<T: Clone>(map: &Mutex<HashMap<TaskId, T>>, task: TaskId) -> Option<T> {
-    map.lock().unwrap_or_else(PoisonError::into_inner).get(&task).cloned()
+fn kept<K: Eq + Hash, T: Clone>(map: &Mutex<HashMap<K, T>>, key: &K) -> Option<T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
 }
 
-fn keep<T>(map: &Mutex<HashMap<TaskId, T>>, task: TaskId, value: T) {
+fn keep<K: Eq + Hash, T>(map: &Mutex<HashMap<K, T>>, key: K, value: T) {
     let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
     if map.len() >= MOST {
         map.clear();
     }
-    map.insert(task, value);
+    map.insert(key, value);
 }
 
 impl Ci {
+    /// The push of a whole revision, where it was looked up before.
+    pub(crate) fn resolved(&self, hash: &str) -> Option<Push> {
+        kept(&self.decided.pushes, &hash.to_owned())
+    }
+
+    /// Keeps a push under its revision.
+    pub(crate) fn keep_resolved(&self, push: &Push) {
+        keep(&self.decided.pushes, push.revision.hash().to_owned(), push.clone());
+    }
+
     /// The actions that a decision task offers.
     pub(crate) async fn actions(&self, decision: TaskId) -> Result<Arc<Actions>, Failed> {
-        if let Some(known) = kept(&self.decided.actions, decision) {
+        if let Some(known) = kept(&self.decided.actions, &decision) {
             return Ok(known);
         }
         let actions = Arc::new(self.taskcluster()?.actions(decision).await?);
@@ -50,7 +63,7 @@ impl Ci {
     /// Whether tasks can be added to a decision task's group. One that was open stays so for as long as the
     /// program runs: should somebody seal it, the queue refuses what is sent.
     pub(crate) async fn group_state(&self, decision: TaskId) -> Result<GroupState, Failed> {
-        if let Some(known) = kept(&self.decided.states, decision) {
+        if let Some(known) = kept(&self.decided.states, &decision) {
             return Ok(known);
         }
         let state = self.taskcluster()?.group_state(decision, self.now()).await?;

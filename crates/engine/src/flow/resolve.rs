@@ -31,9 +31,15 @@ pub(crate) fn check_host(ci: &Ci, host: Option<&str>) -> Result<(), Error> {
 /// [`Error::NotFound`] with what is known: where else the revision is, which pushes a short hash
 /// fits.
 pub async fn resolve(ci: &Ci, spec: &RevisionSpec) -> Result<Push, Error> {
+    if let RevisionSpec::Hash(hash) = spec
+        && let Some(known) = ci.resolved(hash)
+    {
+        return Ok(known);
+    }
     let mut push = [resolve_as_told(ci, spec).await?];
     ci.put_names(&mut push);
     let [push] = push;
+    ci.keep_resolved(&push);
     Ok(push)
 }
 
