@@ -43,6 +43,7 @@ mod schedules;
 mod settling;
 mod several;
 mod tellings;
+mod unseen;
 mod watch_losses;
 mod watches;
 mod world;

@@ -24,7 +24,7 @@ pub(super) fn left_out_status<'a>(
     let wanted = all_facts(histories).count();
     let hindered: Vec<&LeftOut> = left_out.filter(|left_out| !left_out.why.is_fine()).collect();
     let is_trust = |left_out: &&LeftOut| matches!(left_out.why, LeftOutReason::NotTrusted(_));
-    if hindered.iter().any(is_trust) {
+    let status = if hindered.iter().any(is_trust) {
         failure::status(Kind::NotAllowed)
     } else if (histories.len() == 1 && hindered.iter().any(|left_out| left_out.why.has_no_way()))
         || (!hindered.is_empty() && hindered.len() >= wanted)
@@ -32,7 +32,14 @@ pub(super) fn left_out_status<'a>(
         failure::status(Kind::Service)
     } else {
         0
+    };
+    if status != 0 {
+        failure::say(&format!(
+            "error: nothing could be asked for on {}, for the reasons that stand above",
+            plural(count_pushes(hindered.iter().map(|left_out| left_out.push.id)), "push")
+        ));
     }
+    status
 }
 
 /// Says where not everything got through, for those who do not read each result.
