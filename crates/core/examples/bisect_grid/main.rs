@@ -67,6 +67,18 @@ struct Args {
     /// Histories that are otherwise than a search believes; it should not be sure of anything wrong
     #[arg(long, value_enum)]
     misfit: Option<Misfit>,
+    /// It failed before all suspects already: the good push passed by luck
+    #[arg(long, conflicts_with = "misfit")]
+    older: bool,
+    /// How often the good push is known to have passed when the search begins
+    #[arg(long, default_value_t = 1)]
+    good_passes: u32,
+    /// Runs known of pushes after the bad one, one a push
+    #[arg(long, default_value_t = 0)]
+    since: u32,
+    /// What was broken is fixed at some push after the bad one
+    #[arg(long, requires = "since")]
+    since_fixed: bool,
     /// Draw the histories from what is believed beforehand, and say for each confidence how often a
     /// search that stops there is right
     #[arg(long)]
@@ -136,6 +148,7 @@ fn main() {
         "wrong_rate_low": wrong_rate.low,
         "wrong_rate_high": wrong_rate.high,
         "none_rate": count(|trial| trial.none) as f64 / args.trials as f64,
+        "older_rate": count(|trial| trial.older) as f64 / args.trials as f64,
         "undecided_rate": count(|trial| trial.undecided) as f64 / args.trials as f64,
         "gave_up_rate": count(|trial| trial.gave_up) as f64 / args.trials as f64,
         "answer_size_mean": mean(trials.iter().filter(|t| t.answer > 0).map(|t| t.answer as f64)),

@@ -19,6 +19,8 @@ pub(crate) struct Trial {
     pub(crate) undecided: bool,
     /// Whether it was said that there is no culprit.
     pub(crate) none: bool,
+    /// Whether it was said that it failed before all suspects.
+    pub(crate) older: bool,
     pub(crate) answer: usize,
     pub(crate) decisions: u32,
     pub(crate) time: Duration,
@@ -30,6 +32,8 @@ struct Truth {
     rates: Vec<f64>,
     /// The pushes of which one may be named without being wrong.
     culprits: Vec<usize>,
+    /// Whether it failed before all suspects.
+    older: bool,
     unbuildable: Vec<bool>,
     built: Vec<bool>,
 }
@@ -46,6 +50,7 @@ fn rates(args: &Args, random: &mut fastrand::Rng) -> (Vec<f64>, Vec<usize>) {
         rates.enumerate().map(|(i, before)| if i >= push { rate } else { before }).collect()
     };
     match args.misfit {
+        None if args.older => (vec![bad; n + 1], Vec::new()),
         None => {
             let absent = random.f64() < args.absent;
             let culprit = random.usize(1..=n);
@@ -78,7 +83,7 @@ impl Truth {
         let unbuildable =
             (0..=args.n).map(|i| i > 0 && i < args.n && random.f64() < args.unbuildable).collect();
         let built = (0..=args.n).map(|_| random.f64() < args.built).collect();
-        Self { rates, culprits, unbuildable, built }
+        Self { rates, culprits, older: args.older, unbuildable, built }
     }
 
     fn run(&self, push: usize, random: &mut fastrand::Rng) -> Outcome {
@@ -103,7 +108,10 @@ impl Truth {
                 trial.none = true;
                 trial.wrong = self.rates.last() > self.rates.first() && !self.culprits.is_empty();
             }
-            Verdict::Older { .. } => trial.wrong = true,
+            Verdict::Older { .. } => {
+                trial.older = true;
+                trial.wrong = !self.older;
+            }
             Verdict::Undecided { .. } => {}
         }
     }
@@ -139,9 +147,9 @@ pub(crate) fn trial(args: &Args, number: u64, oracle: bool) -> Trial {
     };
     let mut trial = Trial::default();
     let mut built = truth.built.clone();
-    search.observe(0, Outcome::Passed);
+    (0..args.good_passes).for_each(|_| search.observe(0, Outcome::Passed));
     let mut seen = vec![Seen::default(); args.n + 1];
-    seen[0].passed = 1;
+    seen[0].passed = args.good_passes;
     let mut pending: Vec<usize> = Vec::new();
     loop {
         let started = Instant::now();

@@ -33,6 +33,42 @@ pub(super) fn information(posterior: &Posterior, into: &mut Vec<f64>) {
     }
 }
 
+/// How much one more run on each push is expected to speak for the likeliest possibility against all others
+/// together, in nats, where one is likelier than all others (extrinsic Jensen-Shannon divergence: Naghshvar,
+/// Javidi and Wigger 2015); false where none is. Whoever is nearly sure has no use for information about
+/// the rest.
+pub(super) fn against_the_rest(posterior: &Posterior, into: &mut Vec<f64>) -> bool {
+    let count = posterior.suspects.len();
+    let top = (0..count).find(|i| posterior.suspects[*i] >= HALF);
+    let (share, rates) = match top {
+        Some(top) => (posterior.suspects[top], (posterior.good[top], posterior.bad[top])),
+        None if posterior.none >= HALF => {
+            (posterior.none, (posterior.rate_of_none, posterior.rate_of_none))
+        }
+        None => return false,
+    };
+    // As if a run stood before all suspects; the older ones come to stand at or before it one by one.
+    let mut others = posterior.none * posterior.rate_of_none;
+    others += (0..count).map(|i| posterior.suspects[i] * posterior.good[i]).sum::<f64>();
+    let rest = (1.0 - share).max(1e-300);
+    into.clear();
+    for i in 0..count {
+        others += posterior.suspects[i] * (posterior.bad[i] - posterior.good[i]);
+        let rate = if top.is_some_and(|top| i >= top) { rates.1 } else { rates.0 };
+        into.push(divergence(rate, ((others - share * rate) / rest).clamp(1e-9, 1.0 - 1e-9)));
+    }
+    true
+}
+
+/// What a possibility has to be likelier than.
+const HALF: f64 = 0.5;
+
+/// How much an outcome of the one rate tells against the other, in nats.
+fn divergence(rate: f64, other: f64) -> f64 {
+    let part = |a: f64, b: f64| if a <= 0.0 { 0.0 } else { a * (a / b).ln() };
+    (part(rate, other) + part(1.0 - rate, 1.0 - other)).max(0.0)
+}
+
 /// The entropy of something that happens with this probability, in nats.
 pub(super) fn entropy(p: f64) -> f64 {
     if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() }

@@ -6,7 +6,7 @@
 //! runs between its landing and its backout have a rate of their own, of which nothing is known
 //! (a uniform prior, integrated out). Then they say nothing of anybody else.
 
-use super::choice::{entropy, information};
+use super::choice::{against_the_rest, entropy, information};
 use super::counts::Counts;
 use super::posterior::{Posterior, Weights, posterior};
 use super::prior::{Backout, Cell};
@@ -52,6 +52,13 @@ impl Part {
 }
 
 impl Belief {
+    /// How much one run on each push is worth, asked for alone.
+    pub(super) fn worth(&self, told: &mut Vec<f64>) {
+        if !(self.parts.is_empty() && against_the_rest(&self.posterior, told)) {
+            self.information(told);
+        }
+    }
+
     /// How much a run on each push tells about the culprit. On a push on which a backed-out suspect was
     /// in, a failure may be that one's.
     pub(super) fn information(&self, told: &mut Vec<f64>) {

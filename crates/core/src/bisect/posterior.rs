@@ -25,9 +25,9 @@ pub struct Posterior {
     pub background: f64,
 }
 
-/// How likely it is that it was bad before all suspects, next to one of them: somebody saw it pass
-/// there.
-const OLDER: f64 = 0.1;
+/// How likely it is that it was bad before all suspects already, next to all of them together, and next to one
+/// of them: how often the good push passed is evidence like any other, and here nothing of it is known yet.
+const OLDER: (f64, f64) = (0.2, 0.2);
 
 /// Prior probabilities of "older", each suspect, and "none".
 #[derive(Debug, Clone)]
@@ -49,7 +49,10 @@ impl Weights {
         let all: f64 = weights.iter().sum();
         let count = weights.iter().filter(|weight| **weight > 0.0).count();
         // Where nobody is left it is older, or none.
-        let older = if count == 0 { 1.0 } else { OLDER * all / count as f64 };
+        let older = match count {
+            0 => 1.0,
+            count => all * (OLDER.0 + OLDER.1 / count as f64),
+        };
         let scale = (1.0 - none) / (all + older);
         let suspects = [older].into_iter().chain(weights);
         Self { suspects: suspects.map(|weight| weight * scale).collect(), none }

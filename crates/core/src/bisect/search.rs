@@ -24,7 +24,11 @@ pub struct Search {
 
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
 /// believed is right on average over all of them.
-const SURER: f64 = 0.5;
+const SURER: f64 = 0.35;
+
+/// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit: the
+/// good push is one of many pushes that passed, and was chosen because it did.
+const OLDER_LEFT: f64 = 0.2;
 
 /// Worlds that are drawn to see what runs that are under way may tell.
 const WORLDS: usize = 10;
@@ -85,7 +89,7 @@ impl Search {
         let mut told = Vec::new();
         let belief = self.believed(&self.counts);
         if k == 1 && pending.is_empty() {
-            belief.information(&mut told);
+            belief.worth(&mut told);
             return self.best(&told, pending).into_iter().collect();
         }
         let now = belief.posterior;
@@ -183,7 +187,8 @@ impl Search {
         let Some(top) = top else { return Verdict::Undecided { why: Why::NoSuspects } };
         let (first, last) = self.together(top);
         let probability: f64 = posterior.suspects[first..=last].iter().sum();
-        match probability >= sure {
+        let good_is_good = posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
+        match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },
             false => Verdict::Undecided { why: Why::NotEnough },
         }
