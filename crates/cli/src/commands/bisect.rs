@@ -1,5 +1,6 @@
 //! `mozci bisect`
 
+mod assumed;
 mod down;
 mod drive;
 mod report;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mozci_core::bisect::{History, Outcome, Search, Setup, Verdict, Why};
+use mozci_core::bisect::{After, History, Outcome, Search, Setup, Verdict, Why};
 use mozci_core::flakiness::{Seen, rises_elsewhere};
 
 use super::{Args, Misfit};
@@ -117,6 +117,21 @@ impl Truth {
     }
 }
 
+/// One run of each of some pushes after the bad one.
+fn since(args: &Args, truth: &Truth, random: &mut fastrand::Rng) -> Vec<After> {
+    if args.since == 0 {
+        return Vec::new();
+    }
+    let mended = if args.since_fixed { random.u32(0..args.since) } else { args.since };
+    let last = truth.rates.last().copied().unwrap_or(args.q);
+    let runs = (0..args.since).map(|push| {
+        let rate = if push >= mended { args.q } else { last };
+        let failed = u32::from(random.f64() < rate);
+        After { failed, passed: 1 - failed }
+    });
+    runs.collect()
+}
+
 /// What a search begins with.
 fn setup(args: &Args, truth: &Truth, random: &mut fastrand::Rng) -> Setup {
     let failures = (0..args.history).filter(|_| random.f64() < args.q).count() as u32;
@@ -126,6 +141,7 @@ fn setup(args: &Args, truth: &Truth, random: &mut fastrand::Rng) -> Setup {
         p_min: args.p_min.unwrap_or(0.05f64.min(args.p / 2.0)),
         none: args.none,
         deterministic: args.deterministic,
+        since: since(args, truth, random),
         ..Setup::among(args.n)
     };
     for (suspect, built) in setup.suspects.iter_mut().zip(&truth.built[1..]) {

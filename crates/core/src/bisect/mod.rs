@@ -8,6 +8,7 @@ mod gone;
 mod posterior;
 mod prior;
 mod search;
+mod since;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -18,5 +19,6 @@ pub use counts::{Counts, Outcome};
 pub use posterior::Posterior;
 pub use prior::{Backout, History, Setup, Suspect};
 pub use search::Search;
+pub use since::After;
 pub use verdict::{Possibility, Verdict, Why};
 pub use world::Drawn;

@@ -82,12 +82,12 @@ struct Stretch {
     good: f64,
 }
 
-/// The likelihoods of every stretch, oldest first: one more than there are pushes with runs; and the
-/// logarithm of what they are relative to.
+/// The likelihoods of every stretch, oldest first: one more than there are pushes with runs, then that of no
+/// culprit; and the logarithm of what they are relative to.
 fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretch>, f64) {
     let mut total = Sums::default();
     tested.iter().for_each(|i| total.add(&counts[*i]));
-    let mut logs: Vec<f64> = Vec::with_capacity((tested.len() + 1) * cells.len());
+    let mut logs: Vec<f64> = Vec::with_capacity((tested.len() + 2) * cells.len());
     let mut before = Sums::default();
     for number in 0..=tested.len() {
         let after =
@@ -95,6 +95,7 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretc
         logs.extend(cells.iter().map(|cell| {
             let [bad_fails, bad_passes, fails, passes] = cell.logs;
             cell.log_weight
+                + cell.since.0
                 + before.failed * fails
                 + before.passed * passes
                 + after.failed * bad_fails
@@ -104,6 +105,11 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretc
             before.add(&counts[*i]);
         }
     }
+    // Without a culprit all runs stand before it, and those since as well.
+    logs.extend(cells.iter().map(|cell| {
+        let [_, _, fails, passes] = cell.logs;
+        cell.log_weight + cell.since.1 + total.failed * fails + total.passed * passes
+    }));
     let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let of_one = |logs: &[f64]| {
         let (mut mass, mut bad, mut good) = (0.0, 0.0, 0.0);
@@ -123,8 +129,7 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretc
 pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) -> (Posterior, f64) {
     let tested: Vec<usize> = (0..counts.len()).filter(|i| counts[*i].telling() > 0).collect();
     let (stretches, highest) = stretches(cells, counts, &tested);
-    // Without a culprit all runs stand before it, as where it is the last of all and has none.
-    let of_none = stretches[tested.len()];
+    let of_none = stretches[tested.len() + 1];
     let count = weights.suspects.len();
     let [mut suspects, mut bad, mut good] = [(); 3].map(|()| Vec::with_capacity(count));
     let mut number = 0;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use super::since::After;
+
 /// What was seen of the job where it should have passed: the background.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -55,6 +57,9 @@ pub struct Setup {
     /// Suspects that were backed out by the last suspect, or by a push before it.
     #[serde(default)]
     pub backouts: Vec<Backout>,
+    /// What the runs of each push after the bad one said, oldest first.
+    #[serde(default)]
+    pub since: Vec<After>,
 }
 
 /// A suspect that was backed out within the range. It is no reason for why the last push fails, but
@@ -81,6 +86,7 @@ impl Setup {
             most_on_a_push: u32::MAX,
             taken: Vec::new(),
             backouts: Vec::new(),
+            since: Vec::new(),
         }
     }
 }
@@ -94,6 +100,8 @@ pub(super) struct Cell {
     pub(super) good: f64,
     /// The logarithm of how likely the pair is.
     pub(super) log_weight: f64,
+    /// Logarithms of how likely the runs after the bad push are, with a culprit and without one.
+    pub(super) since: (f64, f64),
     /// Logarithms of a failure and of a pass, at or after the culprit and before it.
     pub(super) logs: [f64; 4],
 }
@@ -162,7 +170,7 @@ fn shape(p: f64) -> f64 {
 fn cell(p: f64, q: f64, weight: f64) -> Cell {
     let bad = 1.0 - (1.0 - p) * (1.0 - q);
     let logs = [bad.ln(), (1.0 - bad).ln(), q.ln(), (1.0 - q).ln()];
-    Cell { bad, good: q, log_weight: weight.ln(), logs }
+    Cell { bad, good: q, log_weight: weight.ln(), since: (0.0, 0.0), logs }
 }
 
 /// Background rates that are equally likely by the job's history. With none a background of some

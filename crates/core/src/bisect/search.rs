@@ -6,6 +6,7 @@ use super::fit::{Misfit, misfit};
 use super::gone::{Belief, believe, without};
 use super::posterior::{Posterior, Weights};
 use super::prior::{Backout, Cell, Setup, cells, known};
+use super::since::likelihoods;
 use super::verdict::{Possibility, Verdict, Why};
 use super::world::{Drawn, World};
 
@@ -25,6 +26,10 @@ pub struct Search {
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
 /// believed is right on average over all of them.
 const SURER: f64 = 0.35;
+
+/// The same where failures since the bad push tell how often it fails: so many of them, and up to there in
+/// proportion.
+const TOLD_SINCE: (f64, f64) = (8.0, 0.48);
 
 /// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit: the
 /// good push is one of many pushes that passed, and was chosen because it did.
@@ -46,7 +51,9 @@ impl Search {
         Self::with(setup, known(p, q))
     }
 
-    fn with(setup: Setup, cells: Vec<Cell>) -> Self {
+    fn with(setup: Setup, mut cells: Vec<Cell>) -> Self {
+        let since = likelihoods(&cells, &setup.since);
+        cells.iter_mut().zip(since).for_each(|(cell, since)| cell.since = since);
         let weights = Weights::of(&setup);
         let counts = vec![Counts::default(); weights.suspects.len()];
         Self { cells, weights, counts, setup }
@@ -149,7 +156,15 @@ impl Search {
 
     /// What it comes to by now, as sure as the setup asks for.
     pub fn verdict(&self) -> Verdict {
-        self.verdict_at(1.0 - SURER * self.setup.delta)
+        self.verdict_at(self.sure())
+    }
+
+    /// How sure it has to be.
+    fn sure(&self) -> f64 {
+        let failed: u32 = self.setup.since.iter().map(|after| after.failed).sum();
+        let (enough, most) = TOLD_SINCE;
+        let known = (f64::from(failed) / enough).min(1.0);
+        1.0 - (SURER + (most - SURER) * known) * self.setup.delta
     }
 
     /// What it comes to for somebody who wants to be this sure.
@@ -260,8 +275,7 @@ impl Search {
             let world = World::drawn(&now, &self.counts, (i as f64 + 0.5) / PLAYED as f64);
             let mut search = self.clone();
             for _ in 0..MOST {
-                let sure = 1.0 - SURER * self.setup.delta;
-                if search.likeliest(&search.posterior(), sure).is_decided() {
+                if search.likeliest(&search.posterior(), self.sure()).is_decided() {
                     break;
                 }
                 let Some(push) = search.next(1, &[]).first().copied() else { break };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::bisect::{Backout, History, Outcome, Search, Setup, Suspect};
+use crate::bisect::{After, Backout, History, Outcome, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
@@ -39,7 +39,12 @@ pub struct Hunt<'a> {
     facts: Vec<&'a PushFacts>,
     past: PastRuns<'a>,
     history: History,
+    /// What the runs of the pushes after the bad one said, oldest first.
+    since: Vec<After>,
 }
+
+/// Pushes after the bad one whose runs are evidence: what fails later may well fail for other reasons.
+const SINCE: usize = 60;
 
 /// A push on which no run can be asked for, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +57,7 @@ pub struct Out {
 
 impl<'a> Hunt<'a> {
     /// Of a history, newest first, with its good and its bad push by their places. What is older than
-    /// the good push tells the background.
+    /// the good push tells the background, what is newer than the bad one how often it fails since.
     pub fn new(
         job: &'a JobName,
         facts: &'a [PushFacts],
@@ -69,7 +74,12 @@ impl<'a> Hunt<'a> {
             }
             history.runs += 1;
         }
-        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history }
+        let since = facts[..bad].iter().rev().take(SINCE).map(|facts| {
+            let Tally { runs, failures, .. } = tally(facts);
+            After { failed: failures, passed: runs - failures }
+        });
+        let since = since.collect();
+        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since }
     }
 
     /// The push with a number: 0 is the good one.
@@ -130,6 +140,7 @@ impl<'a> Hunt<'a> {
             most_on_a_push: settings.most_on_a_push,
             taken: self.taken(),
             backouts: settings.backouts.clone(),
+            since: self.since.clone(),
             ..Setup::among(0)
         });
         for (number, facts) in self.facts.iter().enumerate() {

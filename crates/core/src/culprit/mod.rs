@@ -1,12 +1,14 @@
 //! From the history of a job to the search for what broke it, and back: which runs to ask for, and
 //! what proves the verdict.
 
+mod assumed;
 mod hunt;
 mod lives;
 mod proof;
 mod range;
 mod suspicion;
 
+pub use assumed::{Assumed, Assumption, Known, assumptions};
 pub use hunt::{Hunt, HuntSettings, Out};
 pub use lives::backed_out_at;
 pub use proof::{Proved, Side};

@@ -9,6 +9,7 @@ use mozci_core::flakiness::Told;
 use mozci_core::rate::Rate;
 use mozci_engine::Error;
 
+use super::assumed::assumed;
 use super::drive::{Ended, Finished};
 use super::shown::{names, verdict_line};
 use super::told;
@@ -58,10 +59,24 @@ fn page(finished: &Finished<'_>, context: &Context) -> String {
         plural(finished.rounds as usize, "round"),
     );
     culprits(&mut html, finished);
+    rests_on(&mut html, finished);
     rates(&mut html, finished);
     grid(&mut html, finished, context);
     html.push_str("</html>\n");
     html
+}
+
+/// What the verdict rests on, where somebody is named.
+fn rests_on(html: &mut String, finished: &Finished<'_>) {
+    if finished.culprits.is_empty() {
+        return;
+    }
+    html.push_str("<h2>What this rests on</h2><table>");
+    for one in assumed(finished) {
+        let mark = if one.checked { "checked" } else { "assumed, not checked" };
+        let _ = write!(html, "<tr><td class=s>{mark}<td>{}", text(&one.words));
+    }
+    html.push_str("</table>");
 }
 
 fn culprits(html: &mut String, finished: &Finished<'_>) {

@@ -7,6 +7,7 @@ use mozci_core::rate::{Rate, runs_to_see};
 use mozci_engine::flow::{BisectQuestion, Case};
 use serde_json::Value;
 
+use super::assumed::assumed;
 use super::drive::{Ended, Finished};
 use crate::context::Context;
 use crate::show::{Out, percent, plural, rate_words};
@@ -357,6 +358,10 @@ fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, conte
                 "  on the pushes after the bad one it failed {}",
                 rate_words(&since.tally.rate())
             ));
+        }
+        for one in assumed(finished) {
+            let mark = if one.checked { "checked" } else { "assumed, not checked" };
+            out.line(&format!("  {mark}: {}", one.words));
         }
     }
     if let Verdict::None { .. } = verdict {

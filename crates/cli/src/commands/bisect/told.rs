@@ -6,6 +6,7 @@ use mozci_core::push::PushRef;
 use mozci_engine::Error;
 use serde_json::{Map, Value, json};
 
+use super::assumed::assumed;
 use super::drive::{Ended, Finished};
 use super::shown::{names, verdict_line};
 use crate::context::Context;
@@ -24,6 +25,7 @@ pub(super) fn object(
     object.insert("good".into(), push_json(finished.case.good()));
     object.insert("bad".into(), push_json(finished.case.bad()));
     object.insert("background".into(), json!(finished.case.hunt().history()));
+    object.insert("since".into(), json!(finished.since.tally));
     object.insert("end".into(), end(finished));
     object.insert("runs".into(), json!(finished.runs));
     object.insert("rounds".into(), json!(finished.rounds));
@@ -36,6 +38,7 @@ pub(super) fn object(
             value
         });
         object.insert("culprits".into(), culprits.collect());
+        object.insert("assumptions".into(), json!(assumed(finished)));
         object.insert("proof".into(), json!(Proved::of(&finished.case.hunt(), *first, *last)));
     }
     object.insert("plan".into(), json!(finished.plan));
