@@ -49,9 +49,11 @@ impl Weights {
         let all: f64 = weights.iter().sum();
         let count = weights.iter().filter(|weight| **weight > 0.0).count();
         // Where nobody is left it is older, or none.
+        let unknown = OLDER.0 * count as f64 + OLDER.1;
         let older = match count {
             0 => 1.0,
-            count => all * (OLDER.0 + OLDER.1 / count as f64),
+            // What is known makes it less likely, never more.
+            count => all / count as f64 * setup.older.map_or(unknown, |known| known.min(unknown)),
         };
         let scale = (1.0 - none) / (all + older);
         let suspects = [older].into_iter().chain(weights);

@@ -60,6 +60,10 @@ pub struct Setup {
     /// What the runs of each push after the bad one said, oldest first.
     #[serde(default)]
     pub since: Vec<After>,
+    /// How likely it is that it was bad before all suspects, next to one of them, where runs before the good
+    /// push tell; none where nothing is known.
+    #[serde(default)]
+    pub older: Option<f64>,
 }
 
 /// A suspect that was backed out within the range. It is no reason for why the last push fails, but
@@ -87,6 +91,7 @@ impl Setup {
             taken: Vec::new(),
             backouts: Vec::new(),
             since: Vec::new(),
+            older: None,
         }
     }
 }

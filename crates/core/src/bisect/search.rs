@@ -31,8 +31,8 @@ const SURER: f64 = 0.35;
 /// proportion.
 const TOLD_SINCE: (f64, f64) = (8.0, 0.48);
 
-/// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit: the
-/// good push is one of many pushes that passed, and was chosen because it did.
+/// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit and
+/// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did.
 const OLDER_LEFT: f64 = 0.2;
 
 /// Worlds that are drawn to see what runs that are under way may tell.
@@ -202,7 +202,8 @@ impl Search {
         let Some(top) = top else { return Verdict::Undecided { why: Why::NoSuspects } };
         let (first, last) = self.together(top);
         let probability: f64 = posterior.suspects[first..=last].iter().sum();
-        let good_is_good = posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
+        let good_is_good =
+            self.setup.older.is_some() || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
         match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },
             false => Verdict::Undecided { why: Why::NotEnough },

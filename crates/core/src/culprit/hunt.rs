@@ -41,6 +41,32 @@ pub struct Hunt<'a> {
     history: History,
     /// What the runs of the pushes after the bad one said, oldest first.
     since: Vec<After>,
+    /// How likely "older" is next to one suspect, where runs before the good push tell.
+    older: Option<f64>,
+}
+
+/// Runs in a row before the good push that passed, from which on they tell that it was good there.
+const GOOD_BEFORE: u32 = 3;
+
+/// How likely it is that it was bad before the good push already, next to one suspect: where the pushes before it
+/// (newest first) passed several times in a row, it can only have come with one of those between the last that
+/// passed and the good one. None where they do not tell.
+fn older(before: &[PushFacts]) -> Option<f64> {
+    let (mut passes, mut gap) = (0, None);
+    for (at, facts) in before.iter().enumerate() {
+        let Tally { runs, failures, .. } = tally(facts);
+        if failures > 0 {
+            return None;
+        }
+        if runs > 0 {
+            gap.get_or_insert(at);
+            passes += runs;
+        }
+        if passes >= GOOD_BEFORE {
+            return gap.map(|gap| gap as f64 + 1.0);
+        }
+    }
+    None
 }
 
 /// Pushes after the bad one whose runs are evidence: what fails later may well fail for other reasons.
@@ -79,7 +105,8 @@ impl<'a> Hunt<'a> {
             After { failed: failures, passed: runs - failures }
         });
         let since = since.collect();
-        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since }
+        let older = older(&facts[good + 1..]);
+        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since, older }
     }
 
     /// The push with a number: 0 is the good one.
@@ -141,6 +168,7 @@ impl<'a> Hunt<'a> {
             taken: self.taken(),
             backouts: settings.backouts.clone(),
             since: self.since.clone(),
+            older: self.older,
             ..Setup::among(0)
         });
         for (number, facts) in self.facts.iter().enumerate() {
@@ -292,6 +320,23 @@ fn at_least(failures: u32, runs: u32, rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passes_before_the_good_push_leave_little_room_for_older() {
+        use crate::facts::test_support::facts;
+        use crate::run::State::{Failed, Passed};
+        let of = |runs: &[&[crate::run::State]]| {
+            let before: Vec<PushFacts> =
+                runs.iter().enumerate().map(|(i, runs)| facts(50 - i as u64, runs)).collect();
+            older(&before)
+        };
+        assert_eq!(of(&[&[Passed], &[Passed], &[Passed]]), Some(1.0));
+        assert_eq!(of(&[&[], &[], &[Passed, Passed, Passed]]), Some(3.0));
+        // Too few, or one that failed: nothing is known.
+        assert_eq!(of(&[&[Passed], &[], &[Passed]]), None);
+        assert_eq!(of(&[&[Passed], &[Failed], &[Passed, Passed]]), None);
+        assert_eq!(of(&[]), None);
+    }
 
     #[test]
     fn a_tail_of_the_binomial() {
