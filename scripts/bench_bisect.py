@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Measures the search for a culprit and writes docs/bisect.md.
 
-Usage: scripts/bench_bisect.py [--quick] [--hunts FILE]. Needs cargo and Python 3; git_bayesect, which the numbers stand
+Usage: scripts/bench_bisect.py [--quick] [--hunts FILE] [--hard FILE] [--keep-peer] [--only-grid]. Needs cargo and Python 3; git_bayesect, which the numbers stand
 beside, is installed from PyPI into the cache folder (MOZCI_CACHE, else .cache/). The hunts end to end
 are 200 worlds on the simulated CI (20 with --quick), two at once; with --hunts they are taken from what
 scripts/bench_hunts.py 200 has written to stderr, and with --only-hunts they alone are written anew. The
+numbers of git_bayesect are taken from the document with --keep-peer. The
 500 hard worlds (what fails moves between chunks, was backed out, landed again, has two causes, comes and goes at
 both ends) are those of scripts/bench_hunts.py 500 2001; with --hard FILE they are taken from there, and with
 --only-hard they alone are written anew.
@@ -182,6 +183,49 @@ def hard_rows(quick):
     return bench_hunts.hunts(binary, 30 if quick else 500, bench_hunts.HARD)
 
 
+def kept_peer():
+    """git_bayesect's numbers as they stand in the document, by cell."""
+    rows = (ROOT / "docs/bisect.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if row.startswith("| ")]
+    return {row[0]: row[-1] for row in cells if len(row) == 10}
+
+
+def older_and_since(trials):
+    """What the tables above do not have: truth before all suspects, and runs after the bad push."""
+    yield "It failed before all suspects already, and the good push passed once by luck:"
+    yield ""
+    yield "| n, p | runs | wrong (95 %) | told as older |"
+    yield "|---|---|---|---|"
+    for n, p in ((4, 0.5), (8, 0.5), (32, 0.5), (128, 0.5), (8, 0.2), (32, 0.2), (128, 0.2), (8, 1)):
+        found = grid(n, p, 0.01, {}, "--older", "--no-oracle", trials=trials)
+        yield (
+            f"| {n}, {p} | {found['jobs_mean']:.1f} | {found['wrong_rate']:.4f} ({found['wrong_rate_low']:.4f} to "
+            f"{found['wrong_rate_high']:.4f}) | {found['older_rate'] * 100:.1f} % |"
+        )
+    yield ""
+    yield "With 20 runs of pushes after the bad one; misfits with a budget of 200:"
+    yield ""
+    yield "| n, p, q | runs | oracle | wrong (95 %) |"
+    yield "|---|---|---|---|"
+    since = ["--since", "20"]
+    for n, p, q, more in (
+        (8, 0.5, 0.01, []), (32, 0.5, 0.01, []), (128, 0.5, 0.01, []), (8, 1, 0, []), (32, 1, 0.01, []),
+        (128, 1, 0.01, []), (32, 0.5, 0.01, ["--since-fixed"]), (8, 0.5, 0.01, ["--older"]),
+        (64, 0.5, 0.01, ["--misfit", "two", "--budget", "200"]),
+        (64, 0.5, 0.01, ["--misfit", "fix", "--budget", "200"]),
+        (64, 0.5, 0.03, ["--misfit", "drift", "--budget", "200"]),
+        (64, 0.5, 0.1, ["--misfit", "drift", "--budget", "200"]),
+    ):
+        found = grid(n, p, q, {}, *since, *more, trials=trials)
+        what = ", ".join([str(n), str(p), str(q), *[word.lstrip("-") for word in more if word not in ("--budget", "200")]])
+        oracle = f"{found['oracle_jobs_mean']:.1f}" if found["oracle_jobs_mean"] else ""
+        yield (
+            f"| {what} | {found['jobs_mean']:.1f} | {oracle} | {found['wrong_rate']:.4f} ({found['wrong_rate_low']:.4f} "
+            f"to {found['wrong_rate_high']:.4f}) |"
+        )
+    yield ""
+
+
 def main():
     if "--only-hard" in sys.argv:
         path = ROOT / "docs/bisect.md"
@@ -198,8 +242,10 @@ def main():
     build = ["cargo", "build", "--release", "--quiet"]
     subprocess.run([*build, "-p", "mozci-core", "--example", "bisect_grid"], cwd=ROOT, check=True)
     subprocess.run([*build, "-p", "mozci"], cwd=ROOT, check=True)
-    python = peer_python()
-    trials = 200 if quick else 1000
+    python = None if "--keep-peer" in sys.argv else peer_python()
+    trials = 200 if quick else 10_000
+    others = trials // 5
+    kept = kept_peer() if "--keep-peer" in sys.argv else {}
     lines = []
     say = lines.append
     say("# The search for a culprit, measured")
@@ -209,7 +255,7 @@ def main():
     )
     today = datetime.date.today().isoformat()
     say(f"Made by `scripts/bench_bisect.py` on {today}: {cpu}, {os.cpu_count()} cores, {platform.system()}.")
-    say(f"{trials} histories a cell, δ = 0.01, the background known from 200 runs. Runs are means; the oracle")
+    say(f"{trials} histories a cell with one run at a time, {others} otherwise, δ = 0.01, the background known from 200 runs. Runs are means; the oracle")
     say("knows both rates and goes by the same rules; git_bayesect (PyPI, 1.2) stops at 99 % on 200 histories")
     say("drawn in the same way (60 where p is 0.1), one run at a time.")
     say("")
@@ -218,16 +264,19 @@ def main():
     wrong = total = 0
     cells = {}
     for n, p, q, more in CELLS:
-        found = grid(n, p, q, more, trials=trials)
+        count = others if more.get("k", 1) > 1 else trials
+        found = grid(n, p, q, more, trials=count)
         cells[(n, p, q, json.dumps(more))] = found
-        wrong += round(found["wrong_rate"] * trials)
-        total += trials
+        wrong += round(found["wrong_rate"] * count)
+        total += count
         beside = ""
         if not more or set(more) == {"history"}:
             small = 60 if p <= 0.1 else 200
-            told = peer(python, n, p, q, small if not quick else 20)
-            beside = f"{told['jobs']:.1f} ({told['wrong']:.3f})"
+            if python:
+                told = peer(python, n, p, q, small if not quick else 20)
+                beside = f"{told['jobs']:.1f} ({told['wrong']:.3f})"
         extra = "".join(f", {name} {value}" if value is not True else f", {name}" for name, value in more.items())
+        beside = beside or kept.get(f"{n}, {p}, {q}{extra}", "")
         say(
             f"| {n}, {p}, {q}{extra} | {found['jobs_mean']:.1f} | {found['jobs_p95']} | {found['rounds_mean']:.1f} "
             f"| {found['wrong_rate']:.4f} ({found['wrong_rate_low']:.4f} to {found['wrong_rate_high']:.4f}) "
@@ -276,6 +325,8 @@ def main():
         [GRID, "--n", "32", "--trials", str(3 * trials), "--seed", "3", "--calibrate"], capture_output=True, check=True
     )
     say("")
+    for line in older_and_since(trials):
+        say(line)
     say("Worlds drawn from what is believed beforehand (n = 32), stopped at each confidence once:")
     say("")
     say("| stopped at | claimed | right (95 %) |")
@@ -285,6 +336,11 @@ def main():
         say(
             f"| {one['confidence']} | {one['claimed_mean']:.4f} | {one['right_rate']:.4f} ({one['right_low']:.4f} to {one['right_high']:.4f}) |"
         )
+    if "--only-grid" in sys.argv:
+        # What was searched end to end stands in the document already.
+        after = (ROOT / "docs/bisect.md").read_text().split(BEGIN)[1]
+        (ROOT / "docs/bisect.md").write_text("\n".join(lines) + "\n\n" + BEGIN + after)
+        return
     if "--hunts" in sys.argv:
         rows = read_rows()
     else:

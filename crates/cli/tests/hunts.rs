@@ -257,3 +257,22 @@ fn the_failure_rate_is_told_with_its_interval_and_where_it_changed() {
     assert_eq!(said.status, 2, "{said:?}");
     steady().bind(|| insta::assert_snapshot!("flakiness", served.run(&args).whole()));
 }
+
+#[test]
+fn what_the_next_runs_are_expected_to_tell_is_explained() {
+    let served = hunted(hunt(12, Some(5), 1.0, 0.0), 9);
+    let said = served.run(&["bisect", JOB, "--bad", "tip", "--dry-run", "--explain"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let told =
+        said.stdout.lines().filter(|line| line.contains("then the culprit is there or before it"));
+    assert!(told.count() >= 3, "{said:?}");
+    // And in the end what a verdict rests on.
+    let said = served.run(&["bisect", JOB, "--bad", "tip", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    for words in
+        ["checked: each run was judged by", "checked: the repository says nothing of a backout"]
+    {
+        assert!(said.stdout.contains(words), "{words}: {said:?}");
+    }
+    assert!(said.stdout.contains("that it failed before already"), "{said:?}");
+}

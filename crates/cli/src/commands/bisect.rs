@@ -3,6 +3,7 @@
 mod assumed;
 mod down;
 mod drive;
+mod explain;
 mod report;
 mod shown;
 mod suspects;
@@ -97,6 +98,9 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
+    /// Say of each push that is asked about what a run there is expected to tell
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
     #[arg(long)]
     pub(crate) tell: bool,

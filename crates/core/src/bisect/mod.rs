@@ -9,6 +9,7 @@ mod posterior;
 mod prior;
 mod search;
 mod since;
+mod tells;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -20,5 +21,6 @@ pub use posterior::Posterior;
 pub use prior::{Backout, History, Setup, Suspect};
 pub use search::Search;
 pub use since::After;
+pub use tells::Tells;
 pub use verdict::{Possibility, Verdict, Why};
 pub use world::Drawn;

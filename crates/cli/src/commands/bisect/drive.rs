@@ -20,7 +20,7 @@ use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
 use super::suspects::{early, gone_by_then, merges_of, weighed};
-use super::{EndArgs, report, shown, told};
+use super::{EndArgs, explain, report, shown, told};
 use crate::acting::telling::{Told, tell};
 use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
 use crate::app::Interrupt;
@@ -264,6 +264,9 @@ pub(super) async fn drive(
             if last_plan.is_none() {
                 shown::outlook(out, &search, question, rest);
                 show_plan_summary(out, &plan, (used, ci.budgets.day));
+            }
+            if ends.args.explain {
+                explain::explain(out, &case, &search, &plan);
             }
             check_plan(ci, &plan).await?;
             let passed = guarded(context, ledger, &plan, histories, interrupt).await?;

@@ -1,0 +1,26 @@
+//! What the next runs are expected to tell, in words.
+
+use mozci_core::bisect::Search;
+use mozci_core::plan::Plan;
+use mozci_engine::flow::Case;
+
+use crate::show::{Out, percent};
+
+/// Says of each push of a plan what one run there is expected to tell.
+pub(super) fn explain(out: &mut Out, case: &Case, search: &Search, plan: &Plan) {
+    let asked = plan.requests.iter().map(|request| (&request.push, request.times));
+    let waiting = plan.waits_for.iter().map(|waits| (&waits.push, waits.times));
+    for (push, times) in asked.chain(waiting) {
+        let Some(number) = case.pushes().position(|known| known.id == push.id) else { continue };
+        let tells = search.tells(number);
+        let runs = if times == 1 { String::new() } else { format!(" (each of {times} runs)") };
+        out.line(&format!(
+            "  {}{runs}  fails with {}; then the culprit is there or before it with {}, if it passes with {} (now {})",
+            push.id,
+            percent(tells.fails),
+            percent(tells.if_it_fails),
+            percent(tells.if_it_passes),
+            percent(tells.now),
+        ));
+    }
+}
