@@ -75,3 +75,41 @@ fn another_projects_commits_are_no_history_and_a_failed_checkout_proves_nothing(
     let pushes = ok(master.mozci(&["pushes", "--back-revisions", "10", "--json"]));
     assert_eq!(told(&pushes), [THEIRS], "{}", pushes.whole());
 }
+
+#[test]
+fn numbers_are_revisions_where_the_config_says_so() {
+    let Some(mut master) = Master::start("") else { return };
+    for number in ["1000001", "1000002", "1000003"] {
+        master.tell(number, "repository=/src/widgets");
+    }
+    let ended = |master: &mut Master| {
+        let all = master.get("buildrequests?complete=true");
+        all["buildrequests"].as_array().unwrap().len() >= 3
+    };
+    assert!(master.within(ended));
+    let said = master.mozci(&["pushes", "--back-revisions", "5"]);
+    assert!(said.stderr.contains("`vcs = \"svn\"`"), "{}", said.whole());
+    let config = master.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let numbered = text.replace("[ci.farm.repos.main]\n", "[ci.farm.repos.main]\nvcs = \"svn\"\n");
+    std::fs::write(&config, numbered).unwrap();
+    let pushes = master.mozci(&["pushes", "--back-revisions", "5", "--json"]);
+    let told: Vec<String> = pushes.json()["pushes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|push| push["revision"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(told, ["1000003", "1000002", "1000001"], "{}", pushes.whole());
+    let jobs = master.mozci(&["jobs", "build", "--rev", "rev:1000003", "--json"]);
+    assert_eq!(jobs.status, 0, "{}", jobs.whole());
+    let runs = jobs.json()["pushes"][0]["jobs"]["build"]["runs"].clone();
+    assert_eq!(runs.as_array().map(Vec::len), Some(1), "{}", jobs.whole());
+    // Its requests are known by their numbers, and are asked for once.
+    let asked =
+        master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes", "--wait"]);
+    assert_eq!(asked.status, 0, "{}", asked.whole());
+    let count = master.requests();
+    let again = master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes"]);
+    assert_eq!((again.status, master.requests()), (0, count), "{}", again.whole());
+}

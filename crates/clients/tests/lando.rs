@@ -20,6 +20,7 @@ async fn asked(answer: Answer, of: &Revision) -> Result<Option<Revision>, HttpEr
     let path = match of.vcs() {
         Vcs::Git => "/api/git2hg/firefox/",
         Vcs::Hg => "/api/hg2git/firefox/",
+        Vcs::Svn => unreachable!("no test asks of Subversion"),
     };
     assert_eq!(server.asked.lock().unwrap()[0], format!("{path}{}", of.hash()));
     named

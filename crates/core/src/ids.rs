@@ -283,6 +283,8 @@ pub enum Vcs {
     Hg,
     /// Git.
     Git,
+    /// Subversion, whose revisions are numbers.
+    Svn,
 }
 
 /// A full commit id together with its version control system.
@@ -293,11 +295,20 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// Reads a full hash of 40 hexadecimal digits.
+    /// Reads a full hash of 40 hexadecimal digits, of Subversion a number.
     ///
     /// # Errors
     /// [`IdError`] for anything else, a shortened hash included.
     pub fn new(vcs: Vcs, hash: &str) -> Result<Self, IdError> {
+        if vcs == Vcs::Svn {
+            let number = hash.strip_prefix('r').unwrap_or(hash);
+            let fits =
+                (1..=12).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+            return match fits {
+                true => Ok(Self { vcs, hash: Arc::from(number) }),
+                false => Err(IdError::new(hash, "a revision of Subversion (a number)")),
+            };
+        }
         if hash.len() == 40 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self { vcs, hash: Arc::from(hash.to_ascii_lowercase()) })
         } else {
@@ -315,9 +326,9 @@ impl Revision {
         &self.hash
     }
 
-    /// The first twelve digits, the way both systems show a revision to people.
+    /// The first twelve digits, the way these systems show a revision to people.
     pub fn short(&self) -> &str {
-        &self.hash[..12]
+        self.hash.get(..12).unwrap_or(&self.hash)
     }
 }
 
@@ -358,5 +369,8 @@ mod tests {
         let revision = Revision::new(Vcs::Hg, full).unwrap();
         assert_eq!(revision.short(), "de9b0e960ced");
         assert!(Revision::new(Vcs::Hg, "de9b0e960ced").is_err());
+        let number = Revision::new(Vcs::Svn, "r1234").unwrap();
+        assert_eq!((number.hash(), number.short()), ("1234", "1234"));
+        assert!(Revision::new(Vcs::Svn, full).is_err() && Revision::new(Vcs::Svn, "").is_err());
     }
 }

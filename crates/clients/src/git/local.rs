@@ -54,7 +54,7 @@ impl LocalClone {
         let id = hash.to_owned();
         let (program, arguments): (&str, Vec<&str>) = match self.vcs {
             Vcs::Git => ("git", vec!["rev-parse", "--verify", &commit]),
-            Vcs::Hg => ("hg", vec!["log", "--rev", &id, "--template", "{node}\n"]),
+            Vcs::Hg | Vcs::Svn => ("hg", vec!["log", "--rev", &id, "--template", "{node}\n"]),
         };
         let mut command = Command::new(program);
         command.current_dir(&self.folder).args(&arguments).env("HGPLAIN", "1").env("LC_ALL", "C");

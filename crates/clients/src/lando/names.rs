@@ -36,6 +36,7 @@ impl Lando {
         let (question, other) = match revision.vcs() {
             Vcs::Git => ("git2hg", Vcs::Hg),
             Vcs::Hg => ("hg2git", Vcs::Git),
+            Vcs::Svn => return Ok(None),
         };
         let mut url = self.base.clone();
         let failed =
@@ -56,7 +57,7 @@ impl Lando {
         };
         let (asked, name) = match other {
             Vcs::Hg => (&names.git_hash, &names.hg_hash),
-            Vcs::Git => (&names.hg_hash, &names.git_hash),
+            Vcs::Git | Vcs::Svn => (&names.hg_hash, &names.git_hash),
         };
         let shape = |text: String| failed(Problem::Shape(text), &url);
         if asked != revision.hash() {

@@ -74,12 +74,16 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
     own.iter().for_each(|set| of_stamp.entry(set.stamp).or_default().push(set));
     // Whether something of a builder that ended well was followed by the builder in question.
     let mut votes: HashMap<u64, (i32, bool)> = HashMap::new();
-    for request in requests.iter().filter(|request| request.builder != builder) {
+    // What was coalesced ended when something else arrived, which many things do at that moment.
+    let told = |request: &&Request| request.results != Some(Results::Skipped);
+    for request in requests.iter().filter(|request| request.builder != builder).filter(told) {
         let Some(set) = of_set(request).filter(|set| set.good) else { continue };
         let Some(complete) = set.complete.filter(|at| *at >= first.plus(-FOLLOWS)) else {
             continue;
         };
-        let follows = |other: &&&Set| (0..=FOLLOWS).contains(&other.submitted.since(complete));
+        let follows = |other: &&&Set| {
+            other.id > set.id && (0..=FOLLOWS).contains(&other.submitted.since(complete))
+        };
         let followed = of_stamp.get(&set.stamp).into_iter().flatten().find(follows).is_some();
         let vote = votes.entry(request.builder).or_default();
         match (followed, set.forced) {
@@ -173,7 +177,7 @@ mod tests {
         for i in 0..revisions {
             let start = 1000 * i as i64;
             let of_build = request(10 * i, BUILD, start);
-            let test = request(10 * i + 2, TEST, start + 101);
+            let test = request(10 * i + 5, TEST, start + 101);
             let smoke = request(10 * i + 1, SMOKE, start + 50);
             builds.push(build(i, &of_build, Some(Results::Success)));
             let made = set(&of_build, i, Some(start + 100));
@@ -199,7 +203,7 @@ mod tests {
         // Another builder that ends with the build is told apart where it alone ended well.
         let (mut sets, mut requests, builds) = history(5, false);
         for i in 0..6 {
-            let docs = request(500 + i, DOCS, 1000 * i as i64);
+            let docs = request(10 * i + 3, DOCS, 1000 * i as i64);
             sets.push(set(&docs, i, Some(1000 * i as i64 + 100)));
             requests.push(docs);
         }
@@ -212,6 +216,23 @@ mod tests {
         assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::Unknown);
         let triggered = hangs_on(SMOKE, &sets, &requests, &builds);
         assert_eq!(triggered, Hangs::On(link(BUILD, true)));
+    }
+
+    #[test]
+    fn what_was_coalesced_in_a_burst_ties_nobody() {
+        let (mut sets, mut requests) = (Vec::new(), Vec::new());
+        // Commits of one second: each of them coalesces the one before on both builders.
+        for i in 0..6 {
+            for (n, builder) in [(0, DOCS), (1, BUILD)] {
+                let one = request(10 * i + n, builder, 1000);
+                let one = super::super::request::tests::ended(one, 1000, Results::Skipped);
+                sets.push(set(&one, i, Some(1000)));
+                requests.push(one);
+            }
+        }
+        for builder in [BUILD, DOCS] {
+            assert_eq!(hangs_on(builder, &sets, &requests, &[]), Hangs::Nothing);
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Ci {
         let other = match self.names.vcs {
             Vcs::Hg => Vcs::Git,
             Vcs::Git => Vcs::Hg,
+            Vcs::Svn => return Ok(Named::Nowhere),
         };
         let whole = match Revision::new(other, hash) {
             Ok(whole) => Some(whole),

@@ -286,6 +286,8 @@ pub enum VcsName {
     Git,
     /// Mercurial.
     Hg,
+    /// Subversion, on a Buildbot master: revisions are numbers.
+    Svn,
 }
 
 impl RepoConfig {
@@ -295,6 +297,7 @@ impl RepoConfig {
             (PushlogKind::Hg, _) => Vcs::Hg,
             (PushlogKind::Git, _) => Vcs::Git,
             (_, Some(VcsName::Git)) | (PushlogKind::Changes, None) => Vcs::Git,
+            (_, Some(VcsName::Svn)) => Vcs::Svn,
             (_, Some(VcsName::Hg)) | (PushlogKind::Treeherder | PushlogKind::Dumps, None) => {
                 Vcs::Hg
             }

@@ -30,6 +30,7 @@ pub(super) fn insert(
     let vcs = match asking.revision.vcs() {
         Vcs::Hg => "hg",
         Vcs::Git => "git",
+        Vcs::Svn => "svn",
     };
     connection.execute(
         "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -70,7 +71,11 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
     };
-    let vcs = if row.get::<_, String>(5)? == "git" { Vcs::Git } else { Vcs::Hg };
+    let vcs = match row.get::<_, String>(5)?.as_str() {
+        "git" => Vcs::Git,
+        "svn" => Vcs::Svn,
+        _ => Vcs::Hg,
+    };
     let detail: String = row.get(15)?;
     let state = match row.get::<_, String>(13)?.as_str() {
         "recorded" => AskState::Recorded,

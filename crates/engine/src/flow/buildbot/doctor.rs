@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use mozci_clients::buildbot::{BuildsOf, Channel};
 use mozci_clients::contract::Finding;
-use mozci_core::ids::Revision;
+use mozci_core::ids::{Revision, Vcs};
 use mozci_core::time::At;
 
 use super::ways::{Carrier, carrier};
@@ -220,7 +220,8 @@ impl Examination<'_> {
                 }
             };
         // Any revision does: what matters is whether one can be told at all.
-        let Ok(revision) = Revision::new(self.farm.vcs, &"0".repeat(40)) else { return };
+        let any = if self.farm.vcs == Vcs::Svn { "1".to_owned() } else { "0".repeat(40) };
+        let Ok(revision) = Revision::new(self.farm.vcs, &any) else { return };
         let mut bare: Vec<&str> = Vec::new();
         let mut unable: Vec<String> = Vec::new();
         let active: Vec<&str> =

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use mozci_clients::buildbot::{Change, Got, Set};
 use mozci_core::farm::Build;
-use mozci_core::ids::{ChangeId, PushId, Revision};
+use mozci_core::ids::{ChangeId, PushId, Revision, Vcs};
 use mozci_core::push::{Changeset, Push};
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
@@ -109,7 +109,9 @@ async fn by_hash(ci: &Ci, farm: &Farm, hash: &str) -> Result<Push, Error> {
     }
     let found = farm.master().await?.changes_of(&farm.branch, hash).await;
     let mut found = found.map_err(Error::service("cannot read the master's changes"))?;
-    found.retain(|change| change.stamp.revision.starts_with(hash));
+    let numbers = farm.vcs == Vcs::Svn;
+    let fits = |revision: &str| if numbers { revision == hash } else { revision.starts_with(hash) };
+    found.retain(|change| fits(&change.stamp.revision));
     let mut pushes = pushes_of(ci, farm, &found)?;
     match pushes.len() {
         1 => Ok(pushes.remove(0)),
@@ -174,7 +176,7 @@ pub(super) fn found_by(farm: &Farm, got: &Got) -> Option<String> {
         // Of several nobody can tell which is ours.
         (None, _) => None,
     };
-    own.filter(|revision| revision.len() == 40).cloned()
+    own.filter(|revision| Revision::new(farm.vcs, revision).is_ok()).cloned()
 }
 
 /// The stamp of a set that is of our codebase.
@@ -376,6 +378,8 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
     let mut unfit = 0;
     let mut pushes: Vec<Push> = Vec::new();
     changes.sort_unstable_by_key(|change| change.id);
+    let numbered =
+        changes.iter().all(|change| Revision::new(Vcs::Svn, &change.stamp.revision).is_ok());
     for change in changes {
         let Ok(revision) = Revision::new(farm.vcs, &change.stamp.revision) else {
             unfit += 1;
@@ -393,7 +397,9 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
             date: change.stamp.created.unwrap_or(change.when),
         });
     }
-    if unfit > 0 {
+    if unfit > 0 && pushes.is_empty() && farm.vcs != Vcs::Svn && numbered {
+        ci.note("the changes have numbers for revisions, as Subversion has them: `vcs = \"svn\"` for the repository in the config reads them");
+    } else if unfit > 0 {
         ci.note(format!("{unfit} changes without a whole hash of 40 digits are left out"));
     }
     pushes.reverse();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use mozci_clients::buildbot::{Builder, BuildsOf, Set, Stamp};
 use mozci_core::farm::{self, Build, Request, absorbers, runs_of};
-use mozci_core::ids::{BuildId, BuildRequestId, JobName};
+use mozci_core::ids::{BuildId, BuildRequestId, JobName, Vcs};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::time::At;
@@ -102,7 +102,7 @@ impl Rows {
             pushes.iter().enumerate().map(|(i, push)| (push.revision.hash(), i)).collect();
         let by_revision = |revision: &str| match whole.get(revision) {
             Some(place) => Some(*place),
-            None if (DIGITS..40).contains(&revision.len()) => {
+            None if farm.vcs != Vcs::Svn && (DIGITS..40).contains(&revision.len()) => {
                 let fits = |push: &&Push| push.revision.hash().starts_with(revision);
                 let mut fitting = pushes.iter().filter(fits);
                 match (fitting.next(), fitting.next()) {
