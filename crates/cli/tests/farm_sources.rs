@@ -106,10 +106,19 @@ fn numbers_are_revisions_where_the_config_says_so() {
     let runs = jobs.json()["pushes"][0]["jobs"]["build"]["runs"].clone();
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{}", jobs.whole());
     // Its requests are known by their numbers, and are asked for once.
-    let asked =
-        master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes", "--wait"]);
+    let asked = master.mozci(&[
+        "trigger",
+        "build",
+        "--rev",
+        "rev:1000003",
+        "--times",
+        "2",
+        "--yes",
+        "--wait",
+    ]);
     assert_eq!(asked.status, 0, "{}", asked.whole());
     let count = master.requests();
-    let again = master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes"]);
+    let again =
+        master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes"]);
     assert_eq!((again.status, master.requests()), (0, count), "{}", again.whole());
 }

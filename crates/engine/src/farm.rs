@@ -31,8 +31,8 @@ pub struct Farm {
     pub(crate) vcs: Vcs,
     /// The codebase, where it was said.
     codebase: Option<String>,
-    /// The only codebase that the branch's changes are of.
-    seen_codebase: RefCell<Option<String>>,
+    /// The codebases that the branch's changes are of, as far as they were seen.
+    seen_codebases: RefCell<BTreeSet<String>>,
     /// Whose changes are the branch's.
     pub(crate) lineage: Lineage,
     /// The builders that each builder hangs on, as far as it was said.
@@ -80,7 +80,7 @@ impl Farm {
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
             vcs: own.vcs(),
             codebase: own.codebase.clone(),
-            seen_codebase: RefCell::default(),
+            seen_codebases: RefCell::default(),
             lineage: Lineage::new(own),
             build_of: own.build_of.iter().map(|(job, on)| (job.clone(), on.list())).collect(),
             started: own.started_by_build.clone(),
@@ -99,7 +99,7 @@ impl Farm {
 
     /// The codebase of the branch: what was said, or the only one that its changes are of.
     pub(crate) fn codebase(&self) -> Option<String> {
-        self.codebase.clone().or_else(|| self.seen_codebase.borrow().clone())
+        self.codebase.clone().or_else(|| self.seen_codebases.borrow().first().cloned())
     }
 
     /// Notes which codebases the branch's changes are of.
@@ -107,15 +107,14 @@ impl Farm {
     /// # Errors
     /// [`Error::Usage`] where they are of several, and nobody said which is meant.
     pub(crate) fn saw_codebases(&self, seen: &BTreeSet<&str>) -> Result<(), Error> {
-        if self.codebase.is_none() && seen.len() > 1 {
+        let mut known = self.seen_codebases.borrow_mut();
+        known.extend(seen.iter().map(|name| (*name).to_owned()));
+        if self.codebase.is_none() && known.len() > 1 {
             return Err(Error::Usage(format!(
                 "the changes of the branch {:?} are of several codebases ({}): say which with `codebase` in the config",
                 self.branch,
-                seen.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+                known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
             )));
-        }
-        if let Some(only) = seen.first() {
-            *self.seen_codebase.borrow_mut() = Some((*only).to_owned());
         }
         Ok(())
     }

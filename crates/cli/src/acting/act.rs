@@ -18,7 +18,7 @@ use mozci_engine::store::Ledger;
 use mozci_engine::{Error, Kind};
 use serde_json::{Map, Value, json};
 
-use super::ending::{left_out_status, say_unsent, status};
+use super::ending::{left_out_status, say_refused, say_unsent, status};
 use super::follow::follow;
 use crate::app::Interrupt;
 use crate::context::Context;
@@ -243,8 +243,13 @@ async fn decide(act: &Act<'_>, out: &mut Out, ledger: &mut Ledger) -> Result<Act
     if prepared.asks.is_empty() && plan.waits_for.is_empty() {
         out.line("nothing of it can be asked for");
         let refused = std::mem::take(&mut prepared.left_out);
-        let all = plan.left_out.iter().chain(&refused);
-        acted.status = left_out_status(all, act.histories);
+        if acted.status == 0 {
+            let all = plan.left_out.iter().chain(&refused);
+            acted.status = left_out_status(all, act.histories);
+        }
+        if acted.status == 0 && say_refused(&refused) {
+            acted.status = failure::status(Kind::Service);
+        }
         acted.left_out = refused;
         return Ok(acted);
     }

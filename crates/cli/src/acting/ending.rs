@@ -90,7 +90,7 @@ pub(super) fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
 }
 
 /// Says where the CI could not be asked, though the plan meant to.
-fn say_refused(left_out: &[LeftOut]) -> bool {
+pub(super) fn say_refused(left_out: &[LeftOut]) -> bool {
     let refused = left_out.iter().filter(|left_out| left_out.why.is_refusal());
     let pushes = count_pushes(refused.map(|left_out| left_out.push.id));
     if pushes > 0 {

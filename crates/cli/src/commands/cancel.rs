@@ -163,17 +163,26 @@ pub(crate) async fn run(
     }
 }
 
+/// Pushes whose task groups are read: with more nobody would have looked.
+const GROUPS: usize = 20;
+
 /// What the CI shows of the pushes. Where Treeherder cannot be read the pushes' task groups, which are read
 /// besides, have to do.
 async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
     match read_matrix(&context.ci, pushes, filter).await {
         // Nothing is shown at all: the groups know better.
-        Ok(Matrix { incomplete: Some(why), jobs, rows, behind }) if jobs.is_empty() => {
+        Ok(Matrix { incomplete: Some(why), jobs, rows, behind })
+            if jobs.is_empty() && pushes.len() <= GROUPS =>
+        {
             context.talk(&format!("note: {why}"));
             Ok(Matrix { jobs, rows, behind, incomplete: None })
         }
         Ok(matrix) => matrix.whole(),
-        Err(error) if error.kind() == Kind::Service && context.ci.has_graphs() => {
+        Err(error)
+            if error.kind() == Kind::Service
+                && context.ci.has_graphs()
+                && pushes.len() <= GROUPS =>
+        {
             context.talk(&format!("note: {error}: the pushes' task groups alone are looked at"));
             Ok(Matrix { jobs: vec![], rows: vec![], behind: None, incomplete: None })
         }

@@ -3,7 +3,7 @@
 use mozci_core::ids::{PushId, PushlogId};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
-use mozci_engine::flow::{Awaited, stand};
+use mozci_engine::flow::{Awaited, Outcome, stand};
 use mozci_engine::store::{AskState, Asking, Came, Ledger};
 use serde_json::{Value, json};
 
@@ -145,12 +145,25 @@ async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking
     }
     let told = match stand(ci, &awaited).await {
         Ok(outcomes) => outcomes,
+        // One that is gone must not hide the others.
         Err(error) => {
-            context.talk(&format!("note: what became of requests cannot be read: {error}"));
-            return;
+            let mut told = Vec::new();
+            for one in &awaited {
+                told.extend(stand(ci, std::slice::from_ref(one)).await.unwrap_or_default());
+            }
+            context.talk(&format!(
+                "note: what became of {} cannot be read: {error}",
+                plural(awaited.len() - told.len(), "request")
+            ));
+            told
         }
     };
-    for outcome in told.iter().filter(|outcome| outcome.done) {
+    // What nothing came of, or waits for a build, may still come about, or was forgotten by the CI.
+    let has_ended = |outcome: &&Outcome| {
+        let failed = outcome.action_state.is_final() && !outcome.action_state.is_good();
+        outcome.done && (failed || outcome.runs.iter().any(|run| run.state.is_final()))
+    };
+    for outcome in told.iter().filter(has_ended) {
         let words = outcome.words();
         let noted = ledger.came(&ci.root_url, outcome.action, &outcome.job, &words, ci.now());
         if let Err(error) = noted {

@@ -130,20 +130,29 @@ impl ForceScheduler {
     }
 
     /// The full name of a field of a codebase. The form's part for it bears the codebase's name, or
-    /// another one; of a single part it is clear which is meant.
+    /// another one, where it is the only part that can be told a revision.
     fn of_codebase(&self, codebase: &str, name: &str) -> String {
-        let usual = match codebase {
-            "" => name.to_owned(),
-            codebase => format!("{codebase}_{name}"),
-        };
-        if self.has_field(&usual) {
+        format!("{}{name}", self.part_of(codebase))
+    }
+
+    /// How the names of a codebase's fields begin.
+    fn part_of(&self, codebase: &str) -> String {
+        let usual = Self::part_named(codebase);
+        if self.has_field(&format!("{usual}revision")) || self.has_field("revision") {
             return usual;
         }
-        let ending = format!("_{name}");
-        let mut parts = self.fields.iter().filter(|field| field.full_name.ends_with(&ending));
+        let mut parts = self.fields.iter().filter_map(|f| f.full_name.strip_suffix("revision"));
         match (parts.next(), parts.next()) {
-            (Some(only), None) => only.full_name.clone(),
+            (Some(only), None) => only.to_owned(),
             _ => usual,
+        }
+    }
+
+    /// How the names of the fields begin of a part that bears its codebase's name.
+    fn part_named(codebase: &str) -> String {
+        match codebase {
+            "" => String::new(),
+            codebase => format!("{codebase}_"),
         }
     }
 
@@ -202,7 +211,9 @@ impl ForceScheduler {
         }
         let mut sent: Map<String, Value> =
             given.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        for stamp in std::iter::once(stamp).chain(others) {
+        let ours = (self.part_of(&stamp.codebase), stamp);
+        let others = others.iter().map(|other| (Self::part_named(&other.codebase), other));
+        for (part, stamp) in std::iter::once(ours).chain(others) {
             let told = [
                 ("revision", stamp.revision.as_str()),
                 ("branch", stamp.branch.as_deref().unwrap_or_default()),
@@ -210,10 +221,10 @@ impl ForceScheduler {
                 ("project", &stamp.project),
             ];
             for (name, value) in told {
-                let name = self.of_codebase(&stamp.codebase, name);
+                let name = format!("{part}{name}");
                 let can_be_said = self.field(&name).is_some_and(|field| field.takes(value));
                 if can_be_said && !value.is_empty() {
-                    sent.insert(name, value.into());
+                    sent.entry(name).or_insert_with(|| value.into());
                 }
             }
         }

@@ -18,7 +18,7 @@ mod world;
 pub use bound::{Bound, bound};
 pub use counts::{Counts, Outcome};
 pub use posterior::Posterior;
-pub use prior::{Backout, History, Setup, Suspect};
+pub use prior::{Backout, Before, History, Setup, Suspect};
 pub use search::Search;
 pub use since::After;
 pub use tells::Tells;

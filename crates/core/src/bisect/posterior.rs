@@ -1,7 +1,7 @@
 //! What is believed after what was observed.
 
 use super::counts::Counts;
-use super::prior::{Cell, Setup, Suspect};
+use super::prior::{Before, Cell, Setup, Suspect};
 
 /// What may be the case. The suspects are counted from 1, as the pushes are on which runs are made;
 /// push 0 is the one that was seen to be good.
@@ -34,6 +34,9 @@ const OLDER: (f64, f64) = (0.2, 0.2);
 pub(super) struct Weights {
     pub(super) suspects: Vec<f64>,
     pub(super) none: f64,
+    /// The share of "older" that is older still than some runs before the good push that passed, and how many
+    /// these are.
+    beyond: (f64, f64),
 }
 
 impl Weights {
@@ -52,12 +55,17 @@ impl Weights {
         let unknown = OLDER.0 * count as f64 + OLDER.1;
         let older = match count {
             0 => 1.0,
-            // What is known makes it less likely, never more.
-            count => all / count as f64 * setup.older.map_or(unknown, |known| known.min(unknown)),
+            count => all / count as f64 * unknown,
         };
         let scale = (1.0 - none) / (all + older);
         let suspects = [older].into_iter().chain(weights);
-        Self { suspects: suspects.map(|weight| weight * scale).collect(), none }
+        let beyond = match setup.before {
+            Some(Before { gap, passes }) => {
+                ((1.0 - f64::from(gap) / unknown).max(0.0), f64::from(passes))
+            }
+            None => (0.0, 0.0),
+        };
+        Self { suspects: suspects.map(|weight| weight * scale).collect(), none, beyond }
     }
 }
 
@@ -85,11 +93,17 @@ struct Stretch {
 }
 
 /// The likelihoods of every stretch, oldest first: one more than there are pushes with runs, then that of no
-/// culprit; and the logarithm of what they are relative to.
-fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretch>, f64) {
+/// culprit, and that of one which is older than so many passes besides; and the logarithm of what they are
+/// relative to.
+fn stretches(
+    cells: &[Cell],
+    counts: &[Counts],
+    tested: &[usize],
+    passes: f64,
+) -> (Vec<Stretch>, f64) {
     let mut total = Sums::default();
     tested.iter().for_each(|i| total.add(&counts[*i]));
-    let mut logs: Vec<f64> = Vec::with_capacity((tested.len() + 2) * cells.len());
+    let mut logs: Vec<f64> = Vec::with_capacity((tested.len() + 3) * cells.len());
     let mut before = Sums::default();
     for number in 0..=tested.len() {
         let after =
@@ -112,6 +126,11 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretc
         let [_, _, fails, passes] = cell.logs;
         cell.log_weight + cell.since.1 + total.failed * fails + total.passed * passes
     }));
+    logs.extend(cells.iter().map(|cell| {
+        let [bad_fails, bad_passes, ..] = cell.logs;
+        let passed = total.passed + passes;
+        cell.log_weight + cell.since.0 + total.failed * bad_fails + passed * bad_passes
+    }));
     let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let of_one = |logs: &[f64]| {
         let (mut mass, mut bad, mut good) = (0.0, 0.0, 0.0);
@@ -130,7 +149,8 @@ fn stretches(cells: &[Cell], counts: &[Counts], tested: &[usize]) -> (Vec<Stretc
 /// Works out what is believed, and how likely all that was observed is (a logarithm).
 pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) -> (Posterior, f64) {
     let tested: Vec<usize> = (0..counts.len()).filter(|i| counts[*i].telling() > 0).collect();
-    let (stretches, highest) = stretches(cells, counts, &tested);
+    let (share, passes) = weights.beyond;
+    let (stretches, highest) = stretches(cells, counts, &tested, passes);
     let of_none = stretches[tested.len() + 1];
     let count = weights.suspects.len();
     let [mut suspects, mut bad, mut good] = [(); 3].map(|()| Vec::with_capacity(count));
@@ -140,7 +160,11 @@ pub(super) fn posterior(cells: &[Cell], weights: &Weights, counts: &[Counts]) ->
             number += 1;
         }
         let stretch = stretches[number];
-        suspects.push(prior * stretch.mass);
+        let mass = match suspect {
+            0 => (1.0 - share) * stretch.mass + share * stretches[tested.len() + 2].mass,
+            _ => stretch.mass,
+        };
+        suspects.push(prior * mass);
         bad.push(stretch.bad);
         good.push(stretch.good);
     }

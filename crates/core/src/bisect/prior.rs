@@ -60,10 +60,19 @@ pub struct Setup {
     /// What the runs of each push after the bad one said, oldest first.
     #[serde(default)]
     pub since: Vec<After>,
-    /// How likely it is that it was bad before all suspects, next to one of them, where runs before the good
-    /// push tell; none where nothing is known.
+    /// What runs before the good push tell of "older"; none where nothing is known.
     #[serde(default)]
-    pub older: Option<f64>,
+    pub before: Option<Before>,
+}
+
+/// What is known of the pushes before the good one, newest first, up to some that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// The pushes since the newest of them that passed, the good one included: what is older than the suspects
+    /// can have come with one of these, whatever passed before.
+    pub gap: u32,
+    /// Runs of these pushes that passed, without one that failed.
+    pub passes: u32,
 }
 
 /// A suspect that was backed out within the range. It is no reason for why the last push fails, but
@@ -91,7 +100,7 @@ impl Setup {
             taken: Vec::new(),
             backouts: Vec::new(),
             since: Vec::new(),
-            older: None,
+            before: None,
         }
     }
 }

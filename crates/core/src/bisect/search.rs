@@ -5,7 +5,7 @@ use super::counts::{Counts, Outcome};
 use super::fit::{Misfit, misfit};
 use super::gone::{Belief, believe, without};
 use super::posterior::{Posterior, Weights};
-use super::prior::{Backout, Cell, Setup, cells, known};
+use super::prior::{Backout, Cell, History, Setup, cells, known};
 use super::since::likelihoods;
 use super::verdict::{Possibility, Verdict, Why};
 use super::world::{Drawn, World};
@@ -161,9 +161,14 @@ impl Search {
 
     /// How sure it has to be.
     fn sure(&self) -> f64 {
-        let failed: u32 = self.setup.since.iter().map(|after| after.failed).sum();
+        let since = &self.setup.since;
+        let failed: u32 = since.iter().map(|after| after.failed).sum();
+        let runs: u32 = since.iter().map(|after| after.failed + after.passed).sum();
+        // Failures that the background does not explain.
+        let History { runs: past, failures } = self.setup.history;
+        let usual = (f64::from(failures) + 0.5) / (f64::from(past) + 10.0);
         let (enough, most) = TOLD_SINCE;
-        let known = (f64::from(failed) / enough).min(1.0);
+        let known = ((f64::from(failed) - 2.0 * usual * f64::from(runs)) / enough).clamp(0.0, 1.0);
         1.0 - (SURER + (most - SURER) * known) * self.setup.delta
     }
 
@@ -202,8 +207,10 @@ impl Search {
         let Some(top) = top else { return Verdict::Undecided { why: Why::NoSuspects } };
         let (first, last) = self.together(top);
         let probability: f64 = posterior.suspects[first..=last].iter().sum();
-        let good_is_good =
-            self.setup.older.is_some() || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
+        // Where no run is to be had of the good push, nothing more can be known of it.
+        let good_is_good = self.setup.before.is_some()
+            || !self.can_ask(0, &[])
+            || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
         match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },
             false => Verdict::Undecided { why: Why::NotEnough },

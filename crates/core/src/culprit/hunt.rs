@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::bisect::{After, Backout, History, Outcome, Search, Setup, Suspect};
+use crate::bisect::{After, Backout, Before, History, Outcome, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
@@ -11,6 +11,7 @@ use crate::have::have;
 use crate::ids::JobName;
 use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
 use crate::rate::ln_likelihood;
+use crate::run::Run;
 
 /// How a search is to go.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,32 +42,29 @@ pub struct Hunt<'a> {
     history: History,
     /// What the runs of the pushes after the bad one said, oldest first.
     since: Vec<After>,
-    /// How likely "older" is next to one suspect, where runs before the good push tell.
-    older: Option<f64>,
+    /// What the pushes before the good one tell.
+    before: Option<Before>,
 }
 
-/// Runs in a row before the good push that passed, from which on they tell that it was good there.
-const GOOD_BEFORE: u32 = 3;
+/// Runs before the good push from which on they tell, and at most.
+const PASSES_BEFORE: (u32, u32) = (3, 200);
 
-/// How likely it is that it was bad before the good push already, next to one suspect: where the pushes before it
-/// (newest first) passed several times in a row, it can only have come with one of those between the last that
-/// passed and the good one. None where they do not tell.
-fn older(before: &[PushFacts]) -> Option<f64> {
+/// What the pushes before the good one (newest first) tell of whether it failed before already: how far back the
+/// newest is that passed, and how many runs passed until one failed. None where they are too few.
+fn passes_before(before: &[PushFacts]) -> Option<Before> {
     let (mut passes, mut gap) = (0, None);
     for (at, facts) in before.iter().enumerate() {
         let Tally { runs, failures, .. } = tally(facts);
-        if failures > 0 {
-            return None;
+        if failures > 0 || passes >= PASSES_BEFORE.1 {
+            break;
         }
         if runs > 0 {
             gap.get_or_insert(at);
             passes += runs;
         }
-        if passes >= GOOD_BEFORE {
-            return gap.map(|gap| gap as f64 + 1.0);
-        }
     }
-    None
+    let gap = u32::try_from(gap?).ok()? + 1;
+    (passes >= PASSES_BEFORE.0).then_some(Before { gap, passes })
 }
 
 /// Pushes after the bad one whose runs are evidence: what fails later may well fail for other reasons.
@@ -105,8 +103,8 @@ impl<'a> Hunt<'a> {
             After { failed: failures, passed: runs - failures }
         });
         let since = since.collect();
-        let older = older(&facts[good + 1..]);
-        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since, older }
+        let before = passes_before(&facts[good + 1..]);
+        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since, before }
     }
 
     /// The push with a number: 0 is the good one.
@@ -168,7 +166,7 @@ impl<'a> Hunt<'a> {
             taken: self.taken(),
             backouts: settings.backouts.clone(),
             since: self.since.clone(),
-            older: self.older,
+            before: self.before,
             ..Setup::among(0)
         });
         for (number, facts) in self.facts.iter().enumerate() {
@@ -201,7 +199,7 @@ impl<'a> Hunt<'a> {
             let told = facts.runs.iter().map(Told::of);
             let observed = told.filter(|told| !matches!(told, Told::Open)).count();
             let chosen = usize::from(chosen && facts.runs.iter().any(|run| run.is_bad()));
-            let waiting = facts.runs.iter().filter(|run| run.state.is_waiting()).count();
+            let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
             let asked = facts.asked.saturating_sub(facts.doubtful);
             let known = u32::try_from(observed - chosen + waiting).unwrap_or(u32::MAX);
             have(facts).saturating_sub(known.saturating_add(asked))
@@ -245,7 +243,7 @@ impl<'a> Hunt<'a> {
     pub fn pending(&self) -> Vec<usize> {
         let mut pending = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {
-            let waiting = facts.runs.iter().filter(|run| run.state.is_waiting()).count();
+            let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
             // Of what is in doubt nobody can say that it will come.
             let asked = facts.asked.saturating_sub(facts.doubtful) as usize;
             pending.extend(std::iter::repeat_n(number, waiting + asked));
@@ -299,6 +297,11 @@ impl<'a> Hunt<'a> {
     }
 }
 
+/// Whether a run waits or runs, and for a build that is there or comes.
+fn waits(facts: &PushFacts, run: &Run) -> bool {
+    run.state.is_waiting() && !facts.waits_for_ever(run)
+}
+
 /// What the runs of a push say.
 fn tally(facts: &PushFacts) -> Tally {
     let mut tally = Tally::default();
@@ -328,11 +331,17 @@ mod tests {
         let of = |runs: &[&[crate::run::State]]| {
             let before: Vec<PushFacts> =
                 runs.iter().enumerate().map(|(i, runs)| facts(50 - i as u64, runs)).collect();
-            older(&before)
+            passes_before(&before)
         };
-        assert_eq!(of(&[&[Passed], &[Passed], &[Passed]]), Some(1.0));
-        assert_eq!(of(&[&[], &[], &[Passed, Passed, Passed]]), Some(3.0));
-        // Too few, or one that failed: nothing is known.
+        let before = |gap, passes| Some(Before { gap, passes });
+        assert_eq!(of(&[&[Passed], &[Passed], &[Passed]]), before(1, 3));
+        assert_eq!(of(&[&[], &[], &[Passed, Passed, Passed]]), before(3, 3));
+        // What passed before a failure tells nothing of what came since.
+        assert_eq!(
+            of(&[&[Passed, Passed, Passed, Passed], &[Failed], &[Passed, Passed]]),
+            before(1, 4)
+        );
+        // Too few: nothing is known.
         assert_eq!(of(&[&[Passed], &[], &[Passed]]), None);
         assert_eq!(of(&[&[Passed], &[Failed], &[Passed, Passed]]), None);
         assert_eq!(of(&[]), None);

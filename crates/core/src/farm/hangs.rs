@@ -102,6 +102,13 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
         .filter(|(_, (count, _))| *count == best)
         .map(|(builder, _)| *builder)
         .collect();
+    // One that was coalesced now and then has fewer votes, and is waited for all the same.
+    if let [only] = leading.as_slice() {
+        let only = *only;
+        let with =
+            |other: &&u64| **other != only && are_together(&[only, **other], &set_of, requests);
+        leading.extend(votes.keys().filter(with).copied().collect::<Vec<_>>());
+    }
     leading.sort_unstable();
     match leading.as_slice() {
         [first, second, ..] if best >= 2 && !are_together(&leading, &set_of, requests) => {

@@ -55,6 +55,8 @@ pub async fn at_work(
     };
     let (ids, groups) = match shown.await {
         Ok(shown) => shown,
+        // Of so many pushes the groups are not read, and then nobody would have looked at all.
+        Err(error) if pushes.len() > MOST => return Err(error),
         Err(error) => {
             ci.note(format!("what Treeherder shows cannot be read, and the task groups alone are looked at: {error}"));
             (HashMap::new(), Vec::new())
@@ -67,6 +69,14 @@ pub async fn at_work(
         ));
     } else {
         let decided = decisions(ci, pushes, &ids, &groups).await?;
+        let done = decided.iter().filter(|decision| matches!(decision, Decision::Done(_))).count();
+        if groups.is_empty() && done < pushes.len() {
+            return Err(Error::Odd(format!(
+                "neither Treeherder nor the index tells of the tasks of {} of {} pushes: what goes on there cannot be seen",
+                pushes.len() - done,
+                pushes.len()
+            )));
+        }
         groups_of.extend(decided.into_iter().enumerate().filter_map(|(place, decision)| {
             match decision {
                 Decision::Done(task) => Some((place, task)),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use mozci_clients::taskcluster::GroupTask;
 use mozci_core::ids::{JobName, TaskId};
+use mozci_core::time::At;
 
 use super::history::definition;
 use crate::ci::Ci;
@@ -11,6 +13,9 @@ use crate::store::FactKind;
 
 /// Where Gecko's tasks have their label.
 const LABEL: &str = "metadata.name";
+
+/// How far apart, in seconds, an action creates tasks of one job.
+const TOGETHER: i64 = 120;
 
 /// The tasks of each job that an action created.
 type Created = BTreeMap<String, Vec<String>>;
@@ -52,12 +57,31 @@ pub(super) async fn created_by(
             );
             let tasks =
                 ci.taskcluster()?.group(group, LABEL).await.map_err(Error::service(what))?;
-            let of_job = tasks.iter().filter(|task| task.label.as_deref() == Some(job.as_str()));
-            created
-                .insert(job.to_string(), of_job.map(|task| task.status.task.to_string()).collect());
-            ci.keep(FactKind::Created, [(key, created.clone())]);
+            let named = created.entry(job.to_string()).or_default();
+            more_of_it(&tasks, job, named);
+            if named.len() >= asked as usize {
+                ci.keep(FactKind::Created, [(key, created.clone())]);
+            }
         }
     }
     let tasks = created.get(job.as_str()).map_or(&[][..], Vec::as_slice);
     Ok(tasks.iter().filter_map(|task| task.parse().ok()).collect())
+}
+
+/// Adds to the tasks of a job that an action is known to have made those that were made with them: it makes
+/// them within moments, and others are the push's own or somebody else's.
+fn more_of_it(group: &[GroupTask], job: &JobName, named: &mut Vec<String>) {
+    let of_job: Vec<(String, At)> = group
+        .iter()
+        .filter(|task| task.label.as_deref() == Some(job.as_str()))
+        .filter_map(|task| Some((task.status.task.to_string(), task.created?)))
+        .collect();
+    let known = of_job.iter().filter(|(task, _)| named.contains(task));
+    let at: Vec<At> = known.map(|(_, created)| *created).collect();
+    for (task, created) in of_job {
+        let near = at.iter().any(|at| created.since(*at).abs() <= TOGETHER);
+        if near && !named.contains(&task) {
+            named.push(task);
+        }
+    }
 }

@@ -171,8 +171,8 @@ async fn push_of_build(
 pub(super) fn found_by(farm: &Farm, got: &Got) -> Option<String> {
     let own = match (farm.codebase(), got.len()) {
         // Without codebases there is one revision, under no name.
-        (_, 1) => got.values().next(),
-        (Some(codebase), _) => got.get(&codebase),
+        (Some(codebase), _) => got.get(&codebase).or_else(|| got.get("")),
+        (None, 1) => got.values().next(),
         // Of several nobody can tell which is ours.
         (None, _) => None,
     };

@@ -3,6 +3,7 @@
 //! one names what it repeats.
 
 use mozci_clients::buildbot::Set;
+use mozci_core::farm::Results;
 use mozci_core::ids::{BuildId, BuildRequestId};
 
 use crate::ci::Ci;
@@ -158,13 +159,19 @@ async fn forced_alike(
             || set.parent.is_some()
             || set.reason.contains("mozci ")
             || is_of_a_scheduler(&set.reason);
-        ours && set.submitted >= since && !of_another && !(told && set.reason.starts_with(TOLD))
+        // Our words would stand in a reason that repeats what it was told.
+        let of_others = told && set.reason.starts_with(TOLD) && set.reason.contains("': ");
+        ours && set.submitted >= since && !of_another && !of_others
     };
     let mut sets: Vec<&Set> = newest.iter().filter(alike).collect();
-    sets.sort_unstable_by_key(|set| set.id);
+    // Of several, where it was coalesced and made again, the newest counts.
+    sets.sort_unstable_by_key(|set| std::cmp::Reverse(set.id));
     for set in sets {
         let requests = farm.master().await?.requests_of_set(set.id).await.map_err(reading)?;
-        for request in requests.iter().filter(|request| Some(request.builder) == builder) {
+        let carried = |request: &&mozci_core::farm::Request| {
+            Some(request.builder) == builder && request.results != Some(Results::Skipped)
+        };
+        for request in requests.iter().filter(carried) {
             if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id))?.is_none() {
                 return Ok(Some(request.id));
             }

@@ -133,6 +133,8 @@ impl Rows {
         // one that has its sources it is whatever is newest now.
         let mut asked: Vec<(BuildId, BuildRequestId)> = Vec::new();
         let mut waiting: Vec<BuildRequestId> = Vec::new();
+        let at_work = self.builds.iter().filter(|build| build.complete.is_none());
+        let open: HashSet<BuildId> = at_work.map(|build| build.id).collect();
         for request in &self.requests {
             match of_set.get(&request.set) {
                 Some(place) => {
@@ -149,15 +151,6 @@ impl Rows {
                 None => {}
             }
         }
-        if !waiting.is_empty() {
-            let newest = newest(ci, farm).await?;
-            let place = newest.and_then(|push| whole.get(push.revision.hash()).copied());
-            self.push_of.extend(
-                place
-                    .into_iter()
-                    .flat_map(|place| waiting.iter().map(move |request| (*request, place))),
-            );
-        }
         if asked.len() > MOST_WITHOUT {
             ci.note(format!(
                 "{} builds were started without a revision; the newest {MOST_WITHOUT} are asked for theirs, the others are left out",
@@ -173,10 +166,20 @@ impl Rows {
             let got = got.map_err(Error::service(what))?;
             for (build, request) in asked {
                 let revision = got.get(&build).and_then(|got| found_by(farm, got));
-                if let Some(place) = revision.and_then(|revision| by_revision(&revision)) {
-                    self.push_of.insert(request, place);
+                match revision {
+                    Some(revision) => {
+                        self.push_of.extend(by_revision(&revision).map(|place| (request, place)));
+                    }
+                    None if open.contains(&build) => waiting.push(request),
+                    None => {}
                 }
             }
+        }
+        if !waiting.is_empty() {
+            let newest = newest(ci, farm).await?;
+            let place = newest.and_then(|push| whole.get(push.revision.hash()).copied());
+            let each = waiting.into_iter().filter_map(|request| Some((request, place?)));
+            self.push_of.extend(each);
         }
         Ok(())
     }
