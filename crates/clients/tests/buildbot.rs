@@ -245,10 +245,18 @@ async fn forms_of_public_farms_take_what_they_can() {
         branch: Some("dev".into()),
         ..Stamp::default()
     };
-    let sent = two.parameters(3, &app, &[lib], &none).unwrap();
+    let sent = two.parameters(3, &app, std::slice::from_ref(&lib), &none).unwrap();
     let told = |name: &str| sent[name].as_str().unwrap().to_owned();
     assert_eq!(told("app_revision"), stamp().revision);
     assert_eq!([told("lib_revision"), told("lib_branch")], ["abc", "dev"]);
+    // Another codebase's branch never stands in our field, though that is the only one for a branch.
+    let fields = [text("app_revision"), text("app_branch"), text("lib_revision")];
+    let sent = scheduler(json!(fields)).await.parameters(3, &app, &[lib], &none).unwrap();
+    assert_eq!((&sent["app_branch"], &sent["lib_revision"]), (&json!("main"), &json!("abc")));
+    // A plain field for the revision is no part of another codebase.
+    let plain = scheduler(json!([text("revision"), text("base_revision")])).await;
+    let sent = plain.parameters(3, &stamp(), &[], &none).unwrap();
+    assert!(sent.contains_key("revision") && !sent.contains_key("base_revision"), "{sent:?}");
 }
 
 #[tokio::test]

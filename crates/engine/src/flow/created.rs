@@ -85,3 +85,42 @@ fn more_of_it(group: &[GroupTask], job: &JobName, named: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mozci_clients::taskcluster::TaskStatus;
+    use mozci_core::run::State;
+
+    use super::*;
+
+    #[test]
+    fn what_was_made_with_a_recorded_task_is_of_the_same_action() {
+        let task = |byte: u8, label: &str, created: i64| GroupTask {
+            status: TaskStatus {
+                task: TaskId::from_bytes([byte; 16]),
+                state: State::Pending,
+                runs: vec![],
+            },
+            label: Some(label.to_owned()),
+            kind: None,
+            dependencies: vec![],
+            created: Some(At(created)),
+        };
+        // The push's own, somebody else's an hour later, and the two of this action.
+        let group = [
+            task(1, "a", 100),
+            task(2, "a", 5000),
+            task(3, "a", 5004),
+            task(4, "a", 8600),
+            task(5, "b", 5000),
+        ];
+        let id = |byte: u8| TaskId::from_bytes([byte; 16]).to_string();
+        let mut named = vec![id(3)];
+        more_of_it(&group, &JobName::new("a"), &mut named);
+        assert_eq!(named, [id(3), id(2)]);
+        // A recorded task that the group does not list stays.
+        let mut named = vec![id(9)];
+        more_of_it(&group, &JobName::new("a"), &mut named);
+        assert_eq!(named, [id(9)]);
+    }
+}
