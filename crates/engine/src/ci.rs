@@ -408,6 +408,11 @@ impl Ci {
         self.merges_from.iter().filter_map(named).map(|(name, pushlog)| (name.as_str(), pushlog))
     }
 
+    /// Where the decision task of a push with this head is indexed.
+    pub(crate) fn decision_path(&self, revision: &str) -> String {
+        format!("{}.revision.{revision}.taskgraph.decision", self.index)
+    }
+
     /// Whether a repository is configured that this one merges from.
     pub fn has_merge_sources(&self) -> bool {
         self.merge_sources().next().is_some()

@@ -78,11 +78,11 @@ pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
 }
 
 pub(super) fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
-    let failed =
-        |outcome: &Outcome| outcome.action_state.is_final() && !outcome.action_state.is_good();
     match ended_with(&acted.results, interrupt) {
         0 if acted.refused.is_some() => failure::status(Kind::Guard),
-        0 if acted.gave_up || acted.outcomes.iter().any(failed) => failure::status(Kind::Service),
+        0 if acted.gave_up || acted.outcomes.iter().any(Outcome::failed) => {
+            failure::status(Kind::Service)
+        }
         0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
         0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
         status => status,

@@ -6,7 +6,8 @@ use mozci_core::push::{Push, PushRef};
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::flow::{
-    AskResult, AtWork, Matrix, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix, read_range,
+    AskResult, AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix,
+    read_range,
 };
 use mozci_engine::store::AskedJob;
 use mozci_engine::{Error, Kind};
@@ -163,16 +164,13 @@ pub(crate) async fn run(
     }
 }
 
-/// Pushes whose task groups are read: with more nobody would have looked.
-const GROUPS: usize = 20;
-
 /// What the CI shows of the pushes. Where Treeherder cannot be read the pushes' task groups, which are read
 /// besides, have to do.
 async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
     match read_matrix(&context.ci, pushes, filter).await {
         // Nothing is shown at all: the groups know better.
         Ok(Matrix { incomplete: Some(why), jobs, rows, behind })
-            if jobs.is_empty() && pushes.len() <= GROUPS =>
+            if jobs.is_empty() && pushes.len() <= MOST_GROUPS =>
         {
             context.talk(&format!("note: {why}"));
             Ok(Matrix { jobs, rows, behind, incomplete: None })
@@ -181,7 +179,7 @@ async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result
         Err(error)
             if error.kind() == Kind::Service
                 && context.ci.has_graphs()
-                && pushes.len() <= GROUPS =>
+                && pushes.len() <= MOST_GROUPS =>
         {
             context.talk(&format!("note: {error}: the pushes' task groups alone are looked at"));
             Ok(Matrix { jobs: vec![], rows: vec![], behind: None, incomplete: None })

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         Some(since) if !args.open => ledger.passed_over(&ci.root_url, since, PASSED_OVER)?,
         _ => Vec::new(),
     };
-    look_at_open_ends(context, &ledger, &askings).await;
+    look_up_outcomes(context, &ledger, &askings).await;
     let used = used_today(context, &ledger)?;
     let now = ci.now();
     out.line(&format!(
@@ -111,7 +111,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
 
 /// Looks at what became of what nobody waited for, and notes the ends. Where the CI cannot be read the ledger
 /// is shown as it is.
-async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking]) {
+async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[Asking]) {
     let ci = &context.ci;
     let mut awaited = Vec::new();
     for asking in askings {
@@ -148,8 +148,17 @@ async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking
         // One that is gone must not hide the others.
         Err(error) => {
             let mut told = Vec::new();
+            let mut failures = 0;
             for one in &awaited {
-                told.extend(stand(ci, std::slice::from_ref(one)).await.unwrap_or_default());
+                match stand(ci, std::slice::from_ref(one)).await {
+                    Ok(outcomes) => {
+                        failures = 0;
+                        told.extend(outcomes);
+                    }
+                    // Then it is the CI that does not answer.
+                    Err(_) if failures + 1 >= FAILURES => break,
+                    Err(_) => failures += 1,
+                }
             }
             context.talk(&format!(
                 "note: what became of {} cannot be read: {error}",
@@ -160,8 +169,7 @@ async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking
     };
     // What nothing came of, or waits for a build, may still come about, or was forgotten by the CI.
     let has_ended = |outcome: &&Outcome| {
-        let failed = outcome.action_state.is_final() && !outcome.action_state.is_good();
-        outcome.done && (failed || outcome.runs.iter().any(|run| run.state.is_final()))
+        outcome.done && (outcome.failed() || outcome.runs.iter().any(|run| run.state.is_final()))
     };
     for outcome in told.iter().filter(has_ended) {
         let words = outcome.words();
@@ -172,6 +180,9 @@ async fn look_at_open_ends(context: &Context, ledger: &Ledger, askings: &[Asking
         }
     }
 }
+
+/// Requests in a row that cannot be read, after which no more are tried.
+const FAILURES: u32 = 3;
 
 /// Requests whose ends are looked up at the most.
 const LOOKED_AT: usize = 200;

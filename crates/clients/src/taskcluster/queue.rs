@@ -304,11 +304,6 @@ impl Created {
             .iter()
             .map(|(job, tasks)| (job.clone(), tasks.iter().map(TaskId::to_string).collect()))
     }
-
-    /// The tasks of a job.
-    pub fn of(&self, job: &JobName) -> &[TaskId] {
-        self.0.get(job.as_str()).map_or(&[], Vec::as_slice)
-    }
 }
 
 pub(super) fn shape(url: &Url, reason: String) -> HttpError {

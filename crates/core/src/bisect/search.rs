@@ -207,7 +207,7 @@ impl Search {
         let Some(top) = top else { return Verdict::Undecided { why: Why::NoSuspects } };
         let (first, last) = self.together(top);
         let probability: f64 = posterior.suspects[first..=last].iter().sum();
-        // Where no run is to be had of the good push, nothing more can be known of it.
+        // If the good push cannot run, no run can tell more about it.
         let good_is_good = self.setup.before.is_some()
             || !self.can_ask(0, &[])
             || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);

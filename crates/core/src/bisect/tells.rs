@@ -1,6 +1,7 @@
 //! What one more run is expected to tell, for people.
 
 use super::counts::Outcome;
+use super::posterior::Posterior;
 use super::search::Search;
 
 /// What a run on a push may say, and what is believed then.
@@ -20,12 +21,11 @@ impl Search {
     /// What a run on a push is expected to tell. A push that there is not tells nothing.
     pub fn tells(&self, push: usize) -> Tells {
         let now = self.posterior();
-        let up_to =
-            |search: &Self| -> f64 { search.posterior().suspects.iter().take(push + 1).sum() };
+        let up_to = |belief: &Posterior| -> f64 { belief.suspects.iter().take(push + 1).sum() };
         let after = |outcome| {
             let mut then = self.clone();
             then.observe(push, outcome);
-            up_to(&then)
+            up_to(&then.posterior())
         };
         let rate = |(number, probability): (usize, &f64)| {
             probability * if number <= push { now.bad[number] } else { now.good[number] }
@@ -33,7 +33,7 @@ impl Search {
         let fails: f64 = now.suspects.iter().enumerate().map(rate).sum();
         Tells {
             fails: fails + now.none * now.rate_of_none,
-            now: up_to(self),
+            now: up_to(&now),
             if_it_fails: after(Outcome::Failed),
             if_it_passes: after(Outcome::Passed),
         }

@@ -31,6 +31,13 @@ pub struct Assumption {
     pub words: String,
 }
 
+impl Assumption {
+    /// Whether it was checked, in words.
+    pub fn mark(&self) -> &'static str {
+        if self.checked { "checked" } else { "assumed, not checked" }
+    }
+}
+
 /// What is known of a search when it names a culprit.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {

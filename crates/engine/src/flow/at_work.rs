@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::store::Ledger;
 
 /// Pushes whose groups are read: each is a list of thousands.
-const MOST: usize = 20;
+pub const MOST_GROUPS: usize = 20;
 
 /// The kinds of the tasks that make the others.
 const MAKERS: [&str; 2] = ["decision-task", "action-callback"];
@@ -56,16 +56,16 @@ pub async fn at_work(
     let (ids, groups) = match shown.await {
         Ok(shown) => shown,
         // Of so many pushes the groups are not read, and then nobody would have looked at all.
-        Err(error) if pushes.len() > MOST => return Err(error),
+        Err(error) if pushes.len() > MOST_GROUPS => return Err(error),
         Err(error) => {
             ci.note(format!("what Treeherder shows cannot be read, and the task groups alone are looked at: {error}"));
             (HashMap::new(), Vec::new())
         }
     };
     let mut groups_of = Vec::new();
-    if pushes.len() > MOST {
+    if pushes.len() > MOST_GROUPS {
         ci.note(format!(
-            "of more than {MOST} pushes only what Treeherder shows is looked at, which may be behind"
+            "of more than {MOST_GROUPS} pushes only what Treeherder shows is looked at, which may be behind"
         ));
     } else {
         let decided = decisions(ci, pushes, &ids, &groups).await?;

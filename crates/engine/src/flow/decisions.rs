@@ -71,7 +71,7 @@ async fn decision(
         return Ok(Decision::Missing);
     }
     // Treeherder is behind; the index has the task as soon as it has ended well.
-    let path = format!("{}.revision.{key}.taskgraph.decision", ci.index);
+    let path = ci.decision_path(key);
     let what = format!("cannot look up the decision task of push {}", push.id);
     let found = ci.taskcluster()?.find_task(&path).await.map_err(Error::service(what))?;
     Ok(match found {

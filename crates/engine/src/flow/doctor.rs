@@ -206,9 +206,7 @@ impl Examination<'_> {
         };
         let path = |push: &Push| match &self.ci.plain {
             Some(plain) => plain.path(push),
-            None => {
-                format!("{}.revision.{}.taskgraph.decision", self.ci.index, push.revision.hash())
-            }
+            None => self.ci.decision_path(push.revision.hash()),
         };
         let paths: Vec<String> = pushes.iter().map(path).collect();
         let found = match self.taskcluster.find_tasks(&paths).await {

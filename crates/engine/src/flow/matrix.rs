@@ -176,9 +176,8 @@ async fn read_as_ended(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<M
 
 /// Where Treeherder shows nothing at all: what is there all the same, by the index. In words.
 async fn all_hidden(ci: &Ci, pushes: &[Push]) -> Result<Option<String>, Error> {
-    let path =
-        |push: &Push| format!("{}.revision.{}.taskgraph.decision", ci.index, push.revision.hash());
-    let paths: Vec<String> = pushes.iter().map(path).collect();
+    let paths: Vec<String> =
+        pushes.iter().map(|push| ci.decision_path(push.revision.hash())).collect();
     let what = "cannot look up the pushes' decision tasks in the index";
     let found = ci.taskcluster()?.find_tasks(&paths).await.map_err(Error::service(what))?;
     Ok((!found.is_empty()).then(|| {

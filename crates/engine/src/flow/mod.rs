@@ -33,7 +33,7 @@ mod wait;
 mod watching;
 
 pub use ask::{AskResult, Refused, ask};
-pub use at_work::{AtWork, at_work};
+pub use at_work::{AtWork, MOST_GROUPS, at_work};
 pub use bisect::{
     BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case, weigh,
 };

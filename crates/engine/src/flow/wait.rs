@@ -70,10 +70,14 @@ impl Outcome {
         }
     }
 
+    /// Whether the action itself ended, and not well: nothing comes of it.
+    pub fn failed(&self) -> bool {
+        self.action_state.is_final() && !self.action_state.is_good()
+    }
+
     /// What became of it, in words.
     pub fn words(&self) -> String {
-        let failed = self.action_state.is_final() && !self.action_state.is_good();
-        if failed {
+        if self.failed() {
             return format!("{} itself ended {}", self.action, self.action_state.word());
         }
         if let Some(build) = &self.blocked_by {

@@ -73,8 +73,7 @@ fn rests_on(html: &mut String, finished: &Finished<'_>) {
     }
     html.push_str("<h2>What this rests on</h2><table>");
     for one in assumed(finished) {
-        let mark = if one.checked { "checked" } else { "assumed, not checked" };
-        let _ = write!(html, "<tr><td class=s>{mark}<td>{}", text(&one.words));
+        let _ = write!(html, "<tr><td class=s>{}<td>{}", one.mark(), text(&one.words));
     }
     html.push_str("</table>");
 }

@@ -360,8 +360,7 @@ fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, conte
             ));
         }
         for one in assumed(finished) {
-            let mark = if one.checked { "checked" } else { "assumed, not checked" };
-            out.line(&format!("  {mark}: {}", one.words));
+            out.line(&format!("  {}: {}", one.mark(), one.words));
         }
     }
     if let Verdict::None { .. } = verdict {
