@@ -208,9 +208,8 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Cache(args) => return cache::run(&args, &global),
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
-        Command::Failures(args) if args.file.is_some() => {
-            let path = args.file.clone().unwrap_or_default();
-            return failures::run_file(&args, &path, &global);
+        Command::Failures(args) if failures::is_of_files(&args) => {
+            return failures::run_files(&args, &global);
         }
         command => command,
     };

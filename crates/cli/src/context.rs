@@ -118,6 +118,7 @@ impl Context {
             clone: global.clone.clone(),
             closed_tree: config.guards.closed_tree(),
             runs_read: config.guards.runs_read(),
+            rules: config.log_rules()?,
             place,
             sandbox: std::env::current_exe().ok(),
             user_agent: USER_AGENT.to_owned(),

@@ -63,6 +63,10 @@ fn was(sent: u64) -> String {
     }
 }
 
+/// The exit status (with `--exit-status`) where no failure was recognised in a log, which is no sign
+/// that nothing failed.
+pub(crate) const UNCLEAR: u8 = 7;
+
 /// The exit status of a kind of error.
 pub(crate) fn status(kind: Kind) -> u8 {
     match kind {

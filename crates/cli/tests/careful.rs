@@ -109,8 +109,11 @@ fn a_file_that_is_none_is_said_and_holds_nobody_up() {
         ("/", "a folder"),
         (pipe, "nobody writes"),
     ] {
-        let said = served.run(&["failures", "--file", file]);
-        assert!(said.status == 2 && said.stderr.contains(words), "{said:?}");
+        // A folder stands for the logs in it.
+        if file != "/" {
+            let said = served.run(&["failures", "--file", file]);
+            assert!(said.status == 2 && said.stderr.contains(words), "{said:?}");
+        }
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mozci"));
         let output = command.args(["--config", file, "pushes"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

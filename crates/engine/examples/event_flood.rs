@@ -131,6 +131,7 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         )),
         budgets: Budgets::default(),
         closed_tree: ClosedTree::Refuse,
+        rules: None,
         runs_read: 0,
         place: Place::at(&folder),
         user_agent: "event_flood".into(),

@@ -114,6 +114,8 @@ pub struct Ci {
     names: Names,
     closed_tree: ClosedTree,
     sandbox: Option<std::path::PathBuf>,
+    /// Rules of text logs, where the config has some of its own.
+    pub(crate) rules: Option<std::sync::Arc<mozci_evidence::Rules>>,
     decided: Decided,
 }
 
@@ -225,6 +227,7 @@ impl Ci {
             treestatus,
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
+            rules: opening.rules,
             sandbox: opening.sandbox,
             decided: Decided::default(),
             about: RefCell::default(),

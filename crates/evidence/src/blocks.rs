@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 const CHUNK: usize = 256 << 10;
 
 /// How much of what came before a block is kept for looking back.
-const BEHIND: usize = 32 << 10;
+pub(crate) const BEHIND: usize = 32 << 10;
 
 /// Some whole lines; the last of a stream may lack its end.
 #[derive(Debug)]

@@ -22,6 +22,44 @@ pub enum Format {
     Junit,
     /// A Buildbot master's test results.
     TestResults,
+    /// NUnit 2 or 3.
+    Nunit,
+    /// xUnit.net.
+    XunitNet,
+    /// Visual Studio's test results.
+    Trx,
+    /// CTest's `Test.xml`.
+    Ctest,
+    /// Robot Framework's output.
+    Robot,
+    /// TestNG's results.
+    Testng,
+    /// Boost.Test's log or report.
+    Boost,
+    /// Qt Test.
+    Qtest,
+    /// CppUnit.
+    Cppunit,
+    /// Catch2 or doctest.
+    Catch2,
+    /// `go test -json`.
+    GoJson,
+    /// Lines of JSON of Dart, libtest or ResultDB.
+    JsonLines,
+    /// Mocha's JSON.
+    Mocha,
+    /// Jest's or Vitest's JSON.
+    Jest,
+    /// RSpec's JSON.
+    Rspec,
+    /// Playwright's JSON.
+    Playwright,
+    /// pytest-json-report.
+    PytestJson,
+    /// googletest's JSON.
+    GoogletestJson,
+    /// LUCI's or Chromium's results.
+    Luci,
 }
 
 impl Format {
@@ -33,7 +71,39 @@ impl Format {
             Self::Text => "text log",
             Self::Junit => "JUnit XML",
             Self::TestResults => "test results",
+            Self::Nunit => "NUnit XML",
+            Self::XunitNet => "xUnit.net XML",
+            Self::Trx => "TRX",
+            Self::Ctest => "CTest XML",
+            Self::Robot => "Robot Framework XML",
+            Self::Testng => "TestNG XML",
+            Self::Boost => "Boost.Test XML",
+            Self::Qtest => "Qt Test XML",
+            Self::Cppunit => "CppUnit XML",
+            Self::Catch2 => "Catch2 XML",
+            Self::GoJson => "go test -json",
+            Self::JsonLines => "JSON lines of tests",
+            Self::Mocha => "Mocha JSON",
+            Self::Jest => "Jest JSON",
+            Self::Rspec => "RSpec JSON",
+            Self::Playwright => "Playwright JSON",
+            Self::PytestJson => "pytest JSON",
+            Self::GoogletestJson => "googletest JSON",
+            Self::Luci => "LUCI results",
         }
+    }
+}
+
+impl Format {
+    /// The format itself, or that of JUnit for all reports: sources of one family tell of the same
+    /// tests.
+    pub fn family(self) -> Self {
+        if self.is_report() { Self::Junit } else { self }
+    }
+
+    /// Whether it is a report that a runner wrote of its tests.
+    pub(crate) fn is_report(self) -> bool {
+        !matches!(self, Self::Errorsummary | Self::Structured | Self::Text | Self::TestResults)
     }
 }
 
@@ -84,6 +154,11 @@ pub enum Mark {
     Unreadable(String),
     /// It is not in UTF-8.
     Encoding(String),
+    /// No failure was recognised, and it does not say that all went well. That is no sign that nothing
+    /// failed.
+    NothingRecognised,
+    /// It counts failures that it does not name.
+    Unnamed(String),
 }
 
 impl Mark {
@@ -97,6 +172,10 @@ impl Mark {
             Self::Bound(what) => format!("bound: {what}"),
             Self::Unreadable(what) => what.clone(),
             Self::Encoding(what) => what.clone(),
+            Self::NothingRecognised => {
+                "no failure was recognised, which does not mean that nothing failed".into()
+            }
+            Self::Unnamed(what) => what.clone(),
         }
     }
 }
@@ -117,14 +196,28 @@ pub struct Match {
     pub after: Vec<String>,
 }
 
+/// Why a line of a text log was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub at: Where,
+    /// The line, as the rule saw it.
+    pub text: String,
+    /// The rule, `tool/name`.
+    pub rule: String,
+    /// What that means.
+    pub what: String,
+}
+
 /// What one source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What it is written in.
     pub format: Format,
-    /// Failures, in the order of the source; of very many the first.
+    /// Failures, in the order of the source; of very many the first. One that is a guess stands alone.
     pub failures: Vec<Failure>,
-    /// How many failures there are, those that are not kept included.
+    /// How many failures there are, those that are not kept included, and guesses left out.
     pub total: u64,
     /// Unexpected results that the harness lets pass, as it knows them to come and go.
     pub tolerated: Vec<Failure>,
@@ -136,6 +229,9 @@ pub struct Evidence {
     /// How many of these there are.
     #[serde(default)]
     pub matches_total: u64,
+    /// Which lines rules took, and why, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explained: Vec<Explained>,
     /// How the groups ended, where the source tells of groups.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupStatus>,
@@ -163,6 +259,7 @@ impl Evidence {
             tolerated_total: 0,
             matches: Vec::new(),
             matches_total: 0,
+            explained: Vec::new(),
             groups: BTreeMap::new(),
             seen: None,
             whole: true,
@@ -170,6 +267,18 @@ impl Evidence {
             bytes: 0,
             lines: 0,
         }
+    }
+
+    /// The likeliest reasons, where no rule knew one.
+    pub fn guesses(&self) -> impl Iterator<Item = &Failure> {
+        self.failures.iter().filter(|failure| failure.kind == crate::failure::Kind::Guess)
+    }
+
+    /// Whether it leaves open if anything failed: nothing was recognised, or failures are counted
+    /// that nobody names.
+    pub fn is_unclear(&self) -> bool {
+        let unclear = |mark: &Mark| matches!(mark, Mark::NothingRecognised | Mark::Unnamed(_));
+        self.total == 0 && self.marks.iter().any(unclear)
     }
 
     /// Whether it is no log at all, so that it says nothing.
@@ -241,6 +350,16 @@ impl Collector {
         Some(list.len() - 1).filter(|_| !tolerated)
     }
 
+    /// Takes the likeliest reason, which is no failure that counts.
+    pub(crate) fn add_guess(&mut self, guess: Failure) {
+        self.evidence.failures.push(guess.sign());
+    }
+
+    /// Takes failures for which there was no room elsewhere.
+    pub(crate) fn count(&mut self, more: u64) {
+        self.evidence.total += more;
+    }
+
     /// Takes a line that fits the pattern; tells where it is kept, if it is.
     pub(crate) fn add_match(&mut self, text: String, at: Where) -> Option<usize> {
         self.evidence.matches_total += 1;
@@ -264,7 +383,8 @@ impl Collector {
     /// Ends, and says what did not fit.
     pub(crate) fn finish(mut self) -> Evidence {
         let evidence = &mut self.evidence;
-        let kept = evidence.failures.len() as u64;
+        let kept = evidence.failures.iter().filter(|f| f.kind != crate::failure::Kind::Guess);
+        let kept = kept.count() as u64;
         if kept < evidence.total {
             let total = evidence.total;
             evidence

@@ -26,6 +26,9 @@ pub enum Kind {
     Infra,
     /// Something else.
     Unknown,
+    /// No failure that a rule knows: the likeliest reason in a log that no rule explains. It has no part
+    /// in judging pushes.
+    Guess,
 }
 
 impl Kind {
@@ -41,6 +44,7 @@ impl Kind {
             Self::Harness => "harness",
             Self::Infra => "infra",
             Self::Unknown => "unknown",
+            Self::Guess => "guess",
         }
     }
 }
@@ -80,6 +84,12 @@ pub struct Failure {
     /// Where a crash happened: the uppermost frame that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<String>,
+    /// The rule of text logs that told of it, `tool/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whether the test's name is one of its kind in its suite alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_named_by_suite: bool,
     /// Whether the test is known to fail so from time to time, so that the harness let it pass.
     #[serde(default)]
     pub known_intermittent: bool,
@@ -108,6 +118,8 @@ impl Failure {
             expected: None,
             message: None,
             crash: None,
+            rule: None,
+            is_named_by_suite: false,
             known_intermittent: false,
             at,
             before: Vec::new(),

@@ -18,6 +18,8 @@ fn parts(id: &str) -> (Option<&str>, &str) {
 /// The test of an id, comparable between machines.
 pub fn test_of_id(id: &str) -> String {
     let (_, test) = parts(id.trim());
+    // The harness adds that to its last test.
+    let test = test.strip_suffix(" (finished)").unwrap_or(test);
     let test = test.replace('\\', "/");
     let served = ["http://", "https://", "file://"].iter().any(|scheme| test.starts_with(scheme));
     if served {
@@ -49,7 +51,12 @@ pub(crate) fn is_no_test(id: &str) -> bool {
             | "Main app process"
             | "Last test finished"
             | "Harness"
-    ) || id.starts_with("pid: ")
+            | "SimpleTest"
+            | "TestRunner"
+            | "TestRunner.js"
+    ) || id.starts_with("leakcheck ")
+        || id.trim_matches(['(', ')']).starts_with("SimpleTest/")
+        || id.starts_with("pid: ")
         || id.starts_with("PID ")
         || id.starts_with("automationutils.processLeakLog")
 }

@@ -44,7 +44,10 @@ pub fn prove<'a>(
     run_passed: bool,
 ) -> Proof {
     let proof = |says, why: &str| Proof { says, why: why.into() };
-    let same = |failure: &&Failure| about.signatures.contains(failure.signature.text());
+    // A guess has no part in judging.
+    let same = |failure: &&Failure| {
+        failure.kind != crate::Kind::Guess && about.signatures.contains(failure.signature.text())
+    };
     let occurred = failures.into_iter().any(|failure| same(&failure));
     match (about.signatures.is_empty(), occurred, &about.subject) {
         (false, true, _) => proof(Says::Bad, "the same failure"),

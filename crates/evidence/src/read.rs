@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 use crate::evidence::{Evidence, Format, Mark};
 use crate::limits::Limits;
 use crate::subject::Subject;
-use crate::{errorsummary, input, junit, results, sniff, structured, text};
+use crate::{errorsummary, input, reports, results, sniff, structured, text};
 
 /// What is wanted of a source.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,10 @@ pub struct Question {
     pub pattern: Option<Regex>,
     /// Lines before and after each failure; of a structured source as many of the stack.
     pub context: usize,
+    /// The rules of text logs, where they are not those that come with the program alone.
+    pub rules: Option<std::sync::Arc<crate::text::tools::Rules>>,
+    /// Whether to say of each line of a text log why it was taken.
+    pub explain: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -28,6 +32,7 @@ pub struct Question {
 /// with it is said by marks; failures that were found until then count.
 pub fn read<R: Read + 'static>(source: R, question: &Question) -> Evidence {
     let opened = input::open(source, &question.limits);
+    let unknown = sniff::is_document(&opened.head);
     let mut evidence = match sniff::not_a_log(&opened.head) {
         Some(mark) => {
             let mut evidence = Evidence::new(question.format.unwrap_or(Format::Text));
@@ -40,15 +45,36 @@ pub fn read<R: Read + 'static>(source: R, question: &Question) -> Evidence {
         None => {
             let head = opened.head;
             let source = opened.source;
-            match question.format.unwrap_or_else(|| sniff::format_of(&head)) {
-                Format::Text => text::read(source, question),
+            let sniffed = sniff::format_of(&head);
+            let format = match question.format {
+                // A report may be of another shape than its name lets expect.
+                Some(Format::Junit) if sniffed.is_report() => sniffed,
+                Some(format) => format,
+                None => sniffed,
+            };
+            match format {
+                Format::Text => text::read(source, &head, question),
                 Format::Errorsummary => errorsummary::read(source, question),
                 Format::Structured => structured::read(source, question),
-                Format::Junit => junit::read(source, question),
                 Format::TestResults => results::read(source, question),
+                Format::GoJson => reports::read_go(source, question),
+                Format::JsonLines => reports::read_lines(source, question),
+                Format::Mocha
+                | Format::Jest
+                | Format::Rspec
+                | Format::Playwright
+                | Format::PytestJson
+                | Format::GoogletestJson
+                | Format::Luci => reports::read_json(source, format, question),
+                _ => reports::read_xml(source, format, question),
             }
         }
     };
+    // XML or JSON of an unknown format says nothing here, whatever words are in it.
+    let is_unknown = unknown && evidence.format == Format::Text && evidence.total == 0;
+    if is_unknown {
+        evidence.mark(Mark::NothingRecognised);
+    }
     for mark in opened.marks {
         evidence.mark(mark);
     }

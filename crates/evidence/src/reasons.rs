@@ -35,8 +35,9 @@ where
     let mut alone: BTreeMap<&str, Tally<'a>> = BTreeMap::new();
     let mut outside: Tally<'a> = Tally::default();
     for (run, failures) in runs.into_iter().enumerate() {
-        // The infrastructure's failures say nothing of the push.
-        for failure in failures.into_iter().filter(|failure| failure.kind != Kind::Infra) {
+        // The infrastructure's failures say nothing of the push, and a guess nothing at all.
+        for failure in failures.into_iter().filter(|f| !matches!(f.kind, Kind::Infra | Kind::Guess))
+        {
             let (test, group) = (failure.test.as_deref(), failure.group.as_deref());
             let tally = match (group, test) {
                 (Some(group), _) => groups.entry(group).or_default(),

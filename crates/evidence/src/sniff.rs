@@ -49,12 +49,26 @@ fn error_answer(text: &str) -> Option<String> {
     Some(text.chars().take(80).collect())
 }
 
+/// Whether something is a document of XML or JSON, of whatever format.
+pub(crate) fn is_document(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&head[..head.len().min(200)]);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    start.starts_with("<?xml") || start.starts_with("{\"") || start.starts_with("{\n")
+}
+
 /// What a log is written in.
 pub(crate) fn format_of(head: &[u8]) -> Format {
     let text = String::from_utf8_lossy(head);
     let start = text.trim_start_matches('\u{feff}').trim_start();
-    if start.starts_with('<') && (start.contains("<testsuite") || start.contains("<testcase")) {
-        return Format::Junit;
+    if start.starts_with('<')
+        && let Some(format) = crate::reports::of_xml(start)
+    {
+        return format;
+    }
+    if start.starts_with(['{', '['])
+        && let Some(format) = crate::reports::of_json(start)
+    {
+        return format;
     }
     if start.starts_with('{') && start.contains("\"test_results\"") && !start.contains("\"action\"")
     {

@@ -23,9 +23,12 @@ pub(crate) struct Args {
     /// their names
     #[arg(value_name = "RUN|JOB")]
     what: Vec<String>,
-    /// A log on this machine, packed or not; `-` is standard input
-    #[arg(long, value_name = "LOG", conflicts_with_all = ["what", "group"])]
-    pub(crate) file: Option<std::path::PathBuf>,
+    /// Logs and reports on this machine, packed or not, or folders of them; `-` is standard input
+    #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with = "what")]
+    pub(crate) file: Vec<std::path::PathBuf>,
+    /// Read a log on this machine, and show which line was taken by which rule
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["what", "file", "group"])]
+    pub(crate) explain: Option<std::path::PathBuf>,
     /// What became of this test, in green runs as well
     #[arg(long, value_name = "TEST")]
     test: Option<String>,
@@ -61,13 +64,19 @@ impl Args {
                 .map(|test| Subject::Test(mozci_evidence::test_of_id(test))),
             context: self.context.unwrap_or(0).into(),
             pattern: self.pattern.clone(),
+            ..EvidenceWish::default()
         }
     }
 }
 
-/// Reads a log on this machine; no CI is asked.
-pub(crate) fn run_file(args: &Args, path: &std::path::Path, global: &Global) -> Done {
-    file::run(path, &args.wish(), global)
+/// Whether files on this machine are meant.
+pub(crate) fn is_of_files(args: &Args) -> bool {
+    !args.file.is_empty() || args.explain.is_some()
+}
+
+/// Reads logs on this machine; no CI is asked.
+pub(crate) fn run_files(args: &Args, global: &Global) -> Done {
+    file::run(args, &args.wish(), global)
 }
 
 /// Which tests failed in runs, how, and whether it is the same failure.
@@ -97,7 +106,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         Some(_) => looked.evidence.seen() == Seen::Failed,
         None => looked.evidence.total() > 0,
     });
-    Ok(u8::from(context.global.exit_status && bad))
+    let is_unclear = wish.subject.is_none() && looked.iter().any(|one| one.evidence.is_unclear());
+    Ok(match context.global.exit_status {
+        true if bad => 1,
+        true if is_unclear => failure::UNCLEAR,
+        _ => 0,
+    })
 }
 
 fn is_unread(looked: &Looked) -> bool {

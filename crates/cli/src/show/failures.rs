@@ -7,7 +7,7 @@ use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::run::Classification;
 use mozci_engine::flow::{AskedRun, EvidenceWish, Looked};
-use mozci_evidence::{Evidence, Failure, Match, Seen, harmless_line, together};
+use mozci_evidence::{Evidence, Failure, Kind, Match, Seen, harmless_line, together};
 
 use super::out::Out;
 use super::words::{mark, plural};
@@ -81,6 +81,9 @@ pub(crate) fn show_failures(
         show_matches(out, matches.collect());
         let failures: Vec<&Failure> = evidence.failures().collect();
         list(out, &failures, evidence.total());
+        if let Some(mark) = evidence.unclear() {
+            out.line(&format!("  {}", line_of(&mark.words())));
+        }
         tolerated(out, evidence.tolerated().count());
     }
 }
@@ -110,12 +113,66 @@ fn head(out: &mut Out, run: &ShownRun, looked: &Looked, wish: &EvidenceWish) {
 }
 
 fn list(out: &mut Out, failures: &[&Failure], total: u64) {
+    let (guesses, failures): (Vec<&Failure>, Vec<&Failure>) =
+        failures.iter().partition(|failure| failure.kind == Kind::Guess);
     for failure in failures.iter().take(OF_ONE) {
         show_failure(out, failure);
+    }
+    if !guesses.is_empty() {
+        out.line("  the likeliest reasons, guessed:");
+    }
+    for guess in guesses {
+        show_guess(out, guess);
     }
     let shown = failures.len().min(OF_ONE) as u64;
     if total > shown {
         out.line(&format!("  and {} more: --json has {}", total - shown, failures.len()));
+    }
+}
+
+/// A guess with the lines that belong to it.
+fn show_guess(out: &mut Out, guess: &Failure) {
+    for line in &guess.before {
+        out.line(&format!("    │ {}", line_of(line)));
+    }
+    let said = line_of(guess.message.as_deref().unwrap_or(""));
+    out.line(&format!("  ? {said}"));
+    out.line(&format!("      line {}", guess.at.line));
+    for line in &guess.after {
+        out.line(&format!("    │ {}", line_of(line)));
+    }
+}
+
+/// Shows which rule took which line.
+pub(crate) fn show_explained(out: &mut Out, evidence: &Evidence) {
+    for one in &evidence.explained {
+        let text = line_of(&one.text);
+        out.line(&format!("  {:>7}  {} ({}): {text}", one.at.line, one.rule, one.what));
+    }
+    if evidence.explained.is_empty() {
+        out.line("  no rule took any line");
+    }
+}
+
+/// Shows the same failures of several files together.
+pub(crate) fn show_same_files(out: &mut Out, files: &[(&str, &Evidence)]) {
+    let failures = files.iter().enumerate().flat_map(|(place, (_, evidence))| {
+        let counts = |failure: &&Failure| failure.kind != Kind::Guess;
+        let all = evidence.failures.iter().filter(counts).chain(&evidence.tolerated);
+        all.map(move |failure| (place, failure))
+    });
+    let groups = together(failures);
+    for same in groups.iter().take(2 * OF_ONE) {
+        let known = if same.is_known { ", known to come and go" } else { "" };
+        out.line(&format!("{} of {}{known}", same.places.len(), plural(files.len(), "file")));
+        show_failure(out, &Failure { before: vec![], after: vec![], ..same.failure.clone() });
+        let names: Vec<&str> = same.places.iter().take(5).map(|place| files[*place].0).collect();
+        let more = same.places.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        out.line(&format!("      in {}{more}", line_of(&names.join(", "))));
+    }
+    if groups.len() > 2 * OF_ONE {
+        out.line(&format!("and {} more: --json has them all", groups.len() - 2 * OF_ONE));
     }
 }
 
@@ -207,7 +264,7 @@ fn words_alone(seen: Seen) -> &'static str {
 /// Shows the same failures together.
 pub(crate) fn show_same(out: &mut Out, runs: &[ShownRun], looked: &[Looked]) {
     let failures = looked.iter().enumerate().flat_map(|(place, looked)| {
-        let all = looked.evidence.failures().chain(looked.evidence.tolerated());
+        let all = looked.evidence.certain().chain(looked.evidence.tolerated());
         all.map(move |failure| (place, failure))
     });
     let groups = together(failures);

@@ -10,7 +10,8 @@ mod walk;
 mod words;
 
 pub(crate) use failures::{
-    ShownRun, classified, is_known, show_evidence, show_failures, show_same,
+    ShownRun, classified, is_known, show_evidence, show_explained, show_failures, show_same,
+    show_same_files,
 };
 pub(crate) use json::{VERSION, json_text, push_json, top, write_json};
 pub(crate) use many::show_many;

@@ -36,6 +36,8 @@ pub struct Opening<'a> {
     pub closed_tree: ClosedTree,
     /// Runs that one command reads to judge them by a test, a group or a failure.
     pub runs_read: usize,
+    /// Rules of text logs, where the config has some of its own.
+    pub rules: Option<std::sync::Arc<mozci_evidence::Rules>>,
     /// Where the files are.
     pub place: Place,
     /// The program that renders what an action's file computes, in a process of its own: itself, where

@@ -25,6 +25,9 @@ pub struct Config {
     /// Who is told of what was asked to be told.
     #[serde(default)]
     pub notify: Notify,
+    /// Rules of text logs of one's own, which come before those of the program.
+    #[serde(default)]
+    pub rules: Vec<mozci_evidence::Rule>,
     /// The CIs by their names.
     #[serde(default)]
     pub ci: BTreeMap<String, CiConfig>,
@@ -377,9 +380,22 @@ impl Config {
         config.default_ci = own.default_ci.or(only);
         config.guards = own.guards;
         config.notify = own.notify;
+        config.rules = own.rules;
         // A CI of the file's takes the place of a preset as a whole.
         config.ci.extend(own.ci);
         Ok(config)
+    }
+
+    /// The rules of text logs, where it has some of its own.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a rule that cannot be used, with why.
+    pub fn log_rules(&self) -> Result<Option<std::sync::Arc<mozci_evidence::Rules>>, Error> {
+        if self.rules.is_empty() {
+            return Ok(None);
+        }
+        let rules = mozci_evidence::Rules::with(&self.rules);
+        rules.map(Some).map_err(|error| Error::Usage(format!("in the config: {error}")))
     }
 
     /// Where the file is looked for.

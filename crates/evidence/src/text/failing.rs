@@ -19,11 +19,6 @@ pub(super) fn read(line: &[u8], at: Where, manifest: Option<&str>, longest: usiz
         unexpected(rest, at)
     } else if let Some((_, rest)) = text.split_once(KNOWN) {
         Failure { known_intermittent: true, ..unexpected(rest, at) }
-    } else if let Some((test, said)) = super::runners::failed(&text) {
-        let status = Some("FAIL".to_owned());
-        let message = said.or_else(|| Some(text.clone().into_owned()));
-        let failure = Failure::new(Kind::Unexpected, at);
-        Failure { test: Some(test_of_id(&test)), status, message, ..failure }
     } else {
         let message = by_level.then(|| text.split_once(" - ")).flatten().map_or(&*text, |(_, m)| m);
         Failure { message: Some(message.to_owned()), ..Failure::new(kind_of(&text, by_level), at) }
@@ -62,6 +57,14 @@ fn unexpected(rest: &str, at: Where) -> Failure {
     failure.status = Some(status.to_owned()).filter(|status| !status.is_empty());
     failure.message = message.map(str::to_owned);
     name(&mut failure, id);
+    if kind == Kind::Leak && failure.test.is_none() {
+        // The leak check names the manifest after which it looked.
+        let manifest = message.filter(|said| said.ends_with(".toml") || said.ends_with(".ini"));
+        failure.group = manifest.map(str::to_owned);
+        if manifest.is_some() {
+            failure.message = Some(id.to_owned());
+        }
+    }
     failure
 }
 
@@ -110,12 +113,24 @@ fn signed_reason(part: &str) -> (&str, &str) {
     (part[..at].trim(), signature)
 }
 
+/// Whether the task's own command failed, which is not the machine's fault: `exit status 1`. A kill
+/// for lack of memory is (137).
+fn ended_with_a_status(text: &str) -> bool {
+    let status = text.split_once("exit status ").or_else(|| text.split_once("exit code: "));
+    let digits = |rest: &str| {
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>().ok()
+    };
+    status.and_then(|(_, rest)| digits(rest)).is_some_and(|status| status != 137)
+}
+
 /// What sort of error a line without a test is.
 fn kind_of(text: &str, by_level: bool) -> Kind {
     let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
     let starts = |needles: &[&str]| needles.iter().any(|needle| text.starts_with(needle));
     if has(&["SUMMARY: AddressSanitizer", "SUMMARY: ThreadSanitizer"])
         || has(&["SUMMARY: UndefinedBehaviorSanitizer", "ThreadSanitizer: nested bug"])
+        || has(&["ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer"])
+        || has(&["WARNING: MemorySanitizer", ": runtime error: "])
     {
         Kind::Sanitizer
     } else if has(&["Hit MOZ_CRASH", "###!!! ABORT:", "Assertion fail"]) {
@@ -124,9 +139,14 @@ fn kind_of(text: &str, by_level: bool) -> Kind {
         Kind::Leak
     } else if has(&["command timed out:", "Automation Error:", "wget: unable ", "exit code: 137"])
         || has(&["ERROR 4", "ERROR 5", ":exception]"])
-        || starts(&["remoteFailed:", "abort:", "[taskcluster"])
+        || starts(&["remoteFailed:", "abort:"])
+        || (starts(&["[taskcluster"]) && !ended_with_a_status(text))
     {
         Kind::Infra
+    } else if starts(&["[taskcluster"]) {
+        Kind::Harness
+    } else if has(&["(fatal error)"]) {
+        Kind::Unknown
     } else if has(&[": error:", " error C", " error RC", "fatal error", "FATAL ERROR"])
         || has(&["make: ***", "]: ***", "mozmake", " error("])
     {
@@ -185,9 +205,12 @@ mod tests {
         check("TEST-UNEXPECTED-FAIL | leakcheck | tab process: 12 bytes leaked (A)", Kind::Leak);
         check("TEST-UNEXPECTED-FAIL | a/t.js | leaked 1 window(s) until shutdown", Kind::Leak);
         check("PID 1 | SUMMARY: AddressSanitizer: heap-use-after-free a.h:1 in f", Kind::Sanitizer);
+        check("PID 1 | ==1==ERROR: AddressSanitizer: heap-use-after-free", Kind::Sanitizer);
         check("/a/b.cpp:1:2: error: no", Kind::Build);
         check("make: *** [all] Error 1", Kind::Build);
-        check("[taskcluster:error] exit status 1", Kind::Infra);
+        check("[taskcluster:error] exit status 1", Kind::Harness);
+        check("[taskcluster:error] Task timeout after 3600 seconds", Kind::Infra);
+        check("PID 51 | WARNING: hanging at shutdown (fatal error).: file a.cpp:1", Kind::Unknown);
         check("12:00:00    ERROR - Return code: 1", Kind::Harness);
         check("KeyError: 1", Kind::Harness);
     }

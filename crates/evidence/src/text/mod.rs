@@ -1,9 +1,14 @@
-//! Raw text logs, of Taskcluster and of Buildbot: the fallback where nothing structured is.
+//! Text logs: of Mozilla's harnesses, and of everybody else's tools.
 
+mod envelope;
 mod failing;
+mod guess;
+mod plain;
 mod reader;
 mod rules;
-mod runners;
+mod settle;
+mod surround;
+pub(crate) mod tools;
 
 pub(crate) use failing::{leaks, takes_too_long};
 pub(crate) use reader::read;

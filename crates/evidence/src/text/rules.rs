@@ -1,13 +1,13 @@
-//! Which line of a text log is an error: the rules that Treeherder goes by, so that the same lines
-//! are found that people know from there (`wire/treeherder.md`); and those of other people's test
-//! runners, which Treeherder does not know.
+//! Which line of a log of Mozilla's harnesses is an error: the rules that Treeherder goes by, so that
+//! the same lines are found that people know from there (`wire/treeherder.md`). Everybody else's
+//! tools have rules of their own (`tools/`).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use crate::needles::Needles;
+use crate::blocks::Ends;
 
 /// Errors wherever they stand in a line.
 const ANYWHERE: &[&str] = &[
@@ -39,17 +39,20 @@ const AT_START: &[&str] = &[
     r"g?make(?:\[\d+\])?: \*\*\*",
     "[A-Za-z.]+Error: ",
     "[A-Za-z.]*Exception: ",
-    r"\[  FAILED  \] ",
     "remoteFailed:",
     "rm: cannot ",
     "abort:",
     r"\[taskcluster\] Error:",
     r"\[[\w._-]+:(?:error|exception)\]",
-    r"FAIL: \S",
-    r"FAILED [^\s(]",
-    r"--- FAIL: \S",
-    r"not ok \d+ - [^\s#]",
 ];
+
+/// What only Mozilla's harnesses, Taskcluster and the Buildbot of old write: an error in any log.
+const UNMISTAKABLE: &str = concat!(
+    r"^(?:PID \d+ \| )?TEST-UNEXPECTED-|^PROCESS-CRASH \||^REFTEST ERROR|^Automation Error:|^remoteFailed:",
+    r"|^command timed out:|Hit MOZ_CRASH|###!!! ABORT:|YOU ARE LEAKING THE WORLD",
+    r"|^\[taskcluster\] Error:|^\[[\w._-]+:(?:error|exception)\]",
+    r"|Unsuccessful task run with exit code: 137"
+);
 
 /// Never errors, whatever else is in the line with its stamp of mozharness.
 const NEVER: &str = "TEST-(?:INFO|PASS) |A content process crashed and MOZ_CRASHREPORTER_SHUTDOWN is set, shutting down";
@@ -93,7 +96,6 @@ const NEEDLES: &[&str] = &[
     "ERROR 5",
     "Error: ",
     "Exception: ",
-    "[  FAILED  ] ",
     "remoteFailed:",
     "rm: cannot ",
     "abort:",
@@ -103,9 +105,6 @@ const NEEDLES: &[&str] = &[
     " ERROR - ",
     " CRITICAL - ",
     " FATAL - ",
-    "FAIL: ",
-    "FAILED ",
-    "not ok ",
 ];
 
 /// What else a reader wants to see: manifests, and what was let pass.
@@ -124,12 +123,54 @@ static LEVEL: LazyLock<Regex> = LazyLock::new(|| regex(BY_LEVEL));
 static OF_TASK: LazyLock<Regex> = LazyLock::new(|| regex(TASK_STAMP));
 static OF_HARNESS: LazyLock<Regex> = LazyLock::new(|| regex(HARNESS_STAMP));
 
+static OF_HARNESSES_ALONE: LazyLock<Regex> = LazyLock::new(|| regex(UNMISTAKABLE));
+static BEGINS_AS_HARNESS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?m)^(?:\[[^\]\n]*\] )?\d\d:\d\d:\d\d +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL) - |^(?:\[[^\]\n]*\] )?TEST-(?:START|PASS|OK) \| ",
+    )
+});
+static STAMPED: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d\d:\d\d:\d\d +[A-Z]+ - "));
+static BEGINS_AS_TASK: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?m)^\[(?:taskcluster|(?:task|vcs|setup|fetches) 20)"));
+
+/// How a log is to be read, by how it begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    /// Whether one of Mozilla's harnesses wrote it, so that Treeherder's rules hold for each line.
+    pub(super) is_harness: bool,
+    /// What counts as the end of a line: as Treeherder counts in the logs that it shows, as an
+    /// editor does in all others.
+    pub(super) ends: Ends,
+}
+
+impl Dialect {
+    pub(super) fn of(head: &[u8]) -> Self {
+        let is_harness = BEGINS_AS_HARNESS.is_match(head);
+        let is_task = is_harness || BEGINS_AS_TASK.is_match(head);
+        Self { is_harness, ends: if is_task { Ends::Any } else { Ends::Newline } }
+    }
+
+    /// Whether a line without Taskcluster's stamp is an error by the harnesses' rules.
+    pub(super) fn is_error(self, line: &[u8]) -> bool {
+        // A task may begin with much before its harness does.
+        let is_its = self.is_harness || self.ends == Ends::Any && STAMPED.is_match(line);
+        match is_its {
+            true => is_error_line(line),
+            false => {
+                let bare = bare(line);
+                OF_HARNESSES_ALONE.is_match(bare) && !NEVER_WHEN_BARE.is_match(bare)
+            }
+        }
+    }
+}
+
 /// All rules that make a line an error, as one pattern that `rg` takes.
 pub fn rules_as_one_pattern() -> String {
     let (task, harness) = (&TASK_STAMP[1..], &HARNESS_STAMP[1..]);
     let starts = AT_START.join("|");
+    let tools = super::tools::Rules::known().as_one_pattern();
     format!(
-        "{}|^(?:{task})?(?:{harness})?(?:{starts})|^(?:{task})?{}",
+        "{}|^(?:{task})?(?:{harness})?(?:{starts}|{tools})|^(?:{task})?{}",
         ANYWHERE.join("|"),
         &BY_LEVEL[1..]
     )
@@ -167,9 +208,9 @@ pub(crate) fn is_by_level(line: &[u8]) -> bool {
     LEVEL.is_match(line)
 }
 
-/// What a search over everything looks for, and `more`.
-pub(super) fn needles(more: &str) -> Needles {
-    Needles::new(NEEDLES.iter().chain(MARKS).copied().chain([more]))
+/// What a search over everything looks for, beside what the tools' rules have.
+pub(super) fn own_needles() -> impl Iterator<Item = &'static str> + Clone {
+    NEEDLES.iter().chain(MARKS).copied()
 }
 
 /// Text of a log, whatever its bytes are.
@@ -195,7 +236,6 @@ mod tests {
             "[taskcluster] Error: Task run failed",
             "[taskcluster:error] exit status 1",
             "[fetches:exception] x",
-            "[  FAILED  ] Suite.Test (1 ms)",
             "abort: error: Connection refused",
             "c:/a/b.cpp(12) : error C2065: 'x'",
             "x.rc(12) : error RC2135: y",
@@ -255,7 +295,7 @@ mod tests {
         fn every_error_has_a_needle(parts in proptest::collection::vec(prop_oneof![
             proptest::sample::select(vec![
                 "make", "g", "[2]", ": *** ", "bash.exe", "mozmake.EXE", "Key", "Error", ": ", " ",
-                "Exception", "[  FAILED  ] ", "[", "taskcluster", "] ", "Error:", ":error]",
+                "Exception", "[", "taskcluster", "] ", "Error:", ":error]",
                 ":exception]", ":12", ": error:", " error", "(12):", " R", "C2065:", "ERROR 5", "00:",
                 "12:00:00 ", "ERROR - ", "FATAL - ", "INFO - ", "Assertion fail", "SUMMARY: ",
                 "ThreadSanitizer", ": nested bug", "abort:", "remoteFailed:", "rm: cannot ",
@@ -263,7 +303,7 @@ mod tests {
             "[ -~]{0,4}",
         ], 0..7)) {
             let line = parts.concat();
-            let found = needles("").find(line.as_bytes(), 0);
+            let found = own_needles().find(|needle| line.contains(needle));
             prop_assert!(!is_error_line(line.as_bytes()) || found.is_some(), "{}", line);
         }
     }

@@ -1,20 +1,34 @@
-//! A log on this machine.
+//! Logs and reports on this machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mozci_clients::files;
-use mozci_engine::Error;
+use mozci_engine::config::Config;
 use mozci_engine::flow::EvidenceWish;
-use mozci_evidence::{Evidence, Question, read};
+use mozci_engine::{Error, Kind};
+use mozci_evidence::{Evidence, Failure, Question, Rules, read, together};
 use serde_json::{Value, json};
 
-use super::usage;
+use super::{Args, usage};
 use crate::app::{Done, Global};
 use crate::failure;
-use crate::show::{Out, VERSION, show_evidence};
+use crate::show::{Out, VERSION, plural, show_evidence, show_explained, show_same_files};
 
-/// Reads a log and shows what failed in it.
-pub(super) fn run(path: &Path, wish: &EvidenceWish, global: &Global) -> Done {
+/// Files that are read of one command at the most.
+const MOST: usize = 10_000;
+
+/// How deep folders are looked into.
+const DEPTH: usize = 32;
+
+/// A file and what it says.
+struct File {
+    name: String,
+    evidence: Evidence,
+}
+
+/// Reads logs and reports and shows what failed in them.
+pub(super) fn run(args: &Args, wish: &EvidenceWish, global: &Global) -> Done {
     let mut out = Out::stdout(global);
     let question = Question {
         // Only text has lines around something.
@@ -23,41 +37,220 @@ pub(super) fn run(path: &Path, wish: &EvidenceWish, global: &Global) -> Done {
         subject: wish.subject.clone(),
         pattern: wish.pattern.clone(),
         context: wish.context,
+        rules: rules(global)?,
+        explain: args.explain.is_some(),
         ..Question::default()
     };
-    let name = path.display().to_string();
-    let evidence = if name == "-" {
-        read(std::io::stdin(), &question)
-    } else {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::NotFound(format!("there is no file {name}")),
-            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::TimedOut => {
-                usage(format!("{name} cannot be read, {error}: give a log, or `-` for stdin"))
-            }
-            _ => Error::Odd(format!("{name} cannot be read: {error}")),
-        };
-        read(files::open(path).map_err(failed)?, &question)
-    };
+    let named: Vec<&PathBuf> = args.file.iter().chain(&args.explain).collect();
+    let is_one = named.len() == 1 && !named[0].is_dir();
+    let (paths, left_out) = files_of(&named)?;
+    let mut read = Vec::with_capacity(paths.len());
+    for path in paths {
+        match one(&path, &question) {
+            Ok(evidence) => read.push(File { name: path.display().to_string(), evidence }),
+            Err(error) if is_one => return Err(error),
+            Err(error) => failure::say(&format!("note: {error}")),
+        }
+    }
     if out.json {
-        out.object(&object(&name, &evidence))?;
+        out.object(&object(args, &read, is_one, left_out))?;
     } else {
-        show_evidence(&mut out, &name, &evidence, wish);
+        show(&mut out, args, &read, wish);
+        if !is_one || args.group {
+            out.line(&last_line(&read, left_out));
+        }
     }
     out.finish()?;
-    if evidence.is_void() {
-        let why: Vec<String> = evidence.marks.iter().map(|mark| mark.words()).collect();
-        failure::say(&format!("error: {name}: {}", why.join("; ")));
-        return Ok(failure::status(mozci_engine::Kind::Usage));
-    }
-    Ok(u8::from(global.exit_status && evidence.total > 0))
+    status(&read, global)
 }
 
-fn object(name: &str, evidence: &Evidence) -> Value {
-    let mut object = json!({"version": VERSION, "command": "failures", "file": name});
-    if let (Some(object), Ok(Value::Object(told))) =
-        (object.as_object_mut(), serde_json::to_value(evidence))
-    {
-        object.extend(told);
+/// The exit status: whether anything failed, and whether that is open.
+fn status(read: &[File], global: &Global) -> Done {
+    let void: Vec<&File> = read.iter().filter(|file| file.evidence.is_void()).collect();
+    if !read.is_empty() && void.len() == read.len() {
+        for file in void {
+            let why: Vec<String> = file.evidence.marks.iter().map(|mark| mark.words()).collect();
+            failure::say(&format!("error: {}: {}", file.name, why.join("; ")));
+        }
+        return Ok(failure::status(Kind::Usage));
+    }
+    Ok(match read {
+        _ if !global.exit_status => 0,
+        read if read.iter().any(|file| file.evidence.total > 0) => 1,
+        read if read.iter().any(|file| file.evidence.is_unclear()) => failure::UNCLEAR,
+        _ => 0,
+    })
+}
+
+/// The rules of the config's `[[rules]]`, where it has any.
+fn rules(global: &Global) -> Result<Option<Arc<Rules>>, Error> {
+    if global.ci.as_deref() == Some("demo") {
+        return Ok(None);
+    }
+    Config::load(global.config.as_deref())?.log_rules()
+}
+
+/// The files that are meant, in their order, and how many more there are than are read.
+fn files_of(named: &[&PathBuf]) -> Result<(Vec<PathBuf>, usize), Error> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            look_into(path, 0, &mut files)?;
+        } else {
+            files.push((*path).clone());
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::NotFound("there is no file in what was named".into()));
+    }
+    let left_out = files.len().saturating_sub(MOST);
+    files.truncate(MOST);
+    Ok((files, left_out))
+}
+
+/// The files of a folder and of the folders within, without hidden ones.
+fn look_into(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let found = std::fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
+    });
+    let mut entries = match found {
+        Ok(entries) => entries,
+        // What lies beside it may still be read.
+        Err(error) if depth > 0 => {
+            failure::say(&format!("note: {} is left out: {error}", folder.display()));
+            return Ok(());
+        }
+        Err(error) => {
+            return Err(Error::Odd(format!("{} cannot be read: {error}", folder.display())));
+        }
+    };
+    entries.sort();
+    for path in entries {
+        let is_hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
+        if is_hidden {
+            continue;
+        }
+        if path.is_dir() {
+            // A link may lead around in a circle.
+            if depth < DEPTH && !is_link {
+                look_into(&path, depth + 1, files)?;
+            }
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Reads one; `-` is standard input.
+fn one(path: &Path, question: &Question) -> Result<Evidence, Error> {
+    let name = path.display().to_string();
+    if name == "-" {
+        return Ok(read(std::io::stdin(), question));
+    }
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::NotFound(format!("there is no file {name}")),
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::TimedOut => {
+            usage(format!("{name} cannot be read, {error}: give a log, or `-` for stdin"))
+        }
+        _ => Error::Odd(format!("{name} cannot be read: {error}")),
+    };
+    Ok(read(files::open(path).map_err(failed)?, question))
+}
+
+fn show(out: &mut Out, args: &Args, read: &[File], wish: &EvidenceWish) {
+    if args.group {
+        let named: Vec<(&str, &Evidence)> =
+            read.iter().map(|file| (file.name.as_str(), &file.evidence)).collect();
+        return show_same_files(out, &named);
+    }
+    for file in read {
+        show_evidence(out, &file.name, &file.evidence, wish);
+        if args.explain.is_some() {
+            show_explained(out, &file.evidence);
+        }
+    }
+}
+
+/// What was read, and what of it is bad or open.
+fn last_line(read: &[File], left_out: usize) -> String {
+    let lines: u64 = read.iter().map(|file| file.evidence.lines).sum();
+    let failures: u64 = read.iter().map(|file| file.evidence.total).sum();
+    let bad = read.iter().filter(|file| file.evidence.total > 0).count();
+    let open = read.iter().filter(|file| file.evidence.is_unclear()).count();
+    let void = read.iter().filter(|file| file.evidence.is_void()).count();
+    let mut text = format!(
+        "read {} ({}): {} in {}",
+        plural(read.len(), "file"),
+        plural(lines as usize, "line"),
+        plural(failures as usize, "failure"),
+        plural(bad, "file")
+    );
+    if open > 0 {
+        text.push_str(&format!("; in {} no failure was recognised", plural(open, "file")));
+    }
+    if void > 0 {
+        text.push_str(&format!(
+            "; {} no log",
+            match void {
+                1 => "1 is".to_owned(),
+                _ => format!("{void} are"),
+            }
+        ));
+    }
+    if left_out > 0 {
+        text.push_str(&format!("; {} more were not read", left_out));
+    }
+    text
+}
+
+fn object(args: &Args, read: &[File], is_one: bool, left_out: usize) -> Value {
+    let mut object = json!({"version": VERSION, "command": "failures"});
+    let all: Vec<Value> = read
+        .iter()
+        .map(|file| {
+            let mut value = json!({"file": file.name});
+            if let (Some(value), Ok(Value::Object(told))) =
+                (value.as_object_mut(), serde_json::to_value(&file.evidence))
+            {
+                value.extend(told);
+            }
+            value
+        })
+        .collect();
+    let Some(fields) = object.as_object_mut() else { return object };
+    if let (true, [Value::Object(only)]) = (is_one, all.as_slice()) {
+        fields.extend(only.clone());
+    } else {
+        fields.insert("files".into(), all.into());
+        fields.insert("left_out".into(), left_out.into());
+    }
+    if args.group {
+        fields.insert("groups".into(), groups(read));
     }
     object
+}
+
+/// The failures put together by their signatures; guesses are none.
+fn groups(read: &[File]) -> Value {
+    let failures = read.iter().enumerate().flat_map(|(place, file)| {
+        let counts = |failure: &&Failure| failure.kind != mozci_evidence::Kind::Guess;
+        let all = file.evidence.failures.iter().filter(counts).chain(&file.evidence.tolerated);
+        all.map(move |failure| (place, failure))
+    });
+    let groups = together(failures).into_iter().map(|same| {
+        let files: Vec<&str> = same.places.iter().map(|place| read[*place].name.as_str()).collect();
+        json!({
+            "signature": same.failure.signature,
+            "kind": same.failure.kind,
+            "test": same.failure.test,
+            "message": same.failure.message,
+            "example": same.failure,
+            "files": files,
+            "times": same.times,
+            "known_intermittent": same.is_known,
+        })
+    });
+    groups.collect()
 }

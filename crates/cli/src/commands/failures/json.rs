@@ -48,6 +48,7 @@ fn of_run(args: &Args, run: &ShownRun, looked: &Looked, context: &Context) -> Va
         "failures": evidence.failures().collect::<Vec<_>>(),
         "total": evidence.total(),
         "tolerated": evidence.tolerated().collect::<Vec<_>>(),
+        "unclear": evidence.unclear(),
         "kept": looked.was_kept,
     });
     if args.test.is_some() {
@@ -68,7 +69,7 @@ fn of_run(args: &Args, run: &ShownRun, looked: &Looked, context: &Context) -> Va
 
 fn groups(runs: &[ShownRun], looked: &[Looked]) -> Value {
     let failures = looked.iter().enumerate().flat_map(|(place, looked)| {
-        let all = looked.evidence.failures().chain(looked.evidence.tolerated());
+        let all = looked.evidence.certain().chain(looked.evidence.tolerated());
         all.map(move |failure| (place, failure))
     });
     let groups = together(failures).into_iter().map(|same| {

@@ -58,7 +58,7 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
         Some(Subject::Test(test)) => failure.test.as_deref() == Some(test),
         Some(Subject::Group(group)) => failure.group.as_deref() == Some(group),
     };
-    let failures: Vec<&Failure> = evidence.failures().filter(meant).collect();
+    let failures: Vec<&Failure> = evidence.certain().filter(meant).collect();
     let tests: BTreeSet<Option<&str>> =
         failures.iter().map(|failure| failure.test.as_deref()).collect();
     let signatures: BTreeSet<String> =
@@ -160,7 +160,7 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
             false => looked.next().map(|looked| looked.evidence).unwrap_or_default(),
         };
         unread += u32::from(evidence.failed.is_some());
-        let all = evidence.failures().chain(evidence.tolerated());
+        let all = evidence.certain().chain(evidence.tolerated());
         let mut proof = prove(&about, all, evidence.seen(), passed);
         if let (Says::Unknown, Some(why)) = (proof.says, &evidence.failed) {
             proof.why = why.as_str().into();

@@ -40,6 +40,7 @@ pub struct Looked {
 /// Reads what is wanted of runs, in their order. Of a run that has ended nothing is read twice;
 /// what cannot be read of one is said in its evidence and stops none of the others.
 pub async fn read_evidence(ci: &Ci, runs: &[AskedRun], wish: &Wish) -> Vec<Looked> {
+    let wish = &Wish { rules: ci.rules.clone(), ..wish.clone() };
     stream::iter(runs).map(|run| one(ci, run, wish)).buffered(AT_ONCE).collect().await
 }
 

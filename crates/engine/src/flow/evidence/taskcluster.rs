@@ -91,7 +91,7 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
             .evidence
             .readings
             .iter()
-            .filter(|r| r.evidence.format == format)
+            .filter(|r| r.evidence.format.family() == format.family())
             .map(|r| &r.evidence)
             .collect();
         if is_settled(wanted, wish.subject.as_ref(), &told, run.run.state.is_bad()) {

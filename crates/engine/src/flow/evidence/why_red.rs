@@ -36,10 +36,10 @@ pub async fn why_red(ci: &Ci, job: &JobName, runs: &[Run]) -> WhyRed {
     let looked = read_evidence(ci, &asked, &Wish::default()).await;
     let evidence: Vec<RunEvidence> = looked.into_iter().map(|looked| looked.evidence).collect();
     let unread = evidence.iter().find_map(|evidence| {
-        let silent = evidence.failures().next().is_none();
+        let silent = evidence.certain().next().is_none();
         let why = || "its logs name no failure that is understood".to_owned();
         silent.then(|| evidence.failed.clone().unwrap_or_else(why))
     });
-    let failures = evidence.iter().map(|evidence| evidence.failures().collect::<Vec<&Failure>>());
+    let failures = evidence.iter().map(|evidence| evidence.certain().collect::<Vec<&Failure>>());
     WhyRed { reasons: reasons(failures), read: asked.len(), unread }
 }

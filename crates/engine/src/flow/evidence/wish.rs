@@ -1,8 +1,15 @@
 //! What is wanted of runs, and what came of it.
 
-use mozci_evidence::{Evidence, Failure, Limits, Question, Seen, Subject, Wanted};
+use std::sync::Arc;
+
+use mozci_evidence::{
+    Evidence, Failure, Kind, Limits, Mark, Question, Rules, Seen, Subject, Wanted,
+};
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
+
+/// What logs say, as the present rules read them: what an older program read is read again.
+const READING: &str = "2";
 
 /// What is wanted of runs.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +20,8 @@ pub struct Wish {
     pub context: usize,
     /// What the logs are searched for.
     pub pattern: Option<Regex>,
+    /// The rules of text logs, where the config has some of its own.
+    pub rules: Option<Arc<Rules>>,
 }
 
 impl Wish {
@@ -33,7 +42,8 @@ impl Wish {
             Some(Subject::Group(name)) => format!("group {name}"),
         };
         let pattern = self.pattern.as_ref().map_or("", Regex::as_str);
-        format!("{subject}|{}|{pattern}", self.context)
+        let rules = self.rules.as_ref().map_or(String::new(), |rules| rules.own_id());
+        format!("{READING}{rules}|{subject}|{}|{pattern}", self.context)
     }
 
     /// The question that is put to one source. Less is kept of it than of a file that somebody
@@ -45,7 +55,9 @@ impl Wish {
             subject: self.subject.clone(),
             context: self.context,
             pattern: self.pattern.clone(),
+            rules: self.rules.clone(),
             limits,
+            ..Question::default()
         }
     }
 }
@@ -87,17 +99,36 @@ impl RunEvidence {
     /// Its failures. Where a better source tells of any, those of a worse one are the same again.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let best = self.readings.iter().find(|reading| !reading.evidence.failures.is_empty());
-        let best = best.map(|reading| reading.evidence.format);
-        let readings = self.readings.iter().filter(move |r| Some(r.evidence.format) == best);
+        let best = best.map(|reading| reading.evidence.format.family());
+        let readings =
+            self.readings.iter().filter(move |r| Some(r.evidence.format.family()) == best);
         readings.flat_map(|reading| &reading.evidence.failures)
     }
 
     /// How many failures there are, those that are not kept included.
     pub fn total(&self) -> u64 {
         let best = self.readings.iter().find(|reading| reading.evidence.total > 0);
-        let best = best.map(|reading| reading.evidence.format);
-        let readings = self.readings.iter().filter(|r| Some(r.evidence.format) == best);
+        let best = best.map(|reading| reading.evidence.format.family());
+        let readings = self.readings.iter().filter(|r| Some(r.evidence.format.family()) == best);
         readings.map(|reading| reading.evidence.total).sum()
+    }
+
+    /// Whether it leaves open if anything failed: nothing was recognised, or what failed is only
+    /// counted.
+    pub fn is_unclear(&self) -> bool {
+        self.total() == 0 && self.readings.iter().any(|reading| reading.evidence.is_unclear())
+    }
+
+    /// What whoever reads the failures has to know: that there are none that anybody recognised.
+    pub fn unclear(&self) -> Option<&Mark> {
+        let marks = self.readings.iter().flat_map(|reading| &reading.evidence.marks);
+        let mut open = marks.filter(|m| matches!(m, Mark::NothingRecognised | Mark::Unnamed(_)));
+        open.next().filter(|_| self.is_unclear())
+    }
+
+    /// Its failures without guesses, which have no part in judging anything.
+    pub fn certain(&self) -> impl Iterator<Item = &Failure> {
+        self.failures().filter(|failure| failure.kind != Kind::Guess)
     }
 
     /// Results that were let pass, as they are known to come and go.
