@@ -111,6 +111,11 @@ impl Tools {
                 .and_then(|text| rules.take(text, candidates, met).map(|place| (place, text)))
                 .filter(|(place, _)| self.rules.get(*place).rule.effect != Effect::Nothing);
         }
+        let is_needed =
+            |place: &u16| self.rules.get(usize::from(*place)).rule.effect == Effect::Nothing;
+        if self.candidates.iter().any(is_needed) {
+            self.awake = self.rules.wakes(&self.met);
+        }
         if bare.is_marked && taken.is_none_or(|(place, _)| self.rules.get(place).tier >= Tier::Hint)
         {
             let text = match bare.text.starts_with(b"::error") {
@@ -171,9 +176,6 @@ impl Tools {
     ) -> Option<usize> {
         self.met[place] = true;
         let ready = self.rules.get(place);
-        if ready.rule.effect == Effect::Nothing {
-            self.awake = self.rules.wakes(&self.met);
-        }
         let what = match ready.rule.effect {
             Effect::Fail | Effect::Marked => "a failure",
             Effect::Flaky => "passed at another attempt",
