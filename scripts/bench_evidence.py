@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -34,10 +35,10 @@ def repeated(folder, name, pattern, size):
     return path
 
 
-def seconds(command):
+def seconds(command, runs=RUNS):
     """The median wall time of a command on one core, with its file warm."""
     times = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         begin = time.perf_counter()
         done = subprocess.run(["taskset", "-c", "0", *map(str, command)], stdout=subprocess.PIPE)
         times.append(time.perf_counter() - begin)
@@ -67,19 +68,43 @@ def peak_of_a_stream(path, size):
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
+def judged(rows):
+    """The labelled red logs and the cases of the shared folder, by their own judges."""
+    shared = ROOT.parent / "shared"
+    judge = shared / "cases/logchunks.py"
+    if not judge.exists():
+        rows.append(("labelled red logs of other projects", "≥ 92 % hit, 0 silent", "not there"))
+        return
+    run = lambda *arguments, **more: subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, **more
+    ).stdout.strip().splitlines()[-1]
+    found = run(judge, shared / "data/logchunks", BINARY)
+    rows.append(("398 labelled red logs of other projects (LogChunks, our half)", "≥ 92 % hit, 0 silent", found))
+    told = [
+        run(shared / "cases" / name, shared / "cases/evidence", env=dict(os.environ, MOZCI=str(BINARY)))
+        for name in ("judge.py", "judge_pairs.py")
+    ]
+    rows.append(("cases of `../shared/cases/evidence`; pairs of signatures", "all", "; ".join(told)))
+
+
 def evidence(rows, world):
     """`world` serves a simulated CI."""
+    judged(rows)
     rules = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "mozci-evidence", "--example", "rules"]
     pattern = subprocess.run(rules, cwd=ROOT, capture_output=True, check=True).stdout.decode().rstrip("\n")
     print(f"the rules as rg is given them: {pattern}", flush=True)
     with tempfile.TemporaryDirectory(prefix="mozci-bench-") as folder:
         log = repeated(folder, "text.log", "*.log.gz", 200 * MB)
         text, told = ours(log)
-        wall, count = seconds(["rg", "-c", "-j1", pattern, log])
-        rg = log.stat().st_size / wall / 1e9
-        what = "text log, 200 MB of real ones, all rules, `--json`, one core; `rg -c -j1` with the same rules in the same run"
-        found = f"{text:.2f} GB/s, {told['total']} failures; rg: {rg:.2f} GB/s, {int(count)} lines: {text / rg:.1f} ×"
-        rows.append((what, "≥ rg's", found))
+        # With so many alternatives rg takes a second a megabyte or two: it gets the beginning.
+        small = log.with_name("small.log")
+        with log.open("rb") as source:
+            small.write_bytes(source.read(4 * MB))
+        wall, count = seconds(["rg", "-a", "-c", "-j1", pattern, small], runs=1)
+        rg = small.stat().st_size / wall / 1e9
+        what = "text log, 200 MB of real ones, all rules, `--json`, one core; `rg -c -j1` with the same rules on its first 4 MB"
+        found = f"{text:.2f} GB/s, {told['total']} failures; rg: {rg:.4f} GB/s, {int(count)} lines: {text / rg:.0f} ×"
+        rows.append((what, "≥ 2 × rg's", found))
         peak = peak_of_a_stream(log, 2_000 * MB)
         rows.append(("a text log of 2 GB: peak memory", "≤ 32 MB", f"{peak:.0f} MiB"))
         log.unlink()
