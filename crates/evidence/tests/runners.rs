@@ -56,7 +56,7 @@ fn faults(evidence: &Evidence, expected: &Value) -> Vec<String> {
                 any_fine.filter(|fine| failure.test.as_deref().is_some_and(|t| same(t, fine)));
             (names(failure, &wanted["test"]) || other.next().is_some()) && message.contains(said)
         };
-        match left.iter().position(|failure| fits(failure)) {
+        match left.iter().position(fits) {
             Some(place) => {
                 let failure = left.remove(place);
                 let kinds = [&wanted["kind"], &wanted["kind_also"]];
@@ -128,6 +128,9 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> Option<Vec<u8>> {
     }
 }
 
+/// A program, its arguments, and the tests that fail with what is said of them.
+type Tool<'t> = (&'t str, &'t [&'t str], &'t [(&'t str, &'t str)]);
+
 #[test]
 fn tools_that_are_here_are_read_live() {
     let folder = tempfile::tempdir().unwrap();
@@ -154,7 +157,7 @@ fn tools_that_are_here_are_read_live() {
         "src/lib.rs",
         "#[test] fn shuts() { assert_eq!(3, 4, \"depth\"); }\n#[test] fn opens() {}\n",
     );
-    let tools: [(&str, &[&str], &[(&str, &str)]); 4] = [
+    let tools: [Tool; 4] = [
         (
             "python3",
             &["-m", "unittest"],
