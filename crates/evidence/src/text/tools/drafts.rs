@@ -105,23 +105,23 @@ impl Drafts {
     }
 
     /// A tool sums up: what its lines tell from here on is of another run of it.
-    pub(super) fn summed_up(&mut self, tool: &str, at: Where) {
-        self.summaries.insert(tool.to_owned(), at.line);
+    pub(super) fn summed_up(&mut self, family: &str, at: Where) {
+        self.summaries.insert(family.to_owned(), at.line);
     }
 
     /// A tool's last word is that all went well, so that its failures since it last summed up came
     /// and went.
     pub(super) fn all_passed(&mut self, rules: &Rules, place: usize, at: Where) {
-        let tool = rules.get(place).tool.clone();
-        let since = self.summaries.insert(tool.clone(), at.line).unwrap_or(0);
+        let family = rules.get(place).family.clone();
+        let since = self.summaries.insert(family.clone(), at.line).unwrap_or(0);
         for draft in self.all.iter_mut().rev().take_while(|draft| draft.failure.at.line > since) {
-            let is_its = draft.rule.is_some_and(|rule| rules.get(rule).tool == tool);
+            let is_its = draft.rule.is_some_and(|rule| rules.get(rule).family == family);
             if is_its && draft.effect == Effect::Fail {
                 draft.effect = Effect::Rerun;
             }
         }
         // It may fail in the next run of the tool.
-        self.known.retain(|(rule, _), _| rule.is_none_or(|rule| rules.get(rule).tool != tool));
+        self.known.retain(|(rule, _), _| rule.is_none_or(|rule| rules.get(rule).family != family));
     }
 
     /// Notes what a test said, for when it is told to have failed. Of very many the first count.

@@ -206,7 +206,7 @@ impl Tools {
             Effect::Fail | Effect::Marked => {
                 self.outcome.passed = false;
                 if ready.tier == Tier::Echo {
-                    drafts.summed_up(&ready.tool, around.at);
+                    drafts.summed_up(&ready.family, around.at);
                     self.windows.end(around.before, around.at);
                 }
             }

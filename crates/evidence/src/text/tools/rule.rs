@@ -13,6 +13,9 @@ use crate::failure::Kind;
 pub(crate) struct ToolFile {
     /// What the tool is called.
     pub(crate) tool: String,
+    /// The tools that it sums up together with; itself where that is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) family: Option<String>,
     /// Where it is documented what it prints.
     pub(crate) source: Vec<String>,
     /// Its rules; of several that take a line the first counts.
@@ -33,7 +36,7 @@ pub struct Rule {
     /// Lines that `line` fits and that it does not take all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not: Option<String>,
-    /// Another rule of the tool, of which a line must stand before.
+    /// Another rule, of the tool or `tool/name`, of which a line must stand before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// Other rules of the tool that count as not met from here on: another part of the log begins.

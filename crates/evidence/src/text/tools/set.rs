@@ -40,6 +40,8 @@ pub struct Rules {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) tool: String,
+    /// The tools that sum up together.
+    pub(crate) family: String,
     pub(crate) rule: Rule,
     /// The place of the rule that has to stand before.
     pub(super) needs: Option<usize>,
@@ -127,9 +129,10 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
 }
 
 impl Ready {
-    fn new(tool: &str, rule: &Rule) -> Self {
+    fn new(tool: &str, family: &str, rule: &Rule) -> Self {
         Self {
             tool: tool.to_owned(),
+            family: family.to_owned(),
             needs: None,
             ends: Vec::new(),
             yields_to: Vec::new(),
@@ -189,7 +192,8 @@ impl Rules {
     /// If an expression is not well-formed or too large, a needle is missing, or a rule is named
     /// that is not there.
     pub fn with(own: &[Rule]) -> Result<Arc<Self>, RuleError> {
-        let mut rules: Vec<Ready> = own.iter().map(|rule| Ready::new("yours", rule)).collect();
+        let mut rules: Vec<Ready> =
+            own.iter().map(|rule| Ready::new("yours", "yours", rule)).collect();
         for ready in &rules {
             let wrong = |why: String| RuleError { rule: ready.name(), why };
             if ready.rule.needles.iter().all(|needle| needle.trim().is_empty()) {
@@ -210,7 +214,10 @@ impl Rules {
             rules.iter().enumerate().map(|(place, ready)| (ready.name(), place)).collect();
         for ready in &mut rules {
             let find = |name: &String| {
-                let full = format!("{}/{name}", ready.tool);
+                let full = match name.contains('/') {
+                    true => name.clone(),
+                    false => format!("{}/{name}", ready.tool),
+                };
                 places.get(&full).copied().ok_or_else(|| RuleError {
                     rule: format!("{}/{}", ready.tool, ready.rule.name),
                     why: format!("there is no rule {name:?} beside it"),
@@ -341,5 +348,6 @@ impl Rules {
 }
 
 fn of_file(file: &ToolFile) -> Vec<Ready> {
-    file.rule.iter().map(|rule| Ready::new(&file.tool, rule)).collect()
+    let family = file.family.as_ref().unwrap_or(&file.tool);
+    file.rule.iter().map(|rule| Ready::new(&file.tool, family, rule)).collect()
 }
