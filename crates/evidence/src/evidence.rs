@@ -274,6 +274,12 @@ impl Evidence {
         self.failures.iter().filter(|failure| failure.kind == crate::failure::Kind::Guess)
     }
 
+    /// The failures without guesses, and what was let pass.
+    pub fn certain(&self) -> impl Iterator<Item = &Failure> {
+        let counts = |failure: &&Failure| failure.kind != crate::failure::Kind::Guess;
+        self.failures.iter().filter(counts).chain(&self.tolerated)
+    }
+
     /// Whether it leaves open if anything failed: nothing was recognised, or failures are counted
     /// that nobody names.
     pub fn is_unclear(&self) -> bool {

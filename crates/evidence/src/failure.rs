@@ -84,7 +84,7 @@ pub struct Failure {
     /// Where a crash happened: the uppermost frame that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<String>,
-    /// The rule of text logs that told of it, `tool/name`.
+    /// The rule that found it in a text log, as `tool/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Whether the test's name is one of its kind in its suite alone.

@@ -113,6 +113,23 @@ impl Ends {
     }
 }
 
+/// Gives each line of a source, without its end, and where it begins.
+pub(crate) fn each_line<R: Read>(
+    source: R,
+    limits: &Limits,
+    mut take: impl FnMut(&[u8], u64),
+) -> Ends {
+    let mut blocks = Blocks::new(source, crate::blocks::Ends::Newline, limits.record);
+    let mut byte = 0;
+    while let Some(block) = blocks.next() {
+        for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
+            take(trimmed(line), byte);
+            byte += line.len() as u64;
+        }
+    }
+    Ends::of(&mut blocks, limits)
+}
+
 /// The lines of a block as text, where all of it is text: so it is looked through once and not
 /// once a word.
 pub(crate) fn text_of<'b>(block: &Block<'b>) -> Option<&'b str> {

@@ -98,9 +98,7 @@ impl Signature {
         });
         let test = suite.map_or(test.to_owned(), |suite| format!("{suite}: {test}"));
         let text = format!("{} {status}|{test}|{said}", failure.kind.word());
-        let digest = Sha1::digest(text.as_bytes());
-        let id = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Self { id, text }
+        Self { id: short_name(&text), text }
     }
 
     /// Its short name: twelve hex digits, the same wherever and whenever it is made.
@@ -112,6 +110,12 @@ impl Signature {
     pub fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// A short name of a text: twelve hex digits, the same wherever and whenever it is made.
+pub(crate) fn short_name(text: &str) -> String {
+    let digest = Sha1::digest(text.as_bytes());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes out what differs between two runs of the same code.

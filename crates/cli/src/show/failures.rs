@@ -156,11 +156,10 @@ pub(crate) fn show_explained(out: &mut Out, evidence: &Evidence) {
 
 /// Shows the same failures of several files together.
 pub(crate) fn show_same_files(out: &mut Out, files: &[(&str, &Evidence)]) {
-    let failures = files.iter().enumerate().flat_map(|(place, (_, evidence))| {
-        let counts = |failure: &&Failure| failure.kind != Kind::Guess;
-        let all = evidence.failures.iter().filter(counts).chain(&evidence.tolerated);
-        all.map(move |failure| (place, failure))
-    });
+    let failures = files
+        .iter()
+        .enumerate()
+        .flat_map(|(place, (_, evidence))| evidence.certain().map(move |failure| (place, failure)));
     let groups = together(failures);
     for same in groups.iter().take(2 * OF_ONE) {
         let known = if same.is_known { ", known to come and go" } else { "" };

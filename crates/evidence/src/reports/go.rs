@@ -6,9 +6,8 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::cases::{Case, Cases, Ended};
-use crate::blocks::{Blocks, Ends};
 use crate::evidence::{Evidence, Format, Mark};
-use crate::json::Text;
+use crate::json::{self, Text};
 use crate::read::Question;
 
 /// Bytes of output that are kept of a test, and tests of which some is kept.
@@ -32,35 +31,25 @@ struct Event<'a> {
 
 /// Reads the events.
 pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
-    let mut run = Run { cases: Cases::new(Format::GoJson, question), ..Run::new(question) };
-    let mut blocks = Blocks::new(source, Ends::Newline, question.limits.record);
-    let mut byte = 0u64;
+    let mut run = Run::new(question);
     let mut odd = 0u64;
-    while let Some(block) = blocks.next() {
-        for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
-            let text = line.trim_ascii();
-            if text.starts_with(b"{") {
-                match serde_json::from_slice::<Event<'_>>(text) {
-                    Ok(event) => run.event(&event, byte),
-                    Err(_) => odd += 1,
-                }
-            } else if !text.is_empty() {
-                odd += 1;
+    let ends =
+        json::each_line(source, &question.limits, |text, byte| {
+            match serde_json::from_slice::<Event<'_>>(text) {
+                Ok(event) if text.starts_with(b"{") => run.event(&event, byte),
+                _ => odd += u64::from(!text.is_empty()),
             }
-            byte += line.len() as u64;
-        }
-    }
+        });
     let mut marks = Vec::new();
     if odd > 0 {
         marks.push(Mark::Unreadable(format!("{odd} lines are no event: passed over")));
     }
-    let broke = blocks.broke.take();
     let unfinished = run.finish();
     if unfinished > 0 {
         marks.push(Mark::CutOff(format!("{unfinished} tests began and did not end")));
     }
     let mut evidence = run.cases.finish(marks);
-    crate::input::say_broken(&mut evidence, broke);
+    ends.say(&mut evidence);
     evidence
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::cases::{Case, Cases, Ended};
 use super::said::told;
-use crate::blocks::{Blocks, Ends};
 use crate::evidence::{Evidence, Format, Mark};
+use crate::json;
 use crate::read::Question;
 
 /// Tests that are remembered until they ended.
@@ -22,25 +22,20 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
         suites: HashMap::new(),
         errors: HashMap::new(),
     };
-    let mut blocks = Blocks::new(source, Ends::Newline, question.limits.record);
-    let (mut byte, mut odd) = (0u64, 0u64);
-    while let Some(block) = blocks.next() {
-        for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
-            let text = line.trim_ascii();
+    let mut odd = 0u64;
+    let ends =
+        json::each_line(source, &question.limits, |text, byte| {
             match serde_json::from_slice::<Value>(text) {
                 Ok(record) => run.record(&record, byte),
                 Err(_) => odd += u64::from(!text.is_empty()),
             }
-            byte += line.len() as u64;
-        }
-    }
-    let broke = blocks.broke.take();
+        });
     let mut marks = Vec::new();
     if odd > 0 {
         marks.push(Mark::Unreadable(format!("{odd} lines are no record: passed over")));
     }
     let mut evidence = run.cases.finish(marks);
-    crate::input::say_broken(&mut evidence, broke);
+    ends.say(&mut evidence);
     evidence
 }
 

@@ -84,10 +84,7 @@ mod tests {
             "<?xml version='1.0'?>\n<!-- <testsuite> -->\n<test-run id='2'>",
             Some(Format::Nunit),
         );
-        check(
-            "<TestRun xmlns='http://microsoft.com/schemas/VisualStudio/TeamTest/2010'>",
-            Some(Format::Trx),
-        );
+        check("<TestRun xmlns='urn:schemas/VisualStudio/TeamTest/2010'>", Some(Format::Trx));
         check("<TestRun><FailedTests>", Some(Format::Cppunit));
         check("<Site Name='w'><Testing>", Some(Format::Ctest));
         check("<report><testsuite>", Some(Format::Junit));

@@ -151,7 +151,7 @@ fn told(window: &[Line], place: usize, longest: usize) -> Failure {
 
 fn regex(pattern: &str) -> Regex {
     #[allow(clippy::expect_used, reason = "the patterns are constants, compiled by every test")]
-    regex::bytes::RegexBuilder::new(pattern).unicode(false).build().expect("well-formed")
+    super::tools::regex(pattern).expect("well-formed")
 }
 
 static STARTS: LazyLock<Regex> = LazyLock::new(|| {

@@ -9,7 +9,7 @@ use super::failing;
 use super::plain::{Plain, Taken};
 use super::rules::{Dialect, lossy, without_task_stamp};
 use super::settle;
-use super::surround::Surround;
+use super::surround::{Kept, Surround};
 use super::tools::{Around, Drafts, Rules, Tier, Tools};
 use crate::blocks::{BEHIND, Block, Blocks, Ends, ends_in};
 use crate::evidence::{Collector, Evidence, Format, Mark};
@@ -109,7 +109,14 @@ impl Reader<'_> {
             let before = &block.all[here.saturating_sub(BEHIND)..here];
             let around = Around { line: &bytes[start..end], at, before };
             if let Some(kept) = self.line(around, has_needle) {
-                self.surround.failure(kept, block, start, end, &mut self.drafts, &mut self.matches);
+                self.surround.around(
+                    Kept::Failure(kept),
+                    block,
+                    start,
+                    end,
+                    &mut self.drafts,
+                    &mut self.matches,
+                );
             }
             let was_awake = std::mem::replace(&mut awake, self.tools.awake);
             from = match bytes[end..] {
@@ -157,7 +164,14 @@ impl Reader<'_> {
             let longest = self.question.limits.text;
             let text = lossy(&bytes[start..end.min(start + longest)]).trim_end().to_owned();
             if let Some(kept) = self.matches.add_match(text, at) {
-                self.surround.matched(kept, block, start, end, &mut self.drafts, &mut self.matches);
+                self.surround.around(
+                    Kept::Match(kept),
+                    block,
+                    start,
+                    end,
+                    &mut self.drafts,
+                    &mut self.matches,
+                );
             }
             from = end.max(found) + 1;
             if from >= bytes.len() {

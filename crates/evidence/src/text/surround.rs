@@ -7,8 +7,10 @@ use crate::evidence::Collector;
 
 /// Something that is kept, by its place.
 #[derive(Debug, Clone, Copy)]
-enum Kept {
+pub(super) enum Kept {
+    /// A failure, among the drafts.
     Failure(usize),
+    /// A line that fits the pattern.
     Match(usize),
 }
 
@@ -33,33 +35,8 @@ impl Surround {
         }
     }
 
-    /// Takes the lines around a failure, as far as they are here.
-    pub(super) fn failure(
-        &mut self,
-        place: usize,
-        block: &Block<'_>,
-        start: usize,
-        end: usize,
-        drafts: &mut Drafts,
-        matches: &mut Collector,
-    ) {
-        self.around(Kept::Failure(place), block, start, end, drafts, matches);
-    }
-
-    /// Takes the lines around a line that fits the pattern.
-    pub(super) fn matched(
-        &mut self,
-        place: usize,
-        block: &Block<'_>,
-        start: usize,
-        end: usize,
-        drafts: &mut Drafts,
-        matches: &mut Collector,
-    ) {
-        self.around(Kept::Match(place), block, start, end, drafts, matches);
-    }
-
-    fn around(
+    /// Takes the lines around something, as far as they are here.
+    pub(super) fn around(
         &mut self,
         kept: Kept,
         block: &Block<'_>,

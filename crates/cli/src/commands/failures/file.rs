@@ -7,7 +7,7 @@ use mozci_clients::files;
 use mozci_engine::config::Config;
 use mozci_engine::flow::EvidenceWish;
 use mozci_engine::{Error, Kind};
-use mozci_evidence::{Evidence, Failure, Question, Rules, read, together};
+use mozci_evidence::{Evidence, Question, Rules, read, together};
 use serde_json::{Value, json};
 
 use super::{Args, usage};
@@ -234,11 +234,10 @@ fn object(args: &Args, read: &[File], is_one: bool, left_out: usize) -> Value {
 
 /// The failures put together by their signatures; guesses are none.
 fn groups(read: &[File]) -> Value {
-    let failures = read.iter().enumerate().flat_map(|(place, file)| {
-        let counts = |failure: &&Failure| failure.kind != mozci_evidence::Kind::Guess;
-        let all = file.evidence.failures.iter().filter(counts).chain(&file.evidence.tolerated);
-        all.map(move |failure| (place, failure))
-    });
+    let failures = read
+        .iter()
+        .enumerate()
+        .flat_map(|(place, file)| file.evidence.certain().map(move |failure| (place, failure)));
     let groups = together(failures).into_iter().map(|same| {
         let files: Vec<&str> = same.places.iter().map(|place| read[*place].name.as_str()).collect();
         json!({

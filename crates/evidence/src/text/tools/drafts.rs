@@ -81,7 +81,7 @@ impl Drafts {
             let key = (draft.rule, test.clone());
             if let Some(place) = self.known.get(&key).copied() {
                 let known = &mut self.all[place];
-                // The same rule told of it before: of parallel runs, of a summary at the end.
+                // The rule found this test before, as in a summary at the end of the log.
                 let is_same_suite =
                     known.failure.group == draft.failure.group || draft.failure.group.is_none();
                 // One that says something else is another failure of the same test.

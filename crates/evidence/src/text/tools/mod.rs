@@ -15,5 +15,6 @@ pub(super) use drafts::{Draft, Drafts};
 pub(super) use reader::{Around, Outcome, Tools};
 pub use rule::Rule;
 pub(super) use rule::{Effect, Tier};
+pub(super) use set::regex;
 pub use set::{RuleError, Rules};
 pub(crate) use words::{is_infra, kind_of_test};

@@ -124,7 +124,7 @@ impl ReadyList {
 }
 
 /// Compiles a rule's expression, which goes by bytes.
-pub(super) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+pub(in crate::text) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).unicode(false).size_limit(SIZE).build()
 }
 
@@ -246,8 +246,7 @@ impl Rules {
     pub fn own_id(&self) -> String {
         let own = self.all.iter().filter(|ready| ready.tool == "yours").map(|ready| &ready.rule);
         let text = serde_json::to_string(&own.collect::<Vec<_>>()).unwrap_or_default();
-        let digest = <sha1::Sha1 as sha1::Digest>::digest(text.as_bytes());
-        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        crate::signature::short_name(&text)
     }
 
     pub(crate) fn get(&self, place: usize) -> &Ready {
