@@ -207,8 +207,13 @@ fn one(served: &Served, seed: u64) -> i32 {
             );
         }
     }
-    let results = json["results"].as_array().into_iter().flatten();
-    let all_sent = results.clone().all(|result| result["state"] == "sent");
+    let mut results = json["results"].as_array().into_iter().flatten();
+    // The world's clock is quick: a task may reach its deadline between the plan and its cancelling.
+    let is_over = |result: &Value| {
+        arguments[0] == "cancel"
+            && result["detail"].as_str().is_some_and(|why| why.starts_with("there is nothing left"))
+    };
+    let all_sent = results.all(|result| result["state"] == "sent" || is_over(result));
     assert!(said.status != 0 || all_sent, "{}", context());
     said.status
 }
@@ -265,7 +270,7 @@ fn a_thousand_schedules_of_faults() {
                 seed: 1000 + number,
                 pushes: 200,
                 newest_minutes_ago: if live { 20 } else { 600 },
-                speed: if live { 60.0 } else { 20_000.0 },
+                speed: if live { 60.0 } else { 5_000.0 },
                 treeherder_lag: if number % 3 == 2 { 20.0 } else { 1.0 },
                 ..WorldConfig::default()
             });

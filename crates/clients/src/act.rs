@@ -17,6 +17,9 @@ pub enum ActError {
     /// The server refused it for lack of credentials or scopes: nothing happened.
     #[error("not allowed: {}", clean(.0))]
     Forbidden(String),
+    /// It came too late: what it was to act on has ended for good, so that nothing happened.
+    #[error("there is nothing left to cancel: {}", clean(.0))]
+    Over(String),
     /// Whether it happened is not known.
     #[error("no answer: {}", clean(.0))]
     Uncertain(String),
@@ -28,6 +31,7 @@ impl ActError {
         let (Self::NotSent(words)
         | Self::Refused(words)
         | Self::Forbidden(words)
+        | Self::Over(words)
         | Self::Uncertain(words)) = self;
         clean(words)
     }

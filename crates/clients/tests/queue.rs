@@ -182,6 +182,20 @@ async fn a_trigger_is_sent_once_whatever_comes_back() {
 }
 
 #[tokio::test]
+async fn a_task_past_its_deadline_needs_no_cancelling() {
+    let conflict = r#"{"code": "RequestConflict", "message": "Task deadline exceeded\n\n---\n\n* method: cancelTask"}"#;
+    let (server, client) = taskcluster(vec![Answer::json(409, conflict)]).await;
+    let error = client.cancel_task(mozci_core::ids::TaskId::from_bytes([7; 16])).await.unwrap_err();
+    assert_eq!(error, ActError::Over("Task deadline exceeded".into()));
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
+    // Of a task that is to be made the same status means something else.
+    let (_server, client) = taskcluster(vec![Answer::json(409, conflict)]).await;
+    let task = mozci_core::ids::TaskId::from_bytes([7; 16]);
+    let error = client.create_task(task, &json!({})).await.unwrap_err();
+    assert!(matches!(error, ActError::Refused(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_missing_scope_is_named() {
     let (_server, client) =
         taskcluster(vec![recorded("taskcluster/errors", "403-triggerHook-caller")]).await;

@@ -44,7 +44,7 @@ pub(super) fn left_out_status<'a>(
 
 /// Says where not everything got through, for those who do not read each result.
 pub(crate) fn say_unsent(results: &[AskResult]) {
-    let unsent = results.iter().filter(|r| !matches!(r.state, AskState::Sent { .. })).count();
+    let unsent = results.iter().filter(is_missing).count();
     if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
         let what_to_do = if any_refused(results, Refused::Values) {
             "the CI does not take them as they are: change what it names, then run the command again"
@@ -56,6 +56,11 @@ pub(crate) fn say_unsent(results: &[AskResult]) {
             plural(results.len(), "asking")
         ));
     }
+}
+
+/// Whether something did not get through that is still wanted.
+fn is_missing(result: &&AskResult) -> bool {
+    !matches!(result.state, AskState::Sent { .. }) && result.refusal != Some(Refused::Over)
 }
 
 fn any_refused(results: &[AskResult], why: Refused) -> bool {
@@ -70,7 +75,7 @@ pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
         failure::status(Kind::NotAllowed)
     } else if any_refused(results, Refused::Values) {
         failure::status(Kind::Usage)
-    } else if results.iter().any(|r| !matches!(r.state, AskState::Sent { .. })) {
+    } else if results.iter().any(|result| is_missing(&result)) {
         failure::status(Kind::Service)
     } else {
         0

@@ -224,6 +224,16 @@ impl Taskcluster {
         name: &str,
         answer: impl Future<Output = anyhow::Result<Value>>,
     ) -> Result<Value, ActError> {
+        self.act_or(name, answer, act_error).await
+    }
+
+    /// The same for an act whose errors mean something of their own.
+    pub(super) async fn act_or(
+        &self,
+        name: &str,
+        answer: impl Future<Output = anyhow::Result<Value>>,
+        means: impl Fn(&anyhow::Error) -> ActError,
+    ) -> Result<Value, ActError> {
         let turn = self.http.turn(&Method::POST, &self.root).await;
         let _turn = turn.map_err(|error| ActError::NotSent(error.to_string()))?;
         let started = Instant::now();
@@ -233,7 +243,7 @@ impl Taskcluster {
             if is_busy(&error) {
                 self.http.hold(&self.root, BUSY_PAUSE);
             }
-            act_error(&error)
+            means(&error)
         })
     }
 
@@ -424,6 +434,16 @@ fn act_error(error: &anyhow::Error) -> ActError {
             ActError::Uncertain("the server did not answer in time".into())
         }
         None => ActError::Uncertain("the connection broke".into()),
+    }
+}
+
+/// What an error of `queue.cancelTask` means. It answers 409 for one reason alone: the task's deadline
+/// has passed, so that the task can run no more.
+pub(super) fn cancel_error(error: &anyhow::Error) -> ActError {
+    let (http, words) = parts(error);
+    match http.and_then(reqwest::Error::status).map(|status| status.as_u16()) {
+        Some(409) => ActError::Over(words),
+        _ => act_error(error),
     }
 }
 

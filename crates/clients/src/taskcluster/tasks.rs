@@ -6,7 +6,7 @@ use mozci_core::ids::TaskId;
 use serde_json::{Value, json};
 use taskcluster::Queue;
 
-use super::acts::Taskcluster;
+use super::acts::{Taskcluster, cancel_error};
 use super::status::TaskStatus;
 use super::wire::StatusEntry;
 use crate::act::ActError;
@@ -98,12 +98,12 @@ impl Taskcluster {
     /// Cancels a task. One that has ended already is left as it is.
     ///
     /// # Errors
-    /// [`ActError`].
+    /// [`ActError`]; [`ActError::Over`] where the task's deadline has passed.
     pub async fn cancel_task(&self, task: TaskId) -> Result<TaskStatus, ActError> {
         let queue = Queue::new(self.signed_builder().await?)
             .map_err(|error| ActError::NotSent(error.to_string()))?;
         let id = task.to_string();
-        let answer = self.act("cancelTask", queue.cancelTask(&id)).await?;
+        let answer = self.act_or("cancelTask", queue.cancelTask(&id), cancel_error).await?;
         let entry: Result<StatusEntry, _> = serde_json::from_value(answer);
         let status = entry.map_err(|error| error.to_string());
         let status = status.and_then(|entry| TaskStatus::new(&entry.status));

@@ -61,6 +61,8 @@ pub enum Refused {
     NotAllowed,
     /// It does not take the values that were sent.
     Values,
+    /// What was to be cancelled has ended for good: nothing is left to do.
+    Over,
 }
 
 impl Refused {
@@ -68,6 +70,7 @@ impl Refused {
         match error {
             ActError::Forbidden(_) => Some(Self::NotAllowed),
             ActError::Refused(_) => Some(Self::Values),
+            ActError::Over(_) => Some(Self::Over),
             ActError::NotSent(_) | ActError::Uncertain(_) => None,
         }
     }
@@ -448,7 +451,7 @@ async fn send(
                 failed = refusal.is_none();
                 let hint = match refusal {
                     Some(Refused::NotAllowed) => ci.clock_hint(),
-                    Some(Refused::Values) | None => String::new(),
+                    Some(Refused::Values | Refused::Over) | None => String::new(),
                 };
                 not_sent(&format!("{error}{hint}"))
             }
