@@ -11,8 +11,9 @@ use mozci_engine::Error;
 
 use crate::args::named_repo;
 use crate::commands::{
-    backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill, flakiness,
-    guard, investigations, jobs, pushes, render_action, requests, retrigger, trigger, watch,
+    action, backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill,
+    flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
+    taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
 use crate::failure;
@@ -130,6 +131,10 @@ enum Command {
     Requests(requests::Args),
     /// What is kept so as not to ask twice
     Cache(cache::Args),
+    /// Carry out what a button in Treeherder asks for, inside the action's task
+    Action(action::Args),
+    /// The file by which a tree offers mozci's actions, on stdout
+    TaskgraphAction(taskgraph_action::Args),
     /// A simulated CI: a story told on it, or servers for other programs
     Demo(demo::Args),
     /// Completions for a shell, on stdout
@@ -205,6 +210,8 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let global = cli.global;
     let command = match cli.command {
         Command::Demo(args) => return demo::run(args, &global, stats, interrupt).await,
+        Command::Action(args) => return action::run(&args, &global, stats, interrupt).await,
+        Command::TaskgraphAction(args) => return taskgraph_action::run(&args, &global),
         Command::Cache(args) => return cache::run(&args, &global),
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
@@ -258,7 +265,12 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Doctor(args) => doctor::run(args, &context, &mut out, stats).await,
         Command::Guard(args) => guard::run(args, &context, &mut out, stats).await,
         Command::Requests(args) => requests::run(args, &context, &mut out, stats).await,
-        Command::Demo(_) | Command::Cache(_) | Command::Completions(_) | Command::Man(_) => Ok(0),
+        Command::Action(_)
+        | Command::TaskgraphAction(_)
+        | Command::Demo(_)
+        | Command::Cache(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(0),
     };
     context.say_notes();
     if done.is_err() || !global.json {

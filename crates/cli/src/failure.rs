@@ -28,13 +28,15 @@ pub(crate) fn report(error: &Error, sent: u64) -> u8 {
 
 /// Writes an error as the one JSON object that a program waits for.
 pub(crate) fn write_json(error: &Error, sent: u64) {
-    let object = serde_json::json!({
-        "version": VERSION,
-        "error": {"status": status(error.kind()), "message": error.to_string(), "sent": sent},
-    });
+    let object = serde_json::json!({"version": VERSION, "error": object(error, sent)});
     let mut stdout = std::io::stdout();
     let _ = crate::show::write_json(&mut stdout, &object);
     let _ = writeln!(stdout);
+}
+
+/// An error as JSON has it, after `sent` requests.
+pub(crate) fn object(error: &Error, sent: u64) -> serde_json::Value {
+    serde_json::json!({"status": status(error.kind()), "message": error.to_string(), "sent": sent})
 }
 
 fn hint(error: &Error, sent: u64) -> Option<String> {

@@ -261,6 +261,11 @@ impl Ci {
         }
     }
 
+    /// The repository's name in Treeherder.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
     /// The Buildbot farm, where it is one.
     pub fn farm(&self) -> Option<&Farm> {
         match &self.system {

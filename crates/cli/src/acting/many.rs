@@ -45,7 +45,7 @@ pub(crate) async fn ask_for_many(
         out.line("");
         show(out, after, &Plan::empty(plan.times));
     }
-    if out.json {
+    if out.wants_object() {
         let mut object = top(command, context);
         let jobs: Vec<_> = histories.iter().map(|history| &history.job).collect();
         object.insert("jobs".into(), json!(jobs));

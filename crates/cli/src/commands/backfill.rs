@@ -134,7 +134,7 @@ pub(crate) async fn run(
         show_steps(out, &after.steps, &after.plan);
     }
     show_edge(out, after.as_ref().unwrap_or(&answer));
-    if out.json {
+    if out.wants_object() {
         let mut object = object(context, &histories[0], &answer, after.as_ref(), &acted, stats)?;
         if let Some(chased) = chased {
             object["chased"] = chased;

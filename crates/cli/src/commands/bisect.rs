@@ -98,6 +98,9 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
+    /// Ask for one round of runs and leave: the same command goes on from what they said
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) no_wait: bool,
     /// Say of each push that is asked about what a run there is expected to tell
     #[arg(long)]
     pub(crate) explain: bool,

@@ -49,7 +49,7 @@ pub(crate) fn man(args: &ManArgs) -> Done {
 }
 
 /// Writes to stdout; a reader that has gone away is no failure.
-fn write(text: &[u8]) -> Done {
+pub(crate) fn write(text: &[u8]) -> Done {
     use std::io::Write;
     match std::io::stdout().write_all(text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

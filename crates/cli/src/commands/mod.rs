@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod action;
 pub(crate) mod backfill;
 pub(crate) mod bisect;
 pub(crate) mod cache;
@@ -19,5 +20,6 @@ pub(crate) mod pushes;
 pub(crate) mod render_action;
 pub(crate) mod requests;
 pub(crate) mod retrigger;
+pub(crate) mod taskgraph_action;
 pub(crate) mod trigger;
 pub(crate) mod watch;

@@ -6,6 +6,7 @@ use comfy_table::{Table, presets};
 use mozci_core::harmless::harmless_line;
 use mozci_engine::Error;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::{Format, Global};
 use crate::failure::clear_progress;
@@ -21,6 +22,9 @@ pub(crate) struct Out {
     pub(crate) width: usize,
     /// Whether the answer is one JSON object.
     pub(crate) json: bool,
+    /// Whether the object is kept for whoever runs the command, beside the text that is written.
+    keeps: bool,
+    kept: Option<Value>,
     /// Whether nothing is written, since somebody else tells it.
     pub(crate) silent: bool,
     markdown: bool,
@@ -41,11 +45,28 @@ impl Out {
             stream: anstream::AutoStream::auto(stdout),
             width: width.unwrap_or(120).max(NARROWEST),
             json: global.json,
+            keeps: false,
+            kept: None,
             silent: false,
             wraps: width.is_some() && !markdown,
             markdown,
             failed: None,
         }
+    }
+
+    /// Writes text, and keeps the object that `--json` would write.
+    pub(crate) fn keeping(self) -> Self {
+        Self { json: false, keeps: true, ..self }
+    }
+
+    /// The object that was kept.
+    pub(crate) fn take_kept(&mut self) -> Option<Value> {
+        self.kept.take()
+    }
+
+    /// Whether the command's object is wanted at its end.
+    pub(crate) fn wants_object(&self) -> bool {
+        self.json || self.keeps
     }
 
     /// Whether there is little room, so that what can be done without is left away.
@@ -137,6 +158,11 @@ impl Out {
     /// The one JSON object, written as it is made.
     pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
         if self.silent {
+            return Ok(());
+        }
+        if self.keeps {
+            let object = serde_json::to_value(value);
+            self.kept = Some(object.map_err(|error| Error::Odd(error.to_string()))?);
             return Ok(());
         }
         clear_progress();

@@ -59,6 +59,9 @@ pub enum TaskclusterAccess {
     Known(TaskclusterCredentials),
     /// They are fetched once something is sent, or a read was refused.
     Fetched(Fetch),
+    /// There are none here: this is a task, and its `taskclusterProxy` at this URL signs what is sent through it
+    /// with the task's own scopes.
+    Proxied(Url),
 }
 
 /// A Taskcluster deployment.
@@ -108,7 +111,9 @@ impl Taskcluster {
     /// The deployment at this root URL.
     pub fn new(http: Http, root: Url, access: TaskclusterAccess) -> Self {
         let taskcluster = Self { http, root, access, fetched: Arc::default() };
-        if taskcluster.has_credentials() {
+        if taskcluster.has_credentials()
+            && !matches!(taskcluster.access, TaskclusterAccess::Proxied(_))
+        {
             // Whoever is refused as a stranger asks again under his own name.
             let known = taskcluster.clone();
             taskcluster.http.when_refused(&taskcluster.root, move || {
@@ -137,7 +142,7 @@ impl Taskcluster {
 
     fn at_hand(&self) -> Option<&TaskclusterCredentials> {
         match &self.access {
-            TaskclusterAccess::Anonymous => None,
+            TaskclusterAccess::Anonymous | TaskclusterAccess::Proxied(_) => None,
             TaskclusterAccess::Known(credentials) => Some(credentials),
             TaskclusterAccess::Fetched(_) => self.fetched.get(),
         }
@@ -154,6 +159,14 @@ impl Taskcluster {
         Ok(())
     }
 
+    /// Where requests go: the root, or the proxy that signs them. Links and names go by the root all the same.
+    fn base(&self) -> &Url {
+        match &self.access {
+            TaskclusterAccess::Proxied(proxy) => proxy,
+            _ => &self.root,
+        }
+    }
+
     /// A link to a task for people.
     pub fn task_link(&self, task: TaskId) -> String {
         format!("{}/tasks/{task}", self.root.as_str().trim_end_matches('/'))
@@ -161,11 +174,11 @@ impl Taskcluster {
 
     /// A service's URL with these path segments, each encoded as a whole.
     pub(crate) fn url(&self, service: &str, segments: &[&str]) -> Result<Url, HttpError> {
-        let mut url = self.root.clone();
+        let mut url = self.base().clone();
         let bad = || HttpError {
             problem: Problem::Connect("the root URL cannot be a base".into()),
             method: "GET",
-            url: self.root.to_string(),
+            url: self.base().to_string(),
         };
         url.path_segments_mut()
             .map_err(|()| bad())?
@@ -178,7 +191,7 @@ impl Taskcluster {
     fn builder(&self) -> ClientBuilder {
         // The official client retries acts, too; what may be retried is decided here.
         let retry = Retry { retries: 0, ..Retry::default() };
-        let mut builder = ClientBuilder::new(self.root.as_str().trim_end_matches('/'))
+        let mut builder = ClientBuilder::new(self.base().as_str().trim_end_matches('/'))
             .retry(retry)
             .timeout(self.http.settings().timeout.min(ACT_TIMEOUT));
         if let Some(credentials) = self.at_hand() {
@@ -234,14 +247,14 @@ impl Taskcluster {
         answer: impl Future<Output = anyhow::Result<Value>>,
         means: impl Fn(&anyhow::Error) -> ActError,
     ) -> Result<Value, ActError> {
-        let turn = self.http.turn(&Method::POST, &self.root).await;
+        let turn = self.http.turn(&Method::POST, self.base()).await;
         let _turn = turn.map_err(|error| ActError::NotSent(error.to_string()))?;
         let started = Instant::now();
         let answer = answer.await;
         self.count(name, started);
         answer.map_err(|error| {
             if is_busy(&error) {
-                self.http.hold(&self.root, BUSY_PAUSE);
+                self.http.hold(self.base(), BUSY_PAUSE);
             }
             means(&error)
         })
@@ -275,7 +288,7 @@ impl Taskcluster {
     ) -> Result<Value, HttpError> {
         self.http
             .again(|| async {
-                let turn = self.http.turn(&Method::GET, &self.root).await;
+                let turn = self.http.turn(&Method::GET, self.base()).await;
                 let _turn = turn.map_err(|error| (error, None))?;
                 let started = Instant::now();
                 let answer = ask(self.builder()).await;
@@ -283,7 +296,7 @@ impl Taskcluster {
                 answer.map_err(|error| {
                     let pause = is_busy(&error).then_some(BUSY_PAUSE);
                     if pause.is_some() {
-                        self.http.hold(&self.root, BUSY_PAUSE);
+                        self.http.hold(self.base(), BUSY_PAUSE);
                     }
                     (failed(read_problem(&error)), pause)
                 })
@@ -294,7 +307,7 @@ impl Taskcluster {
     fn count(&self, name: &str, started: Instant) {
         self.http.meter().request(started, 0);
         if let Some(tell) = self.http.settings().on_request {
-            tell(&format!("{name} {} {} ms", self.root, started.elapsed().as_millis()));
+            tell(&format!("{name} {} {} ms", self.base(), started.elapsed().as_millis()));
         }
     }
 
@@ -311,7 +324,7 @@ impl Taskcluster {
         let failed = |problem| HttpError {
             problem,
             method: "GET",
-            url: format!("{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires", self.root),
+            url: format!("{}api/hooks/v1/hooks/{hook_group_id}/{hook_id}/last-fires", self.base()),
         };
         let mut fires: Vec<Fire> = Vec::new();
         let mut token: Option<String> = None;
@@ -356,7 +369,7 @@ impl Taskcluster {
         let failed = |problem| HttpError {
             problem,
             method: "GET",
-            url: format!("{}api/auth/v1/scopes/current", self.root),
+            url: format!("{}api/auth/v1/scopes/current", self.base()),
         };
         // The scopes of nobody are no answer.
         self.sign_in()
@@ -375,7 +388,7 @@ impl Taskcluster {
         let failed = |problem| HttpError {
             problem,
             method: "POST",
-            url: format!("{}api/auth/v1/scopes/expand", self.root),
+            url: format!("{}api/auth/v1/scopes/expand", self.base()),
         };
         let body = json!({"scopes": scopes});
         let ask = async |builder| Auth::new(builder)?.expandScopes(&body).await;

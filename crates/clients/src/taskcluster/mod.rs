@@ -10,6 +10,7 @@ mod index;
 mod inputs;
 mod message;
 mod pages;
+mod pressed;
 mod queue;
 mod render;
 mod sandbox;
@@ -27,6 +28,9 @@ pub use artifacts::Artifact;
 pub use group::{GroupState, GroupTask};
 pub use inputs::{Input, Narrowed};
 pub use message::{Watched, event};
+pub use pressed::{
+    BackfillInput, BisectInput, Button, CALLBACKS, ENOUGH_RUNS, Pressed, RetriggerInput, schema,
+};
 pub use queue::{ActionContext, Asks, Created, TaskDefinition};
 pub use render::Rendering;
 pub use sandbox::{MEMORY, RENDER, SECONDS, serve};

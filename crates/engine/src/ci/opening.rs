@@ -96,6 +96,7 @@ fn taskcluster_access(access: CredentialSource) -> TaskclusterAccess {
                 }
             })
         })),
+        CredentialSource::Proxy(proxy) => TaskclusterAccess::Proxied(proxy),
         CredentialSource::Given(_) | CredentialSource::Nowhere => TaskclusterAccess::Anonymous,
     }
 }

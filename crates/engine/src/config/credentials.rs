@@ -32,6 +32,8 @@ pub enum CredentialSource {
     Nowhere,
     /// The environment has them.
     Given(Credentials),
+    /// This is a task, whose proxy signs.
+    Proxy(url::Url),
     /// A command prints them. It runs once something is about to be sent, or a read was refused.
     Command(CredentialsCommand),
 }
@@ -58,6 +60,11 @@ pub fn credentials(
     ci: &CiConfig,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<CredentialSource, Error> {
+    if ci.kind == CiKind::Taskcluster
+        && let Some(proxy) = proxy(ci, &env)?
+    {
+        return Ok(CredentialSource::Proxy(proxy));
+    }
     let given = match ci.kind {
         CiKind::Taskcluster => of_taskcluster(ci, env)?.map(Credentials::Taskcluster),
         CiKind::Buildbot => of_buildbot(env)?.map(Credentials::Buildbot),
@@ -73,6 +80,26 @@ pub fn credentials(
         }
         (None, None) => CredentialSource::Nowhere,
     })
+}
+
+/// `TASKCLUSTER_PROXY_URL`, which workers set in tasks that have the feature `taskclusterProxy`. Credentials in the
+/// environment go before it.
+fn proxy(ci: &CiConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<url::Url>, Error> {
+    let get = |name: &str| env(name).filter(|value| !value.is_empty());
+    let Some(proxy) =
+        get("TASKCLUSTER_PROXY_URL").filter(|_| get("TASKCLUSTER_CLIENT_ID").is_none())
+    else {
+        return Ok(None);
+    };
+    let root = get("TASKCLUSTER_ROOT_URL");
+    if let Some(root) = root.filter(|root| !same_root(root, &ci.root_url)) {
+        return Err(Error::NotAllowed(format!(
+            "this task's proxy (TASKCLUSTER_PROXY_URL) signs for {root}, and this CI is {}: name the task's own CI with --ci",
+            ci.root_url
+        )));
+    }
+    let url = url::Url::parse(&proxy);
+    url.map(Some).map_err(|error| Error::Usage(format!("TASKCLUSTER_PROXY_URL is no URL: {error}")))
 }
 
 /// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.

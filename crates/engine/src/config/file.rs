@@ -418,6 +418,22 @@ impl Config {
             ))
         })
     }
+
+    /// The name of the Taskcluster at a root URL.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with what has to be written into the config.
+    pub fn ci_at(&self, root: &str) -> Result<&str, Error> {
+        let wanted = root.trim_end_matches('/');
+        let found = self.ci.iter().find(|(_, ci)| {
+            ci.kind == CiKind::Taskcluster && ci.root_url.trim_end_matches('/') == wanted
+        });
+        found.map(|(name, _)| name.as_str()).ok_or_else(|| {
+            Error::NotFound(format!(
+                "no CI in the config has root_url = {wanted:?}, which TASKCLUSTER_ROOT_URL names: give the config with --config"
+            ))
+        })
+    }
 }
 
 impl CiConfig {

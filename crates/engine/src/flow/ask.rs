@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use mozci_clients::act::ActError;
 use mozci_clients::taskcluster::{Rendered, Taskcluster, Triggered};
 use mozci_core::guard::Refusal;
-use mozci_core::ids::RequestId;
+use mozci_core::ids::{RequestId, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
@@ -37,6 +37,9 @@ pub struct AskResult {
     /// Requests that were made before and in whose place the master ran others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coalesced: Vec<RequestId>,
+    /// The decision task whose action was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_task: Option<TaskId>,
     /// Where the request can be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -85,6 +88,10 @@ impl AskResult {
             jobs: ask.jobs.clone(),
             state,
             coalesced: Vec::new(),
+            decision_task: match ask.sends {
+                Sends::Hook(_) => ask.group.parse().ok(),
+                _ => None,
+            },
             link: None,
             refusal: None,
             failed: false,

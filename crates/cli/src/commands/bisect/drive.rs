@@ -79,6 +79,8 @@ pub(super) enum Ended {
     Refused(Box<Refusal>),
     /// Nothing was to be sent.
     DryRun,
+    /// A round is under way that nobody here waits for.
+    Left,
     /// Whoever was asked said no.
     Declined,
     /// It was interrupted.
@@ -103,7 +105,7 @@ impl Ended {
             }
             Self::GoodFails { .. } => Some(Occasion::NeedsYou),
             Self::NothingToTest | Self::Service => Some(Occasion::Stuck),
-            Self::DryRun | Self::Declined | Self::Interrupted => None,
+            Self::DryRun | Self::Left | Self::Declined | Self::Interrupted => None,
         }
     }
 
@@ -133,6 +135,10 @@ pub(super) struct Finished<'a> {
     pub(super) id: Option<&'a str>,
     pub(super) results: &'a [AskResult],
     pub(super) plan: Option<&'a Plan>,
+}
+
+fn is_unsent(result: &AskResult) -> bool {
+    !matches!(result.state, AskState::Sent { .. })
 }
 
 /// How often in a row what is under way is waited for.
@@ -326,12 +332,17 @@ pub(super) async fn drive(
         } else if ends.args.confirm.dry_run {
             break (search, Ended::DryRun);
         }
+        if ends.args.no_wait {
+            interrupt.acting.store(false, Ordering::Relaxed);
+            let lost = acted.results.iter().any(is_unsent);
+            results.append(&mut acted.results);
+            break (search, if lost { Ended::Service } else { Ended::Left });
+        }
         interrupt.acting.store(true, Ordering::Relaxed);
         let followed = follow(&act, out, ledger, &mut acted, true).await;
         interrupt.acting.store(false, Ordering::Relaxed);
         followed?;
-        let unsent = |result: &AskResult| !matches!(result.state, AskState::Sent { .. });
-        let lost = acted.results.iter().filter(|result| unsent(result)).count();
+        let lost = acted.results.iter().filter(|result| is_unsent(result)).count();
         let all_lost = lost > 0 && lost == acted.results.len();
         results.append(&mut acted.results);
         case = match acted.after.and_then(|mut after| after.pop()) {
@@ -385,7 +396,7 @@ pub(super) async fn drive(
         report::write(path, &finished, context)?;
         out.line(&format!("report in {}", path.display()));
     }
-    let object = match out.json {
+    let object = match out.wants_object() {
         true => {
             let mut object = told::object(&finished, context, stats)?;
             if let Some(chased) = ends.chased {

@@ -190,13 +190,18 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context) {
                 first.unwrap_or_default()
             ));
         }
-        Ended::Budget | Ended::NothingToTest | Ended::Interrupted | Ended::Service => {
+        Ended::Budget
+        | Ended::NothingToTest
+        | Ended::Left
+        | Ended::Interrupted
+        | Ended::Service => {
             let why = match ended {
                 Ended::Budget => "undecided: the budget is spent (--budget)",
                 Ended::NothingToTest => {
                     "undecided: no push is left on which another run can be asked for (`runs_per_push` under [guards] may be what limits it)"
                 }
                 Ended::Interrupted => "interrupted",
+                Ended::Left => "undecided: a round is under way; the same command goes on when it has ended",
                 _ => "undecided: what was asked for did not get through, or cannot be followed",
             };
             out.line(&format!("{why} · {cost}"));

@@ -85,6 +85,7 @@ pub(super) fn end(finished: &Finished<'_>) -> Value {
                 Ended::NothingToTest => ("undecided", "no push is left to run on"),
                 Ended::DryRun => ("undecided", "nothing was sent: a dry run"),
                 Ended::Declined => ("undecided", "nothing was sent"),
+                Ended::Left => ("undecided", "a round is under way"),
                 Ended::Interrupted => ("undecided", "interrupted"),
                 _ => ("undecided", "a service failed"),
             };
