@@ -28,6 +28,7 @@ mod house;
 mod hunts;
 mod judged;
 mod kills;
+mod links;
 mod looks;
 mod lost_answers;
 mod master;

@@ -167,6 +167,12 @@ fn what_is_under_way_is_not_asked_for_by_a_second_press() {
     assert_eq!((first.status, served.actions()), (0, 7), "{first:?}");
     let second = task.again().press(&[]);
     assert_eq!((second.status, served.actions()), (0, 7), "{second:?}");
+    // Nor by a search: what is under way is all that it needs to know first.
+    let search = [("ACTION_CALLBACK", "mozci-bisect")];
+    let third = task.again();
+    let said = third.press(&search);
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
+    assert_eq!(third.told()["answer"]["end"]["summary"], "a round is under way");
 }
 
 #[test]
@@ -217,7 +223,8 @@ fn every_bad_press_has_its_answer_and_asks_for_nothing() {
     let task = Task::on(&served, SimCredentials::sheriff());
     let group = json!(task.group).to_string();
     let (nowhere, other) = (json!("VG_suAYIRdup9mOBDb6vQw").to_string(), "V1Ixl5lvSGOCF44tq-WLxw");
-    let cases: [(&[(&str, &str)], i32, &str); 8] = [
+    type Given<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Given<'_>, i32, &str); 8] = [
         (&[("ACTION_TASK_ID", "null")], 2, "none was selected"),
         (&[("ACTION_TASK_ID", &group)], 2, "is a decision task"),
         (&[("ACTION_TASK_ID", &nowhere)], 5, "it may have expired"),
@@ -235,6 +242,13 @@ fn every_bad_press_has_its_answer_and_asks_for_nothing() {
         let told = task.told();
         assert_eq!(told["error"]["status"], status, "{told}");
     }
+    // A repository that was named, and the task ran for another.
+    let elsewhere = task.again();
+    let mut command = served.command(&["--repo", "mozilla-central", "action"]);
+    command.current_dir(elsewhere.folder.path()).envs(elsewhere.environment());
+    let said = Said::new(&command.output().unwrap());
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.stderr.contains("ran for autoland"), "{said:?}");
     assert_eq!(served.actions(), 0);
 }
 
@@ -335,7 +349,25 @@ fn the_real_taskgraph_offers_our_actions_and_runs_them() {
     for name in ["backfill", "mozci-bisect", "mozci-retrigger-until"] {
         assert!(names.contains(&name), "{names:?}");
     }
-    // The button: taskgraph loads the file and calls the callback, which runs the program.
+    // The hook's payload, rendered as Treeherder renders it, gives the task its environment.
+    let context = json!({"taskId": task.task, "taskGroupId": task.group, "input": {}});
+    let script = "import jsone, json, sys; print(json.dumps(jsone.render(json.loads(sys.argv[1]), json.loads(sys.argv[2]))))";
+    let rendered = Command::new(&python)
+        .args(["-c", script, &action["hookPayload"].to_string(), &context.to_string()])
+        .output()
+        .unwrap();
+    let payload: Value = serde_json::from_slice(&rendered.stdout).unwrap();
+    let by_hook = task.again();
+    let user = &payload["user"];
+    let said = by_hook.press(&[
+        ("ACTION_TASK_ID", &user["taskId"].to_string()),
+        ("ACTION_TASK_GROUP_ID", user["taskGroupId"].as_str().unwrap()),
+        ("ACTION_INPUT", &user["input"].to_string()),
+        ("ACTION_CALLBACK", payload["decision"]["action"]["cb_name"].as_str().unwrap()),
+    ]);
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
+
+    // The button once more: taskgraph loads the file and calls the callback, which runs the program.
     std::fs::write(root.join("input.json"), "{}").unwrap();
     let words = [
         "test-action-callback",
@@ -359,8 +391,8 @@ fn the_real_taskgraph_offers_our_actions_and_runs_them() {
     let done = command.env("MOZCI", env!("CARGO_BIN_EXE_mozci")).output().unwrap();
     let said = Said::new(&done);
     assert_eq!(said.status, 0, "{said:?}");
-    assert_eq!(served.actions(), 7, "{said:?}");
-    assert_eq!(tracked(&said.stdout).1.len(), 7);
+    assert_eq!(served.actions(), 7, "pressed twice, asked once: {said:?}");
+    assert_eq!(tracked(&said.stdout).0["label"], JOB);
     assert!(root.join("artifacts/mozci.json").is_file());
     // A refusal makes the action's task fail.
     let bad = taskgraph(&python, &root, &words)

@@ -12,9 +12,9 @@ use mozci_core::time::At;
 #[command(group = ArgGroup::new("reach").args(["from_rev", "back_revisions", "delta", "since"]))]
 pub(crate) struct RangeArgs {
     /// A push: `tip`, a hash of Mercurial's or Git's (short or full), a push id, a task id, or a
-    /// URL of Treeherder, Taskcluster or a Buildbot build
-    #[arg(long, default_value = "tip", value_name = "REV")]
-    pub(crate) rev: RevisionSpec,
+    /// URL of Treeherder, Taskcluster or a Buildbot build [default: tip; the push of a JOB that is given as a link]
+    #[arg(long, value_name = "REV")]
+    pub(crate) rev: Option<RevisionSpec>,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
 }
@@ -67,7 +67,7 @@ impl RangeArgs {
     /// The range; `otherwise` is how far it goes where nothing is said.
     pub(crate) fn spec(&self, otherwise: Reach) -> RangeSpec {
         RangeSpec {
-            rev: self.rev.clone(),
+            rev: self.rev.clone().unwrap_or(RevisionSpec::Tip),
             reach: self.reach.reach(otherwise),
             every: self.reach.every,
         }
@@ -75,7 +75,7 @@ impl RangeArgs {
 
     /// The repository that the revision's link names.
     pub(crate) fn named_repo(&self) -> Option<String> {
-        named_repo(&self.rev)
+        self.rev.as_ref().and_then(named_repo)
     }
 }
 

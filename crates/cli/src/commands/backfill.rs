@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, Acted, WishArgs, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{ReachArgs, SubjectArgs, named_repo};
+use crate::args::{ReachArgs, SubjectArgs, labels_of, named_repo, repo_in_links};
 use crate::context::Context;
 use crate::show::{Out, edge, plural, shell_word, show_edge, show_steps, top};
 use crate::stats::Stats;
@@ -22,12 +22,13 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("how_far").args(["max_revisions", "from_rev", "back_revisions", "delta", "since"]))]
 pub(crate) struct Args {
-    /// The job: its label
+    /// The job: its label, or a link to a run of it that failed, from Treeherder, Taskcluster or Buildbot
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
-    /// The push on which it is bad: `tip`, a hash, a push id, a task id or a URL
+    /// The push on which it is bad: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
+    /// that is given as a link]
     #[arg(long, value_name = "REV")]
-    pub(crate) rev: RevisionSpec,
+    pub(crate) rev: Option<RevisionSpec>,
     /// How many pushes before REV are looked at for a good one [default: 40, and more for a job that
     /// runs every so many pushes only]
     #[arg(long, value_name = "N")]
@@ -51,7 +52,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn named_repo(&self) -> Option<String> {
-        named_repo(&self.rev)
+        self.rev.as_ref().and_then(named_repo).or_else(|| repo_in_links([&self.job]))
     }
 
     /// The range; `every` is how many pushes apart the job runs, where that is known.
@@ -65,18 +66,23 @@ impl Args {
             true => self.reach.reach(Reach::Single),
             false => Reach::Back(self.max_revisions.unwrap_or_else(|| usual_range(every))),
         };
-        Ok(RangeSpec { rev: self.rev.clone(), reach, every: std::num::NonZeroU32::MIN })
+        let rev = self.rev.clone().ok_or_else(|| {
+            Error::Usage("nothing says on which push it is bad: give --rev REV, or a link to a run that failed in the place of JOB".into())
+        })?;
+        Ok(RangeSpec { rev, reach, every: std::num::NonZeroU32::MIN })
     }
 }
 
 /// Fills the holes of a job from a bad push back to the last good one.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    let push = labels_of(context, std::slice::from_mut(&mut args.job)).await?;
+    args.rev = args.rev.take().or(push);
     let job = JobName::new(&args.job);
     let every = every(&context.ci, &job).await?;
     if let Some(pushes) = every {

@@ -26,7 +26,7 @@ pub(crate) use shown::summary;
 use crate::acting::telling;
 use crate::acting::{ConfirmArgs, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs, named_repo};
+use crate::args::{FilterArgs, SubjectArgs, labels_of, named_repo, repo_in_links};
 use crate::context::Context;
 use crate::show::{Out, shell_word};
 use crate::stats::Stats;
@@ -34,12 +34,13 @@ use crate::stats::Stats;
 /// Arguments of `mozci bisect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job; may be left out where a test, a group or a failure is named
+    /// The job: its label, or a link to a run of it that failed; may be left out where a test, a group or a failure is named
     #[arg(value_name = "JOB")]
     job: Option<String>,
-    /// A push on which it fails: `tip`, a hash, a push id, a task id or a URL
+    /// A push on which it fails: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
+    /// that is given as a link]
     #[arg(long, value_name = "REV")]
-    pub(crate) bad: RevisionSpec,
+    pub(crate) bad: Option<RevisionSpec>,
     /// A push before it on which it passes; found in the history unless named
     #[arg(long, value_name = "REV")]
     good: Option<RevisionSpec>,
@@ -118,13 +119,13 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Args {
     pub(crate) fn named_repo(&self) -> Option<String> {
-        named_repo(&self.bad)
+        self.bad.as_ref().and_then(named_repo).or_else(|| repo_in_links(&self.job))
     }
 }
 
 /// Triggers, waits and decides until there is a verdict.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
@@ -135,6 +136,13 @@ pub(crate) async fn run(
             "a budget of 0 allows no run: give `--dry-run` to see what the runs that are there say, or a budget".into(),
         ));
     }
+    if let Some(job) = &mut args.job {
+        let push = labels_of(context, std::slice::from_mut(job)).await?;
+        args.bad = args.bad.take().or(push);
+    }
+    let Some(bad) = &args.bad else {
+        return Err(Error::Usage("nothing says on which push it fails: give --bad REV, or a link to a run that failed in the place of JOB".into()));
+    };
     check(context, &args.ends.confirm)?;
     telling::check(context, args.ends.tell)?;
     telling::deliver_due(context).await;
@@ -146,7 +154,7 @@ pub(crate) async fn run(
         reach: Reach::Single,
         every: std::num::NonZeroU32::MIN,
     };
-    let bad = read_range(&context.ci, &single(&args.bad)).await?.pushes.remove(0);
+    let bad = read_range(&context.ci, &single(bad)).await?.pushes.remove(0);
     let good = match &args.good {
         None => None,
         Some(good) => Some(read_range(&context.ci, &single(good)).await?.pushes.remove(0)),

@@ -28,7 +28,7 @@ use crate::stats::Stats;
 pub(crate) struct Args {
     /// The jobs: their labels
     #[arg(value_name = "JOB")]
-    jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     #[command(flatten)]
@@ -49,12 +49,13 @@ struct Taken {
 
 /// Cancel what waits or runs of some jobs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    args.range.follow_links(context, &mut args.jobs).await?;
     let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() && !args.all {
         return Err(Error::Usage(

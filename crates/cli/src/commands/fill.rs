@@ -7,7 +7,7 @@ use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
 
 use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs};
+use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
@@ -35,12 +35,13 @@ pub(crate) struct Args {
 /// Ask for every job of a push that is missing or only coalesced: of those that were chosen for the
 /// push or, with a filter, of everything that can run there.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    labels_of(context, &mut args.jobs).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;

@@ -20,7 +20,7 @@ use crate::stats::Stats;
 pub(crate) struct Args {
     /// The jobs: their labels. Of several the runs are counted together
     #[arg(value_name = "JOB")]
-    jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     /// Pushes of one window; a tenth of the range unless given
@@ -55,7 +55,8 @@ struct Flakiness {
 
 /// How often something fails over a range of pushes, and where that changed. Without a range the
 /// newest hundred pushes.
-pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    args.range.follow_links(context, &mut args.jobs).await?;
     let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() {
         return Err(Error::Usage(

@@ -24,7 +24,7 @@ use crate::stats::Stats;
 pub(crate) struct Args {
     /// Exactly these jobs
     #[arg(value_name = "JOB")]
-    jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     #[command(flatten)]
@@ -34,7 +34,8 @@ pub(crate) struct Args {
 }
 
 /// The state of every job on every push of a range. Without a range the newest eight pushes.
-pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    args.range.follow_links(context, &mut args.jobs).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Back(7))).await?;

@@ -10,7 +10,7 @@ use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_tim
 
 use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs};
+use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -42,12 +42,13 @@ pub(crate) struct Args {
 /// Run failed or coalesced jobs of a push again: once for each failed run that no later one, and
 /// none that was asked for, follows.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    labels_of(context, &mut args.jobs).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;

@@ -21,7 +21,7 @@ use crate::stats::Stats;
 pub(crate) struct Args {
     /// The jobs: their labels; `-` reads them from stdin, one a line
     #[arg(value_name = "JOB")]
-    jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     #[command(flatten)]
@@ -36,12 +36,13 @@ pub(crate) struct Args {
 
 /// Have N runs of each of some jobs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    args.range.follow_links(context, &mut args.jobs).await?;
     let filter = args.filter.filter(&named(&args.jobs)?);
     if !filter.is_given() {
         return Err(Error::Usage(

@@ -1,6 +1,7 @@
 //! The doctor: is each source there, may we do what we want, do the answers have the shape that is
 //! needed, do the clocks agree, how far is Treeherder behind. A handful of requests.
 
+mod buttons;
 mod hidden;
 mod pulse;
 
@@ -175,6 +176,7 @@ impl Examination<'_> {
                 let actions = self.answered(("taskcluster", "actions"), started, actions);
                 self.acts(actions.as_ref(), decision).await;
                 self.trusted(actions.as_ref(), decision).await;
+                self.buttons(actions.as_ref(), decision).await;
                 self.unseen(&push, decision).await;
             } else {
                 self.acts(None, decision).await;
