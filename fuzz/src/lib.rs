@@ -3,4 +3,4 @@
 pub mod actions;
 mod readers;
 
-pub use readers::hold;
+pub use readers::{hold, hold_report};

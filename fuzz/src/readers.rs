@@ -66,3 +66,42 @@ pub fn hold(format: Option<Format>, bytes: &[u8]) {
         }
     }
 }
+
+/// The formats of reports, in the order in which the first byte of an input names them.
+const REPORTS: [Format; 19] = [
+    Format::Nunit,
+    Format::XunitNet,
+    Format::Trx,
+    Format::Ctest,
+    Format::Robot,
+    Format::Testng,
+    Format::Boost,
+    Format::Qtest,
+    Format::Cppunit,
+    Format::Catch2,
+    Format::GoJson,
+    Format::JsonLines,
+    Format::Mocha,
+    Format::Jest,
+    Format::Rspec,
+    Format::Playwright,
+    Format::PytestJson,
+    Format::GoogletestJson,
+    Format::Luci,
+];
+
+/// The format of a report that an input names by its first byte, and the report.
+pub fn report(bytes: &[u8]) -> Option<(Format, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    Some((REPORTS[usize::from(*first) % REPORTS.len()], rest))
+}
+
+/// [`hold`] for a report.
+///
+/// # Panics
+/// Where the reader breaks its word.
+pub fn hold_report(bytes: &[u8]) {
+    if let Some((format, rest)) = report(bytes) {
+        hold(Some(format), rest);
+    }
+}

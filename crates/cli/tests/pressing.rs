@@ -1,9 +1,10 @@
 //! Buttons of Treeherder's that run mozci: `mozci action` inside an action's task.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mozci_sim::{SimCredentials, WorldConfig};
+use mozci_sim::{SimCredentials, Tree, WorldConfig};
 use serde_json::{Value, json};
 
 use crate::other_clients::python;
@@ -250,6 +251,48 @@ fn every_bad_press_has_its_answer_and_asks_for_nothing() {
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("ran for autoland"), "{said:?}");
     assert_eq!(served.actions(), 0);
+}
+
+#[test]
+fn a_tree_that_takes_no_tasks_is_said_in_the_log() {
+    for (tree, status, words) in [
+        (Tree::Sealed, 3, "its task group is sealed"),
+        (Tree::WithoutScopes, 4, "in-tree:hook-action:"),
+    ] {
+        let world = WorldConfig { tree, newest_minutes_ago: 600, ..WorldConfig::default() };
+        let served = Served::of(world);
+        let task = Task::on(&served, SimCredentials::sheriff());
+        let said = task.press(&[]);
+        assert_eq!((said.status, served.actions()), (status, 0), "{tree:?}: {said:?}");
+        assert!(said.stdout.contains(words), "{tree:?}: {said:?}");
+        let told = task.told();
+        assert_eq!(told["status"], status);
+        assert!(!told["answer"]["plan"]["left_out"].as_array().unwrap().is_empty(), "{told}");
+    }
+}
+
+#[test]
+fn pressed_twice_at_once_a_push_gets_one_run_more_at_the_most() {
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let task = Task::on(&served, SimCredentials::sheriff());
+    let other = task.again();
+    std::thread::scope(|scope| {
+        for task in [&task, &other] {
+            scope.spawn(move || {
+                let said = task.press(&[]);
+                assert_eq!(said.status, 0, "{said:?}");
+                assert!(said.stdout.contains("pressed twice at the same moment"), "{said:?}");
+            });
+        }
+    });
+    let dynamic = served.world().dynamic();
+    let mut times: BTreeMap<u32, u64> = BTreeMap::new();
+    for action in &dynamic.actions {
+        *times.entry(action.push).or_default() += action.input()["times"].as_u64().unwrap_or(1);
+    }
+    assert_eq!(times.len(), 7, "{times:?}");
+    assert!(times.values().all(|times| *times <= 2), "{times:?}");
 }
 
 #[test]
