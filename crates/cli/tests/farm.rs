@@ -252,6 +252,16 @@ fn other_ways_to_name_a_push(master: &Master, id: impl Fn(usize) -> usize) {
     let link = format!("{}/#/builders/{builder}/builds/{number}", master.url);
     let push = ok(master.mozci(&["pushes", "--rev", &link, "--back-revisions", "0", "--json"]));
     assert_eq!(push.json()["pushes"][0]["id"], 5);
+    // A job, too, is given as the link of its build or request.
+    for link in [&link, &by_request] {
+        let said = master.mozci(&["trigger", link, "--times", "9", "--dry-run", "--json"]);
+        let request = &ok(said).json()["plan"]["requests"][0];
+        assert_eq!(
+            (&request["job"], &request["push"]["id"]),
+            (&"test".into(), &5.into()),
+            "{request}"
+        );
+    }
     let said = master.mozci(&["pushes", "--rev", &"d".repeat(40)]);
     assert_eq!(said.status, 5);
     assert!(said.stderr.contains("never saw a change"), "{}", said.stderr);
