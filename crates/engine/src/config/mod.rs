@@ -2,6 +2,7 @@
 
 mod credentials;
 mod file;
+mod lookup;
 
 pub use credentials::{
     CredentialSource, Credentials, CredentialsCommand, credentials, credentials_missing, pulse,

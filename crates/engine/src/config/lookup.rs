@@ -1,0 +1,69 @@
+//! Which CI and which repository of the configuration are meant.
+
+use mozci_core::ids::RepoName;
+use mozci_core::nearest::nearest;
+
+use super::file::{CiConfig, CiKind, Config, RepoConfig};
+use crate::error::Error;
+
+impl Config {
+    /// The CI of this name, or the default one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the names there are.
+    pub fn ci(&self, name: Option<&str>) -> Result<(&str, &CiConfig), Error> {
+        let name = name.or(self.default_ci.as_deref()).unwrap_or("firefox");
+        self.ci.get_key_value(name).map(|(name, ci)| (name.as_str(), ci)).ok_or_else(|| {
+            let names: Vec<&str> = self.ci.keys().map(String::as_str).collect();
+            Error::Usage(format!(
+                "no CI is called {name:?}; the config has {}, and `demo` is always there",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// The name of the Taskcluster at a root URL.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with what has to be written into the config.
+    pub fn ci_at(&self, root: &str) -> Result<&str, Error> {
+        let wanted = root.trim_end_matches('/');
+        let found = self.ci.iter().find(|(_, ci)| {
+            ci.kind == CiKind::Taskcluster && ci.root_url.trim_end_matches('/') == wanted
+        });
+        found.map(|(name, _)| name.as_str()).ok_or_else(|| {
+            Error::NotFound(format!(
+                "no CI in the config has root_url = {wanted:?}, which TASKCLUSTER_ROOT_URL names: give the config with --config"
+            ))
+        })
+    }
+}
+
+impl CiConfig {
+    /// The repository of this name; the only one, or `autoland` (on Buildbot `main`), where none is
+    /// named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with the nearest names.
+    pub fn repo(&self, name: Option<&str>) -> Result<(RepoName, &RepoConfig), Error> {
+        let name = match (name, self.repos.len()) {
+            (Some(name), _) => name,
+            (None, 1) => self.repos.keys().next().map_or("", String::as_str),
+            (None, _) if self.kind == CiKind::Buildbot => "main",
+            (None, _) => "autoland",
+        };
+        if let Some(repo) = self.repos.get(name) {
+            return Ok((RepoName::new(name), repo));
+        }
+        let names: Vec<&str> = self.repos.keys().map(String::as_str).collect();
+        let meant = nearest(name, names.iter().copied(), 1);
+        let hint = match meant.first() {
+            Some(meant) => format!("did you mean {meant}? "),
+            None => String::new(),
+        };
+        Err(Error::NotFound(format!(
+            "no repository is called {name:?}; {hint}the config has {}",
+            names.join(", ")
+        )))
+    }
+}
