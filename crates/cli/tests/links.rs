@@ -4,10 +4,15 @@ use crate::world::{JOB, Served};
 
 /// A run of the story's job on the newest push.
 fn task(served: &Served) -> String {
+    task_on(served, 0)
+}
+
+/// A run of the story's job, so many pushes before the newest.
+fn task_on(served: &Served, back: u32) -> String {
     let world = served.world();
     let job = world.catalog.find(JOB).unwrap();
     let dynamic = world.dynamic();
-    let task = world.tasks_of_job(world.config.pushes - 1, job, &dynamic).next().unwrap();
+    let task = world.tasks_of_job(world.config.pushes - 1 - back, job, &dynamic).next().unwrap();
     dynamic.id_of(world.seed(), task).to_string()
 }
 
@@ -87,6 +92,13 @@ fn a_link_that_names_no_job_says_what_would() {
             assert!(said.stderr.contains(words), "{command} {link}: {said:?}");
         }
     }
+    // Links to two pushes mean neither, unless one is named.
+    let two = [task(&served), task_on(&served, 3)];
+    let said = served.run(&["trigger", &two[0], &two[1], "--dry-run"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.stderr.contains("different pushes"), "{said:?}");
+    let said = served.run(&["trigger", &two[0], &two[1], "--rev", "tip", "--dry-run"]);
+    assert_eq!(said.status, 0, "{said:?}");
     for command in ["backfill", "bisect"] {
         let said = served.run(&[command, JOB, "--dry-run"]);
         assert_eq!(said.status, 2, "{said:?}");

@@ -254,6 +254,25 @@ fn every_bad_press_has_its_answer_and_asks_for_nothing() {
 }
 
 #[test]
+fn a_proxy_signs_for_its_own_taskcluster_alone() {
+    let served = Served::settled();
+    let task = Task::on(&served, SimCredentials::sheriff());
+    let mut command = served.command(&["trigger", JOB, "--rev", "tip", "--times", "3", "--yes"]);
+    command.envs(task.environment()).env("TASKCLUSTER_ROOT_URL", "https://tc.example");
+    let said = Said::new(&command.output().unwrap());
+    assert_eq!((said.status, served.actions()), (4, 0), "{said:?}");
+    // What strangers may read is read all the same.
+    let mut command = served.command(&["jobs", JOB, "--rev", "tip"]);
+    command.envs(task.environment()).env("TASKCLUSTER_ROOT_URL", "https://tc.example");
+    let said = Said::new(&command.output().unwrap());
+    assert_eq!(said.status, 0, "{said:?}");
+    // Any command of a task's own goes through it.
+    let mut command = served.command(&["trigger", JOB, "--rev", "tip", "--times", "3", "--yes"]);
+    let said = Said::new(&command.envs(task.environment()).output().unwrap());
+    assert_eq!((said.status, served.actions()), (0, 1), "{said:?}");
+}
+
+#[test]
 fn a_tree_that_takes_no_tasks_is_said_in_the_log() {
     for (tree, status, words) in [
         (Tree::Sealed, 3, "its task group is sealed"),

@@ -115,10 +115,18 @@ async fn open(
     root: Option<String>,
 ) -> Result<(Context, Selected), Error> {
     let config = Config::load(global.config.as_deref())?;
-    let name = match (&global.ci, root.filter(|root| !root.is_empty())) {
-        (Some(name), _) => Some(name.clone()),
-        (None, Some(root)) => Some(config.ci_at(&root)?.to_owned()),
-        (None, None) => None,
+    // The task is of one Taskcluster, whose proxy signs for no other.
+    let own = match root.filter(|root| !root.is_empty()) {
+        Some(root) => Some(config.ci_at(&root)?.to_owned()),
+        None => None,
+    };
+    let name = match (&global.ci, own) {
+        (Some(name), Some(own)) if *name != own => {
+            return Err(Error::Usage(format!(
+                "this task is one of the CI {own:?} (TASKCLUSTER_ROOT_URL), and --ci names {name:?}"
+            )));
+        }
+        (given, own) => own.or_else(|| given.clone()),
     };
     let global = Global { ci: name, ..global.clone() };
     let (_, ci) = config.ci(global.ci.as_deref())?;

@@ -81,7 +81,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let push = labels_of(context, std::slice::from_mut(&mut args.job)).await?;
+    let push = labels_of(context, std::slice::from_mut(&mut args.job), true).await?;
     args.rev = args.rev.take().or(push);
     let job = JobName::new(&args.job);
     let every = every(&context.ci, &job).await?;

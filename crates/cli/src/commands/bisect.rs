@@ -137,7 +137,7 @@ pub(crate) async fn run(
         ));
     }
     if let Some(job) = &mut args.job {
-        let push = labels_of(context, std::slice::from_mut(job)).await?;
+        let push = labels_of(context, std::slice::from_mut(job), true).await?;
         args.bad = args.bad.take().or(push);
     }
     let Some(bad) = &args.bad else {

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    labels_of(context, &mut args.jobs).await?;
+    labels_of(context, &mut args.jobs, true).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;

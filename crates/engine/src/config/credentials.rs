@@ -82,22 +82,14 @@ pub fn credentials(
     })
 }
 
-/// `TASKCLUSTER_PROXY_URL`, which workers set in tasks that have the feature `taskclusterProxy`. Credentials in the
+/// `TASKCLUSTER_PROXY_URL`, which workers set in tasks that have the feature `taskclusterProxy`. It signs for the
+/// task's own Taskcluster alone (`TASKCLUSTER_ROOT_URL`): any other is read as by a stranger. Credentials in the
 /// environment go before it.
 fn proxy(ci: &CiConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<url::Url>, Error> {
     let get = |name: &str| env(name).filter(|value| !value.is_empty());
-    let Some(proxy) =
-        get("TASKCLUSTER_PROXY_URL").filter(|_| get("TASKCLUSTER_CLIENT_ID").is_none())
-    else {
-        return Ok(None);
-    };
-    let root = get("TASKCLUSTER_ROOT_URL");
-    if let Some(root) = root.filter(|root| !same_root(root, &ci.root_url)) {
-        return Err(Error::NotAllowed(format!(
-            "this task's proxy (TASKCLUSTER_PROXY_URL) signs for {root}, and this CI is {}: name the task's own CI with --ci",
-            ci.root_url
-        )));
-    }
+    let signs = get("TASKCLUSTER_CLIENT_ID").is_none()
+        && get("TASKCLUSTER_ROOT_URL").is_some_and(|root| same_root(&root, &ci.root_url));
+    let Some(proxy) = get("TASKCLUSTER_PROXY_URL").filter(|_| signs) else { return Ok(None) };
     let url = url::Url::parse(&proxy);
     url.map(Some).map_err(|error| Error::Usage(format!("TASKCLUSTER_PROXY_URL is no URL: {error}")))
 }
