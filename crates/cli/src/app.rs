@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
 
-use crate::args::{named_repo, repo_in_links};
+use crate::args::{named_repo, repo_among};
 use crate::commands::{
     action, backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill,
     flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
@@ -229,16 +229,16 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let named = match &command {
         Command::Chooser(args) => args.range.named_repo(),
         Command::Pushes(args) => args.range.named_repo(),
-        Command::Jobs(args) => args.range.named_repo().or_else(|| repo_in_links(&args.jobs)),
+        Command::Jobs(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         Command::Failures(args) => args.range.named_repo(),
-        Command::Flakiness(args) => args.range.named_repo().or_else(|| repo_in_links(&args.jobs)),
-        Command::Trigger(args) => args.range.named_repo().or_else(|| repo_in_links(&args.jobs)),
+        Command::Flakiness(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
+        Command::Trigger(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         Command::Backfill(args) => args.named_repo(),
         Command::Bisect(args) => args.named_repo(),
         Command::Watch(args) => args.range.named_repo(),
         Command::Fill(args) => named_repo(&args.rev),
         Command::Retrigger(args) => named_repo(&args.rev),
-        Command::Cancel(args) => args.range.named_repo().or_else(|| repo_in_links(&args.jobs)),
+        Command::Cancel(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         _ => None,
     };
     let context = Context::open(&global, named).await?;

@@ -2,24 +2,10 @@
 
 use crate::world::{JOB, Served};
 
-/// A run of the story's job on the newest push.
-fn task(served: &Served) -> String {
-    task_on(served, 0)
-}
-
-/// A run of the story's job, so many pushes before the newest.
-fn task_on(served: &Served, back: u32) -> String {
-    let world = served.world();
-    let job = world.catalog.find(JOB).unwrap();
-    let dynamic = world.dynamic();
-    let task = world.tasks_of_job(world.config.pushes - 1 - back, job, &dynamic).next().unwrap();
-    dynamic.id_of(world.seed(), task).to_string()
-}
-
 #[test]
 fn a_link_stands_for_the_job_and_its_push() {
     let served = Served::settled();
-    let task = task(&served);
+    let task = served.task(0);
     let (treeherder, taskcluster) = (&served.sim.urls.treeherder, &served.sim.urls.taskcluster);
     let tip = served.world().autoland.pushes.last().unwrap().id;
     let links = [
@@ -63,7 +49,7 @@ fn a_link_stands_for_the_job_and_its_push() {
 #[test]
 fn a_link_names_its_repository() {
     let served = Served::settled();
-    let task = task(&served);
+    let task = served.task(0);
     // The CI's usual repository would be another one.
     let link =
         format!("{}/jobs?repo=autoland&selectedTaskRun={task}.0", served.sim.urls.treeherder);
@@ -93,7 +79,7 @@ fn a_link_that_names_no_job_says_what_would() {
         }
     }
     // Links to two pushes mean neither, unless one is named.
-    let two = [task(&served), task_on(&served, 3)];
+    let two = [served.task(0), served.task(3)];
     let said = served.run(&["trigger", &two[0], &two[1], "--dry-run"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("different pushes"), "{said:?}");

@@ -20,27 +20,11 @@ struct Task<'a> {
     group: String,
 }
 
-/// The config without credentials: only the proxy has any.
-fn bare_config(served: &Served) -> String {
-    let config = served.config();
-    config
-        .lines()
-        .filter(|line| !line.starts_with("credentials_command"))
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
 impl<'a> Task<'a> {
     /// A task on the newest push whose story's job has a run.
     fn on(served: &'a Served, credentials: SimCredentials) -> Self {
-        served.write_config(&bare_config(served));
-        let world = served.world();
-        let job = world.catalog.find(JOB).unwrap();
-        let dynamic = world.dynamic();
-        let last = world.config.pushes - 1;
-        let task = world.tasks_of_job(last, job, &dynamic).next().unwrap();
-        let task = dynamic.id_of(world.seed(), task).to_string();
-        drop(dynamic);
+        served.without_credentials();
+        let task = served.task(0);
         let proxy = signing_proxy::start(&served.sim.urls.taskcluster, credentials);
         let group = definition(&served.sim.urls.taskcluster, &task)["taskGroupId"]
             .as_str()

@@ -20,18 +20,24 @@ pub(crate) struct Losses {
 
 /// Starts a proxy before `target` (`http://host:port`) and gives its URL.
 pub(crate) fn start(target: &str) -> (String, Arc<Losses>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let losses = Arc::new(Losses::default());
     let target = target.trim_start_matches("http://").to_owned();
     let shared = Arc::clone(&losses);
+    (listen(move |socket| pass(socket, &target, &shared)), losses)
+}
+
+/// Answers each connection on a thread of its own, and gives the URL.
+pub(crate) fn listen(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = Arc::new(answer);
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            let (target, losses) = (target.clone(), Arc::clone(&shared));
-            std::thread::spawn(move || pass(socket, &target, &losses));
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || answer(socket));
         }
     });
-    (url, losses)
+    url
 }
 
 /// Passes one request and its answer, and closes.

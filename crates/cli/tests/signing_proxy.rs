@@ -1,27 +1,18 @@
 //! A stand-in for `taskcluster-proxy`: it signs what a task sends without credentials, and passes it on.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::SystemTime;
 
 use hawk::{Credentials, Header, Key, PayloadHasher, RequestBuilder, SHA256};
 use mozci_sim::SimCredentials;
 
-use crate::proxy::read_request;
+use crate::proxy::{listen, read_request};
 
 /// Starts a proxy before `target` (`http://host:port`) that signs with these credentials, and gives its URL.
 pub(crate) fn start(target: &str, credentials: SimCredentials) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            let (target, client, token) =
-                (target.clone(), credentials.client_id, credentials.access_token);
-            std::thread::spawn(move || pass(socket, &target, client, token));
-        }
-    });
-    url
+    listen(move |socket| pass(socket, &target, credentials.client_id, credentials.access_token))
 }
 
 /// Signs one request, passes it and its answer on, and closes.

@@ -163,6 +163,16 @@ impl Served {
         pushes[pushes.len() - 1 - back].node().to_owned()
     }
 
+    /// The task of the story's job on the push so many before the newest.
+    pub(crate) fn task(&self, back: u32) -> String {
+        let world = self.world();
+        let job = world.catalog.find(JOB).unwrap();
+        let dynamic = world.dynamic();
+        let push = world.config.pushes - 1 - back;
+        let task = world.tasks_of_job(push, job, &dynamic).next().unwrap();
+        dynamic.id_of(world.seed(), task).to_string()
+    }
+
     /// Tasks of the story's job that actions created, on all pushes.
     pub(crate) fn created(&self) -> usize {
         let job = self.world().catalog.find(JOB).unwrap();

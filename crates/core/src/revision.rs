@@ -133,11 +133,7 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     if let Some(build) = buildbot_build(&url) {
         return Ok(build);
     }
-    // Older Treeherder links carry everything after `#/`.
-    let url = match url.fragment().filter(|fragment| fragment.starts_with('/')) {
-        Some(fragment) => url.join(fragment).map_err(|_| error())?,
-        None => url,
-    };
+    let url = page_of(url).ok_or_else(error)?;
     let host = host_of(&url).ok_or_else(error)?;
     let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
     match segments.as_slice() {
@@ -185,6 +181,14 @@ fn buildbot_build(url: &Url) -> Option<RevisionSpec> {
         _ => return None,
     };
     Some(RevisionSpec::Build { host: host_of(url)?, which })
+}
+
+/// The page that a link means: older Treeherder links carry everything after `#/`.
+pub fn page_of(url: Url) -> Option<Url> {
+    match url.fragment().filter(|fragment| fragment.starts_with('/')) {
+        Some(fragment) => url.join(fragment).ok(),
+        None => Some(url),
+    }
 }
 
 /// A URL's host with its port, by which two servers on one machine are told apart.

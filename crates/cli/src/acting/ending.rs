@@ -44,7 +44,7 @@ pub(super) fn left_out_status<'a>(
 
 /// Says where not everything got through, for those who do not read each result.
 pub(crate) fn say_unsent(results: &[AskResult]) {
-    let unsent = results.iter().filter(is_missing).count();
+    let unsent = results.iter().filter(|result| is_missing(result)).count();
     if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
         let what_to_do = if any_refused(results, Refused::Values) {
             "the CI does not take them as they are: change what it names, then run the command again"
@@ -59,7 +59,7 @@ pub(crate) fn say_unsent(results: &[AskResult]) {
 }
 
 /// Whether something did not get through that is still wanted.
-fn is_missing(result: &&AskResult) -> bool {
+pub(crate) fn is_missing(result: &AskResult) -> bool {
     !matches!(result.state, AskState::Sent { .. }) && result.refusal != Some(Refused::Over)
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
         failure::status(Kind::NotAllowed)
     } else if any_refused(results, Refused::Values) {
         failure::status(Kind::Usage)
-    } else if results.iter().any(|result| is_missing(&result)) {
+    } else if results.iter().any(is_missing) {
         failure::status(Kind::Service)
     } else {
         0

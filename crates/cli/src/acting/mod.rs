@@ -14,6 +14,6 @@ pub(crate) use act::{
 };
 pub(crate) use chase::chase;
 pub(crate) use doubts::{open_ledger, settle};
-pub(crate) use ending::{ended_with, say_unsent};
+pub(crate) use ending::{ended_with, is_missing, say_unsent};
 pub(crate) use follow::follow;
 pub(crate) use many::{Many, ask_for_many};

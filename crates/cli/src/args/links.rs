@@ -1,12 +1,12 @@
 //! Jobs that are given as links.
 
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision::{RevisionSpec, page_of};
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::find_run;
 use url::Url;
 
-use super::RangeArgs;
+use super::{RangeArgs, named_repo};
 use crate::context::Context;
 
 /// Puts labels in the place of jobs that are given as a link to one of their runs, or as a task's id. Gives their push,
@@ -61,15 +61,19 @@ pub(crate) async fn labels_of(
 }
 
 /// The repository that the first link among some jobs names.
-pub(crate) fn repo_in_links<'a>(jobs: impl IntoIterator<Item = &'a String>) -> Option<String> {
-    jobs.into_iter().filter_map(|job| Url::parse(job).ok()).find_map(|url| {
-        // Older links carry everything after `#/`.
-        let url = match url.fragment().filter(|fragment| fragment.starts_with('/')) {
-            Some(fragment) => url.join(fragment).ok()?,
-            None => url,
-        };
+fn repo_in_links<'a>(jobs: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let mut pages = jobs.into_iter().filter_map(|job| page_of(Url::parse(job).ok()?));
+    pages.find_map(|url| {
         url.query_pairs().find(|(name, _)| name == "repo").map(|(_, repo)| repo.into_owned())
     })
+}
+
+/// The repository that a revision's link names, else one among some jobs.
+pub(crate) fn repo_among<'a>(
+    rev: Option<&RevisionSpec>,
+    jobs: impl IntoIterator<Item = &'a String>,
+) -> Option<String> {
+    rev.and_then(named_repo).or_else(|| repo_in_links(jobs))
 }
 
 impl RangeArgs {

@@ -6,6 +6,6 @@ mod range;
 mod subject;
 
 pub(crate) use filter::FilterArgs;
-pub(crate) use links::{labels_of, repo_in_links};
+pub(crate) use links::{labels_of, repo_among};
 pub(crate) use range::{RangeArgs, ReachArgs, date, named_repo};
 pub(crate) use subject::SubjectArgs;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, Acted, WishArgs, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{ReachArgs, SubjectArgs, labels_of, named_repo, repo_in_links};
+use crate::args::{ReachArgs, SubjectArgs, labels_of, repo_among};
 use crate::context::Context;
 use crate::show::{Out, edge, plural, shell_word, show_edge, show_steps, top};
 use crate::stats::Stats;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn named_repo(&self) -> Option<String> {
-        self.rev.as_ref().and_then(named_repo).or_else(|| repo_in_links([&self.job]))
+        repo_among(self.rev.as_ref(), [&self.job])
     }
 
     /// The range; `every` is how many pushes apart the job runs, where that is known.

@@ -26,7 +26,7 @@ pub(crate) use shown::summary;
 use crate::acting::telling;
 use crate::acting::{ConfirmArgs, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs, labels_of, named_repo, repo_in_links};
+use crate::args::{FilterArgs, SubjectArgs, labels_of, repo_among};
 use crate::context::Context;
 use crate::show::{Out, shell_word};
 use crate::stats::Stats;
@@ -119,7 +119,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Args {
     pub(crate) fn named_repo(&self) -> Option<String> {
-        self.bad.as_ref().and_then(named_repo).or_else(|| repo_in_links(&self.job))
+        repo_among(self.bad.as_ref(), &self.job)
     }
 }
 

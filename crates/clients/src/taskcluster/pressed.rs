@@ -7,6 +7,8 @@ use mozci_core::ids::TaskId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::render::accepts;
+
 /// What the button does, with its input. Every field of an input has a default, since Treeherder's own buttons send
 /// `{}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +117,7 @@ impl Button {
             ));
         };
         let refused = |why: String| format!("the input does not fit {callback}: {why}");
-        check(&schema, input).map_err(refused)?;
+        accepts(&schema, input).map_err(refused)?;
         let wrong = |error: serde_json::Error| refused(error.to_string());
         let input = input.clone();
         Ok(match callback {
@@ -123,22 +125,6 @@ impl Button {
             "mozci-bisect" => Self::Bisect(serde_json::from_value(input).map_err(wrong)?),
             _ => Self::RetriggerUntil(serde_json::from_value(input).map_err(wrong)?),
         })
-    }
-}
-
-/// Holds an input against its schema.
-fn check(schema: &Value, input: &Value) -> Result<(), String> {
-    let validator = jsonschema::validator_for(schema).map_err(|error| error.to_string())?;
-    match validator.iter_errors(input).next() {
-        None => Ok(()),
-        Some(error) => {
-            let place = error.instance_path().to_string();
-            let place = place.trim_start_matches('/');
-            Err(match place {
-                "" => error.to_string(),
-                place => format!("{place}: {error}"),
-            })
-        }
     }
 }
 

@@ -86,12 +86,15 @@ impl Rendering {
 const MOST_PROBLEMS: usize = 5;
 
 /// Whether a schema accepts an input; if not, why.
-fn accepts(schema: &Value, input: &Value) -> Result<(), String> {
+pub(super) fn accepts(schema: &Value, input: &Value) -> Result<(), String> {
     let validator =
         jsonschema::validator_for(schema).map_err(|error| beginning(&error.to_string()))?;
     let problems = validator.iter_errors(input).take(MOST_PROBLEMS);
-    let problems: Vec<String> =
-        problems.map(|error| beginning(&format!("{}: {error}", error.instance_path()))).collect();
+    let told = |error: jsonschema::ValidationError<'_>| match error.instance_path().as_str() {
+        "" => beginning(&error.to_string()),
+        place => beginning(&format!("{place}: {error}")),
+    };
+    let problems: Vec<String> = problems.map(told).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
 }
 

@@ -237,7 +237,8 @@ pub fn credentials_missing(ci: &CiConfig) -> Error {
     ))
 }
 
-fn same_root(a: &str, b: &str) -> bool {
+/// Whether two root URLs are the same Taskcluster's.
+pub(super) fn same_root(a: &str, b: &str) -> bool {
     a.trim_end_matches('/') == b.trim_end_matches('/')
 }
 

@@ -3,6 +3,7 @@
 use mozci_core::ids::RepoName;
 use mozci_core::nearest::nearest;
 
+use super::credentials::same_root;
 use super::file::{CiConfig, CiKind, Config, RepoConfig};
 use crate::error::Error;
 
@@ -27,13 +28,12 @@ impl Config {
     /// # Errors
     /// [`Error::NotFound`] with what has to be written into the config.
     pub fn ci_at(&self, root: &str) -> Result<&str, Error> {
-        let wanted = root.trim_end_matches('/');
-        let found = self.ci.iter().find(|(_, ci)| {
-            ci.kind == CiKind::Taskcluster && ci.root_url.trim_end_matches('/') == wanted
-        });
+        let mut cis = self.ci.iter();
+        let found =
+            cis.find(|(_, ci)| ci.kind == CiKind::Taskcluster && same_root(&ci.root_url, root));
         found.map(|(name, _)| name.as_str()).ok_or_else(|| {
             Error::NotFound(format!(
-                "no CI in the config has root_url = {wanted:?}, which TASKCLUSTER_ROOT_URL names: give the config with --config"
+                "no CI in the config has root_url = {root:?}, which TASKCLUSTER_ROOT_URL names: give the config with --config"
             ))
         })
     }

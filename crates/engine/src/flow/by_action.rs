@@ -158,7 +158,7 @@ async fn one_action(
     let unfit = |error: ActionError| LeftOutReason::NoAction(error.to_string());
     let action = actions.find(name, None).map_err(unfit)?;
     let (hook_group, hook) = action.hook().map_err(unfit)?;
-    let needed = format!("in-tree:hook-action:{hook_group}/{hook}");
+    let needed = hook_scope(hook_group, hook);
     if !satisfies(scopes, &needed) {
         return Err(LeftOutReason::NotTrusted(harmless_line(&needed).into_owned()));
     }
@@ -168,6 +168,11 @@ async fn one_action(
         rendered.push((rendering.render(ci.sandbox()).await.map_err(unfit)?, input));
     }
     Ok(rendered)
+}
+
+/// The scope that a decision task needs for a hook that its actions name.
+pub(super) fn hook_scope(hook_group: &str, hook: &str) -> String {
+    format!("in-tree:hook-action:{hook_group}/{hook}")
 }
 
 /// What a decision task's scopes stand for.

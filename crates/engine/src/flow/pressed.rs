@@ -3,6 +3,7 @@
 use mozci_clients::taskcluster::Pressed;
 use mozci_core::ids::JobName;
 
+use super::resolve::task_that_is_there;
 use crate::ci::Ci;
 use crate::error::Error;
 
@@ -22,15 +23,7 @@ pub struct Selected {
 /// action task, and for one of another group.
 pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
     let task = pressed.task;
-    let definition = ci.taskcluster()?.task(task).await.map_err(|error| {
-        if error.is_not_found() {
-            return Error::NotFound(format!(
-                "{} knows no task {task}: it may have expired",
-                ci.root_url
-            ));
-        }
-        Error::service(format!("cannot read the task {task}"))(error)
-    })?;
+    let definition = task_that_is_there(ci, task, "").await?;
     let label = &definition.label;
     let kind = definition.tags.get("kind").map(String::as_str);
     let what = match (kind, &definition.action) {

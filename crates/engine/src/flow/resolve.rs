@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use mozci_clients::hg::{HgError, Pushlog};
+use mozci_clients::taskcluster::TaskDefinition;
 use mozci_clients::treeherder::Treeherder;
 use mozci_core::ids::{Revision, TaskId, Vcs};
 use mozci_core::push::Push;
@@ -133,14 +134,24 @@ async fn by_id(ci: &Ci, id: u64) -> Result<Push, Error> {
     }
 }
 
-async fn revision_of_task(ci: &Ci, task: TaskId) -> Result<String, Error> {
-    let definition = ci.taskcluster()?.task(task).await.map_err(|error| {
+/// A task's definition. That the task is gone is said, with what may be done `instead`.
+pub(super) async fn task_that_is_there(
+    ci: &Ci,
+    task: TaskId,
+    instead: &str,
+) -> Result<TaskDefinition, Error> {
+    ci.taskcluster()?.task(task).await.map_err(|error| {
         if error.is_not_found() {
             let text = format!("{} knows no task {task}: it may have expired", ci.root_url);
-            return Error::NotFound(format!("{text}; name the push by its revision instead"));
+            return Error::NotFound(format!("{text}{instead}"));
         }
         Error::service(format!("cannot read the task {task}"))(error)
-    })?;
+    })
+}
+
+async fn revision_of_task(ci: &Ci, task: TaskId) -> Result<String, Error> {
+    let instead = "; name the push by its revision instead";
+    let definition = task_that_is_there(ci, task, instead).await?;
     match definition.push {
         Some((project, revision)) if project == ci.project => Ok(revision),
         Some((project, _)) => Err(Error::Usage(format!(

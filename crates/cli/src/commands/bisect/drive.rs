@@ -22,7 +22,9 @@ use serde_json::{Value, json};
 use super::suspects::{early, gone_by_then, merges_of, weighed};
 use super::{EndArgs, explain, report, shown, told};
 use crate::acting::telling::{Told, tell};
-use crate::acting::{Act, ActArgs, Acted, confirmed, follow, guarded, send, used_today};
+use crate::acting::{
+    Act, ActArgs, Acted, confirmed, follow, guarded, is_missing, send, used_today,
+};
 use crate::app::Interrupt;
 use crate::context::Context;
 use crate::failure;
@@ -135,10 +137,6 @@ pub(super) struct Finished<'a> {
     pub(super) id: Option<&'a str>,
     pub(super) results: &'a [AskResult],
     pub(super) plan: Option<&'a Plan>,
-}
-
-fn is_unsent(result: &AskResult) -> bool {
-    !matches!(result.state, AskState::Sent { .. })
 }
 
 /// How often in a row what is under way is waited for.
@@ -334,7 +332,7 @@ pub(super) async fn drive(
         }
         if ends.args.no_wait {
             interrupt.acting.store(false, Ordering::Relaxed);
-            let lost = acted.results.iter().any(is_unsent);
+            let lost = acted.results.iter().any(is_missing);
             results.append(&mut acted.results);
             break (search, if lost { Ended::Service } else { Ended::Left });
         }
@@ -342,7 +340,7 @@ pub(super) async fn drive(
         let followed = follow(&act, out, ledger, &mut acted, true).await;
         interrupt.acting.store(false, Ordering::Relaxed);
         followed?;
-        let lost = acted.results.iter().filter(|result| is_unsent(result)).count();
+        let lost = acted.results.iter().filter(|result| is_missing(result)).count();
         let all_lost = lost > 0 && lost == acted.results.len();
         results.append(&mut acted.results);
         case = match acted.after.and_then(|mut after| after.pop()) {

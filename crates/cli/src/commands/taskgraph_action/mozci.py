@@ -55,7 +55,7 @@ def program(folder):
     return path
 
 
-def run(callback, parameters, input, task_group_id, task_id):
+def run(callback, input, task_group_id, task_id):
     """Runs the program as a callback. A status other than 0 makes the action's task fail."""
     env = dict(
         os.environ,
@@ -72,45 +72,49 @@ def run(callback, parameters, input, task_group_id, task_id):
         subprocess.run(command, env=env, check=True, timeout=SECONDS)
 
 
-@register_callback_action(
+def offer(callback, place, name, title, symbol, description, schema):
+    """Offers an action of the tree's, the one at this place among ours."""
+
+    @register_callback_action(
+        name=name,
+        cb_name=callback,
+        title=title,
+        symbol=symbol,
+        description=description,
+        order=@ORDER@ + place,
+        context=[{}],
+        permission=@QUOTED_PERMISSION@,
+        schema=json.loads(schema),
+    )
+    def action(parameters, graph_config, input, task_group_id, task_id):
+        run(callback, input, task_group_id, task_id)
+
+
+offer(
+    "mozci-backfill",
+    0,
     name=@NAME@,
-    cb_name="mozci-backfill",
     title="Backfill (mozci)",
     symbol="mzb",
     description="Fill the holes of the selected job back to the last push on which it passed.",
-    order=@ORDER@,
-    context=[{}],
-    permission=@QUOTED_PERMISSION@,
-    schema=json.loads("""@SCHEMA_BACKFILL@"""),
+    schema="""@SCHEMA_BACKFILL@""",
 )
-def backfill(parameters, graph_config, input, task_group_id, task_id):
-    run("mozci-backfill", parameters, input, task_group_id, task_id)
-
-
-@register_callback_action(
+offer(
+    "mozci-bisect",
+    1,
     name="mozci-bisect",
     title="Find the culprit (mozci)",
     symbol="mzc",
     description="Ask for the runs that tell most about which push broke the selected job. "
     "Press again when they have ended.",
-    order=@ORDER@ + 1,
-    context=[{}],
-    permission=@QUOTED_PERMISSION@,
-    schema=json.loads("""@SCHEMA_BISECT@"""),
+    schema="""@SCHEMA_BISECT@""",
 )
-def bisect(parameters, graph_config, input, task_group_id, task_id):
-    run("mozci-bisect", parameters, input, task_group_id, task_id)
-
-
-@register_callback_action(
+offer(
+    "mozci-retrigger-until",
+    2,
     name="mozci-retrigger-until",
     title="How often does it fail? (mozci)",
     symbol="mzr",
     description="Have enough runs of the selected job on this push to know how often it fails.",
-    order=@ORDER@ + 2,
-    context=[{}],
-    permission=@QUOTED_PERMISSION@,
-    schema=json.loads("""@SCHEMA_RETRIGGER@"""),
+    schema="""@SCHEMA_RETRIGGER@""",
 )
-def retrigger_until(parameters, graph_config, input, task_group_id, task_id):
-    run("mozci-retrigger-until", parameters, input, task_group_id, task_id)

@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use mozci_clients::taskcluster::satisfies;
 use mozci_core::ids::TaskId;
 use serde_json::Value;
 
+use super::hidden::scope_of;
 use super::{Examination, Health};
-use crate::flow::by_action::expand;
-use crate::flow::history::definition;
 
 /// How the callbacks of ours are called, of all that a tree offers.
 const OURS: &str = "mozci-";
@@ -68,28 +66,18 @@ impl Examination<'_> {
         let list = actions.and_then(|actions| actions["actions"].as_array());
         let Some((health, text)) = list.and_then(|list| buttons(list)) else { return };
         let ours = list.into_iter().flatten().find(|action| callback(action).starts_with(OURS));
-        let hook = ours.and_then(|action| {
-            Some(format!("{}/{}", action["hookGroupId"].as_str()?, action["hookId"].as_str()?))
-        });
-        let (health, text) = match hook {
+        let (health, text) = match ours.and_then(scope_of) {
             None => (Health::Fail, "mozci's action names no hook".to_owned()),
-            Some(hook) => {
-                let needed = format!("in-tree:hook-action:{hook}");
-                let scopes = async {
-                    let task = definition(self.ci, decision).await?;
-                    expand(self.ci, &task.scopes).await
-                };
-                match scopes.await {
-                    Err(error) => (Health::Fail, error.to_string()),
-                    Ok(scopes) if satisfies(&scopes, &needed) => (health, text),
-                    Ok(_) => (
-                        Health::Fail,
-                        format!(
-                            "the decision task {decision} does not have the scope {needed}: Treeherder refuses mozci's actions"
-                        ),
+            Some(needed) => match self.has_scope(decision, &needed).await {
+                Err(error) => (Health::Fail, error.to_string()),
+                Ok(true) => (health, text),
+                Ok(false) => (
+                    Health::Fail,
+                    format!(
+                        "the decision task {decision} does not have the scope {needed}: Treeherder refuses mozci's actions"
                     ),
-                }
-            }
+                ),
+            },
         };
         self.add(("taskcluster", "mozci's buttons"), started, health, text);
     }

@@ -12,29 +12,38 @@ use serde_json::Value;
 
 use super::{Examination, Health};
 use crate::error::Error;
-use crate::flow::by_action::{ACTION, closed, expand};
+use crate::flow::by_action::{ACTION, closed, expand, hook_scope};
 use crate::flow::history::{definition, in_order, treeherder_ids};
 
 /// How long after its creation a task that has ended is sure to be shown, in seconds.
 const SHOWN_AFTER: i64 = 30 * 60;
 
+/// The scope that an action's hook needs; `None` where it names no hook.
+pub(super) fn scope_of(action: &Value) -> Option<String> {
+    Some(hook_scope(action["hookGroupId"].as_str()?, action["hookId"].as_str()?))
+}
+
 impl Examination<'_> {
+    /// Whether a decision task has a scope, by what its own stand for.
+    pub(super) async fn has_scope(&self, decision: TaskId, needed: &str) -> Result<bool, Error> {
+        let task = definition(self.ci, decision).await?;
+        let scopes = expand(self.ci, &task.scopes).await?;
+        Ok(satisfies(&scopes, needed))
+    }
+
     /// Whether the decision task may use the hook that its actions name, and its group still takes tasks.
     pub(super) async fn trusted(&mut self, actions: Option<&Value>, decision: TaskId) {
         let what = ("taskcluster", "actions may be used");
         let started = Instant::now();
         let Some(list) = actions.and_then(|actions| actions["actions"].as_array()) else { return };
         let Some(action) = list.iter().find(|action| action["name"] == ACTION) else { return };
-        let (group, hook) = (action["hookGroupId"].as_str(), action["hookId"].as_str());
-        let (Some(group), Some(hook)) = (group, hook) else { return };
-        let needed = format!("in-tree:hook-action:{group}/{hook}");
+        let Some(needed) = scope_of(action) else { return };
         let found = async {
-            let task = definition(self.ci, decision).await?;
-            let scopes = expand(self.ci, &task.scopes).await?;
+            let satisfied = self.has_scope(decision, &needed).await?;
             let reading = format!("cannot read the task group {decision}");
             let state = self.ci.group_state(decision).await;
             let state = state.map_err(|error| error.reading(reading))?;
-            Ok::<_, Error>((satisfies(&scopes, &needed), state))
+            Ok::<_, Error>((satisfied, state))
         };
         let (health, text) = match found.await {
             Err(error) => (Health::Fail, error.to_string()),
