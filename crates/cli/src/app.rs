@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
 
-use crate::args::{named_repo, repo_among};
+use crate::args::repo_among;
 use crate::commands::{
     action, backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill,
     flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
@@ -236,8 +236,8 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Backfill(args) => args.named_repo(),
         Command::Bisect(args) => args.named_repo(),
         Command::Watch(args) => args.range.named_repo(),
-        Command::Fill(args) => named_repo(&args.rev),
-        Command::Retrigger(args) => named_repo(&args.rev),
+        Command::Fill(args) => repo_among(Some(&args.rev), &args.jobs),
+        Command::Retrigger(args) => repo_among(Some(&args.rev), &args.jobs),
         Command::Cancel(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         _ => None,
     };

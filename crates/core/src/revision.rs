@@ -23,6 +23,8 @@ pub enum RevisionSpec {
         task: TaskId,
         /// The host and port of the link that named it, if it was one.
         host: Option<String>,
+        /// The repository's name in the link, if it has one.
+        repo: Option<String>,
     },
     /// A build of a Buildbot master's; its push is the one that it ran for.
     Build {
@@ -105,7 +107,7 @@ impl FromStr for RevisionSpec {
         if let Some(hash) = hash_of(text) {
             return Ok(Self::Hash(hash));
         }
-        text.parse().map(|task| Self::Task { task, host: None }).map_err(|_| error())
+        text.parse().map(|task| Self::Task { task, host: None, repo: None }).map_err(|_| error())
     }
 }
 
@@ -139,7 +141,7 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     match segments.as_slice() {
         ["tasks", "groups", id, ..] | ["tasks", id, ..] => {
             let task = id.parse().map_err(|_| error())?;
-            return Ok(RevisionSpec::Task { task, host: Some(host) });
+            return Ok(RevisionSpec::Task { task, host: Some(host), repo: None });
         }
         [repo @ .., "rev", hash] if !repo.is_empty() => {
             let hash = hash_of(hash).ok_or_else(error)?;
@@ -151,13 +153,18 @@ fn from_url(text: &str) -> Result<RevisionSpec, RevisionError> {
     let value = |key: &str| {
         url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     };
-    let revision = value("revision").or_else(|| value("tochange")).and_then(|r| hash_of(&r));
-    if let (Some(repo), Some(hash)) = (value("repo"), revision) {
-        return Ok(RevisionSpec::InRepo { host, repo, hash });
-    }
-    let task = value("selectedTaskRun").or_else(|| value("selectedJob"));
-    let task = task.as_deref().and_then(|t| t.split('.').next()).and_then(|t| t.parse().ok());
-    task.map(|task| RevisionSpec::Task { task, host: Some(host) }).ok_or_else(error)
+    let repo = value("repo");
+    let of = |key: &str| {
+        let hash = value(key).and_then(|hash| hash_of(&hash))?;
+        Some(RevisionSpec::InRepo { host: host.clone(), repo: repo.clone()?, hash })
+    };
+    let selected = || {
+        let task = value("selectedTaskRun").or_else(|| value("selectedJob"))?;
+        let task = task.get(..22)?.parse().ok()?;
+        Some(RevisionSpec::Task { task, host: Some(host.clone()), repo: repo.clone() })
+    };
+    // A page of one push is of that push. Of a range of pushes the selected run's is meant.
+    of("revision").or_else(selected).or_else(|| of("tochange")).ok_or_else(error)
 }
 
 /// A build by its page's link, `#/builders/ID/builds/NUMBER` (older masters leave the first slash
@@ -210,6 +217,7 @@ mod tests {
         let task = |host: Option<&str>| RevisionSpec::Task {
             task: "ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap(),
             host: host.map(String::from),
+            repo: None,
         };
         let tc = task(Some("tc.example.com:443"));
         let cases = [
@@ -222,13 +230,22 @@ mod tests {
             ("ElYTlGDVRui7j4JtKcd8-Q", task(None)),
             ("https://tc.example.com/tasks/ElYTlGDVRui7j4JtKcd8-Q/runs/0", tc.clone()),
             ("https://tc.example.com/tasks/groups/ElYTlGDVRui7j4JtKcd8-Q", tc),
-            (
-                "http://th.example.com:81/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
-                task(Some("th.example.com:81")),
-            ),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for rest in [
+            "jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
+            "#/jobs?repo=autoland&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q-0",
+            // The page shows pushes up to another one.
+            "jobs?repo=autoland&fromchange=aaaa0000aaaa&tochange=bbbb0000bbbb&selectedTaskRun=ElYTlGDVRui7j4JtKcd8-Q.0",
+        ] {
+            let expected = RevisionSpec::Task {
+                task: "ElYTlGDVRui7j4JtKcd8-Q".parse().unwrap(),
+                host: Some("th.example.com:81".into()),
+                repo: Some("autoland".into()),
+            };
+            assert_eq!(format!("http://th.example.com:81/{rest}").parse(), Ok(expected), "{rest}");
         }
         let of = |builder: &str| BuildName::Of { builder: builder.into(), number: 12 };
         for (link, which) in [
@@ -252,6 +269,10 @@ mod tests {
         for (host, rest) in [
             ("th.example.com", format!("jobs?repo=autoland&revision={hash}")),
             ("th.example.com", format!("#/jobs?repo=autoland&revision={hash}")),
+            (
+                "th.example.com",
+                format!("jobs?repo=autoland&fromchange=aaaa0000aaaa&tochange={hash}"),
+            ),
             ("hg.example.com", format!("integration/autoland/rev/{hash}")),
         ] {
             let expected = RevisionSpec::InRepo {

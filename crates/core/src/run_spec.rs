@@ -61,7 +61,7 @@ fn from_url(text: &str) -> Option<RunSpec> {
         return Some(RunSpec::Task { task, run, host });
     }
     match text.parse().ok()? {
-        RevisionSpec::Task { task, host } => {
+        RevisionSpec::Task { task, host, .. } => {
             Some(RunSpec::Task { task, run: run_of(text, task), host })
         }
         RevisionSpec::Build { host, which } => Some(RunSpec::Build { host, which }),

@@ -3,14 +3,14 @@
 use mozci_core::revision::{RevisionSpec, page_of};
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
-use mozci_engine::flow::find_run;
+use mozci_engine::flow::{Linked, linked, resolve};
 use url::Url;
 
 use super::{RangeArgs, named_repo};
 use crate::context::Context;
 
-/// Puts labels in the place of jobs that are given as a link to one of their runs, or as a task's id. Gives their push,
-/// which has to be one unless it `is_named` otherwise.
+/// Puts labels in the place of jobs that are given as a link to one of their runs, or as a task's id. Gives the push
+/// that the runs were for; unless another one `is_named`, it has to be the same of all.
 ///
 /// # Errors
 /// [`Error::Usage`] for a link that names no run and for links to several pushes, and those of finding a run.
@@ -19,7 +19,7 @@ pub(crate) async fn labels_of(
     jobs: &mut [String],
     is_named: bool,
 ) -> Result<Option<RevisionSpec>, Error> {
-    let mut first: Option<(RevisionSpec, Option<String>)> = None;
+    let mut first: Option<RevisionSpec> = None;
     let has_tasks = context.ci.farm().is_none() && context.ci.buildapi().is_none();
     for job in jobs {
         let is_link = job.contains("://");
@@ -36,28 +36,40 @@ pub(crate) async fn labels_of(
             }
             Err(_) => continue,
         };
-        let found = find_run(&context.ci, &run).await?;
-        let label = found.job.to_string();
-        let push = match (job.parse(), run) {
-            (Ok(push), _) => push,
-            (Err(_), RunSpec::Task { task, host, .. }) => RevisionSpec::Task { task, host },
-            (Err(error), RunSpec::Build { .. }) => return Err(Error::Usage(error.to_string())),
-        };
-        context.talk(&format!("note: that link is to a run of {label}"));
+        let found = linked(&context.ci, &run).await?;
+        context.talk(&format!("note: that link is to a run of {}", found.job));
+        say_where_it_differs(context, job, &found);
         match &first {
-            Some((_, Some(revision)))
-                if found.revision.as_ref().is_some_and(|r| r != revision) && !is_named =>
-            {
-                return Err(Error::Usage(
-                    "these links are to runs on different pushes: name the push that is meant with --rev".into(),
-                ));
-            }
+            Some(first) if !is_named => same_push(context, first, &found.push).await?,
             Some(_) => {}
-            None => first = Some((push, found.revision)),
+            None => first = Some(found.push),
         }
-        *job = label;
+        *job = found.job.to_string();
     }
-    Ok(first.map(|(push, _)| push))
+    Ok(first)
+}
+
+/// Says where a link also names a push that the selected run was not for.
+fn say_where_it_differs(context: &Context, link: &str, found: &Linked) {
+    let Ok(RevisionSpec::InRepo { hash, .. }) = link.parse() else { return };
+    let Some(revision) = &found.revision else { return };
+    if !revision.starts_with(&hash) && !hash.starts_with(revision.as_str()) {
+        context.talk(&format!(
+            "note: the link names {hash}, too; the selected run was for {revision}, which is meant"
+        ));
+    }
+}
+
+/// Checks that two runs were for one push.
+async fn same_push(context: &Context, one: &RevisionSpec, two: &RevisionSpec) -> Result<(), Error> {
+    let ci = &context.ci;
+    if resolve(ci, one).await?.id == resolve(ci, two).await?.id {
+        return Ok(());
+    }
+    Err(Error::Usage(
+        "these links are to runs on different pushes: name the push that is meant with --rev"
+            .into(),
+    ))
 }
 
 /// The repository that the first link among some jobs names.

@@ -82,7 +82,9 @@ impl RangeArgs {
 /// The repository that a revision's link names.
 pub(crate) fn named_repo(rev: &RevisionSpec) -> Option<String> {
     match rev {
-        RevisionSpec::InRepo { repo, .. } => Some(repo.clone()),
+        RevisionSpec::InRepo { repo, .. } | RevisionSpec::Task { repo: Some(repo), .. } => {
+            Some(repo.clone())
+        }
         _ => None,
     }
 }

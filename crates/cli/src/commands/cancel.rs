@@ -26,7 +26,7 @@ use crate::stats::Stats;
 /// Arguments of `mozci cancel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The jobs: their labels
+    /// The jobs: their labels, or links to runs of them
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]

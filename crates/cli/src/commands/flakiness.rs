@@ -18,7 +18,7 @@ use crate::stats::Stats;
 /// Arguments of `mozci flakiness`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The jobs: their labels. Of several the runs are counted together
+    /// The jobs: their labels, or links to runs of them. Of several the runs are counted together
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]

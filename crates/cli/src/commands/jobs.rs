@@ -22,7 +22,7 @@ use crate::stats::Stats;
 /// Arguments of `mozci jobs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Exactly these jobs
+    /// Exactly these jobs: their labels, or links to runs of them
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]

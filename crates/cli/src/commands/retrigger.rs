@@ -19,9 +19,9 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which").args(["failed", "coalesced"]).required(true))]
 pub(crate) struct Args {
-    /// Only these jobs: their labels
+    /// Only these jobs: their labels, or links to runs of them
     #[arg(value_name = "JOB")]
-    jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
     /// The push: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]
     pub(crate) rev: RevisionSpec,

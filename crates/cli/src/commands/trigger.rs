@@ -19,7 +19,7 @@ use crate::stats::Stats;
 /// Arguments of `mozci trigger`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The jobs: their labels; `-` reads them from stdin, one a line
+    /// The jobs: their labels, or links to runs of them; `-` reads them from stdin, one a line
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
@@ -42,8 +42,9 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    args.jobs = named(&args.jobs)?;
     args.range.follow_links(context, &mut args.jobs).await?;
-    let filter = args.filter.filter(&named(&args.jobs)?);
+    let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() {
         return Err(Error::Usage(
             "nothing says which jobs: name them, or give a filter (--include, --platform, --suite, …)"

@@ -152,16 +152,30 @@ pub(super) async fn task_that_is_there(
 async fn revision_of_task(ci: &Ci, task: TaskId) -> Result<String, Error> {
     let instead = "; name the push by its revision instead";
     let definition = task_that_is_there(ci, task, instead).await?;
-    match definition.push {
-        Some((project, revision)) if project == ci.project => Ok(revision),
-        Some((project, _)) => Err(Error::Usage(format!(
+    of_this_project(ci, task, &definition)?;
+    definition.push.map(|(_, revision)| revision).ok_or_else(|| {
+        Error::NotFound(format!(
+            "the task {task} ({}) does not say for which push it ran; name the push by its revision",
+            definition.label
+        ))
+    })
+}
+
+/// Checks that a task did not run for another repository.
+///
+/// # Errors
+/// [`Error::Usage`] with that one's name.
+pub(super) fn of_this_project(
+    ci: &Ci,
+    task: TaskId,
+    definition: &TaskDefinition,
+) -> Result<(), Error> {
+    match &definition.push {
+        Some((project, _)) if *project != ci.project => Err(Error::Usage(format!(
             "the task {task} ran for {project}, and {} was asked about: give `--repo {project}`",
             ci.repo
         ))),
-        None => Err(Error::NotFound(format!(
-            "the task {task} ({}) does not say for which push it ran; name the push by its revision",
-            definition.label
-        ))),
+        _ => Ok(()),
     }
 }
 
