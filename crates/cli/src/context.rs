@@ -36,6 +36,11 @@ impl Context {
         if global.ci.as_deref() == Some("demo") {
             return Self::demo(global, SimConfig::default()).await;
         }
+        Self::configured(global, named)
+    }
+
+    /// Opens a CI of the config, also one that is called as the simulated one is.
+    pub(crate) fn configured(global: &Global, named: Option<String>) -> Result<Self, Error> {
         let config = Config::load(global.config.as_deref())?;
         let (name, ci) = config.ci(global.ci.as_deref())?;
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));

@@ -1,28 +1,26 @@
 //! Buttons of Treeherder's that run mozci: `mozci action` inside an action's task.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use mozci_sim::{SimCredentials, Tree, WorldConfig};
+use mozci_sim::{Ran, SimCredentials, Tree, WorldConfig};
 use serde_json::{Value, json};
 
-use crate::other_clients::python;
+use crate::pressing_taskgraph::behind_the_button;
+use crate::signing_proxy;
 use crate::world::{JOB, Said, Served};
-use crate::{proxy, signing_proxy};
 
 /// A task that runs the program, with a home of its own that ends with it.
-struct Task<'a> {
+pub(crate) struct Task<'a> {
     served: &'a Served,
     proxy: String,
     folder: tempfile::TempDir,
-    task: String,
-    group: String,
+    pub(crate) task: String,
+    pub(crate) group: String,
 }
 
 impl<'a> Task<'a> {
     /// A task on the newest push whose story's job has a run.
-    fn on(served: &'a Served, credentials: SimCredentials) -> Self {
+    pub(crate) fn on(served: &'a Served, credentials: SimCredentials) -> Self {
         served.without_credentials();
         let task = served.task(0);
         let proxy = signing_proxy::start(&served.sim.urls.taskcluster, credentials);
@@ -34,7 +32,7 @@ impl<'a> Task<'a> {
     }
 
     /// The same, as another task that knows nothing of the first.
-    fn again(&self) -> Task<'a> {
+    pub(crate) fn again(&self) -> Task<'a> {
         Task {
             served: self.served,
             proxy: self.proxy.clone(),
@@ -44,7 +42,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let place = |name: &str| self.folder.path().join(name).display().to_string();
         vec![
             ("HOME", place("home")),
@@ -60,7 +58,7 @@ impl<'a> Task<'a> {
     }
 
     /// Runs the callback, with some of its environment given.
-    fn press(&self, given: &[(&str, &str)]) -> Said {
+    pub(crate) fn press(&self, given: &[(&str, &str)]) -> Said {
         let mut command = self.served.command(&["action"]);
         command.current_dir(self.folder.path()).envs(self.environment());
         command.envs(given.iter().copied());
@@ -68,31 +66,37 @@ impl<'a> Task<'a> {
     }
 
     /// What stands in the artifact.
-    fn told(&self) -> Value {
+    pub(crate) fn told(&self) -> Value {
         let path = self.folder.path().join("artifacts/mozci.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 }
 
-/// A task's definition, from the queue.
-fn definition(root: &str, task: &str) -> Value {
+/// Sends a request to a simulated service, and gives the body of the answer.
+fn fetched(host: &str, head: &str, body: &str) -> String {
     use std::io::{Read, Write};
-    let host = root.trim_start_matches("http://").trim_end_matches('/');
+    let host = host.trim_start_matches("http://").trim_end_matches('/');
     let mut server = std::net::TcpStream::connect(host).unwrap();
+    let length = body.len();
     write!(
         server,
-        "GET /api/queue/v1/task/{task} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        "{head} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
     server.read_to_string(&mut answer).unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    serde_json::from_str(&body[body.find('{').unwrap()..=body.rfind('}').unwrap()]).unwrap()
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// A task's definition, from the queue.
+pub(crate) fn definition(root: &str, task: &str) -> Value {
+    let body = fetched(root, &format!("GET /api/queue/v1/task/{task}"), "");
+    serde_json::from_str(&body).unwrap()
 }
 
 /// Reads the log as Treeherder's tracker of backfills does: each push's decision task, and the action task that was
 /// seen for it.
-fn tracked(log: &str) -> (Value, Vec<(String, Option<String>)>) {
+pub(crate) fn tracked(log: &str) -> (Value, Vec<(String, Option<String>)>) {
     let mut lines = log.lines();
     let started = lines.find_map(|line| line.strip_prefix("BACKFILL_STARTED: ")).unwrap();
     let mut pushes: Vec<(String, Option<String>)> = Vec::new();
@@ -141,6 +145,138 @@ fn the_button_backfills_through_the_tasks_proxy() {
     assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(served.actions(), 7, "pressed twice, asked once: {said:?}");
     assert_eq!(again.told()["answer"]["results"], json!([]));
+}
+
+/// A tree that offers ours before its own, as Treeherder sees it: presses make tasks, which workers run.
+pub(crate) struct Offered<'a> {
+    task: Task<'a>,
+    hook: String,
+    payload: Value,
+}
+
+impl<'a> Offered<'a> {
+    fn on(task: Task<'a>) -> Self {
+        let urls = &task.served.sim.urls;
+        let mut actions: Value =
+            serde_json::from_str(&Self::stored(task.served, &task.group, "actions.json")).unwrap();
+        let list = actions["actions"].as_array_mut().unwrap();
+        let mut ours = list.iter().find(|action| action["name"] == "backfill").unwrap().clone();
+        ours["hookPayload"]["decision"]["action"]["cb_name"] = json!("mozci-backfill");
+        list.insert(0, ours);
+        {
+            let mut dynamic = task.served.world().dynamic();
+            dynamic.files.insert("actions.json".into(), actions.to_string());
+            dynamic.programs.insert("mozci-backfill".into());
+        }
+        let offered = Self::stored(task.served, &task.group, "actions.json");
+        let offered: Value = serde_json::from_str(&offered).unwrap();
+        let tags = &definition(&urls.taskcluster, &task.task)["tags"];
+        let action = behind_the_button(&offered, tags);
+        let mut payload = action["hookPayload"].clone();
+        payload["user"] = json!({"input": {}, "taskId": task.task, "taskGroupId": task.group});
+        let hook = format!(
+            "POST /api/hooks/v1/hooks/{}/{}/trigger",
+            action["hookGroupId"].as_str().unwrap(),
+            action["hookId"].as_str().unwrap().replace('/', "%2F")
+        );
+        Self { task, hook, payload }
+    }
+
+    fn stored(served: &Served, task: &str, file: &str) -> String {
+        fetched(&served.sim.urls.storage, &format!("GET /public-bucket/{task}/0/public/{file}"), "")
+    }
+
+    /// Presses the button: the action's task.
+    fn press(&self) -> String {
+        let fired = fetched(&self.task.proxy, &self.hook, &self.payload.to_string());
+        let fired: Value = serde_json::from_str(&fired).unwrap();
+        fired["taskId"].as_str().unwrap().to_owned()
+    }
+
+    /// What a worker does with a task: it runs the program with what the definition says, and nothing else.
+    fn work(&self, pressed: &str) -> Said {
+        let served = self.task.served;
+        let given = definition(&served.sim.urls.taskcluster, pressed);
+        let given = given["payload"]["env"].as_object().unwrap();
+        let mut given: Vec<(&str, &str)> =
+            given.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        given.push(("TASK_ID", pressed));
+        let worker = self.task.again();
+        let said = worker.press(&given);
+        let files = BTreeMap::from([("mozci.json".into(), worker.told().to_string().into_bytes())]);
+        let world = served.world();
+        let (ended, ok) = (world.clock.now(), said.status == 0);
+        let ran = Ran { ended, ok, log: said.stdout.clone(), files };
+        world.ran(pressed.parse().unwrap(), ran);
+        said
+    }
+}
+
+/// From the button to Treeherder's tracker: the hook, its task, a worker that runs the program, the log that is read.
+#[test]
+fn a_press_goes_from_the_hook_to_the_tracker() {
+    let served = Served::settled();
+    let offered = Offered::on(Task::on(&served, SimCredentials::sheriff()));
+    let pressed = offered.press();
+    let said = offered.work(&pressed);
+    assert_eq!(said.status, 0, "{said:?}");
+    let (started, pushes) = tracked(&Offered::stored(&served, &pressed, "logs/live_backing.log"));
+    assert_eq!(started["label"], JOB);
+    assert_eq!(pushes.len(), 7);
+    assert!(pushes.iter().all(|(_, action)| action.is_some()), "{pushes:?}");
+    let told: Value =
+        serde_json::from_str(&Offered::stored(&served, &pressed, "mozci.json")).unwrap();
+    assert_eq!(told["answer"]["results"].as_array().unwrap().len(), 7);
+    // The press itself, and the seven that it made. A second press makes none.
+    assert_eq!(served.actions(), 8);
+    let said = offered.work(&offered.press());
+    assert_eq!((said.status, served.actions()), (0, 9), "{said:?}");
+    assert!(said.stdout.contains("nothing to ask"), "{said:?}");
+}
+
+/// The queue tells which of several presses was the first.
+#[test]
+fn of_presses_at_one_moment_the_first_acts() {
+    let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
+    let served = Served::of(world);
+    let offered = Offered::on(Task::on(&served, SimCredentials::sheriff()));
+    let pressed = [offered.press(), offered.press(), offered.press()];
+    let said: Vec<Said> = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            pressed.iter().map(|task| scope.spawn(|| offered.work(task))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    for said in &said {
+        assert_eq!(said.status, 0, "{said:?}");
+    }
+    let left = said.iter().filter(|said| said.stdout.contains("an earlier press on this job"));
+    let mut times: BTreeMap<u32, u64> = BTreeMap::new();
+    for action in served.world().dynamic().actions.iter().filter(|action| !action.by_program) {
+        *times.entry(action.push).or_default() += action.input()["times"].as_u64().unwrap_or(1);
+    }
+    assert_eq!(times.len(), 7, "{times:?}: {said:?}");
+    assert!(times.values().all(|times| *times == 1), "{times:?}: {said:?}");
+    assert!(left.count() >= 1, "{said:?}");
+}
+
+#[test]
+fn what_scripts_send_to_the_trees_own_backfill_is_understood() {
+    let served = Served::settled();
+    let task = Task::on(&served, SimCredentials::sheriff());
+    // As Treeherder's own requests have it.
+    let said = task.press(&[("ACTION_INPUT", r#"{"retrigger": false, "slices": 3}"#)]);
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
+    assert!(said.stdout.contains("retrigger, slices of the input"), "{said:?}");
+}
+
+#[test]
+fn a_ci_that_is_called_as_the_simulated_one_is_acted_on() {
+    let served = Served::settled();
+    let task = Task::on(&served, SimCredentials::sheriff());
+    let config = served.read_config();
+    served.write_config(&config.replace("\"sim\"", "\"demo\"").replace("ci.sim", "ci.demo"));
+    let said = task.press(&[]);
+    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
 }
 
 #[test]
@@ -214,7 +350,7 @@ fn every_bad_press_has_its_answer_and_asks_for_nothing() {
         (&[("ACTION_TASK_ID", &group)], 2, "is a decision task"),
         (&[("ACTION_TASK_ID", &nowhere)], 5, "it may have expired"),
         (&[("ACTION_TASK_GROUP_ID", other)], 2, "is of the task group"),
-        (&[("ACTION_INPUT", r#"{"depth": 3}"#)], 2, "does not fit mozci-backfill"),
+        (&[("ACTION_INPUT", r#"{"deep": 3}"#)], 2, "does not fit mozci-backfill"),
         (&[("ACTION_CALLBACK", "backfill")], 2, "no callback of mozci's"),
         (&[("TASKCLUSTER_ROOT_URL", "https://tc.example")], 5, "no CI in the config"),
         (&[("ACTION_TASK_GROUP_ID", "")], 2, "ACTION_TASK_GROUP_ID is not set"),
@@ -285,7 +421,7 @@ fn pressed_twice_at_once_a_push_gets_one_run_more_at_the_most() {
             scope.spawn(move || {
                 let said = task.press(&[]);
                 assert_eq!(said.status, 0, "{said:?}");
-                assert!(said.stdout.contains("pressed twice at the same moment"), "{said:?}");
+                assert!(said.stdout.contains("whether another press is at work"), "{said:?}");
             });
         }
     });
@@ -314,153 +450,4 @@ fn a_scope_that_the_task_lacks_is_named() {
     let away = Task { proxy: "http://127.0.0.1:9".to_owned(), ..task.again() };
     let said = away.press(&[]);
     assert_eq!(said.status, 3, "{said:?}");
-}
-
-/// The minimal project in `../shared`, with our file in it, as a Git checkout.
-fn tree(served: &Served) -> Option<(tempfile::TempDir, PathBuf)> {
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/taskgraph-demo");
-    if !demo.is_dir() {
-        eprintln!("skipped: {} is not there", demo.display());
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("tree");
-    let run = |program: &str, arguments: &[&str]| {
-        let done =
-            Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
-        assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
-    };
-    run("cp", &["-r", demo.to_str().unwrap(), root.to_str().unwrap()]);
-    let file = served.run(&[
-        "taskgraph-action",
-        "--config-in-tree",
-        served.config_path().to_str().unwrap(),
-    ]);
-    assert_eq!(file.status, 0, "{file:?}");
-    std::fs::write(root.join("taskcluster/demo_taskgraph/actions/mozci.py"), file.stdout).unwrap();
-    let root_text = root.to_str().unwrap();
-    run("git", &["init", "-q", root_text]);
-    run("git", &["-C", root_text, "add", "-A"]);
-    run(
-        "git",
-        &["-C", root_text, "-c", "user.email=a@b", "-c", "user.name=a", "commit", "-qm", "tree"],
-    );
-    Some((folder, root))
-}
-
-fn taskgraph(python: &Path, root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(python.with_file_name("taskgraph"));
-    command
-        .args(arguments)
-        .current_dir(root)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("TASKCLUSTER_ROOT_URL", "http://127.0.0.1:1");
-    command
-}
-
-/// The action that Treeherder's Backfill button runs for a task with these tags: of the actions that fit a selected
-/// task the first of each name is kept, and the button takes the one that is called `backfill`.
-fn behind_the_button<'a>(actions: &'a Value, tags: &Value) -> &'a Value {
-    assert_eq!(actions["version"], 1);
-    let fits = |action: &&Value| {
-        action["context"].as_array().unwrap().iter().any(|wanted| {
-            wanted.as_object().unwrap().iter().all(|(name, value)| tags[name] == *value)
-        })
-    };
-    let kept = actions["actions"].as_array().unwrap().iter().filter(fits);
-    kept.into_iter().find(|action| action["name"] == "backfill").unwrap()
-}
-
-#[test]
-fn the_real_taskgraph_offers_our_actions_and_runs_them() {
-    let Some(python) = python() else { return };
-    let served = Served::settled();
-    let task = Task::on(&served, SimCredentials::sheriff());
-    let Some((_folder, root)) = tree(&served) else { return };
-    let listed = taskgraph(&python, &root, &["actions", "-p", "params.yml"]).output().unwrap();
-    assert!(listed.status.success(), "{listed:?}");
-    let actions: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let action = behind_the_button(&actions, &json!({"kind": "test", "label": JOB}));
-    assert_eq!(action["hookPayload"]["decision"]["action"]["cb_name"], "mozci-backfill");
-    assert_eq!(action["hookGroupId"], "project-demo");
-    let hook = action["hookId"].as_str().unwrap();
-    assert!(hook.starts_with("in-tree-action-3-backfill/"), "{hook}");
-    let names: Vec<&str> = actions["actions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|a| a["name"].as_str().unwrap())
-        .collect();
-    for name in ["backfill", "mozci-bisect", "mozci-retrigger-until"] {
-        assert!(names.contains(&name), "{names:?}");
-    }
-    // The hook's payload, rendered as Treeherder renders it, gives the task its environment.
-    let context = json!({"taskId": task.task, "taskGroupId": task.group, "input": {}});
-    let script = "import jsone, json, sys; print(json.dumps(jsone.render(json.loads(sys.argv[1]), json.loads(sys.argv[2]))))";
-    let rendered = Command::new(&python)
-        .args(["-c", script, &action["hookPayload"].to_string(), &context.to_string()])
-        .output()
-        .unwrap();
-    let payload: Value = serde_json::from_slice(&rendered.stdout).unwrap();
-    let by_hook = task.again();
-    let user = &payload["user"];
-    let said = by_hook.press(&[
-        ("ACTION_TASK_ID", &user["taskId"].to_string()),
-        ("ACTION_TASK_GROUP_ID", user["taskGroupId"].as_str().unwrap()),
-        ("ACTION_INPUT", &user["input"].to_string()),
-        ("ACTION_CALLBACK", payload["decision"]["action"]["cb_name"].as_str().unwrap()),
-    ]);
-    assert_eq!((said.status, served.actions()), (0, 7), "{said:?}");
-
-    // The button once more: taskgraph loads the file and calls the callback, which runs the program.
-    std::fs::write(root.join("input.json"), "{}").unwrap();
-    let words = [
-        "test-action-callback",
-        "-p",
-        "params.yml",
-        "--task-id",
-        &task.task,
-        "--task-group-id",
-        &task.group,
-        "--input",
-        "input.json",
-        "mozci-backfill",
-    ];
-    let mut command = taskgraph(&python, &root, &words);
-    for (name, value) in task.environment() {
-        // taskgraph's own callback hands these on from its arguments.
-        if !name.starts_with("ACTION_") {
-            command.env(name, value);
-        }
-    }
-    let done = command.env("MOZCI", env!("CARGO_BIN_EXE_mozci")).output().unwrap();
-    let said = Said::new(&done);
-    assert_eq!(said.status, 0, "{said:?}");
-    assert_eq!(served.actions(), 7, "pressed twice, asked once: {said:?}");
-    assert_eq!(tracked(&said.stdout).0["label"], JOB);
-    assert!(root.join("artifacts/mozci.json").is_file());
-    // A refusal makes the action's task fail.
-    let bad = taskgraph(&python, &root, &words)
-        .env("MOZCI", env!("CARGO_BIN_EXE_mozci"))
-        .envs(task.environment().into_iter().filter(|(name, _)| !name.starts_with("ACTION_")))
-        .env("TASKCLUSTER_PROXY_URL", "http://127.0.0.1:9")
-        .output()
-        .unwrap();
-    assert!(!bad.status.success(), "{bad:?}");
-}
-
-#[test]
-fn a_file_for_a_tree_takes_no_odd_names() {
-    let served = Served::settled();
-    let odd = served.run(&["taskgraph-action", "--permission", "a/b"]);
-    assert_eq!(odd.status, 2, "{odd:?}");
-    let odd =
-        served.run(&["taskgraph-action", "--url", "https://x.example/mozci", "--sha256", "12"]);
-    assert_eq!(odd.status, 2, "{odd:?}");
-    let proxied = proxy::start("http://127.0.0.1:9").0;
-    let hash = "0".repeat(64);
-    let file =
-        served.run(&["taskgraph-action", "--url", &format!("{proxied}/mozci"), "--sha256", &hash]);
-    assert!(file.stdout.contains(&format!("SHA256 = \"{hash}\"")), "{file:?}");
 }

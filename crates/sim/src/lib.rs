@@ -15,4 +15,4 @@ pub use faults::{Fault, Faults};
 pub use pulse::{PulseConfig, PulseFaults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};
 pub use wire::{ERA_LOGIN, all_the_things};
-pub use world::{Artifacts, HuntConfig, Tree, Truth, World, WorldConfig};
+pub use world::{Artifacts, HuntConfig, Ran, Tree, Truth, World, WorldConfig};

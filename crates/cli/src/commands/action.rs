@@ -8,7 +8,7 @@ use clap::Parser;
 use mozci_clients::taskcluster::{BackfillInput, BisectInput, Button, ENOUGH_RUNS, Pressed};
 use mozci_engine::Error;
 use mozci_engine::config::Config;
-use mozci_engine::flow::{Selected, selected};
+use mozci_engine::flow::{Selected, earlier_press, selected};
 use serde_json::{Value, json};
 
 use super::{backfill, bisect, trigger};
@@ -81,7 +81,15 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
     let words = command(&pressed, &selected);
     about["runs"] = json!(words);
     out.line(&format!("{} was selected; this runs: mozci {}", selected.job, shown(&words)));
-    out.line("note: nothing keeps two tasks apart: pressed twice at the same moment, a push may get a run more than was asked for");
+    if !pressed.ignored.is_empty() {
+        let ignored = pressed.ignored.join(", ");
+        out.line(&format!("note: {ignored} of the input is of the tree's own backfill, and does nothing here: a push gets what it has not"));
+    }
+    if is_left_to_another(&context, &pressed, &selected, &mut out, env("TASK_ID")).await {
+        about["left_to_another"] = json!(true);
+        out.finish()?;
+        return Ok(0);
+    }
     let done = match &pressed.button {
         Button::Backfill(_) => {
             backfill::run(parsed(&words)?, &context, &mut out, stats, interrupt).await
@@ -108,6 +116,36 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
     done
 }
 
+/// Whether an earlier press on the same job is at work, to which this one leaves it.
+async fn is_left_to_another(
+    context: &Context,
+    pressed: &Pressed,
+    selected: &Selected,
+    out: &mut Out,
+    own: Option<String>,
+) -> bool {
+    let unknown = "note: whether another press is at work cannot be told, so that a push may get one run more";
+    let Some(own) = own.and_then(|own| own.parse().ok()) else {
+        out.line(&format!("{unknown}: TASK_ID is not set"));
+        return false;
+    };
+    match earlier_press(&context.ci, pressed, own, &selected.job).await {
+        Ok(None) => false,
+        Ok(Some(earlier)) => {
+            let link = context.ci.link(earlier.into()).unwrap_or_else(|| earlier.to_string());
+            out.line(&format!(
+                "an earlier press on this job is at work, and this one leaves it to that: {link}"
+            ));
+            out.line("nothing was sent; press again where that one fails");
+            true
+        }
+        Err(error) => {
+            out.line(&format!("{unknown}: {error}"));
+            false
+        }
+    }
+}
+
 /// Opens the CI that the task runs on, and the repository that the selected task ran for.
 async fn open(
     global: &Global,
@@ -132,9 +170,8 @@ async fn open(
     let (_, ci) = config.ci(global.ci.as_deref())?;
     // Any repository will do to read the task, which names its own.
     let first = ci.repos.keys().next().cloned();
-    let context =
-        Context::open(&Global { repo: None, ..global.clone() }, global.repo.clone().or(first))
-            .await?;
+    let any = Global { repo: None, ..global.clone() };
+    let context = Context::configured(&any, global.repo.clone().or(first))?;
     let selected = selected(&context.ci, pressed).await?;
     if *selected.project == *context.ci.project() {
         return Ok((context, selected));
@@ -145,7 +182,7 @@ async fn open(
             pressed.task, selected.project
         )));
     }
-    let own = Context::open(&global, Some(selected.project.clone())).await?;
+    let own = Context::configured(&global, Some(selected.project.clone()))?;
     Ok((own, selected))
 }
 
@@ -158,7 +195,7 @@ fn command(pressed: &Pressed, selected: &Selected) -> Vec<String> {
             words.push(format!("--{name}={value}"));
         }
     };
-    let number = |value: &Option<u32>| value.as_ref().map(u32::to_string);
+    let number = |value: &Option<u32>| value.filter(|number| *number > 0).map(|n| n.to_string());
     let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
     let name = match &pressed.button {
         Button::Backfill(BackfillInput { max_revisions, times, test }) => {
@@ -168,12 +205,15 @@ fn command(pressed: &Pressed, selected: &Selected) -> Vec<String> {
             push("test", text(test));
             "backfill"
         }
-        Button::Bisect(BisectInput { max_revisions, budget, test }) => {
+        Button::Bisect(BisectInput { max_revisions, budget, mark, test }) => {
             push("bad", Some(task.to_string()));
             push("max-revisions", number(max_revisions));
             push("budget", number(budget));
             push("test", text(test));
             words.push("--no-wait".to_owned());
+            if *mark == Some(true) {
+                words.push("--mark".to_owned());
+            }
             "bisect"
         }
         Button::RetriggerUntil(input) => {

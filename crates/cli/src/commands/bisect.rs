@@ -4,6 +4,7 @@ mod assumed;
 mod down;
 mod drive;
 mod explain;
+mod marking;
 mod report;
 mod shown;
 mod suspects;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 pub(crate) use down::drive_down;
 pub(crate) use drive::{Desk, Ends, take};
+pub(crate) use marking::check as check_mark;
 pub(crate) use shown::summary;
 
 use crate::acting::telling;
@@ -105,6 +107,10 @@ pub(crate) struct EndArgs {
     /// Say of each push that is asked about what a run there is expected to tell
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Mark the culprit in Treeherder with the verdict: a task that does nothing, symbol `mz`. It counts as one run of
+    /// the day's budget
+    #[arg(long)]
+    pub(crate) mark: bool,
     /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
     #[arg(long)]
     pub(crate) tell: bool,
@@ -145,6 +151,7 @@ pub(crate) async fn run(
     };
     check(context, &args.ends.confirm)?;
     telling::check(context, args.ends.tell)?;
+    marking::check(context, args.ends.mark)?;
     telling::deliver_due(context).await;
     let mut ledger = open_ledger(context).await?;
     args.subject.apply(context, out).await?;

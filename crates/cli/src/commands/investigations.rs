@@ -10,7 +10,7 @@ use mozci_engine::flow::{BisectQuestion, read_range};
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
 use serde_json::{Value, json};
 
-use super::bisect::{Desk, EndArgs, Ends, drive_down, summary, take};
+use super::bisect::{Desk, EndArgs, Ends, check_mark, drive_down, summary, take};
 use super::watch::{self, Question, is_watch};
 use crate::acting::telling;
 use crate::acting::{check, open_ledger};
@@ -207,6 +207,7 @@ async fn resume(
         )));
     }
     telling::check(context, ends.tell)?;
+    check_mark(context, ends.mark)?;
     if is_watch(found) {
         return resume_watch(store, found, ends, context, out, stats, interrupt).await;
     }
@@ -234,6 +235,11 @@ async fn resume_watch(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
+    if ends.mark {
+        return Err(Error::Usage(
+            "--mark marks what a search found, and this is a watch: leave it out".into(),
+        ));
+    }
     let question = Question::of(found)?;
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context).await?;

@@ -3,6 +3,7 @@
 use mozci_clients::taskcluster::{CALLBACKS, schema};
 use mozci_engine::Error;
 use serde_json::json;
+use url::Url;
 
 use crate::app::{Done, Global};
 use crate::commands::completions::write;
@@ -47,6 +48,20 @@ pub(crate) fn run(args: &Args, global: &Global) -> Done {
     };
     word(&args.name)?;
     word(&args.permission)?;
+    if CALLBACKS[1..].contains(&args.name.as_str()) {
+        return Err(Error::Usage(format!(
+            "--name {}: that is what another of mozci's actions is called, and Treeherder keeps the first of a name",
+            args.name
+        )));
+    }
+    if let Some(url) = &args.url {
+        let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        if parsed.is_none_or(|url| url.host_str().is_none()) {
+            return Err(Error::Usage(format!(
+                "--url takes the URL of a download, and {url:?} is none"
+            )));
+        }
+    }
     if let Some(hash) = &args.sha256
         && !(hash.len() == 64 && hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
     {

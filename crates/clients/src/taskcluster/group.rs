@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::acts::Taskcluster;
 use super::pages::{ENTRIES_A_REQUEST, task_id};
 use super::queue::{TaskDefinition, translate};
-use super::status::{TaskStatus, instant};
+use super::status::{TaskStatus, instant, milliseconds};
 use super::wire::{Definitions, GroupHead, GroupPage};
 use crate::http::HttpError;
 
@@ -26,6 +26,8 @@ pub struct GroupTask {
     pub dependencies: Vec<TaskId>,
     /// When it was created.
     pub created: Option<At>,
+    /// The same in milliseconds since 1970, by which tasks of one second are put in order.
+    pub created_ms: Option<i64>,
 }
 
 /// Whether tasks can still be added to a group.
@@ -80,6 +82,7 @@ impl Taskcluster {
                 kind: text_at(&entry.task, "tags.kind"),
                 dependencies: ids.collect(),
                 created: entry.task["created"].as_str().and_then(instant),
+                created_ms: entry.task["created"].as_str().and_then(milliseconds),
                 status,
             });
             Ok(())

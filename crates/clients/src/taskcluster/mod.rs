@@ -8,6 +8,7 @@ mod graph;
 mod group;
 mod index;
 mod inputs;
+mod marker;
 mod message;
 mod pages;
 mod pressed;
@@ -27,6 +28,7 @@ pub use acts::{
 pub use artifacts::Artifact;
 pub use group::{GroupState, GroupTask};
 pub use inputs::{Input, Narrowed};
+pub use marker::{Marker, SUCCEED, marker};
 pub use message::{Watched, event};
 pub use pressed::{
     BackfillInput, BisectInput, Button, CALLBACKS, ENOUGH_RUNS, Pressed, RetriggerInput, schema,

@@ -25,7 +25,7 @@ pub enum Button {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackfillInput {
-    /// Pushes before this one that are looked at for a good one; the command's own default without.
+    /// Pushes before this one that are looked at for a good one; the command's own default without, and for 0.
     pub max_revisions: Option<u32>,
     /// Runs that each push is to have.
     pub times: Option<u32>,
@@ -41,6 +41,8 @@ pub struct BisectInput {
     pub max_revisions: Option<u32>,
     /// Runs that may be asked for.
     pub budget: Option<u32>,
+    /// Whether the culprit is marked in Treeherder.
+    pub mark: Option<bool>,
     /// The test that is chased, instead of why the job is red.
     pub test: Option<String>,
 }
@@ -69,6 +71,8 @@ pub struct Pressed {
     pub task: TaskId,
     /// What is to be done.
     pub button: Button,
+    /// Fields of the input that only the tree's own action of that name knows.
+    pub ignored: Vec<&'static str>,
 }
 
 impl Pressed {
@@ -102,9 +106,22 @@ impl Pressed {
                 .map_err(|error| format!("ACTION_INPUT is no JSON: {error}"))?,
         };
         // A group's action sends null where its schema has nothing to fill in.
-        let input = if input.is_null() { json!({}) } else { input };
-        Ok(Self { group, task, button: Button::new(&callback, &input)? })
+        let mut input = if input.is_null() { json!({}) } else { input };
+        let ignored = if callback == CALLBACKS[0] { to_ours(&mut input) } else { Vec::new() };
+        Ok(Self { group, task, button: Button::new(&callback, &input)?, ignored })
     }
+}
+
+/// Takes the fields of Gecko's own backfill out of an input, as scripts and Treeherder's own requests send them to
+/// whichever action is called `backfill` (`{"retrigger": false, "slices": 3}`). What has a counterpart here gets its
+/// name; the names of all others are given.
+fn to_ours(input: &mut Value) -> Vec<&'static str> {
+    let Some(fields) = input.as_object_mut() else { return Vec::new() };
+    if let Some(depth) = fields.remove("depth") {
+        fields.entry("max_revisions").or_insert(depth);
+    }
+    let others = ["retrigger", "inclusive", "slices"];
+    others.into_iter().filter(|name| fields.remove(*name).is_some()).collect()
 }
 
 impl Button {
@@ -130,7 +147,7 @@ impl Button {
 
 /// The schema of a callback's input, as `actions.json` shows it to Treeherder; `None` for a callback that is not ours.
 pub fn schema(callback: &str) -> Option<Value> {
-    let count = |text: &str, default: u32, most: u32| json!({"type": "integer", "title": text, "default": default, "minimum": 1, "maximum": most});
+    let count = |text: &str, default: u32, most: u32| json!({"type": "integer", "title": text, "default": default, "minimum": default.min(1), "maximum": most});
     let test = json!({
         "type": "string",
         "title": "The test that is chased; empty: whatever the job is red for",
@@ -140,17 +157,18 @@ pub fn schema(callback: &str) -> Option<Value> {
     let back = "Pushes before this one that are looked at for a good one";
     let properties = match callback {
         "mozci-backfill" => json!({
-            "max_revisions": count(back, 40, 400),
+            "max_revisions": count(&format!("{back}; 0: 40, and more for a job that seldom runs"), 0, 400),
             "times": count("Runs that each push is to have", 1, 10),
             "test": test,
         }),
         "mozci-bisect" => json!({
             "max_revisions": count(back, 100, 400),
             "budget": count("Runs that may be asked for", 200, 1000),
+            "mark": {"type": "boolean", "title": "Mark the culprit in Treeherder", "default": false},
             "test": test,
         }),
         "mozci-retrigger-until" => json!({
-            "runs": count("Runs that this push is to have", ENOUGH_RUNS, 100),
+            "runs": count("Runs that this push is to have; more than 20 only where mozci's config allows them", ENOUGH_RUNS, 100),
         }),
         _ => return None,
     };
@@ -197,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn an_input_for_the_trees_own_backfill_is_understood() {
+        let task = format!("\"{TASK}\"");
+        let sent = r#"{"retrigger": false, "slices": 3, "depth": 25, "times": 2}"#;
+        let pressed = read(&task, "mozci-backfill", sent).unwrap();
+        let input = BackfillInput { max_revisions: Some(25), times: Some(2), ..Default::default() };
+        assert_eq!(pressed.button, Button::Backfill(input));
+        assert_eq!(pressed.ignored, ["retrigger", "slices"]);
+    }
+
+    #[test]
     fn every_bad_input_has_its_answer() {
         let task = format!("\"{TASK}\"");
         let cases = [
@@ -208,9 +236,11 @@ mod tests {
             (&task, "", "{}", "ACTION_CALLBACK is not set"),
             (&task, "mozci-backfill", "{", "ACTION_INPUT is no JSON"),
             (&task, "mozci-backfill", "[]", "does not fit"),
-            (&task, "mozci-backfill", r#"{"max_revisions": 0}"#, "max_revisions"),
+            (&task, "mozci-bisect", r#"{"max_revisions": 0}"#, "max_revisions"),
+            (&task, "mozci-backfill", r#"{"depth": "all"}"#, "max_revisions"),
+            (&task, "mozci-bisect", r#"{"retrigger": false}"#, "retrigger"),
             (&task, "mozci-backfill", r#"{"max_revisions": 1e9}"#, "max_revisions"),
-            (&task, "mozci-backfill", r#"{"depth": 3}"#, "depth"),
+            (&task, "mozci-backfill", r#"{"deep": 3}"#, "deep"),
             (&task, "mozci-bisect", r#"{"budget": "all"}"#, "budget"),
             (&task, "mozci-retrigger-until", r#"{"runs": 101}"#, "runs"),
         ];

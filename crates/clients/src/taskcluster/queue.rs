@@ -12,6 +12,7 @@ use url::Url;
 use super::actions::{Actions, LARGEST_FILE};
 use super::acts::Taskcluster;
 use super::pages::ENTRIES_A_REQUEST;
+use super::pressed::CALLBACKS;
 use super::status::TaskStatus;
 use super::wire::{Artifacts, Definition, Statuses};
 use crate::http::{HttpError, Problem};
@@ -54,6 +55,9 @@ pub struct ActionContext {
     pub input: Value,
     /// The task that it was asked for, if any.
     pub task: Option<String>,
+    /// What is run for it, where its task tells (`ACTION_CALLBACK`). Several actions may have one name.
+    #[serde(default)]
+    pub callback: Option<String>,
 }
 
 /// What an action asks for, as far as it concerns one job.
@@ -98,6 +102,10 @@ impl ActionContext {
         let count = |value: &Value| {
             value.as_u64().map_or(1, |times| u32::try_from(times).unwrap_or(u32::MAX))
         };
+        // A program of ours asks by actions of its own, which are counted themselves.
+        if self.callback.as_deref().is_some_and(|callback| CALLBACKS.contains(&callback)) {
+            return Asks::Nothing;
+        }
         let times = count(&self.input["times"]);
         let names_job = |labels: &Value| {
             labels.as_array().is_some_and(|l| l.iter().any(|l| l.as_str() == Some(job.as_str())))
@@ -324,6 +332,7 @@ pub(super) fn translate(wire: Definition) -> TaskDefinition {
             name: name.to_owned(),
             input: context["input"].clone(),
             task: context["taskId"].as_str().map(String::from),
+            callback: wire.payload["env"]["ACTION_CALLBACK"].as_str().map(String::from),
         }
     });
     // `tc-treeherder.v2.<project>.<revision>[.<pushlog id>]` says for what push it runs.

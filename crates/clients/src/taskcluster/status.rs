@@ -75,6 +75,11 @@ fn duration(entry: &RunEntry) -> Option<Minutes> {
     Some(Minutes(seconds.div_ceil(60).max(1)))
 }
 
+/// An instant in milliseconds since 1970.
+pub(super) fn milliseconds(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis())
+}
+
 pub(super) fn instant(text: &str) -> Option<At> {
     chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| At(at.timestamp()))
 }

@@ -84,10 +84,12 @@ pub fn credentials(
 
 /// `TASKCLUSTER_PROXY_URL`, which workers set in tasks that have the feature `taskclusterProxy`. It signs for the
 /// task's own Taskcluster alone (`TASKCLUSTER_ROOT_URL`): any other is read as by a stranger. Credentials in the
-/// environment go before it.
+/// environment go before it, and it goes before `credentials_command`.
 fn proxy(ci: &CiConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<url::Url>, Error> {
     let get = |name: &str| env(name).filter(|value| !value.is_empty());
-    let signs = get("TASKCLUSTER_CLIENT_ID").is_none()
+    // Half a set is an error, and no reason to sign otherwise.
+    let is_given = ["TASKCLUSTER_CLIENT_ID", "TASKCLUSTER_ACCESS_TOKEN"];
+    let signs = is_given.iter().all(|name| get(name).is_none())
         && get("TASKCLUSTER_ROOT_URL").is_some_and(|root| same_root(&root, &ci.root_url));
     let Some(proxy) = get("TASKCLUSTER_PROXY_URL").filter(|_| signs) else { return Ok(None) };
     let url = url::Url::parse(&proxy);

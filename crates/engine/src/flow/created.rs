@@ -105,6 +105,7 @@ mod tests {
             kind: None,
             dependencies: vec![],
             created: Some(At(created)),
+            created_ms: Some(created * 1000),
         };
         // The push's own, somebody else's an hour later, and the two of this action.
         let group = [

@@ -1,9 +1,10 @@
 //! The job on which a button was pressed.
 
-use mozci_clients::taskcluster::Pressed;
-use mozci_core::ids::JobName;
+use mozci_clients::taskcluster::{CALLBACKS, Pressed};
+use mozci_core::ids::{JobName, TaskId};
 
-use super::resolve::task_that_is_there;
+use super::history::definition;
+use super::linked::job_that_is_there;
 use crate::ci::Ci;
 use crate::error::Error;
 
@@ -23,20 +24,8 @@ pub struct Selected {
 /// action task, and for one of another group.
 pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
     let task = pressed.task;
-    let definition = task_that_is_there(ci, task, "").await?;
+    let definition = job_that_is_there(ci, task, pressed.group).await?;
     let label = &definition.label;
-    let kind = definition.tags.get("kind").map(String::as_str);
-    let what = match (kind, &definition.action) {
-        (Some("decision-task"), _) => Some("a decision task"),
-        (Some("action-callback" | "action"), _) | (_, Some(_)) => Some("an action task"),
-        _ if task == pressed.group => Some("a decision task"),
-        _ => None,
-    };
-    if let Some(what) = what {
-        return Err(Error::Usage(format!(
-            "the task {task} ({label}) is {what}, which no push breaks: select a build or a test"
-        )));
-    }
     if let Some(group) = definition.group.filter(|group| *group != pressed.group.to_string()) {
         return Err(Error::Usage(format!(
             "the task {task} ({label}) is of the task group {group}, and the action was asked for on {}",
@@ -47,4 +36,41 @@ pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
         Error::NotFound(format!("the task {task} ({label}) does not say for which push it ran"))
     })?;
     Ok(Selected { job: JobName::new(label), project })
+}
+
+/// Where the callbacks of action tasks stand in their definitions.
+const CALLBACK: &str = "payload.env.ACTION_CALLBACK";
+
+/// Another task of the same group that acts on the same job for mozci, was made before our `own`, and has not ended.
+/// Of several presses at one moment the first one acts, and the others leave it to that.
+///
+/// # Errors
+/// [`Error::Service`] where the queue does not tell.
+pub async fn earlier_press(
+    ci: &Ci,
+    pressed: &Pressed,
+    own: TaskId,
+    job: &JobName,
+) -> Result<Option<TaskId>, Error> {
+    let what = format!("cannot read the task group {}", pressed.group);
+    let tasks = ci.taskcluster()?.group(pressed.group, CALLBACK).await;
+    let tasks = tasks.map_err(Error::service(what))?;
+    let Some(ours) = tasks.iter().find(|task| task.status.task == own) else { return Ok(None) };
+    let is_ours = |label: &Option<String>| {
+        label.as_deref().is_some_and(|callback| CALLBACKS.contains(&callback))
+    };
+    let mut earlier: Vec<_> = tasks
+        .iter()
+        .filter(|task| is_ours(&task.label) && !task.status.state.is_final())
+        .filter(|task| (task.created_ms, task.status.task) < (ours.created_ms, own))
+        .collect();
+    earlier.sort_by_key(|task| (task.created_ms, task.status.task));
+    for task in earlier {
+        let action = definition(ci, task.status.task).await?.action;
+        let Some(selected) = action.and_then(|action| action.task?.parse().ok()) else { continue };
+        if definition(ci, selected).await?.label == job.as_str() {
+            return Ok(Some(task.status.task));
+        }
+    }
+    Ok(None)
 }

@@ -23,6 +23,7 @@ pub(super) fn push_of(world: &World, task: TaskRef) -> &SimPush {
 fn pool(world: &World, task: TaskRef) -> (&'static str, &'static str) {
     match task {
         TaskRef::Decision { .. } | TaskRef::Action { .. } => ("gecko-3", "decision"),
+        TaskRef::Mark { .. } => ("built-in", "succeed"),
         TaskRef::Job { job, .. } => match world.catalog.jobs[job].kind {
             JobKind::Build => ("gecko-3", "b-linux-amd"),
             _ => ("gecko-t", "t-linux-docker-noscratch-amd"),
@@ -45,6 +46,7 @@ pub(super) fn status_at(
 ) -> Value {
     let shown = |at: i64| iso(world.clock.shown(at));
     let (provisioner, worker) = pool(world, task);
+    let given_group = dynamic.definition_of(task).and_then(|given| given["taskGroupId"].as_str());
     let seen: Vec<_> = life.runs_at(now).collect();
     let mut runs = Vec::new();
     for (n, (run, state)) in seen.iter().enumerate() {
@@ -98,7 +100,7 @@ pub(super) fn status_at(
         "taskQueueId": format!("{provisioner}/{worker}"),
         "schedulerId": "gecko-level-3",
         "projectId": "none",
-        "taskGroupId": group(world, task),
+        "taskGroupId": given_group.map_or_else(|| group(world, task), str::to_owned),
         "priority": "low",
         "deadline": shown(life.deadline),
         "expires": shown(life.created + 365 * DAY),
@@ -132,7 +134,8 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
     env.insert("MOZ_SCM_LEVEL".into(), json!("3"));
     let (name, description, command, mut tags, extra);
     match task {
-        TaskRef::Decision { .. } => {
+        // A mark has the definition that it was created with.
+        TaskRef::Decision { .. } | TaskRef::Mark { .. } => {
             name = "Gecko Decision Task".to_owned();
             description = "The task that creates all of the other tasks in the task graph".into();
             command = json!(["./mach", "taskgraph", "decision"]);
@@ -161,7 +164,8 @@ pub(super) fn definition(world: &World, task: TaskRef, life: &Life, dynamic: &Dy
             env.insert("ACTION_INPUT".into(), json!(context["input"].to_string()));
             env.insert("ACTION_TASK_ID".into(), json!(context["taskId"].to_string()));
             env.insert("ACTION_TASK_GROUP_ID".into(), context["taskGroupId"].clone());
-            env.insert("ACTION_CALLBACK".into(), json!(action_name));
+            let callback = found.map_or("", |(_, action)| action.name());
+            env.insert("ACTION_CALLBACK".into(), json!(callback));
             let own = task.id(world.seed());
             let base = format!("index.gecko.v2.{project}.revision.{node}.taskgraph.actions");
             routes.push(format!("{base}.{own}"));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::actions::actions;
 use super::evidence::{TestRun, build_log};
 use crate::Tree;
-use crate::world::{Catalog, Dynamic, RunLife, TaskRef, World};
+use crate::world::{Catalog, Dynamic, Ran, RunLife, TaskRef, World};
 
 /// Everything that can run on a push, by label.
 fn graph(world: &World, push: u32, labels: impl Iterator<Item = usize>) -> Value {
@@ -83,6 +83,10 @@ pub(super) fn names(
         .map(|name| (name.to_owned(), json))
         .chain([("public/parameters.yml".to_owned(), "application/yaml")])
         .collect(),
+        TaskRef::Action { push, n } if ran(push, n, dynamic).is_some() => {
+            let files = ran(push, n, dynamic).into_iter().flat_map(|ran| ran.files.keys());
+            files.map(|file| (format!("public/{file}"), json)).collect()
+        }
         TaskRef::Action { push, n } => {
             let made =
                 dynamic.actions_of(push).nth(usize::from(n)).map_or(0, |(_, a)| a.made.len());
@@ -100,6 +104,7 @@ pub(super) fn names(
             let all = files("label-to-taskid").into_iter().chain(files("to-run"));
             all.map(|name| (name, json)).collect()
         }
+        TaskRef::Mark { .. } => Vec::new(),
         TaskRef::Job { .. } => {
             let of_tests =
                 test_run(world, task, run, dynamic).map(|run| run.names()).unwrap_or_default();
@@ -109,6 +114,11 @@ pub(super) fn names(
     names.push(("public/logs/live_backing.log".to_owned(), "text/plain; charset=utf-8"));
     names.sort();
     names
+}
+
+/// What became of the program that is an action's callback, where one is.
+fn ran(push: u32, n: u8, dynamic: &Dynamic) -> Option<&Ran> {
+    dynamic.actions_of(push).nth(usize::from(n))?.1.ran.as_ref()
 }
 
 /// A run of a test job; none of other tasks.
@@ -145,6 +155,15 @@ pub(super) fn content(
     let replaced = dynamic.files.get(file).filter(|_| matches!(task, TaskRef::Decision { .. }));
     if let Some(text) = replaced {
         return Some((kind, text.clone().into_bytes()));
+    }
+    if let TaskRef::Action { push, n } = task
+        && let Some(ran) = ran(push, n, dynamic)
+    {
+        let content = match file {
+            "logs/live_backing.log" => ran.log.clone().into_bytes(),
+            file => ran.files.get(file)?.clone(),
+        };
+        return Some((kind, content));
     }
     let value = match (task, file) {
         (TaskRef::Job { .. }, _) => {

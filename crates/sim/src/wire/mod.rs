@@ -22,6 +22,7 @@ mod treeherder;
 mod treeherder_about;
 mod treeherder_jobs;
 mod treeherder_push;
+mod treeherder_results;
 
 pub(crate) use auth::{READER, SHERIFF};
 pub use era::{ERA_LOGIN, all_the_things};

@@ -172,6 +172,8 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
         .world
         .tasks_of_push(push, &dynamic)
         .into_iter()
+        // Each mark is a group of its own.
+        .filter(|task| !matches!(task, TaskRef::Mark { .. }))
         .filter_map(|task| call.world.life(task, &dynamic).map(|life| (task, life)))
         .filter(|(_, life)| life.created <= now)
         .collect();

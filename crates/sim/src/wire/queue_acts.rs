@@ -83,6 +83,12 @@ pub(super) fn create(call: &Call<'_>, id: &str) -> Reply {
     if let Err(reply) = call.needs(&scope, method, &params) {
         return reply;
     }
+    let routes = body["routes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for needed in routes.map(|route| format!("queue:route:{route}")) {
+        if let Err(reply) = call.needs(&needed, method, &params) {
+            return reply;
+        }
+    }
     let refused = |message: &str| call.error(400, "InputError", method, message, params.clone());
     let sound = match sound(call, &body) {
         Ok(sound) => sound,
@@ -90,7 +96,7 @@ pub(super) fn create(call: &Call<'_>, id: &str) -> Reply {
     };
     let mut dynamic = call.world.dynamic();
     let now = call.world.clock.now();
-    let whole = whole(&body);
+    let whole = whole(&body, id);
     if let Some(task) = dynamic.task_of(call.world.seed(), task_id)
         && let Some(life) = call.world.life(task, &dynamic)
     {
@@ -101,7 +107,6 @@ pub(super) fn create(call: &Call<'_>, id: &str) -> Reply {
             return call.error(409, "RequestConflict", method, &message, params);
         }
     } else {
-        let (push, job) = sound;
         for dependency in body["dependencies"].as_array().into_iter().flatten() {
             let known = dependency.as_str().and_then(|id| id.parse().ok());
             let known = known.and_then(|id| dynamic.task_of(call.world.seed(), id));
@@ -109,7 +114,10 @@ pub(super) fn create(call: &Call<'_>, id: &str) -> Reply {
                 return refused("`task.dependencies` references tasks that don't exist");
             }
         }
-        dynamic.create(task_id, push, job, whole, now);
+        match sound {
+            Place::Job(push, job) => dynamic.create(task_id, push, job, whole, now),
+            Place::Mark(push) => dynamic.mark(task_id, push, whole, now),
+        }
     }
     let task = dynamic.task_of(call.world.seed(), task_id);
     let life = task.and_then(|task| Some((task, call.world.life(task, &dynamic)?)));
@@ -121,8 +129,27 @@ pub(super) fn create(call: &Call<'_>, id: &str) -> Reply {
     }
 }
 
+/// Where a definition belongs.
+enum Place {
+    /// The push and its job.
+    Job(u32, usize),
+    /// The push on which it is only shown.
+    Mark(u32),
+}
+
+/// The push that a task is shown on by its one route to Treeherder.
+fn shown_on(call: &Call<'_>, body: &Value) -> Option<u32> {
+    let routes = body["routes"].as_array()?.iter().filter_map(Value::as_str);
+    let mut routes = routes.filter(|route| route.starts_with("tc-treeherder"));
+    let (Some(route), None) = (routes.next(), routes.next()) else { return None };
+    let prefix = format!("tc-treeherder.v2.{}.", call.world.autoland.name);
+    let revision = route.strip_prefix(&prefix)?.split('.').next()?;
+    let pushes = &call.world.autoland.pushes;
+    pushes.iter().position(|push| push.node() == revision).map(|push| push as u32)
+}
+
 /// The push and the job of a definition, or what is wrong with it.
-fn sound(call: &Call<'_>, body: &Value) -> Result<(u32, usize), String> {
+fn sound(call: &Call<'_>, body: &Value) -> Result<Place, String> {
     for key in ["taskQueueId", "created", "deadline", "payload", "metadata"] {
         if body.get(key).is_none_or(Value::is_null) {
             return Err(format!("data must have required property '{key}'"));
@@ -143,6 +170,10 @@ fn sound(call: &Call<'_>, body: &Value) -> Result<(u32, usize), String> {
     if deadline > created + 5 * DAY {
         return Err("`deadline` cannot be more than 5 days into the future".into());
     }
+    if body["taskQueueId"] == "built-in/succeed" {
+        let nowhere = || "nobody would see this task: it has no one route to Treeherder".to_owned();
+        return shown_on(call, body).map(Place::Mark).ok_or_else(nowhere);
+    }
     let group = body["taskGroupId"].as_str().and_then(|id| id.parse().ok());
     let Some(TaskRef::Decision { push }) =
         group.and_then(|id| TaskRef::read(call.world.seed(), id))
@@ -153,11 +184,11 @@ fn sound(call: &Call<'_>, body: &Value) -> Result<(u32, usize), String> {
     let Some(job) = call.world.catalog.find(label) else {
         return Err(format!("nobody would run a task that is called {label:?} here"));
     };
-    Ok((push, job))
+    Ok(Place::Job(push, job))
 }
 
 /// A definition with what the queue puts in where it is not given.
-fn whole(body: &Value) -> Value {
+fn whole(body: &Value, id: &str) -> Value {
     let mut whole = body.clone();
     let queue = body["taskQueueId"].as_str().unwrap_or("").to_owned();
     let (provisioner, worker) = queue.split_once('/').unwrap_or((&queue, ""));
@@ -167,6 +198,8 @@ fn whole(body: &Value) -> Value {
         ("provisionerId", json!(provisioner)),
         ("workerType", json!(worker)),
         ("schedulerId", json!("-")),
+        // A task that names no group is the first of its own.
+        ("taskGroupId", json!(id)),
         ("projectId", json!("none")),
         ("dependencies", json!([])),
         ("requires", json!("all-completed")),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::reply::{Reply, Request};
 use super::treeherder::detail;
-use crate::world::{Dynamic, JobKind, Outcome, TaskRef, TaskState, World};
+use super::treeherder_results::{classification, result};
+use crate::world::{Dynamic, JobKind, TaskRef, TaskState, World};
 
 const COLUMNS: [&str; 18] = [
     "failure_classification_id",
@@ -148,6 +149,19 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
                 JobKind::Source,
             )
         }
+        TaskRef::Mark { n, .. } => {
+            let given = dynamic.definition_of(task).cloned().unwrap_or_default();
+            let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+            (
+                text(&given["metadata"]["name"]),
+                text(&given["extra"]["treeherder"]["symbol"]),
+                "?",
+                "mozci",
+                "opt",
+                95_000_000 + u64::from(n) * 10,
+                JobKind::Source,
+            )
+        }
         TaskRef::Job { job, n, .. } => {
             let entry = &world.catalog.jobs[job];
             (
@@ -203,41 +217,6 @@ fn rows_of_task(world: &World, task: TaskRef, dynamic: &Dynamic) -> Vec<Row> {
         rows.push(row(0, life.state_at(seen), life.created, seen, life.created));
     }
     rows
-}
-
-/// What people and Treeherder itself say of a run: of two in three failures that are known to come
-/// and go a person said so, a regression that was backed out is said to be fixed, and a failure whose
-/// job also passed on the push is taken for an intermittent without a bug.
-fn classification(world: &World, task: TaskRef, state: TaskState, dynamic: &Dynamic) -> u8 {
-    let TaskRef::Job { push, job, n } = task else { return 1 };
-    if state != TaskState::Resolved(Outcome::Failed) {
-        return 1;
-    }
-    let failing = world.failing(push, job, n, &world.given(push, job, n, dynamic));
-    let passes = |other: TaskRef| {
-        let life = world.life(other, dynamic);
-        let end = life.map(|life| life.state_at(world.clock.now()));
-        end == Some(TaskState::Resolved(Outcome::Completed))
-    };
-    match failing.first() {
-        Some(known) if known.intermittent && world.is_classified(task) => 4,
-        _ if world.tasks_of_job(push, job, dynamic).any(passes) => 8,
-        Some(bad) if !bad.intermittent && world.planted[bad.number].fixed.is_some() => 2,
-        _ => 1,
-    }
-}
-
-fn result(state: TaskState, kind: JobKind) -> &'static str {
-    match state {
-        TaskState::Resolved(Outcome::Completed) => "success",
-        TaskState::Resolved(Outcome::Failed) if kind == JobKind::Test => "testfailed",
-        TaskState::Resolved(Outcome::Failed) => "busted",
-        TaskState::Resolved(Outcome::Exception("canceled")) => "usercancel",
-        TaskState::Resolved(Outcome::Exception("superseded")) => "superseded",
-        TaskState::Resolved(outcome) if outcome.is_retried() => "retry",
-        TaskState::Resolved(_) => "exception",
-        _ => "unknown",
-    }
 }
 
 /// The pushes that a request names; every one where it names none.

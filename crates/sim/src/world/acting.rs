@@ -6,10 +6,10 @@ use mozci_core::ids::TaskId;
 use serde_json::Value;
 
 use super::catalog::Catalog;
-use super::dynamic::{ActionTask, Dynamic};
+use super::dynamic::{ActionTask, Dynamic, Ran};
 use super::ids::TaskRef;
-use super::life::Outcome;
-use super::world_impl::World;
+use super::life::{Life, Outcome};
+use super::world_impl::{DAY, World, one_run};
 
 impl World {
     /// Takes an action task in, as a hook makes one.
@@ -40,14 +40,42 @@ impl World {
             sound: true,
             made: Vec::new(),
             applied: false,
+            by_program: false,
+            ran: None,
         };
+        action.by_program = dynamic.programs.contains(action.name());
         action.sound = self.labels_of(&action).is_some();
         dynamic.actions.push(action);
         id
     }
 
+    /// Says what became of the program that is an action's callback.
+    pub fn ran(&self, id: TaskId, ran: Ran) {
+        let mut dynamic = self.dynamic();
+        if let Some(action) = dynamic.actions.iter_mut().find(|action| action.id == id) {
+            action.ran = Some(ran);
+        }
+    }
+
+    /// The life of an action's task.
+    pub(super) fn life_of_action(action: &ActionTask) -> Life {
+        let created = action.created;
+        let started = created + 10_000;
+        let (ends, ok) = match (&action.ran, action.by_program) {
+            (Some(ran), _) => (ran.ended.max(started), ran.ok),
+            // At work until its program says that it has ended.
+            (None, true) => (created + DAY, false),
+            (None, false) => (action.ends(), action.sound),
+        };
+        let outcome = if ok { Outcome::Completed } else { Outcome::Failed };
+        one_run(created, started, ends, outcome)
+    }
+
     /// The labels that an action asks for and how many times; `None` where its input is unsound.
     fn labels_of(&self, action: &ActionTask) -> Option<Vec<(usize, u32)>> {
+        if action.by_program {
+            return Some(Vec::new());
+        }
         let input = action.input();
         let times = input["times"].as_u64().unwrap_or(1) as u32;
         let known = |label: &Value| self.catalog.find(label.as_str()?);

@@ -1,6 +1,6 @@
 //! What was asked of the simulated CI since it started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mozci_core::ids::TaskId;
 use serde_json::Value;
@@ -37,6 +37,23 @@ pub struct ActionTask {
     pub made: Vec<BTreeMap<String, TaskId>>,
     /// Whether its effects are there.
     pub applied: bool,
+    /// Whether a program outside the simulation is its callback.
+    pub by_program: bool,
+    /// What became of that program, once it has ended.
+    pub ran: Option<Ran>,
+}
+
+/// What became of a program that ran as an action's callback.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// When it ended, in simulated milliseconds.
+    pub ended: i64,
+    /// Whether it ended well.
+    pub ok: bool,
+    /// What it wrote.
+    pub log: String,
+    /// The files that it left, by their names below `public/`.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl ActionTask {
@@ -65,6 +82,8 @@ pub struct Dynamic {
     pub actions: Vec<ActionTask>,
     /// Tasks that were created under ids from outside, with their definitions.
     created: BTreeMap<TaskId, (TaskRef, Value)>,
+    /// When each task without work was created, by its push, in simulated milliseconds.
+    marks: BTreeMap<u32, Vec<i64>>,
     /// The ids from outside by their tasks' places.
     names: BTreeMap<TaskRef, TaskId>,
     /// When a task was cancelled, in simulated milliseconds.
@@ -78,6 +97,9 @@ pub struct Dynamic {
     /// What decision tasks have in the place of their own files, by the file's name. Nothing says that
     /// it is JSON.
     pub files: BTreeMap<String, String>,
+    /// The callbacks of actions that are programs outside the simulation, by their names. Whoever runs them says
+    /// what became of them.
+    pub programs: BTreeSet<String>,
 }
 
 impl Dynamic {
@@ -121,9 +143,24 @@ impl Dynamic {
         self.names.insert(task, id);
     }
 
+    /// Takes a task without work in under an id from outside.
+    pub fn mark(&mut self, id: TaskId, push: u32, definition: Value, created: i64) {
+        let marks = self.marks.entry(push).or_default();
+        let task = TaskRef::Mark { push, n: marks.len() as u8 };
+        marks.push(created);
+        self.created.insert(id, (task, definition));
+        self.names.insert(task, id);
+    }
+
+    /// When the tasks without work of a push were created.
+    pub fn marks_of(&self, push: u32) -> &[i64] {
+        self.marks.get(&push).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether anything was asked for on a push.
     pub fn touches(&self, push: u32) -> bool {
         self.actions_of(push).next().is_some()
+            || !self.marks_of(push).is_empty()
             || self.tasks.range((push, 0)..(push + 1, 0)).next().is_some()
             || self.cancelled.keys().chain(self.reruns.keys()).any(|task| task.push() == push)
     }

@@ -19,6 +19,13 @@ pub enum TaskRef {
         /// Counted from 0 in the order of the requests.
         n: u8,
     },
+    /// The n-th task without work that stands on a push to be seen in Treeherder.
+    Mark {
+        /// The push's place in the history.
+        push: u32,
+        /// Counted from 0.
+        n: u8,
+    },
     /// The n-th task of a job on a push; 0 is the scheduled one, where there is one.
     Job {
         /// The push's place in the history.
@@ -30,6 +37,7 @@ pub enum TaskRef {
     },
 }
 
+const MARK: u16 = 0x1ffd;
 const ACTION: u16 = 0x1fff;
 const DECISION: u16 = 0x1ffe;
 
@@ -37,7 +45,10 @@ impl TaskRef {
     /// The push that the task belongs to.
     pub fn push(self) -> u32 {
         match self {
-            Self::Decision { push } | Self::Action { push, .. } | Self::Job { push, .. } => push,
+            Self::Decision { push }
+            | Self::Action { push, .. }
+            | Self::Mark { push, .. }
+            | Self::Job { push, .. } => push,
         }
     }
 
@@ -46,6 +57,7 @@ impl TaskRef {
         let (push, job, n) = match self {
             Self::Decision { push } => (push, DECISION, 0),
             Self::Action { push, n } => (push, ACTION, n),
+            Self::Mark { push, n } => (push, MARK, n),
             Self::Job { push, job, n } => (push, job as u16, n),
         };
         let plain = u64::from(push & 0x7_ffff) << 21 | u64::from(job & 0x1fff) << 8 | u64::from(n);
@@ -74,6 +86,7 @@ impl TaskRef {
         let task = match (plain >> 8) as u16 & 0x1fff {
             DECISION => Self::Decision { push },
             ACTION => Self::Action { push, n },
+            MARK => Self::Mark { push, n },
             job => Self::Job { push, job: usize::from(job), n },
         };
         (task.id(seed) == id).then_some(task)

@@ -18,7 +18,7 @@ mod truth;
 pub use artifacts::{Artifacts, Trouble};
 pub use catalog::{Catalog, Job, JobKind, SUITES, Suite};
 pub use clock::Clock;
-pub use dynamic::{ActionTask, Asked, Dynamic};
+pub use dynamic::{ActionTask, Asked, Dynamic, Ran};
 pub use history::{Commit, RepoHistory, SimPush};
 pub use hunt::{Hunt, HuntConfig};
 pub use ids::TaskRef;

@@ -17,7 +17,7 @@ use super::truth::{Failing, Planted, PlantedKind};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
-const DAY: i64 = 24 * 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * 60 * MINUTE;
 
 /// How large a world is and how it goes.
 #[derive(Debug, Clone)]
@@ -394,6 +394,8 @@ impl World {
             tasks.extend(self.tasks_of_job(push, job, dynamic));
         }
         tasks.extend(dynamic.actions_of(push).map(|(n, _)| TaskRef::Action { push, n }));
+        let marks = 0..dynamic.marks_of(push).len() as u8;
+        tasks.extend(marks.map(|n| TaskRef::Mark { push, n }));
         tasks
     }
 
@@ -437,9 +439,11 @@ impl World {
             }
             TaskRef::Action { push, n } => {
                 let (_, action) = dynamic.actions_of(push).nth(usize::from(n))?;
-                let outcome = if action.sound { Outcome::Completed } else { Outcome::Failed };
-                let created = action.created;
-                Some(one_run(created, created + 10 * SECOND, action.ends(), outcome))
+                Some(Self::life_of_action(action))
+            }
+            TaskRef::Mark { push, n } => {
+                let created = *dynamic.marks_of(push).get(usize::from(n))?;
+                Some(one_run(created, created, created, Outcome::Completed))
             }
             TaskRef::Job { push, job, n } => self.life_of_job(push, job, n, dynamic),
         }
@@ -489,7 +493,7 @@ impl World {
     }
 }
 
-fn one_run(created: i64, started: i64, resolved: i64, outcome: Outcome) -> Life {
+pub(super) fn one_run(created: i64, started: i64, resolved: i64, outcome: Outcome) -> Life {
     let run = RunLife { scheduled: created, started: Some(started), resolved, outcome };
     Life { created, runs: vec![run], deadline: created + DAY }
 }

@@ -19,6 +19,7 @@ use mozci_engine::store::{AskState, InvestigationState, Investigations, Keeper, 
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
+use super::marking::{Mark, mark_culprit};
 use super::suspects::{early, gone_by_then, merges_of, weighed};
 use super::{EndArgs, explain, report, shown, told};
 use crate::acting::telling::{Told, tell};
@@ -390,6 +391,13 @@ pub(super) async fn drive(
     }
     drop(keeper);
     shown::end(out, &finished, context);
+    let mark = match ends.args.mark {
+        true => {
+            let (args, with) = (&ends.args.confirm, (&mut **ledger, *interrupt));
+            mark_culprit(&finished, args, was_confirmed, context, out, with).await?
+        }
+        false => Mark::default(),
+    };
     if let Some(path) = &ends.args.report {
         report::write(path, &finished, context)?;
         out.line(&format!("report in {}", path.display()));
@@ -400,6 +408,9 @@ pub(super) async fn drive(
             if let Some(chased) = ends.chased {
                 object["chased"] = chased;
             }
+            if !mark.told.is_null() {
+                object["mark"] = mark.told;
+            }
             Some(object)
         }
         false => None,
@@ -409,6 +420,7 @@ pub(super) async fn drive(
     }
     let bad = matches!(&ended, Ended::Verdict(Verdict::Culprit { .. }));
     let status = match ended.status() {
+        0 if mark.status != 0 => mark.status,
         0 => u8::from(context.global.exit_status && bad),
         status => status,
     };

@@ -5,6 +5,7 @@ Written by `mozci taskgraph-action` of mozci @VERSION@. To install it:
 1.  Save it as taskcluster/<project>_taskgraph/actions/mozci.py, and import it where the project registers
     itself (`taskgraph: register:` in taskcluster/config.yml):
     `from <project>_taskgraph.actions import mozci  # noqa`
+    In Gecko, save it as taskcluster/gecko_taskgraph/actions/mozci.py. Gecko imports it by itself.
 2.  The task of an action runs the image of the decision task, and fetches nothing. Either that image has the
     program `mozci` on its PATH, or this file downloads it: fill in URL and SHA256 below.
 3.  The hook `project-<trust domain>/in-tree-action-<level>-@PERMISSION@/<hash of .taskcluster.yml>` and the role
@@ -26,7 +27,11 @@ import subprocess
 import tempfile
 import urllib.request
 
-from taskgraph.actions.registry import register_callback_action
+try:
+    # Gecko's actions have a registry of their own beside them.
+    from .registry import register_callback_action
+except ImportError:
+    from taskgraph.actions.registry import register_callback_action
 
 # Where the program is downloaded from, and what it must hash to.
 URL = @URL@
