@@ -102,9 +102,20 @@ impl Run {
     fn end(&mut self, key: Key, ended: Ended, byte: u64) {
         self.output.remove(&key);
         self.open.remove(&key);
-        if let (package, Some(test)) = key {
-            let hint = String::new();
-            self.cases.add(Case { test, group: Some(package), ended, hint, byte });
+        let hint = String::new();
+        match key {
+            (package, Some(test)) => {
+                self.cases.add(Case { test, group: Some(package), ended, hint, byte });
+            }
+            // No test of a package that passed failed: a line of a test's own looked like one's end.
+            (package, None) if ended == Ended::Passed => {
+                for test in self.failed.remove(&package).unwrap_or_default() {
+                    let group = Some(package.clone());
+                    let ended = Ended::Passed;
+                    self.cases.add(Case { test, group, ended, hint: hint.clone(), byte });
+                }
+            }
+            _ => {}
         }
     }
 
@@ -203,4 +214,27 @@ fn said(output: &str) -> Option<String> {
         }
     }
     first.filter(|said| !said.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_test_of_a_package_that_passed_failed() {
+        // `test2json` takes a line that a test printed for the end of another one.
+        let log = r#"{"Action":"run","Package":"shop","Test":"TestNoise"}
+{"Action":"output","Package":"shop","Test":"nothing","Output":"--- FAIL: nothing\n"}
+{"Action":"fail","Package":"shop","Test":"nothing"}
+{"Action":"pass","Package":"shop","Test":"TestNoise","Elapsed":0}
+{"Action":"pass","Package":"shop","Elapsed":0}
+{"Action":"run","Package":"gate","Test":"TestShuts"}
+{"Action":"fail","Package":"gate","Test":"TestShuts"}
+{"Action":"fail","Package":"gate","Elapsed":0}
+"#;
+        let evidence = read(log.as_bytes(), &Question::default());
+        let named: Vec<_> = evidence.failures.iter().map(|f| f.test.as_deref()).collect();
+        assert_eq!(named, [Some("TestShuts")]);
+        assert_eq!(evidence.tolerated_total, 1);
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use super::guess::Windows;
 use super::tools::{Draft, Drafts, Effect, Outcome, Rules, Tier};
 use crate::evidence::{Collector, Mark};
-use crate::failure::Kind;
+use crate::failure::{Failure, Kind};
 
 /// How the log ended, and whose it is.
 #[derive(Debug, Clone, Copy)]
@@ -57,11 +57,12 @@ pub(super) fn settle(
     let last_words = lines.saturating_sub(LAST_WORDS);
     let is_hint_last =
         spare.iter().any(|draft| draft.tier == Tier::Hint && draft.failure.at.line > last_words);
-    let is_red = ended.outcome.job == Some(false)
+    let is_said_red = ended.outcome.job == Some(false)
         || is_cut
-        || is_hint_last && !ended.outcome.passed
         || spare.iter().any(|draft| draft.tier == Tier::Echo) && !ended.outcome.passed;
+    let is_red = is_said_red || is_hint_last && !ended.outcome.passed;
     let mut echoed = false;
+    let mut guessed = Vec::new();
     if !is_told && !well {
         // What was survived is no reason: a hint counts only where something ended badly after it.
         let near = |draft: &&Draft| windows.holds(draft.failure.at.line);
@@ -74,7 +75,14 @@ pub(super) fn settle(
             .filter(is_new)
             .collect();
         let first = hints.len().saturating_sub(SHOWN.0);
-        all.extend(hints[first..].iter().map(|draft| (*draft).clone()));
+        // Where nothing else says that the job failed, that this is why is a guess.
+        let is_guess = |draft: &Draft| {
+            !is_said_red && draft.rule.is_some_and(|place| rules.get(place).rule.generic)
+        };
+        let hints = hints[first..].iter().map(|draft| (*draft).clone());
+        let (doubtful, sure): (Vec<Draft>, Vec<Draft>) = hints.partition(is_guess);
+        all.extend(sure);
+        guessed.extend(doubtful.into_iter().map(|draft| as_guess(draft.failure)));
         if is_red && all.iter().all(|draft| draft.failure.known_intermittent) {
             let echoes = spare.iter().filter(|draft| draft.tier == Tier::Echo);
             all.extend(echoes.take(SHOWN.1).cloned());
@@ -93,13 +101,21 @@ pub(super) fn settle(
         return;
     }
     if into.evidence.total == 0 || echoed {
-        for guess in windows.guess(is_red, longest) {
+        if guessed.is_empty() {
+            guessed = windows.guess(is_red, longest);
+        }
+        for guess in guessed {
             into.add_guess(guess);
         }
     }
     if into.evidence.total == 0 {
         into.evidence.mark(Mark::NothingRecognised);
     }
+}
+
+/// A failure of which it is not known whether it is one.
+fn as_guess(failure: Failure) -> Failure {
+    Failure { message: failure.message, ..Failure::new(Kind::Guess, failure.at) }
 }
 
 /// The name of a test as it is compared: what separates its parts differs between a runner's lines.

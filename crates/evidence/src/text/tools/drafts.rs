@@ -43,6 +43,8 @@ pub(in crate::text) struct Drafts {
     notes: HashMap<String, String>,
     /// Where each tool last summed up.
     summaries: HashMap<String, u64>,
+    /// Where each tool's last run began, and of how many tests it is.
+    starts: HashMap<String, (u64, u64)>,
 }
 
 impl Drafts {
@@ -57,6 +59,7 @@ impl Drafts {
             limits: limits.clone(),
             notes: HashMap::new(),
             summaries: HashMap::new(),
+            starts: HashMap::new(),
         }
     }
 
@@ -109,11 +112,25 @@ impl Drafts {
         self.summaries.insert(family.to_owned(), at.line);
     }
 
-    /// A tool's last word is that all went well, so that its failures since it last summed up came
-    /// and went.
-    pub(super) fn all_passed(&mut self, rules: &Rules, place: usize, at: Where) {
+    /// A run of a tool begins, of so many tests.
+    pub(super) fn starts(&mut self, family: &str, at: Where, count: u64) {
+        self.starts.insert(family.to_owned(), (at.line, count));
+    }
+
+    /// Where the run of a tool began whose tests all passed, so many in `total`: where it said so, if it began with as
+    /// many, so that a summary within it was printed by a test; else where it last summed up.
+    pub(super) fn run_since(&self, family: &str, total: Option<u64>) -> u64 {
+        match self.starts.get(family) {
+            Some((start, count)) if total == Some(*count) => *start,
+            _ => self.summaries.get(family).copied().unwrap_or(0),
+        }
+    }
+
+    /// A tool's last word is that all went well, so that its failures since a line came and went.
+    pub(super) fn all_passed(&mut self, rules: &Rules, place: usize, at: Where, since: u64) {
         let family = rules.get(place).family.clone();
-        let since = self.summaries.insert(family.clone(), at.line).unwrap_or(0);
+        self.summaries.insert(family.clone(), at.line);
+        self.starts.remove(&family);
         for draft in self.all.iter_mut().rev().take_while(|draft| draft.failure.at.line > since) {
             let is_its = draft.rule.is_some_and(|rule| rules.get(rule).family == family);
             if is_its && draft.effect == Effect::Fail {
@@ -122,6 +139,15 @@ impl Drafts {
         }
         // It may fail in the next run of the tool.
         self.known.retain(|(rule, _), _| rule.is_none_or(|rule| rules.get(rule).family != family));
+    }
+
+    /// Drops what rules told of which a line is missing that has to stand somewhere.
+    pub(super) fn drop_without(&mut self, rules: &Rules, met: &[bool]) {
+        self.all.retain(|draft| {
+            let needed = draft.rule.and_then(|rule| rules.get(rule).somewhere);
+            needed.is_none_or(|needed| met[needed])
+        });
+        self.known.clear();
     }
 
     /// Notes what a test said, for when it is told to have failed. Of very many the first count.

@@ -175,7 +175,8 @@ impl Tools {
         drafts: &mut Drafts,
     ) -> Option<usize> {
         self.met[place] = true;
-        let ready = self.rules.get(place);
+        let rules = Arc::clone(&self.rules);
+        let ready = rules.get(place);
         let what = match ready.rule.effect {
             Effect::Fail | Effect::Marked => "a failure",
             Effect::Flaky => "passed at another attempt",
@@ -187,6 +188,7 @@ impl Tools {
             }
             Effect::EndedBadly => "a command did not end well",
             Effect::Note => "a test's own lines follow",
+            Effect::Starts => "a run of a tool begins",
             Effect::Nothing => "other rules need it",
         };
         explain(&mut self.explains, &self.rules, place, around, text, what);
@@ -196,7 +198,9 @@ impl Tools {
             Effect::Passed | Effect::PassedAtEnd => self.outcome.passed = true,
             Effect::AllPassed => {
                 self.outcome.passed = true;
-                drafts.all_passed(&self.rules, place, around.at);
+                let since = drafts.run_since(&ready.family, ready.total(text));
+                self.end_those_of(&ready.family, since, drafts);
+                drafts.all_passed(&self.rules, place, around.at, since);
             }
             Effect::EndedBadly => {
                 self.outcome.job = Some(false);
@@ -209,6 +213,15 @@ impl Tools {
                     drafts.summed_up(&ready.family, around.at);
                     self.windows.end(around.before, around.at);
                 }
+            }
+            Effect::Starts => {
+                let count = ready.line().and_then(|line| line.captures(text));
+                let count =
+                    count.and_then(|found| lossy(found.name("count")?.as_bytes()).parse().ok());
+                if let Some(count) = count {
+                    drafts.starts(&ready.family, around.at, count);
+                }
+                return None;
             }
             Effect::Flaky | Effect::Rerun | Effect::Note | Effect::Nothing => {}
         }
@@ -228,6 +241,17 @@ impl Tools {
             self.end(open, drafts);
         }
         None
+    }
+
+    /// Ends the searches of a tool that began after a line: it has nothing more to say of what they look for.
+    fn end_those_of(&mut self, family: &str, since: u64, drafts: &mut Drafts) {
+        let is_its =
+            |open: &Open| open.at.line > since && self.rules.get(open.rule).family == family;
+        let (its, others) = std::mem::take(&mut self.opens).into_iter().partition(is_its);
+        self.opens = others;
+        for open in Vec::<Open>::into_iter(its) {
+            self.end(open, drafts);
+        }
     }
 
     fn end(&mut self, open: Open, drafts: &mut Drafts) {
@@ -263,6 +287,7 @@ impl Tools {
         for open in std::mem::take(&mut self.opens) {
             self.end(open, drafts);
         }
+        drafts.drop_without(&self.rules, &self.met);
         self.explains.take()
     }
 }

@@ -45,6 +45,9 @@ pub(crate) struct Ready {
     pub(crate) rule: Rule,
     /// The place of the rule that has to stand before.
     pub(super) needs: Option<usize>,
+    /// The place of the rule that has to stand anywhere.
+    pub(crate) somewhere: Option<usize>,
+    total: Option<Lazy>,
     /// The places of those that do not count as met after it.
     ends: Vec<usize>,
     /// The places of those that tell better.
@@ -134,6 +137,8 @@ impl Ready {
             tool: tool.to_owned(),
             family: family.to_owned(),
             needs: None,
+            somewhere: None,
+            total: lazy(rule.total.as_ref()),
             ends: Vec::new(),
             yields_to: Vec::new(),
             line: Lazy::new(&rule.line),
@@ -155,6 +160,15 @@ impl Ready {
         self.line.get()
     }
 
+    /// How many tests a line by which all passed sums up, where it tells.
+    pub(super) fn total(&self, text: &[u8]) -> Option<u64> {
+        let numbers = self.total.as_ref()?.get()?.captures_iter(text);
+        let number = |found: regex::bytes::Captures<'_>| -> Option<u64> {
+            std::str::from_utf8(found.get(1)?.as_bytes()).ok()?.parse().ok()
+        };
+        numbers.map(number).try_fold(0u64, |sum, number| sum.checked_add(number?))
+    }
+
     fn takes(&self, text: &[u8]) -> bool {
         self.not.as_ref().is_none_or(|not| !not.is_match(text))
     }
@@ -162,7 +176,7 @@ impl Ready {
     /// Every expression of it, for a check.
     fn expressions(&self) -> Vec<&Lazy> {
         let mut all = vec![&self.line];
-        all.extend(self.not.iter().chain(&self.swallow));
+        all.extend(self.not.iter().chain(&self.swallow).chain(&self.total));
         for says in &self.says {
             all.push(&says.line);
             all.extend([&says.from, &says.skip, &says.until, &says.last].into_iter().flatten());
@@ -224,9 +238,11 @@ impl Rules {
                 })
             };
             let needs = ready.rule.needs.as_ref().map(find).transpose()?;
+            let somewhere = ready.rule.somewhere.as_ref().map(find).transpose()?;
             let yields_to = ready.rule.yields_to.iter().map(find).collect::<Result<_, _>>()?;
             let ends = ready.rule.ends.iter().map(find).collect::<Result<_, _>>()?;
             (ready.needs, ready.yields_to, ready.ends) = (needs, yields_to, ends);
+            ready.somewhere = somewhere;
         }
         let marked = rules.iter().position(|ready| ready.rule.effect == Effect::Marked);
         // What the CI marks is taken where nothing else takes it; what counts at the end of a log is
