@@ -15,11 +15,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// The formats that can answer, best first. A summary of errors cannot say that a test ran; it
-    /// comes first all the same, since it is small and says at once what failed.
-    pub fn formats(self) -> &'static [Format] {
+    /// The formats that can answer for a run, best first. A summary of errors cannot say that a test ran: of a red
+    /// run it comes first all the same, since it is small and says at once what failed. Of a green one it comes last.
+    pub fn formats(self, subject: Option<&Subject>, run_failed: bool) -> &'static [Format] {
         use Format::{Errorsummary, Junit, Structured, TestResults, Text};
+        let is_of_test = matches!(subject, Some(Subject::Test(_)));
         match self {
+            Self::Subject if is_of_test && !run_failed => {
+                &[TestResults, Junit, Structured, Errorsummary, Text]
+            }
             Self::Failures => &[Errorsummary, TestResults, Junit, Structured, Text],
             Self::Subject => &[Errorsummary, TestResults, Junit, Structured, Text],
             Self::Lines => &[Text],
@@ -44,11 +48,11 @@ fn format_of(name: &str) -> Option<Format> {
     }
 }
 
-/// Of a run's artifacts those that can answer, in the order in which they are to be read; those of
-/// one format belong together, as of several suites of one run.
+/// Of a run's artifacts those of some formats, in their order; those of one format belong together, as of several
+/// suites of one run.
 pub fn artifacts_in_order<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
-    wanted: Wanted,
+    formats: &[Format],
 ) -> Vec<(Format, Vec<&'a str>)> {
     let of = |format: &Format| {
         let mut fitting: Vec<&str> =
@@ -56,7 +60,7 @@ pub fn artifacts_in_order<'a>(
         fitting.sort_unstable();
         (*format, fitting)
     };
-    wanted.formats().iter().map(of).filter(|(_, names)| !names.is_empty()).collect()
+    formats.iter().map(of).filter(|(_, names)| !names.is_empty()).collect()
 }
 
 /// Whether what was read of one format settles the question, so that the next need not be read.
@@ -104,7 +108,8 @@ mod tests {
             "public/build/target.tests.json",
             "public/junit-report.xml",
         ];
-        let order = |wanted| artifacts_in_order(names.iter().copied(), wanted);
+        let order =
+            |wanted: Wanted| artifacts_in_order(names.iter().copied(), wanted.formats(None, true));
         let failures = order(Wanted::Failures);
         assert_eq!(failures[0].0, Format::Errorsummary);
         assert_eq!(
@@ -115,6 +120,14 @@ mod tests {
         use Format::{Errorsummary, Junit, Structured, Text};
         assert_eq!(formats, [Errorsummary, Junit, Structured, Text]);
         assert_eq!(order(Wanted::Lines), [(Text, vec!["public/logs/live_backing.log"])]);
+        // That a test passed, only what knows of passing tests can tell.
+        let test = Subject::Test("a".into());
+        let first = |run_failed| Wanted::Subject.formats(Some(&test), run_failed)[0];
+        assert_eq!((first(true), first(false)), (Errorsummary, Format::TestResults));
+        let green = Wanted::Subject.formats(Some(&test), false);
+        let order = artifacts_in_order(names.iter().copied(), green);
+        let formats: Vec<Format> = order.iter().map(|(format, _)| *format).collect();
+        assert_eq!(formats, [Junit, Structured, Errorsummary, Text]);
     }
 
     #[test]

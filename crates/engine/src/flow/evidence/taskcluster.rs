@@ -33,9 +33,10 @@ pub(super) async fn read(ci: &Ci, run: &AskedRun, wish: &Wish) -> Read {
     };
     let wanted = wish.wanted();
     let names = artifacts.iter().filter(|a| !a.is_link).map(|a| a.name.as_str());
-    let order = artifacts_in_order(names, wanted);
+    let formats = wanted.formats(wish.subject.as_ref(), run.run.state.is_bad());
+    let order = artifacts_in_order(names, formats);
     // Test results are what a Buildbot master keeps.
-    for format in wanted.formats().iter().copied().filter(|f| *f != Format::TestResults) {
+    for format in formats.iter().copied().filter(|f| *f != Format::TestResults) {
         let names = order.iter().find(|(known, _)| *known == format).map(|(_, names)| names);
         let Some(names) = names else {
             read.evidence.pass_over(format.name(), "the run has none");
