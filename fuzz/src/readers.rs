@@ -68,7 +68,7 @@ pub fn hold(format: Option<Format>, bytes: &[u8]) {
 }
 
 /// The formats of reports, in the order in which the first byte of an input names them.
-const REPORTS: [Format; 19] = [
+const REPORTS: [Format; 21] = [
     Format::Nunit,
     Format::XunitNet,
     Format::Trx,
@@ -88,6 +88,8 @@ const REPORTS: [Format; 19] = [
     Format::PytestJson,
     Format::GoogletestJson,
     Format::Luci,
+    Format::Tap,
+    Format::Subunit,
 ];
 
 /// The format of a report that an input names by its first byte, and the report.

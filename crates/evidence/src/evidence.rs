@@ -60,6 +60,10 @@ pub enum Format {
     GoogletestJson,
     /// LUCI's or Chromium's results.
     Luci,
+    /// The Test Anything Protocol.
+    Tap,
+    /// Subunit, version 2.
+    Subunit,
 }
 
 impl Format {
@@ -90,6 +94,8 @@ impl Format {
             Self::PytestJson => "pytest JSON",
             Self::GoogletestJson => "googletest JSON",
             Self::Luci => "LUCI results",
+            Self::Tap => "TAP",
+            Self::Subunit => "subunit",
         }
     }
 }

@@ -113,7 +113,7 @@ impl Ends {
     }
 }
 
-/// Gives each line of a source, without its end, and where it begins.
+/// Gives each line of a source, without its end and blanks before that, and where it begins.
 pub(crate) fn each_line<R: Read>(
     source: R,
     limits: &Limits,
@@ -123,7 +123,7 @@ pub(crate) fn each_line<R: Read>(
     let mut byte = 0;
     while let Some(block) = blocks.next() {
         for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
-            take(trimmed(line), byte);
+            take(line.trim_ascii_end(), byte);
             byte += line.len() as u64;
         }
     }

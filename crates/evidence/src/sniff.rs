@@ -22,6 +22,9 @@ pub(crate) fn not_a_log(head: &[u8]) -> Option<Mark> {
     if let Some(error) = error_answer(start) {
         return Some(Mark::NotALog(format!("an error ({error})")));
     }
+    if is_subunit(head) {
+        return None;
+    }
     let nothing = head.iter().filter(|byte| **byte == 0).count();
     let odd = head.iter().filter(|byte| **byte < 9 || (14..27).contains(*byte)).count();
     if nothing * 50 > head.len() || odd * 5 > head.len() {
@@ -56,8 +59,16 @@ pub(crate) fn is_document(head: &[u8]) -> bool {
     start.starts_with("<?xml") || start.starts_with("{\"") || start.starts_with("{\n")
 }
 
+/// Whether something begins with a packet of subunit: its sign, and the version.
+fn is_subunit(head: &[u8]) -> bool {
+    matches!(head, [crate::reports::SUBUNIT, flags, ..] if flags >> 4 == 2)
+}
+
 /// What a log is written in.
 pub(crate) fn format_of(head: &[u8]) -> Format {
+    if is_subunit(head) {
+        return Format::Subunit;
+    }
     let text = String::from_utf8_lossy(head);
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('<')
@@ -73,6 +84,9 @@ pub(crate) fn format_of(head: &[u8]) -> Format {
     if start.starts_with('{') && start.contains("\"test_results\"") && !start.contains("\"action\"")
     {
         return Format::TestResults;
+    }
+    if crate::reports::is_tap(start) {
+        return Format::Tap;
     }
     // The first records decide; text may stand before them.
     for line in start.lines().take(50).filter(|line| line.starts_with('{')) {

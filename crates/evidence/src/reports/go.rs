@@ -36,7 +36,7 @@ pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
     let ends =
         json::each_line(source, &question.limits, |text, byte| {
             match serde_json::from_slice::<Event<'_>>(text) {
-                Ok(event) if text.starts_with(b"{") => run.event(&event, byte),
+                Ok(event) if text.trim_ascii_start().starts_with(b"{") => run.event(&event, byte),
                 _ => odd += u64::from(!text.is_empty()),
             }
         });

@@ -8,6 +8,8 @@ mod lines;
 mod said;
 mod shapes;
 mod sniff;
+mod subunit;
+mod tap;
 mod thin;
 mod xml;
 
@@ -15,4 +17,6 @@ pub(crate) use go::read as read_go;
 pub(crate) use json::read as read_json;
 pub(crate) use lines::read as read_lines;
 pub(crate) use sniff::{of_json, of_xml};
+pub(crate) use subunit::{SIGNATURE as SUBUNIT, read as read_subunit};
+pub(crate) use tap::{is_tap, read as read_tap};
 pub(crate) use xml::read as read_xml;
