@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::master::Master;
+use crate::master::{Master, Version};
 use crate::world::Said;
 
 /// Commits that break the build, that break a test (backed out later; for good), and the one whose
@@ -42,7 +42,16 @@ fn states<'a>(jobs: &'a Value, number: usize, job: &str) -> Vec<&'a str> {
 
 #[test]
 fn a_farm_is_read_filled_and_followed() {
-    let Some(mut master) = Master::start("") else { return };
+    driven(Version::Four);
+}
+
+#[test]
+fn a_farm_of_buildbot_3_is_read_filled_and_followed() {
+    driven(Version::ThreeEleven);
+}
+
+fn driven(version: Version) {
+    let Some(mut master) = Master::of(version, "master.cfg", "") else { return };
     master.land_slowly(8..=9);
     master.land_slowly(BROKEN);
     master.land_slowly(12..=22);
@@ -67,7 +76,7 @@ fn a_farm_is_read_filled_and_followed() {
         assert_eq!(states(&jobs, id(number), "smoke"), ["passed"], "{number}");
     }
     coalesced_and_absent(&jobs, &master, id);
-    the_master_is_well(&master);
+    the_master_is_well(&master, version);
     a_range_is_built(&mut master, id);
     a_backfill_fills_the_holes(&master, id);
     an_intermittent_is_mixed(&master, id);
@@ -123,9 +132,13 @@ fn coalesced_and_absent(jobs: &Value, master: &Master, id: impl Fn(usize) -> usi
     assert!(shown.contains("build was coalesced into build request"), "{shown}");
 }
 
-fn the_master_is_well(master: &Master) {
+fn the_master_is_well(master: &Master, version: Version) {
     let told = ok(master.mozci(&["doctor"])).stdout;
-    for text in ["Buildbot 4.3.0", "over a WebSocket", "honoured", "none covers docs, smoke"] {
+    let version = match version {
+        Version::Four => "Buildbot 4.3.0",
+        Version::ThreeEleven => "Buildbot 3.11.9",
+    };
+    for text in [version, "over a WebSocket", "honoured", "none covers docs, smoke"] {
         assert!(told.contains(text), "{text}: {told}");
     }
 }

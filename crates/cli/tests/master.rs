@@ -32,13 +32,22 @@ impl Drop for Master {
     }
 }
 
+/// A version of Buildbot, by the variable that names the folder of its programs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Version {
+    Four,
+    ThreeEleven,
+}
+
 /// The folder of Buildbot's programs; none where the test was not started by `scripts/test`.
-fn programs() -> Option<PathBuf> {
-    let found = std::env::var_os("MOZCI_TEST_BUILDBOT").map(PathBuf::from);
+fn programs(version: Version) -> Option<PathBuf> {
+    let name = match version {
+        Version::Four => "MOZCI_TEST_BUILDBOT",
+        Version::ThreeEleven => "MOZCI_TEST_BUILDBOT_3",
+    };
+    let found = std::env::var_os(name).map(PathBuf::from);
     if found.is_none() {
-        eprintln!(
-            "skipped: MOZCI_TEST_BUILDBOT does not name a Buildbot; scripts/test installs one"
-        );
+        eprintln!("skipped: {name} does not name a Buildbot; scripts/test installs one");
     }
     found
 }
@@ -51,7 +60,12 @@ impl Master {
 
     /// A master as a configuration in `tests/farm` has it.
     pub(crate) fn shaped(config: &str, auth: &str) -> Option<Self> {
-        let bin = programs()?;
+        Self::of(Version::Four, config, auth)
+    }
+
+    /// The same, of a version.
+    pub(crate) fn of(version: Version, config: &str, auth: &str) -> Option<Self> {
+        let bin = programs(version)?;
         let home = TempDir::new().unwrap();
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm");
         let made = Command::new(bin.join("python"))

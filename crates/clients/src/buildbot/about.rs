@@ -43,9 +43,14 @@ struct User {
 }
 
 impl About {
-    /// The version's first number.
-    pub fn major(&self) -> Option<u32> {
-        self.version.as_ref()?.split('.').next()?.parse().ok()
+    /// The version's first two numbers.
+    pub fn number(&self) -> Option<(u32, u32)> {
+        let mut parts = self.version.as_ref()?.split('.');
+        let major = parts.next()?.parse().ok()?;
+        // `4.0rc1` has a word behind its number.
+        let minor = parts.next().unwrap_or("0");
+        let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());
+        Some((major, minor[..digits].parse().ok()?))
     }
 }
 
@@ -53,7 +58,7 @@ impl Master {
     /// What the master tells of itself.
     ///
     /// # Errors
-    /// [`HttpError`]; masters before version 4 have no such page.
+    /// [`HttpError`]; old masters have no such page.
     pub async fn about(&self) -> Result<About, HttpError> {
         let url = self.url(&["config"], &[]);
         let config: Config = self.http.get(url).await.map_err(|error| self.explain(error))?;
