@@ -8,6 +8,7 @@ mod context;
 mod failure;
 mod show;
 mod stats;
+mod system;
 
 fn main() -> std::process::ExitCode {
     app::main()

@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use mozci_clients::http::Meter;
 use mozci_engine::Error;
-use nix::sys::resource::{UsageWho, getrusage};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::failure;
+use crate::{failure, system};
 
 /// Counts from the program's start.
 #[derive(Debug)]
@@ -63,13 +62,10 @@ impl Stats {
     /// The costs so far. With a simulated CI inside the program its own work counts, too.
     pub(crate) fn costs(&self, context: &Context) -> Costs {
         let usage = context.ci.usage();
-        let own = getrusage(UsageWho::RUSAGE_SELF).ok();
-        let millis = |time: nix::sys::time::TimeVal| {
-            u64::try_from(time.tv_sec() * 1000 + time.tv_usec() / 1000).unwrap_or(0)
-        };
+        let (cpu_ms, peak_rss_kib) = system::costs();
         Costs {
             wall_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            cpu_ms: own.map_or(0, |own| millis(own.user_time()) + millis(own.system_time())),
+            cpu_ms,
             http_requests: usage.requests,
             http_bytes: usage.bytes,
             http_retries: usage.retries,
@@ -85,7 +81,7 @@ impl Stats {
                 .into_iter()
                 .map(|(url, times)| MostAsked { url, times })
                 .collect(),
-            peak_rss_kib: peak_memory().or_else(|| u64::try_from(own?.max_rss()).ok()).unwrap_or(0),
+            peak_rss_kib,
         }
     }
 
@@ -106,12 +102,4 @@ impl Stats {
             failure::say(&line);
         }
     }
-}
-
-/// The most memory that this program ever held, in KiB. Linux's resource usage also counts what the
-/// process held that started it, before it became this one; the file does not.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

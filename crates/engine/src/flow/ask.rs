@@ -19,7 +19,7 @@ use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{
-    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, StoreError, this_process,
+    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, StoreError,
 };
 
 /// What became of one asking.
@@ -130,8 +130,9 @@ pub async fn ask(
     }
     let plan = AskId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
+    let me = ledger.process()?;
     let askings: Vec<Asking> =
-        prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask)).collect();
+        prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask, &me)).collect();
     let day = ci.day();
     let recorded = match ledger.record(&askings, read_at, day)? {
         Booking::Booked(recorded) => recorded,
@@ -304,7 +305,7 @@ impl<'a> Written<'a> {
     }
 }
 
-fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
+fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
     let id = AskId::new();
     let empty = String::new;
     let (action, hook_group, hook, body) = match &ask.sends {
@@ -356,7 +357,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk) -> Asking {
         body,
         created: ci.now(),
         state: AskState::Recorded,
-        process: this_process(),
+        process: process.to_owned(),
         in_hand: true,
         asker: ci.asker(),
         investigation: None,

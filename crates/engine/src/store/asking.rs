@@ -106,31 +106,14 @@ pub struct Asking {
     pub created: At,
     /// How it ended.
     pub state: AskState,
-    /// The process that wrote it down, as [`this_process`] names it.
+    /// The process that wrote it down, by its name in the ledger's folder.
     pub process: String,
-    /// Whether that process was there to mark how it ends, when this was read. Where processes cannot be
-    /// looked up nobody is believed to be.
+    /// Whether that process was there to mark how it ends, when this was read.
     pub in_hand: bool,
     /// Who asks, as the CI knows them; empty where it does not.
     pub asker: String,
     /// The investigation that it is for.
     pub investigation: Option<String>,
-}
-
-/// A name for this process that no other has had since the machine was made: its number, the boot
-/// that it lives in, and when it was born. Only the number where these cannot be looked up.
-pub fn this_process() -> String {
-    let pid = std::process::id();
-    name_of(pid).unwrap_or_else(|| pid.to_string())
-}
-
-pub(super) fn name_of(pid: u32) -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name stands in brackets and may hold anything; the birth is the twentieth
-    // field behind it (proc_pid_stat(5)).
-    let born = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
-    Some(format!("{pid} {} {born}", boot.trim()))
 }
 
 impl Asking {
@@ -154,11 +137,4 @@ impl Asking {
     pub fn is_in_hand(&self) -> bool {
         self.state == AskState::Recorded && self.in_hand
     }
-}
-
-/// Whether the process of this name is still there; where processes cannot be looked up nobody is
-/// believed to be.
-pub(super) fn lives(process: &str) -> bool {
-    let pid = process.split(' ').next().and_then(|pid| pid.parse().ok());
-    pid.and_then(name_of).is_some_and(|name| name == process)
 }

@@ -7,9 +7,10 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, this_process};
+use super::asking::AskId;
 use super::error::StoreError;
 use super::lease::{Lease, holds};
+use super::owners::this_process;
 use super::place::open;
 use super::schema::{FILE, MIGRATIONS};
 
@@ -107,6 +108,11 @@ impl Investigations {
             .map_err(|error| StoreError::io(former, &error))
     }
 
+    /// The folder of its file.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// Begins one; gives its id. It is driven by whoever [takes](Self::take) it.
     ///
     /// # Errors
@@ -121,11 +127,12 @@ impl Investigations {
         // Short enough to type, of letters and digits alone.
         let long = AskId::new().as_str().to_owned();
         let id: String = long.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let me = this_process(self.folder())?;
         self.connection
             .execute(
                 "INSERT INTO investigations (id, form, ci, repo, question, created, state, holder)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7)",
-                params![id, FORM, ci, repo, question.to_string(), now.0, this_process()],
+                params![id, FORM, ci, repo, question.to_string(), now.0, me],
             )
             .map_err(StoreError::sqlite(&self.path))?;
         Ok(id)

@@ -10,9 +10,9 @@ use std::time::Duration;
 use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::asking::{lives, this_process};
 use super::error::StoreError;
 use super::investigations::Investigations;
+use super::owners::{lives, this_process};
 
 /// How long a lease holds unless it is renewed, in seconds.
 const HELD: i64 = 60;
@@ -70,7 +70,8 @@ impl Investigations {
         let transaction =
             rusqlite::Transaction::new_unchecked(&self.connection, immediate).map_err(&failed)?;
         // Whether a process lives is asked of the system once.
-        let (me, mut living) = (this_process(), HashMap::new());
+        let folder = self.folder();
+        let (me, mut living) = (this_process(folder)?, HashMap::new());
         let mut taken = Vec::with_capacity(ids.len());
         for id in ids {
             let select = "SELECT holder, held_until, fence FROM investigations WHERE id = ?";
@@ -81,7 +82,7 @@ impl Investigations {
             let (holder, until, fence) = query.query_row([id], read).map_err(&failed)?;
             // A clock that was set back makes a lease look longer than any is.
             let held = now.0 < until && until <= now.0 + HELD && holder != me;
-            if held && *living.entry(holder.clone()).or_insert_with(|| lives(&holder)) {
+            if held && *living.entry(holder.clone()).or_insert_with(|| lives(folder, &holder)) {
                 let process = holder.split(' ').next().unwrap_or_default().to_owned();
                 taken.push(Err(Held { id: (*id).to_owned(), process }));
                 continue;
@@ -106,7 +107,7 @@ impl Investigations {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
         let found = self.connection.query_row(select, [id], read).optional();
         let found = found.map_err(StoreError::sqlite(&self.path))?;
-        let held = found.filter(|(holder, until)| now.0 < *until && lives(holder));
+        let held = found.filter(|(holder, until)| now.0 < *until && lives(self.folder(), holder));
         Ok(held.map(|(holder, _)| Held {
             id: id.to_owned(),
             process: holder.split(' ').next().unwrap_or_default().to_owned(),
@@ -188,12 +189,12 @@ mod tests {
         (folder, store, id)
     }
 
-    /// Makes it look as if another living process held it: the one that started this one.
-    fn give_to_another(store: &Investigations, id: &str, until: i64) {
-        let parent = std::os::unix::process::parent_id();
-        let other = super::super::asking::name_of(parent).unwrap();
+    /// Makes it look as if another process held it, which lives as long as what is given.
+    fn give_to_another(store: &Investigations, id: &str, until: i64) -> std::fs::File {
+        let (other, lock) = super::super::owners::another(store.folder()).unwrap();
         let update = "UPDATE investigations SET holder = ?, held_until = ? WHERE id = ?";
         store.connection.execute(update, params![other, until, id]).unwrap();
+        lock
     }
 
     #[test]
@@ -205,12 +206,12 @@ mod tests {
         assert!(second.fence > first.fence);
         assert!(!holds(&store.connection, &first).unwrap());
         assert!(holds(&store.connection, &second).unwrap());
-        give_to_another(&store, &id, 160);
+        let _other = give_to_another(&store, &id, 160);
         assert!(store.take(&id, At(120)).unwrap().is_err());
         assert!(store.held(&id, At(120)).unwrap().is_some());
         // Past its time, or after a clock was set back, whoever comes takes it.
         assert!(store.take(&id, At(161)).unwrap().is_ok());
-        give_to_another(&store, &id, 10_000);
+        let _other = give_to_another(&store, &id, 10_000);
         assert!(store.take(&id, At(120)).unwrap().is_ok());
     }
 
@@ -233,6 +234,8 @@ mod tests {
     #[test]
     fn a_dead_process_holds_nothing() {
         let (_folder, store, id) = store();
+        drop(give_to_another(&store, &id, 10_000_000_000));
+        assert!(store.take(&id, At(100)).unwrap().is_ok());
         let update = "UPDATE investigations SET holder = '1 gone 2', held_until = 10000000000";
         store.connection.execute(update, []).unwrap();
         assert!(store.take(&id, At(100)).unwrap().is_ok());

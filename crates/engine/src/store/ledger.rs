@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
 use super::lease::{Lease, holds};
+use super::owners::this_process;
 use super::place::open;
 use super::rows::{COLUMNS, asking, insert, jobs_of};
 use super::schema::{FILE, MIGRATIONS};
@@ -100,6 +101,18 @@ impl Ledger {
         let sum = self.connection.query_row(select, values, |row| row.get::<_, i64>(0));
         let sum = sum.map_err(StoreError::sqlite(&self.path))?;
         Ok(u32::try_from(sum).unwrap_or(u32::MAX))
+    }
+
+    /// The name of this process in what is written down.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn process(&self) -> Result<String, StoreError> {
+        this_process(self.folder())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Where it is.
@@ -259,7 +272,8 @@ impl Ledger {
         let failed = StoreError::sqlite(&self.path);
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE {condition}");
         let mut query = self.connection.prepare(&sql).map_err(&failed)?;
-        let rows = query.query_map(values, asking).map_err(&failed)?;
+        let folder = self.folder();
+        let rows = query.query_map(values, |row| asking(folder, row)).map_err(&failed)?;
         let mut askings: Vec<Asking> = rows.collect::<Result<_, _>>().map_err(&failed)?;
         // While the question is open, another one sees the same snapshot.
         drop(query);
@@ -279,7 +293,7 @@ impl Ledger {
     fn one(&self, id: &AskId) -> Result<Option<Asking>, rusqlite::Error> {
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE id = ?");
         let mut query = self.connection.prepare_cached(&sql)?;
-        query.query_row([id.as_str()], asking).optional()
+        query.query_row([id.as_str()], |row| asking(self.folder(), row)).optional()
     }
 }
 
@@ -296,7 +310,7 @@ fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusql
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AskedJob, this_process};
+    use crate::store::AskedJob;
     use mozci_core::ids::{RepoName, Revision, TaskId, Vcs};
 
     fn asking(plan: &str, created: i64) -> Asking {
@@ -315,7 +329,7 @@ mod tests {
             body: serde_json::json!({"user": {"input": {}}}),
             created: At(created),
             state: AskState::Recorded,
-            process: this_process(),
+            process: String::new(),
             in_hand: true,
             asker: "me".into(),
             investigation: None,
@@ -335,7 +349,7 @@ mod tests {
     fn what_is_recorded_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        let first = asking("p1", 100);
+        let first = Asking { process: ledger.process().unwrap(), ..asking("p1", 100) };
         assert_eq!(book(&mut ledger, std::slice::from_ref(&first), Mark(0)), [Recorded::New]);
         assert_eq!(ledger.open_askings("http://tc").unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
@@ -379,15 +393,11 @@ mod tests {
     fn what_was_in_hand_when_it_was_read_is_in_no_doubt_once_its_process_ended() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let theirs = Asking {
-            process: crate::store::asking::name_of(child.id()).unwrap(),
-            ..asking("p", 1)
-        };
+        let (process, lock) = crate::store::owners::another(folder.path()).unwrap();
+        let theirs = Asking { process, ..asking("p", 1) };
         ledger.record(&[theirs], Mark(0), ENOUGH).unwrap();
         let read = ledger.open_askings("http://tc").unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(lock);
         // It marked the asking before it ended: that this row does not say so yet is no doubt.
         assert!(read[0].is_in_hand());
         let read = ledger.open_askings("http://tc").unwrap();

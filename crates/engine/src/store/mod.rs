@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod marks;
 mod outbox;
+mod owners;
 mod place;
 mod rows;
 mod schema;
@@ -18,7 +19,7 @@ mod standings;
 mod turn;
 
 pub use answers::Answers;
-pub use asking::{AskId, AskState, AskedJob, Asking, this_process};
+pub use asking::{AskId, AskState, AskedJob, Asking};
 pub use ends::{Came, PassedOver};
 pub use error::StoreError;
 pub use facts::{FactCount, FactKind, Facts};

@@ -159,7 +159,7 @@ fn alone(path: &Path) -> Result<Option<File>, StoreError> {
 }
 
 /// Makes a folder that only its owner can enter; one that others can enter is closed to them.
-fn private_folder(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn private_folder(folder: &Path) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| StoreError::io(folder, &error);
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

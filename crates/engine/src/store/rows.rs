@@ -1,11 +1,14 @@
 //! Askings as rows of the ledger.
 
+use std::path::Path;
+
 use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
-use super::asking::{AskId, AskState, AskedJob, Asking, lives};
+use super::asking::{AskId, AskState, AskedJob, Asking};
 use super::lease::Lease;
+use super::owners::lives;
 
 /// What an asking is read from, in the order that [`asking`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
@@ -65,8 +68,8 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Reads a row that this program wrote; one that it can't have written is an error.
-pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
+/// Reads a row that this program wrote into the ledger of a folder; one that it can't have written is an error.
+pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
     let bad = |column: usize, error: String| {
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
@@ -87,7 +90,7 @@ pub(super) fn asking(row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
     };
     let process: String = row.get(16)?;
     Ok(Asking {
-        in_hand: state == AskState::Recorded && lives(&process),
+        in_hand: state == AskState::Recorded && lives(folder, &process),
         id: AskId::from_ledger(row.get(0)?),
         plan: row.get(1)?,
         ci: row.get(2)?,

@@ -11,8 +11,8 @@ use mozci_core::time::{At, Minutes};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use super::asking::{lives, this_process};
 use super::error::StoreError;
+use super::owners::{lives, this_process};
 use super::place::open;
 
 const MIGRATIONS: [&str; 1] = ["
@@ -101,9 +101,9 @@ impl Standings {
         let all: Vec<(i64, String)> =
             rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)?;
         drop(query);
-        let me = this_process();
+        let me = this_process(folder)?;
         for (id, process) in all {
-            if process != me && !lives(&process) {
+            if process != me && !lives(folder, &process) {
                 writer.execute("DELETE FROM listeners WHERE id = ?", [id]).map_err(&failed)?;
             }
         }
