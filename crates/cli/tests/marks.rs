@@ -113,3 +113,20 @@ fn a_mark_that_is_not_allowed_hides_no_verdict() {
     assert_eq!(said.json()["end"]["verdict"], "culprit", "{said:?}");
     assert_eq!(said.json()["mark"]["state"], "not-sent", "{said:?}");
 }
+
+#[test]
+fn a_mark_for_which_the_day_has_no_room_hides_no_verdict() {
+    let served = Served::settled();
+    let found = served.run(&["bisect", JOB, "--bad", "tip", "--yes", "--json"]);
+    assert_eq!(found.json()["end"]["verdict"], "culprit", "{found:?}");
+    let config = served.read_config();
+    let runs = found.json()["runs"].as_u64().unwrap();
+    served.write_config(&format!("{config}[guards]\nruns_per_day = {runs}\n"));
+    let report = served.home.path().join("report.html");
+    let more = ["--new", "--report", report.to_str().unwrap()];
+    let said = served.run(&[&SEARCH[..], &more].concat());
+    assert_eq!(said.status, 6, "{said:?}");
+    assert_eq!(said.json()["end"]["verdict"], "culprit", "{said:?}");
+    assert_eq!(said.json()["mark"]["state"], "not-made", "{said:?}");
+    assert!(report.exists());
+}

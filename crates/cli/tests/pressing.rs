@@ -234,9 +234,9 @@ fn a_press_goes_from_the_hook_to_the_tracker() {
     assert!(said.stdout.contains("nothing to ask"), "{said:?}");
 }
 
-/// The queue tells which of several presses was the first.
+/// The queue tells which presses came before: each waits for those, and sees what they sent.
 #[test]
-fn of_presses_at_one_moment_the_first_acts() {
+fn presses_at_one_moment_ask_once() {
     let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
     let served = Served::of(world);
     let offered = Offered::on(Task::on(&served, SimCredentials::sheriff()));

@@ -3,12 +3,14 @@
 mod tracker;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mozci_clients::taskcluster::{BackfillInput, BisectInput, Button, ENOUGH_RUNS, Pressed};
 use mozci_engine::Error;
 use mozci_engine::config::Config;
-use mozci_engine::flow::{Selected, earlier_press, selected};
+use mozci_engine::flow::{Selected, earlier_press, pause, selected};
 use serde_json::{Value, json};
 
 use super::{backfill, bisect, trigger};
@@ -85,11 +87,8 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
         let ignored = pressed.ignored.join(", ");
         out.line(&format!("note: {ignored} of the input is of the tree's own backfill, and does nothing here: a push gets what it has not"));
     }
-    if is_left_to_another(&context, &pressed, &selected, &mut out, env("TASK_ID")).await {
-        about["left_to_another"] = json!(true);
-        out.finish()?;
-        return Ok(0);
-    }
+    let own = env("TASK_ID");
+    wait_for_earlier(&context, &pressed, &selected, &mut out, interrupt, own).await;
     let done = match &pressed.button {
         Button::Backfill(_) => {
             backfill::run(parsed(&words)?, &context, &mut out, stats, interrupt).await
@@ -116,33 +115,49 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
     done
 }
 
-/// Whether an earlier press on the same job is at work, to which this one leaves it.
-async fn is_left_to_another(
+/// How long an earlier press is waited for: hooks give their tasks 1,800 s.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Waits until earlier presses on the same job have ended, so that what they sent is seen. Where that cannot be told, or
+/// takes too long, that is said, and this press goes on.
+async fn wait_for_earlier(
     context: &Context,
     pressed: &Pressed,
     selected: &Selected,
     out: &mut Out,
+    interrupt: &Interrupt,
     own: Option<String>,
-) -> bool {
+) {
     let unknown = "note: whether another press is at work cannot be told, so that a push may get one run more";
     let Some(own) = own.and_then(|own| own.parse().ok()) else {
         out.line(&format!("{unknown}: TASK_ID is not set"));
-        return false;
+        return;
     };
-    match earlier_press(&context.ci, pressed, own, &selected.job).await {
-        Ok(None) => false,
-        Ok(Some(earlier)) => {
-            let link = context.ci.link(earlier.into()).unwrap_or_else(|| earlier.to_string());
+    let (started, mut is_said) = (Instant::now(), false);
+    loop {
+        let earlier = match earlier_press(&context.ci, pressed, own, &selected.job).await {
+            Ok(Some(earlier)) => earlier,
+            Ok(None) => return,
+            Err(error) => {
+                out.line(&format!("{unknown}: {error}"));
+                return;
+            }
+        };
+        let link = context.ci.link(earlier.into()).unwrap_or_else(|| earlier.to_string());
+        if !is_said {
             out.line(&format!(
-                "an earlier press on this job is at work, and this one leaves it to that: {link}"
+                "an earlier press on this job is at work, and is waited for: {link}"
             ));
-            out.line("nothing was sent; press again where that one fails");
-            true
+            is_said = true;
         }
-        Err(error) => {
-            out.line(&format!("{unknown}: {error}"));
-            false
+        if started.elapsed() > PATIENCE || interrupt.stop.load(Ordering::Relaxed) {
+            out.line(&format!(
+                "note: {link} is still at work after {} s: a push may get one run more",
+                started.elapsed().as_secs()
+            ));
+            return;
         }
+        pause(context.ci.poll, &interrupt.stop).await;
     }
 }
 

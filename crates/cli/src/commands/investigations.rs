@@ -86,6 +86,9 @@ pub(crate) async fn run(
             Some(id) => {
                 resume(&store, &one(&store, &id)?, &ends, context, out, stats, interrupt).await
             }
+            None if ends.mark => Err(Error::Usage(
+                "--mark marks what one search found: give its ID, without --all".into(),
+            )),
             None => all::resume_all(&store, &ends, context, out, stats, interrupt).await,
         },
     }

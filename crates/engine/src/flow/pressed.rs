@@ -42,7 +42,7 @@ pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
 const CALLBACK: &str = "payload.env.ACTION_CALLBACK";
 
 /// Another task of the same group that acts on the same job for mozci, was made before our `own`, and has not ended.
-/// Of several presses at one moment the first one acts, and the others leave it to that.
+/// Of several presses at one moment each waits for those before it, and sees what they sent.
 ///
 /// # Errors
 /// [`Error::Service`] where the queue does not tell.
@@ -55,7 +55,9 @@ pub async fn earlier_press(
     let what = format!("cannot read the task group {}", pressed.group);
     let tasks = ci.taskcluster()?.group(pressed.group, CALLBACK).await;
     let tasks = tasks.map_err(Error::service(what))?;
-    let Some(ours) = tasks.iter().find(|task| task.status.task == own) else { return Ok(None) };
+    let ours = tasks.iter().find(|task| task.status.task == own).ok_or_else(|| {
+        Error::NotFound(format!("the task group {} does not list this task, {own}", pressed.group))
+    })?;
     let is_ours = |label: &Option<String>| {
         label.as_deref().is_some_and(|callback| CALLBACKS.contains(&callback))
     };

@@ -391,12 +391,16 @@ pub(super) async fn drive(
     }
     drop(keeper);
     shown::end(out, &finished, context);
-    let mark = match ends.args.mark {
-        true => {
+    let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
+    let goes_on = below.as_ref().is_some_and(|origin| origin.before.is_some());
+    let mark = match (ends.args.mark, goes_on) {
+        (true, false) => {
             let (args, with) = (&ends.args.confirm, (&mut **ledger, *interrupt));
-            mark_culprit(&finished, args, was_confirmed, context, out, with).await?
+            mark_culprit(&finished, args, was_confirmed, context, out, with).await
         }
-        false => Mark::default(),
+        // A merge is not accused of what came with it.
+        (true, true) => Mark::not_made(out, "the search goes on below the merge"),
+        (false, _) => Mark::default(),
     };
     if let Some(path) = &ends.args.report {
         report::write(path, &finished, context)?;
@@ -436,7 +440,6 @@ pub(super) async fn drive(
         };
         tell(context, &told).await?;
     }
-    let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
     Ok(Driven { status, object, summary, below })
 }
 

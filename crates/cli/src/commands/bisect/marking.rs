@@ -13,6 +13,7 @@ use super::shown::{names, verdict_line};
 use crate::acting::{ConfirmArgs, confirmed, ended_with, say_unsent};
 use crate::app::Interrupt;
 use crate::context::Context;
+use crate::failure;
 use crate::show::{Out, show_result};
 
 /// Refuses `--mark` where there can be no mark, before anything is read.
@@ -35,14 +36,32 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    fn not_made(out: &mut Out, why: &str) -> Self {
+    pub(super) fn not_made(out: &mut Out, why: &str) -> Self {
         out.line(&format!("no mark was made: {why}"));
         Self { told: json!({"state": "not-made", "why": why}), status: 0 }
     }
 }
 
-/// Marks the culprit in Treeherder, where a search found one push.
+/// Marks the culprit in Treeherder, where a search found one push. What goes wrong with the mark takes nothing from the
+/// verdict.
 pub(super) async fn mark_culprit(
+    finished: &Finished<'_>,
+    args: &ConfirmArgs,
+    consented: bool,
+    context: &Context,
+    out: &mut Out,
+    with: (&mut Ledger, &Interrupt),
+) -> Mark {
+    match try_to(finished, args, consented, context, out, with).await {
+        Ok(mark) => mark,
+        Err(error) => {
+            let status = failure::report(&error, context.sent());
+            Mark { status, ..Mark::not_made(out, &error.to_string()) }
+        }
+    }
+}
+
+async fn try_to(
     finished: &Finished<'_>,
     args: &ConfirmArgs,
     consented: bool,

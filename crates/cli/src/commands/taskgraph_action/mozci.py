@@ -14,6 +14,8 @@ Written by `mozci taskgraph-action` of mozci @VERSION@. To install it:
       in-tree:hook-action:project-<trust domain>/in-tree-action-<level>-generic/*
       hooks:trigger-hook:project-<trust domain>/in-tree-action-<level>-generic/*
       hooks:list-last-fires:project-<trust domain>/in-tree-action-<level>-generic/*
+    For the input `mark` also queue:create-task:<priority>:built-in/succeed and
+    queue:route:tc-treeherder.v2.<repository>.*
 4.  Where the CI is none that mozci knows by itself, CONFIG names mozci's config in the tree.
 
 Treeherder keeps only the first action of each name. The one that is called `backfill` below comes before the
