@@ -166,6 +166,13 @@ impl Run {
             if self.waiting.len() > WAITING {
                 self.flush(0, None);
             }
+        } else if depth == 0 && text.starts_with("TAP version ") {
+            // What stood before a plan was of a stream of its own, which is told of.
+            if self.planned.take().is_some() {
+                self.flush(0, None);
+                self.failed.clear();
+                self.told = 0;
+            }
         } else if let Some(planned) = plan(text) {
             self.planned = if depth == 0 { Some(planned) } else { self.planned };
         } else if let Some(why) = text.strip_prefix("Bail out!") {
@@ -178,6 +185,10 @@ impl Run {
             let comment = comment.trim();
             match comment.strip_prefix("fail ").map(str::trim) {
                 Some("0") if depth == 0 => self.none_failed(byte),
+                Some(count) if depth == 0 && count.parse::<u64>().is_ok() => {
+                    self.flush(0, None);
+                    self.failed.clear();
+                }
                 _ => self.said(comment),
             }
         }
@@ -305,6 +316,14 @@ not ok 4 - hull
             words.iter().any(|w| w.contains("5 tests were planned and 4 are told of")),
             "{words:?}"
         );
+    }
+
+    #[test]
+    fn each_stream_sums_up_itself_alone() {
+        let log = "TAP version 13\nnot ok 1 - shuts\n# half\n1..1\n# fail 1\nTAP version 13\nnot ok 1 - turns\n1..1\nTAP version 13\nok 1 - other\n1..1\n# fail 0\n";
+        let evidence = read(log.as_bytes(), &Question::default());
+        let named: Vec<_> = evidence.failures.iter().filter_map(|f| f.test.as_deref()).collect();
+        assert_eq!(named, ["shuts", "turns"]);
     }
 
     #[test]

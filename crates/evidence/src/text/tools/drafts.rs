@@ -107,8 +107,12 @@ impl Drafts {
         self.add(draft)
     }
 
-    /// A tool sums up: what its lines tell from here on is of another run of it.
-    pub(super) fn summed_up(&mut self, family: &str, at: Where) {
+    /// A tool sums up so many tests: what its lines tell from here on is of another run of it. A summary of fewer or
+    /// more tests than the run began with may have been printed by one of them.
+    pub(super) fn summed_up(&mut self, family: &str, at: Where, total: Option<u64>) {
+        if self.starts.get(family).is_some_and(|(_, count)| total == Some(*count)) {
+            self.starts.remove(family);
+        }
         self.summaries.insert(family.to_owned(), at.line);
     }
 

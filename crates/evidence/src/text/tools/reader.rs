@@ -210,7 +210,7 @@ impl Tools {
             Effect::Fail | Effect::Marked => {
                 self.outcome.passed = false;
                 if ready.tier == Tier::Echo {
-                    drafts.summed_up(&ready.family, around.at);
+                    drafts.summed_up(&ready.family, around.at, ready.total(text));
                     self.windows.end(around.before, around.at);
                 }
             }

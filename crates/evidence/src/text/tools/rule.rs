@@ -42,7 +42,7 @@ pub struct Rule {
     /// Another rule, of the tool or `tool/name`, of which a line must stand anywhere in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub somewhere: Option<String>,
-    /// Of a line by which all passed: the numbers in it that make up how many tests there were, each the first group.
+    /// Of a line that sums up: the numbers in it that make up how many tests there were, each the first group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<String>,
     /// Whether programs that end well print such lines, too: where nothing else says that the job failed, it is a guess.
