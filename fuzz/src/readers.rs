@@ -68,7 +68,7 @@ pub fn hold(format: Option<Format>, bytes: &[u8]) {
 }
 
 /// The formats of reports, in the order in which the first byte of an input names them.
-const REPORTS: [Format; 21] = [
+const REPORTS: [Format; 20] = [
     Format::Nunit,
     Format::XunitNet,
     Format::Trx,
@@ -88,7 +88,6 @@ const REPORTS: [Format; 21] = [
     Format::PytestJson,
     Format::GoogletestJson,
     Format::Luci,
-    Format::Tap,
     Format::Subunit,
 ];
 

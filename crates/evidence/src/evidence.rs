@@ -60,8 +60,6 @@ pub enum Format {
     GoogletestJson,
     /// LUCI's or Chromium's results.
     Luci,
-    /// The Test Anything Protocol.
-    Tap,
     /// Subunit, version 2.
     Subunit,
 }
@@ -94,7 +92,6 @@ impl Format {
             Self::PytestJson => "pytest JSON",
             Self::GoogletestJson => "googletest JSON",
             Self::Luci => "LUCI results",
-            Self::Tap => "TAP",
             Self::Subunit => "subunit",
         }
     }

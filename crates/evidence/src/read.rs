@@ -58,7 +58,6 @@ pub fn read<R: Read + 'static>(source: R, question: &Question) -> Evidence {
                 Format::Structured => structured::read(source, question),
                 Format::TestResults => results::read(source, question),
                 Format::GoJson => reports::read_go(source, question),
-                Format::Tap => reports::read_tap(source, question),
                 Format::Subunit => reports::read_subunit(source, question),
                 Format::JsonLines => reports::read_lines(source, question),
                 Format::Mocha

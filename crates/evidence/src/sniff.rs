@@ -85,9 +85,6 @@ pub(crate) fn format_of(head: &[u8]) -> Format {
     {
         return Format::TestResults;
     }
-    if crate::reports::is_tap(start) {
-        return Format::Tap;
-    }
     // The first records decide; text may stand before them.
     for line in start.lines().take(50).filter(|line| line.starts_with('{')) {
         let has = |key: &str| line.contains(key);

@@ -65,7 +65,11 @@ pub(super) fn another(folder: &Path) -> Result<(String, File), StoreError> {
 /// Whether the process of this name in a folder is still there.
 pub(super) fn lives(folder: &Path, name: &str) -> bool {
     let Some(path) = file_of(folder, name) else { return false };
-    let Ok(file) = File::open(path) else { return false };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // That it cannot be looked at is no proof that it is gone.
+        Err(error) => return error.kind() != std::io::ErrorKind::NotFound,
+    };
     // Those who look at once do not take each other for it.
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

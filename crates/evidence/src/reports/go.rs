@@ -62,6 +62,8 @@ struct Run {
     open: HashMap<Key, u64>,
     /// Failed tests of each package, to know which failures are told already.
     failed: HashMap<String, Vec<String>>,
+    /// How many of these were told when the package last ended badly: another run of it takes none of them back.
+    ended: HashMap<String, usize>,
 }
 
 impl Run {
@@ -71,6 +73,7 @@ impl Run {
             output: HashMap::new(),
             open: HashMap::new(),
             failed: HashMap::new(),
+            ended: HashMap::new(),
         }
     }
 
@@ -109,7 +112,12 @@ impl Run {
             }
             // No test of a package that passed failed: a line of a test's own looked like one's end.
             (package, None) if ended == Ended::Passed => {
-                for test in self.failed.remove(&package).unwrap_or_default() {
+                let since = self.ended.get(&package).copied().unwrap_or(0);
+                let failed = self
+                    .failed
+                    .get_mut(&package)
+                    .map(|failed| failed.split_off(since.min(failed.len())));
+                for test in failed.unwrap_or_default() {
                     let group = Some(package.clone());
                     let ended = Ended::Passed;
                     self.cases.add(Case { test, group, ended, hint: hint.clone(), byte });
@@ -138,7 +146,10 @@ impl Run {
                 test
             }
             // The package failed since a test did.
-            None if !known.is_empty() => return,
+            None if !known.is_empty() => {
+                self.ended.insert(package, known.len());
+                return;
+            }
             // A panic takes the test that was running with it, which nothing else tells of.
             None => match self.running(&package) {
                 Some((test, output)) => return self.died(package, test, &output, byte),
@@ -236,5 +247,13 @@ mod tests {
         let named: Vec<_> = evidence.failures.iter().map(|f| f.test.as_deref()).collect();
         assert_eq!(named, [Some("TestShuts")]);
         assert_eq!(evidence.tolerated_total, 1);
+        // Nor does another run of a package take back what failed in the first.
+        let again = r#"{"Action":"run","Package":"gate","Test":"TestTurns"}
+{"Action":"pass","Package":"gate","Test":"TestTurns"}
+{"Action":"pass","Package":"gate"}
+"#;
+        let evidence = read(format!("{log}{again}").leak().as_bytes(), &Question::default());
+        let named: Vec<_> = evidence.failures.iter().map(|f| f.test.as_deref()).collect();
+        assert_eq!(named, [Some("TestShuts")]);
     }
 }

@@ -9,7 +9,6 @@ mod said;
 mod shapes;
 mod sniff;
 mod subunit;
-mod tap;
 mod thin;
 mod xml;
 
@@ -18,5 +17,4 @@ pub(crate) use json::read as read_json;
 pub(crate) use lines::read as read_lines;
 pub(crate) use sniff::{of_json, of_xml};
 pub(crate) use subunit::{SIGNATURE as SUBUNIT, read as read_subunit};
-pub(crate) use tap::{is_tap, read as read_tap};
 pub(crate) use xml::read as read_xml;

@@ -19,7 +19,11 @@ const LONGEST: usize = (4 << 20) - 1;
 
 /// Bytes that are kept of what a test attached, and tests of which some is kept.
 const ATTACHED: usize = 16 << 10;
+const HOLDING: usize = 1000;
+
+/// Tests that are known to have begun, and the longest name of one, in bytes.
 const OPEN: usize = 20_000;
+const NAME: usize = 4 << 10;
 
 /// Reads the packets.
 pub(crate) fn read(source: impl Read, question: &Question) -> Evidence {
@@ -145,9 +149,11 @@ impl Run {
             number(&mut rest)?;
         }
         let test = if has(0x0800) { Some(text(counted(&mut rest)?)) } else { None };
+        // Where it ran is part of what a test is: one that passes elsewhere was not run again.
+        let mut place: Vec<String> = Vec::new();
         if has(0x0080) {
             for _ in 0..number(&mut rest)? {
-                counted(&mut rest)?;
+                place.push(text(counted(&mut rest)?));
             }
         }
         let mime = if has(0x0020) { text(counted(&mut rest)?) } else { String::new() };
@@ -158,9 +164,12 @@ impl Run {
             }
             false => None,
         };
-        let test = test?;
+        if has(0x0400) {
+            place.insert(0, text(counted(&mut rest)?));
+        }
+        let test = test.filter(|test| test.len() <= NAME)?;
         if let Some(file) = file.filter(|_| mime.is_empty() || mime.starts_with("text/")) {
-            let kept = self.attached.len() < OPEN || self.attached.contains_key(&test);
+            let kept = self.attached.len() < HOLDING || self.attached.contains_key(&test);
             if kept {
                 let attached = self.attached.entry(test.clone()).or_default();
                 if attached.len() + file.len() < ATTACHED {
@@ -184,7 +193,8 @@ impl Run {
             4 => failed("UNEXPECTED SUCCESS", Some("it passed, and was expected to fail".into())),
             _ => failed("FAIL", told("", &said, "", &test)),
         };
-        self.cases.add(Case { test, group: None, ended, hint: String::new(), byte });
+        let group = Some(place.join(" ")).filter(|place| !place.is_empty());
+        self.cases.add(Case { test, group, ended, hint: String::new(), byte });
         Some(())
     }
 }

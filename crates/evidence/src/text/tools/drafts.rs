@@ -43,8 +43,6 @@ pub(in crate::text) struct Drafts {
     notes: HashMap<String, String>,
     /// Where each tool last summed up.
     summaries: HashMap<String, u64>,
-    /// Where each tool's last run began, and of how many tests it is.
-    starts: HashMap<String, (u64, u64)>,
 }
 
 impl Drafts {
@@ -59,7 +57,6 @@ impl Drafts {
             limits: limits.clone(),
             notes: HashMap::new(),
             summaries: HashMap::new(),
-            starts: HashMap::new(),
         }
     }
 
@@ -107,34 +104,20 @@ impl Drafts {
         self.add(draft)
     }
 
-    /// A tool sums up so many tests: what its lines tell from here on is of another run of it. A summary of fewer or
-    /// more tests than the run began with may have been printed by one of them.
-    pub(super) fn summed_up(&mut self, family: &str, at: Where, total: Option<u64>) {
-        if self.starts.get(family).is_some_and(|(_, count)| total == Some(*count)) {
-            self.starts.remove(family);
-        }
+    /// A tool sums up: what its lines tell from here on is of another run of it.
+    pub(super) fn summed_up(&mut self, family: &str, at: Where) {
         self.summaries.insert(family.to_owned(), at.line);
     }
 
-    /// A run of a tool begins, of so many tests.
-    pub(super) fn starts(&mut self, family: &str, at: Where, count: u64) {
-        self.starts.insert(family.to_owned(), (at.line, count));
-    }
-
-    /// Where the run of a tool began whose tests all passed, so many in `total`: where it said so, if it began with as
-    /// many, so that a summary within it was printed by a test; else where it last summed up.
-    pub(super) fn run_since(&self, family: &str, total: Option<u64>) -> u64 {
-        match self.starts.get(family) {
-            Some((start, count)) if total == Some(*count) => *start,
-            _ => self.summaries.get(family).copied().unwrap_or(0),
-        }
+    /// Where a tool last summed up.
+    pub(super) fn summed_up_at(&self, family: &str) -> u64 {
+        self.summaries.get(family).copied().unwrap_or(0)
     }
 
     /// A tool's last word is that all went well, so that its failures since a line came and went.
     pub(super) fn all_passed(&mut self, rules: &Rules, place: usize, at: Where, since: u64) {
         let family = rules.get(place).family.clone();
         self.summaries.insert(family.clone(), at.line);
-        self.starts.remove(&family);
         for draft in self.all.iter_mut().rev().take_while(|draft| draft.failure.at.line > since) {
             let is_its = draft.rule.is_some_and(|rule| rules.get(rule).family == family);
             if is_its && draft.effect == Effect::Fail {

@@ -188,7 +188,6 @@ impl Tools {
             }
             Effect::EndedBadly => "a command did not end well",
             Effect::Note => "a test's own lines follow",
-            Effect::Starts => "a run of a tool begins",
             Effect::Nothing => "other rules need it",
         };
         explain(&mut self.explains, &self.rules, place, around, text, what);
@@ -198,7 +197,7 @@ impl Tools {
             Effect::Passed | Effect::PassedAtEnd => self.outcome.passed = true,
             Effect::AllPassed => {
                 self.outcome.passed = true;
-                let since = drafts.run_since(&ready.family, ready.total(text));
+                let since = drafts.summed_up_at(&ready.family);
                 self.end_those_of(&ready.family, since, drafts);
                 drafts.all_passed(&self.rules, place, around.at, since);
             }
@@ -210,18 +209,9 @@ impl Tools {
             Effect::Fail | Effect::Marked => {
                 self.outcome.passed = false;
                 if ready.tier == Tier::Echo {
-                    drafts.summed_up(&ready.family, around.at, ready.total(text));
+                    drafts.summed_up(&ready.family, around.at);
                     self.windows.end(around.before, around.at);
                 }
-            }
-            Effect::Starts => {
-                let count = ready.line().and_then(|line| line.captures(text));
-                let count =
-                    count.and_then(|found| lossy(found.name("count")?.as_bytes()).parse().ok());
-                if let Some(count) = count {
-                    drafts.starts(&ready.family, around.at, count);
-                }
-                return None;
             }
             Effect::Flaky | Effect::Rerun | Effect::Note | Effect::Nothing => {}
         }

@@ -42,9 +42,6 @@ pub struct Rule {
     /// Another rule, of the tool or `tool/name`, of which a line must stand anywhere in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub somewhere: Option<String>,
-    /// Of a line that sums up: the numbers in it that make up how many tests there were, each the first group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<String>,
     /// Whether programs that end well print such lines, too: where nothing else says that the job failed, it is a guess.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub generic: bool,
@@ -112,9 +109,6 @@ pub enum Effect {
     /// A tool's last word is that all its tests went well: what its lines told before came and went,
     /// or was printed by a test.
     AllPassed,
-    /// A run of a tool begins that has so many tests as its group `count` says. Where its last word is that as many
-    /// passed, what stands between was printed by a test.
-    Starts,
     /// A command did not end well. What stands before it is where a guess looks.
     EndedBadly,
     /// What the lines after it say belongs to a test that may be told to have failed later.

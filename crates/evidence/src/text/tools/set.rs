@@ -47,7 +47,6 @@ pub(crate) struct Ready {
     pub(super) needs: Option<usize>,
     /// The place of the rule that has to stand anywhere.
     pub(crate) somewhere: Option<usize>,
-    total: Option<Lazy>,
     /// The places of those that do not count as met after it.
     ends: Vec<usize>,
     /// The places of those that tell better.
@@ -138,7 +137,6 @@ impl Ready {
             family: family.to_owned(),
             needs: None,
             somewhere: None,
-            total: lazy(rule.total.as_ref()),
             ends: Vec::new(),
             yields_to: Vec::new(),
             line: Lazy::new(&rule.line),
@@ -160,15 +158,6 @@ impl Ready {
         self.line.get()
     }
 
-    /// How many tests a line by which all passed sums up, where it tells.
-    pub(super) fn total(&self, text: &[u8]) -> Option<u64> {
-        let numbers = self.total.as_ref()?.get()?.captures_iter(text);
-        let number = |found: regex::bytes::Captures<'_>| -> Option<u64> {
-            std::str::from_utf8(found.get(1)?.as_bytes()).ok()?.parse().ok()
-        };
-        numbers.map(number).try_fold(0u64, |sum, number| sum.checked_add(number?))
-    }
-
     fn takes(&self, text: &[u8]) -> bool {
         self.not.as_ref().is_none_or(|not| !not.is_match(text))
     }
@@ -176,7 +165,7 @@ impl Ready {
     /// Every expression of it, for a check.
     fn expressions(&self) -> Vec<&Lazy> {
         let mut all = vec![&self.line];
-        all.extend(self.not.iter().chain(&self.swallow).chain(&self.total));
+        all.extend(self.not.iter().chain(&self.swallow));
         for says in &self.says {
             all.push(&says.line);
             all.extend([&says.from, &says.skip, &says.until, &says.last].into_iter().flatten());
