@@ -11,7 +11,7 @@ use super::asking::AskId;
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::owners::this_process;
-use super::place::open;
+use super::place::{folder_of, open};
 use super::schema::{FILE, MIGRATIONS};
 
 /// The form in which questions and steps are written by this version.
@@ -110,7 +110,7 @@ impl Investigations {
 
     /// The folder of its file.
     pub(super) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        folder_of(&self.path)
     }
 
     /// Begins one; gives its id. It is driven by whoever [takes](Self::take) it.

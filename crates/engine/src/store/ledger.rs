@@ -12,7 +12,7 @@ use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::owners::this_process;
-use super::place::open;
+use super::place::{folder_of, open};
 use super::rows::{COLUMNS, asking, insert, jobs_of};
 use super::schema::{FILE, MIGRATIONS};
 
@@ -112,7 +112,7 @@ impl Ledger {
     }
 
     fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        folder_of(&self.path)
     }
 
     /// Where it is.

@@ -158,6 +158,11 @@ fn alone(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
+/// The folder that a file of the store is in.
+pub(super) fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}
+
 /// Makes a folder that only its owner can enter; one that others can enter is closed to them.
 pub(super) fn private_folder(folder: &Path) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| StoreError::io(folder, &error);
