@@ -18,7 +18,7 @@ use super::wire::{Artifacts, Definition, Statuses};
 use crate::http::{HttpError, Problem};
 
 /// What a task is, as far as anything here needs it. It never changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskDefinition {
     /// The job's label.
     pub label: String,

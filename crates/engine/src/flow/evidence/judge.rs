@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use mozci_clients::taskcluster::TaskDefinition;
 use mozci_core::chunks::stem;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::run::{Proof, Run, RunKey, Says};
 use mozci_core::run_spec::RunSpec;
-use mozci_evidence::{About, Failure, Subject, prove};
+use mozci_evidence::{About, Failure, Seen, Subject, prove};
 
 use super::find::{AskedRun, find_run};
-use super::read::read_evidence;
+use super::read::{is_kept, read_evidence};
+use super::twins::Twins;
 use super::wish::Wish;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -83,28 +85,22 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
     }
 }
 
-/// Whether runs' tasks were given what is asked about, where they tell. Of those that were not, nothing
-/// has to be read.
-async fn were_given<'a>(
+/// The definitions of runs' tasks, where what is asked about may be part of some and not of others.
+async fn tasks_of<'a>(
     ci: &Ci,
     about: &About,
     runs: impl Iterator<Item = &'a Run>,
-) -> HashMap<RunKey, bool> {
+) -> HashMap<TaskId, TaskDefinition> {
     if about.subject.is_none() || !ci.is_taskcluster() {
         return HashMap::new();
     }
-    let tasks: Vec<(RunKey, TaskId)> =
-        runs.filter_map(|run| Some((run.key, run.key.task()?))).collect();
-    let definitions = match definitions(ci, tasks.iter().map(|(_, task)| *task)).await {
+    match definitions(ci, runs.filter_map(|run| run.key.task())).await {
         Ok(definitions) => definitions,
         Err(error) => {
             ci.note(format!("every run is read, whatever it was given to run: {error}"));
-            return HashMap::new();
+            HashMap::new()
         }
-    };
-    let manifests = manifests_for(about, definitions.values());
-    let given = |task: &TaskId| definitions.get(task).and_then(|d| given(d, &manifests));
-    tasks.into_iter().filter_map(|(key, task)| Some((key, given(&task)?))).collect()
+    }
 }
 
 /// Why a green run is good for whatever was given to it.
@@ -120,9 +116,11 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
     let mut ended: Vec<(&JobName, &mut Run)> =
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
-    let given = were_given(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
+    let tasks = tasks_of(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
+    let manifests = manifests_for(&about, tasks.values());
+    let given = |key: &RunKey| given(tasks.get(&key.task()?)?, &manifests);
     ended.retain_mut(|(job, run)| {
-        let proof = match given.get(&run.key) {
+        let proof = match given(&run.key) {
             Some(false) => (Says::NotRun, "its task was given other manifests to run"),
             // A job that is no chunk runs the same everywhere.
             Some(true) if about.inferred && run.state.is_good() => (Says::Good, GREEN),
@@ -135,39 +133,85 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
         run.more.get_or_insert_default().proof = Some(Proof { says, why });
         false
     });
-    let mut unread = 0;
-    let most = ci.runs_read;
-    if ended.len() > most {
-        for (_, run) in ended.split_off(most) {
+    // Where only a failure outside of tests is asked for, a run that passed has none.
+    if about.subject.is_none() {
+        let (passed, failed): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|(_, run)| run.state.is_good());
+        for (_, run) in passed {
+            let proof = prove(&about, [], Seen::NotTold, true);
+            run.more.get_or_insert_default().proof = Some(proof);
+        }
+        ended = failed;
+    }
+    let mut reading = Reading {
+        ci,
+        about: &about,
+        wish: Wish { subject: about.subject.clone(), ..Wish::default() },
+        twins: Twins::new(ended.iter().map(|(job, run)| (*job, &**run)), &tasks),
+        left: ci.runs_read,
+        unread: 0,
+    };
+    let green: Vec<RunKey> =
+        ended.iter().filter(|(_, run)| run.state.is_good()).map(|(_, run)| run.key).collect();
+    let kept = |key: &RunKey| is_kept(ci, key, &reading.wish);
+    let chosen = reading.twins.first_of_each(&green, kept);
+    let (now, later): (Vec<_>, Vec<_>) = ended
+        .into_iter()
+        .partition(|(_, run)| run.state.is_bad() || chosen.contains(&run.key));
+    reading.read(now).await;
+    let mut open = Vec::new();
+    for (job, run) in later {
+        match reading.twins.proof(&run.key) {
+            Some(proof) => run.more.get_or_insert_default().proof = Some(proof),
+            None => open.push((job, run)),
+        }
+    }
+    reading.read(open).await;
+    if reading.unread > 0 {
+        ci.note(format!("of {} runs nothing could be read: they are unknown", reading.unread));
+    }
+}
+
+/// Reading runs, and what came of it so far.
+struct Reading<'a> {
+    ci: &'a Ci,
+    about: &'a About,
+    wish: Wish,
+    twins: Twins,
+    /// Runs that may still be read.
+    left: usize,
+    /// Runs of which nothing is known.
+    unread: usize,
+}
+
+impl Reading<'_> {
+    /// Judges runs by what they left, as many as one command reads.
+    async fn read(&mut self, mut runs: Vec<(&JobName, &mut Run)>) {
+        for (_, run) in runs.split_off(self.left.min(runs.len())) {
+            let most = self.ci.runs_read;
             let why = format!("it was not read: only {most} runs are in one command").into();
             run.more.get_or_insert_default().proof = Some(Proof { says: Says::Unknown, why });
-            unread += 1;
+            self.unread += 1;
         }
-    }
-    // Where only a failure outside of tests is asked for, a run that passed has none.
-    let outside = about.subject.is_none();
-    let asked: Vec<AskedRun> = ended
-        .iter()
-        .filter(|(_, run)| !(outside && run.state.is_good()))
-        .map(|(job, run)| AskedRun { run: (**run).clone(), job: (*job).clone(), revision: None })
-        .collect();
-    let wish = Wish { subject: about.subject.clone(), ..Wish::default() };
-    let mut looked = read_evidence(ci, &asked, &wish).await.into_iter();
-    for (_, run) in &mut ended {
-        let passed = run.state.is_good();
-        let evidence = match outside && passed {
-            true => Default::default(),
-            false => looked.next().map(|looked| looked.evidence).unwrap_or_default(),
+        self.left -= runs.len();
+        let asked = |(job, run): &(&JobName, &mut Run)| AskedRun {
+            run: (**run).clone(),
+            job: (*job).clone(),
+            revision: None,
         };
-        unread += u32::from(evidence.failed.is_some());
-        let all = evidence.certain().chain(evidence.tolerated());
-        let mut proof = prove(&about, all, evidence.seen(), passed);
-        if let (Says::Unknown, Some(why)) = (proof.says, &evidence.failed) {
-            proof.why = why.as_str().into();
+        let asked: Vec<AskedRun> = runs.iter().map(asked).collect();
+        let looked = read_evidence(self.ci, &asked, &self.wish).await;
+        for ((_, run), looked) in runs.into_iter().zip(looked) {
+            let (passed, evidence) = (run.state.is_good(), looked.evidence);
+            self.unread += usize::from(evidence.failed.is_some());
+            let all = evidence.certain().chain(evidence.tolerated());
+            let mut proof = prove(self.about, all, evidence.seen(), passed);
+            if let (Says::Unknown, Some(why)) = (proof.says, &evidence.failed) {
+                proof.why = why.as_str().into();
+            }
+            let was_let_pass = evidence.seen() == Seen::Tolerated;
+            self.twins.note(&run.key, passed, proof.says, was_let_pass);
+            run.more.get_or_insert_default().proof = Some(proof);
         }
-        run.more.get_or_insert_default().proof = Some(proof);
-    }
-    if unread > 0 {
-        ci.note(format!("of {unread} runs nothing could be read: they are unknown"));
     }
 }

@@ -6,6 +6,7 @@ mod find;
 mod judge;
 mod read;
 mod taskcluster;
+mod twins;
 mod why_red;
 mod wish;
 

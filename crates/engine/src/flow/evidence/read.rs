@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use mozci_clients::http::{HttpError, Streamed};
+use mozci_core::run::RunKey;
 use mozci_evidence::Evidence;
 
 use super::find::AskedRun;
@@ -44,8 +45,19 @@ pub async fn read_evidence(ci: &Ci, runs: &[AskedRun], wish: &Wish) -> Vec<Looke
     stream::iter(runs).map(|run| one(ci, run, wish)).buffered(AT_ONCE).collect().await
 }
 
+/// What is kept of a run is kept under this key.
+fn key(run: &RunKey, wish: &Wish) -> String {
+    format!("{}/{}|{}", run.request, run.run, wish.key())
+}
+
+/// Whether a run was read before, so that reading it costs nothing.
+pub(super) fn is_kept(ci: &Ci, run: &RunKey, wish: &Wish) -> bool {
+    let wish = Wish { rules: ci.rules.clone(), ..wish.clone() };
+    ci.fact::<serde::de::IgnoredAny>(FactKind::Evidence, &key(run, &wish)).is_some()
+}
+
 async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
-    let key = format!("{}/{}|{}", run.run.key.request, run.run.key.run, wish.key());
+    let key = key(&run.run.key, wish);
     let is_final = run.run.state.is_final();
     if let Some(evidence) = ci.fact(FactKind::Evidence, &key).filter(|_| is_final) {
         return Looked { evidence, was_kept: true };
