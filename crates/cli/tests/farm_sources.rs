@@ -122,3 +122,33 @@ fn numbers_are_revisions_where_the_config_says_so() {
         master.mozci(&["trigger", "build", "--rev", "rev:1000003", "--times", "2", "--yes"]);
     assert_eq!((again.status, master.requests()), (0, count), "{}", again.whole());
 }
+
+#[test]
+fn a_clone_tells_what_was_filed_under_the_branch_and_is_no_commit_of_it() {
+    let Some(mut master) = Master::start("") else { return };
+    master.land_slowly([1, 2]);
+    // A hook files a request to merge under the branch that it is meant for, without a category.
+    let repository = master.home.path().join("widgets.git");
+    master.tell(PULL, &format!("repository={}", repository.display()));
+    let config = master.home.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let clone = format!("[ci.farm.repos.main]\nclone = {repository:?}\n");
+    std::fs::write(&config, text.replace("[ci.farm.repos.main]\n", &clone)).unwrap();
+    let pushes = |master: &Master| {
+        let said = master.mozci(&["pushes", "--back-revisions", "10", "--json"]);
+        assert_eq!(said.status, 0, "{}", said.whole());
+        let told = said.json()["pushes"].as_array().unwrap().clone();
+        let told: Vec<String> =
+            told.iter().map(|p| p["revision"].as_str().unwrap().to_owned()).collect();
+        (told, said.stderr)
+    };
+    // As the newest one it may also be newer than the clone.
+    let (told, notes) = pushes(&master);
+    assert_eq!(told[0], PULL);
+    assert!(notes.contains("not in the clone"), "{notes}");
+    master.land_slowly([3]);
+    let (told, notes) = pushes(&master);
+    let ours: Vec<String> = master.revisions[..3].iter().rev().cloned().collect();
+    assert_eq!(told, ours);
+    assert!(notes.contains("1 changes are left out"), "{notes}");
+}

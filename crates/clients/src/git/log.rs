@@ -1,6 +1,7 @@
 //! What `git log` tells. The program `git` does the reading, so that every form of repository is
 //! read, and credentials are its own business.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -156,6 +157,17 @@ impl Git {
             Ok(0) | Err(_) => Ok(Vec::new()),
             Ok(count) => self.back_from(None, count).await,
         }
+    }
+
+    /// Every commit that leads to the branch's head, merged ones as well, `most` of the newest.
+    ///
+    /// # Errors
+    /// [`GitError`]; [`GitError::Unknown`] where there is no such branch.
+    pub async fn commits(&self, most: usize) -> Result<HashSet<String>, GitError> {
+        let (head, most) = (self.head().await?, most.to_string());
+        let listed = self.run(&["rev-list", "-n", &most, &head, "--"], PATIENCE).await?;
+        let text = String::from_utf8_lossy(&listed.stdout);
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
     /// How many commits lead to a revision along first parents, or lie in a range.

@@ -1,12 +1,14 @@
 //! Revisions under either of their names.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use mozci_clients::git::LocalClone;
+use mozci_clients::git::{Git, LocalClone};
 use mozci_clients::http::Http;
 use mozci_clients::lando::Lando;
 use mozci_core::ids::{Revision, Vcs};
 use mozci_core::push::Push;
+use tokio::sync::OnceCell;
 
 use super::Ci;
 use super::settings::parse;
@@ -21,7 +23,12 @@ pub(super) struct Names {
     pub(super) vcs: Vcs,
     pub(super) lando: Option<Lando>,
     pub(super) clone: Option<PathBuf>,
+    /// The commits of the branch, as the clone has them; none where it cannot tell.
+    on_branch: OnceCell<Option<HashSet<String>>>,
 }
+
+/// Commits of a branch that are read, the newest.
+const MOST_COMMITS: usize = 200_000;
 
 impl Names {
     /// By the configuration of a CI and a repository; `clone` goes before what that says.
@@ -37,7 +44,8 @@ impl Names {
             }
             _ => None,
         };
-        Ok(Self { vcs: own.vcs(), lando, clone: clone.or_else(|| own.clone.clone()) })
+        let clone = clone.or_else(|| own.clone.clone());
+        Ok(Self { vcs: own.vcs(), lando, clone, on_branch: OnceCell::new() })
     }
 }
 
@@ -67,6 +75,20 @@ impl Ci {
         let usage = |error: mozci_clients::git::GitError| Error::Usage(error.to_string());
         let clone = LocalClone::open(folder).map_err(usage)?;
         clone.expand(hash).await.map_err(usage)
+    }
+
+    /// The commits of a branch, as the local clone of Git's has them. None where there is no such clone;
+    /// that it cannot tell is noted.
+    pub(crate) async fn commits_of(&self, branch: &str) -> Option<&HashSet<String>> {
+        let folder = self.names.clone.as_ref().filter(|_| self.names.vcs == Vcs::Git)?;
+        let read = async || match Git::at(folder, branch).commits(MOST_COMMITS).await {
+            Ok(commits) => Some(commits),
+            Err(error) => {
+                self.note(format!("the clone does not tell which commits the branch has: {error}"));
+                None
+            }
+        };
+        self.names.on_branch.get_or_init(read).await.as_ref()
     }
 
     /// A commit that pushes do not go by, under the name by which they do: from what was learned

@@ -5,6 +5,7 @@ mod chooser;
 mod doctor;
 mod history;
 mod matrix;
+mod on_branch;
 mod pushes;
 mod ready;
 mod reconcile;

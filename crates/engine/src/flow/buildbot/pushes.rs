@@ -12,6 +12,7 @@ use mozci_core::revision::RevisionSpec;
 use crate::ci::{Ci, GitPushes, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
+use super::on_branch::keep_ancestors;
 use crate::flow::range::{Found, MOST, empty, reversed, too_long};
 
 /// Changes that are looked through for the reach of a range, a page of them.
@@ -112,7 +113,7 @@ async fn by_hash(ci: &Ci, farm: &Farm, hash: &str) -> Result<Push, Error> {
     let numbers = farm.vcs == Vcs::Svn;
     let fits = |revision: &str| if numbers { revision == hash } else { revision.starts_with(hash) };
     found.retain(|change| fits(&change.stamp.revision));
-    let mut pushes = pushes_of(ci, farm, &found)?;
+    let mut pushes = pushes_of(ci, farm, &found).await?;
     match pushes.len() {
         1 => Ok(pushes.remove(0)),
         0 => Err(Error::NotFound(format!(
@@ -312,7 +313,7 @@ async fn back(
         let ends = found.len() < page;
         below = found.last().map(|change| change.id);
         changes.extend(found);
-        let mut pushes = pushes_of(ci, farm, &changes)?;
+        let mut pushes = pushes_of(ci, farm, &changes).await?;
         // The oldest one may go on in the next page under a smaller number.
         if ends || pushes.len() > count {
             let at_start = ends && pushes.len() <= count;
@@ -339,7 +340,7 @@ async fn back_to(
         below = found.last().map(|change| change.id);
         changes.extend(found.into_iter().filter(&wanted));
         if ends {
-            return pushes_of(ci, farm, &changes);
+            return pushes_of(ci, farm, &changes).await;
         }
         if changes.len() > MOST_CHANGES {
             return Err(too_long(changes.len()));
@@ -363,7 +364,7 @@ async fn page_of(farm: &Farm, below: Option<u64>, count: usize) -> Result<Vec<Ch
 
 /// Pushes from changes, newest first: several of one revision are one push, under the first one's
 /// number.
-fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Error> {
+async fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Error> {
     let mut changes = farm.lineage.allowed(changes);
     let codebases: BTreeSet<&str> =
         changes.iter().map(|change| change.stamp.codebase.as_str()).collect();
@@ -374,6 +375,7 @@ fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>, Erro
             farm.branch
         ));
     }
+    keep_ancestors(ci, farm, &mut changes).await;
     let mut seen: HashSet<&str> = HashSet::new();
     let mut unfit = 0;
     let mut pushes: Vec<Push> = Vec::new();
