@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod acts;
+mod background;
 mod bad_input;
 mod broker;
 mod careful;
@@ -15,6 +16,7 @@ mod escapes;
 mod failing_files;
 mod farm;
 mod farm_access;
+mod farm_commands;
 mod farm_evidence;
 mod farm_losses;
 mod farm_manners;

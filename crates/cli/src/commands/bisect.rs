@@ -85,6 +85,10 @@ struct SearchArgs {
     /// Take all suspects for equally likely, whatever they touch
     #[arg(long)]
     no_priors: bool,
+    /// Runs before the good push that tell how often it fails for other reasons, at the most; those
+    /// that are not read anyway cost a few requests
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    background: u32,
     /// Runs that may be asked for
     #[arg(long, value_name = "N", default_value_t = 200)]
     budget: u32,
@@ -194,6 +198,7 @@ pub(crate) async fn run(
         deterministic: args.search.deterministic,
         budget: args.search.budget,
         at_once: args.search.at_once,
+        background: args.search.background,
         priors: !args.search.no_priors,
         anyway: args.anyway,
     };

@@ -5,6 +5,7 @@ mod choice;
 mod counts;
 mod fit;
 mod gone;
+mod pool;
 mod posterior;
 mod prior;
 mod search;
@@ -17,6 +18,7 @@ mod world;
 
 pub use bound::{Bound, bound};
 pub use counts::{Counts, Outcome};
+pub use pool::Pool;
 pub use posterior::Posterior;
 pub use prior::{Backout, Before, History, Setup, Suspect};
 pub use search::Search;

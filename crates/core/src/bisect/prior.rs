@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use super::pool::{NOTHING, Pool};
 use super::since::After;
 
 /// What was seen of the job where it should have passed: the background.
@@ -39,6 +40,9 @@ pub struct Setup {
     pub suspects: Vec<Suspect>,
     /// The background.
     pub history: History,
+    /// What other configurations tell of the background beforehand; none where nothing is known of any.
+    #[serde(default)]
+    pub pool: Option<Pool>,
     /// How often it may be wrong: δ.
     pub delta: f64,
     /// The lowest failure rate that is looked for. What fails less often is not found, and is said
@@ -92,6 +96,7 @@ impl Setup {
             good: Suspect::default(),
             suspects: vec![Suspect::default(); count],
             history: History::default(),
+            pool: None,
             delta: 0.01,
             p_min: 0.05,
             none: 0.1,
@@ -155,7 +160,7 @@ pub(super) fn cells(setup: &Setup) -> Vec<Cell> {
         rates.extend(between.map(|p| (p, (1.0 - ALWAYS) / RATES as f64 * shape(p))));
     }
     let mut cells = Vec::new();
-    for q in backgrounds(setup.history) {
+    for q in backgrounds(setup.history, setup.pool.unwrap_or(NOTHING)) {
         for (p, weight) in &rates {
             if *p > 1.25 * q {
                 cells.push(cell(*p, q, *weight));
@@ -187,11 +192,10 @@ fn cell(p: f64, q: f64, weight: f64) -> Cell {
     Cell { bad, good: q, log_weight: weight.ln(), since: (0.0, 0.0), logs }
 }
 
-/// Background rates that are equally likely by the job's history. With none a background of some
-/// percent is expected; most jobs have less, hardly any more than a fifth.
-fn backgrounds(history: History) -> Vec<f64> {
-    let failures = f64::from(history.failures.min(history.runs)) + 0.5;
-    let passes = f64::from(history.runs.saturating_sub(history.failures)) + 10.0;
+/// Background rates that are equally likely by the job's history, and by what is known beforehand.
+fn backgrounds(history: History, pool: Pool) -> Vec<f64> {
+    let failures = f64::from(history.failures.min(history.runs)) + pool.failures;
+    let passes = f64::from(history.runs.saturating_sub(history.failures)) + pool.passes;
     let Ok(beta) = Beta::new(failures, passes) else { return vec![0.01] };
     (0..BACKGROUNDS)
         .map(|i| beta.inverse_cdf((i as f64 + 0.5) / BACKGROUNDS as f64).clamp(1e-6, 0.8))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::bisect::{After, Backout, Before, History, Outcome, Search, Setup, Suspect};
+use crate::bisect::{After, Backout, Before, History, Outcome, Pool, Search, Setup, Suspect};
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
@@ -40,6 +40,8 @@ pub struct Hunt<'a> {
     facts: Vec<&'a PushFacts>,
     past: PastRuns<'a>,
     history: History,
+    /// What other configurations tell of the background.
+    pool: Option<Pool>,
     /// What the runs of the pushes after the bad one said, oldest first.
     since: Vec<After>,
     /// What the pushes before the good one tell.
@@ -104,7 +106,18 @@ impl<'a> Hunt<'a> {
         });
         let since = since.collect();
         let before = passes_before(&facts[good + 1..]);
-        Self { job, facts: facts[bad..=good].iter().rev().collect(), past, history, since, before }
+        let facts = facts[bad..=good].iter().rev().collect();
+        Self { job, facts, past, history, pool: None, since, before }
+    }
+
+    /// The same with more of the background: runs of the job further back, and what other configurations
+    /// tell.
+    #[must_use]
+    pub fn knowing(mut self, further: History, pool: Option<Pool>) -> Self {
+        self.history.runs += further.runs;
+        self.history.failures += further.failures;
+        self.pool = pool;
+        self
     }
 
     /// The push with a number: 0 is the good one.
@@ -159,6 +172,7 @@ impl<'a> Hunt<'a> {
             good,
             suspects: each.collect(),
             history: self.history,
+            pool: self.pool,
             delta: settings.delta,
             p_min: settings.p_min,
             deterministic: settings.deterministic,

@@ -38,7 +38,8 @@ mod watching;
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, MOST_GROUPS, at_work};
 pub use bisect::{
-    BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure, open_case, weigh,
+    Background, BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure,
+    open_case, weigh,
 };
 pub use builds::BuildOf;
 pub use choose::{Chosen, choose, chosen, every};

@@ -175,6 +175,9 @@ pub(super) async fn drive(
         fixed.good = good_so_far(store, &lease.id)?.or(fixed.good);
     }
     let mut case = open_case(ci, ledger, &fixed).await?;
+    if let Err(error) = case.read_background(ci, question.background).await {
+        context.talk(&format!("note: the background is told by few runs alone: {error}"));
+    }
     let asked = question;
     let was_named = asked.good.is_some();
     fixed.good = Some(case.good().revision.hash().to_owned());

@@ -36,6 +36,21 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
         0 => "no run before the good push: the background is not known".to_owned(),
         _ => format!("background before the good push: {}", rate_words(&background)),
     });
+    let more = case.background();
+    if more.requests > 0 {
+        let others = match more.others.as_slice() {
+            [] => String::new(),
+            [first, rest @ ..] if rest.is_empty() => format!(", and by {first}"),
+            [first, rest @ ..] => {
+                format!(", and by {first} and {}", plural(rest.len(), "other configuration"))
+            }
+        };
+        out.line(&format!(
+            "  told by {} further back{others} ({} for it)",
+            plural(more.further.runs as usize, "run"),
+            plural(usize::try_from(more.requests).unwrap_or(usize::MAX), "request"),
+        ));
+    }
     let out_of_reach = hunt.out();
     if !out_of_reach.is_empty() {
         let first = &out_of_reach[0];

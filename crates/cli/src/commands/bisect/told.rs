@@ -24,7 +24,16 @@ pub(super) fn object(
     object.insert("investigation".into(), json!(finished.id));
     object.insert("good".into(), push_json(finished.case.good()));
     object.insert("bad".into(), push_json(finished.case.bad()));
-    object.insert("background".into(), json!(finished.case.hunt().history()));
+    let (history, more) = (finished.case.hunt().history(), finished.case.background());
+    let background = json!({
+        "runs": history.runs,
+        "failures": history.failures,
+        "further_back": more.further,
+        "other_configurations": more.others,
+        "pool": more.pool,
+        "requests": more.requests,
+    });
+    object.insert("background".into(), background);
     object.insert("since".into(), json!(finished.since.tally));
     object.insert("end".into(), end(finished));
     object.insert("runs".into(), json!(finished.runs));

@@ -10,6 +10,7 @@ use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::rate::runs_to_see;
 use mozci_core::revision::RevisionSpec;
 
+use super::background::{Background, read_background};
 use super::question::BisectQuestion;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -31,6 +32,8 @@ pub struct Case {
     pub history: JobHistory,
     good: usize,
     bad: usize,
+    /// What is known of the background besides.
+    background: Background,
 }
 
 /// What runs since the bad push say.
@@ -93,7 +96,7 @@ pub async fn open_case(ci: &Ci, ledger: &Ledger, question: &BisectQuestion) -> R
     let reach = at + question.max_revisions as usize;
     let good = good.filter(|good| question.good.is_some() || *good <= reach);
     let good = good.ok_or_else(|| no_good(&history, at, question, older.at_start))?;
-    let case = Case { history, good, bad: at };
+    let case = Case { history, good, bad: at, background: Background::default() };
     case.check(question)?;
     Ok(case)
 }
@@ -150,7 +153,31 @@ impl Case {
     /// What the history says to a search.
     pub fn hunt(&self) -> Hunt<'_> {
         let past = self.history.past();
-        Hunt::new(&self.history.job, &self.history.facts, past, self.good, self.bad)
+        let hunt = Hunt::new(&self.history.job, &self.history.facts, past, self.good, self.bad);
+        hunt.knowing(self.background.further, self.background.pool)
+    }
+
+    /// Reads more of the background, up to so many runs in all; see [`Background`].
+    ///
+    /// # Errors
+    /// [`Error::Service`].
+    pub async fn read_background(&mut self, ci: &Ci, most: u32) -> Result<(), Error> {
+        let before = &self.history.facts[self.good + 1..];
+        let known = Hunt::new(
+            &self.history.job,
+            &self.history.facts,
+            self.history.past(),
+            self.good,
+            self.bad,
+        )
+        .history();
+        self.background = read_background(ci, &self.history.job, before, known, most).await?;
+        Ok(())
+    }
+
+    /// What is known of the background besides the runs of the history.
+    pub fn background(&self) -> &Background {
+        &self.background
     }
 
     /// The good push.

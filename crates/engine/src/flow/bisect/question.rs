@@ -35,6 +35,9 @@ pub struct BisectQuestion {
     pub budget: u32,
     /// Runs asked for at once.
     pub at_once: u32,
+    /// Runs before the good push from which the background is told, at the most.
+    #[serde(default)]
+    pub background: u32,
     /// Whether suspects are weighed by what they touch.
     pub priors: bool,
     /// Whether to go on where it seems backed out or fixed.

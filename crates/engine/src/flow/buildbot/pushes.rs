@@ -9,10 +9,10 @@ use mozci_core::push::{Changeset, Push};
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 
+use super::on_branch::keep_ancestors;
 use crate::ci::{Ci, GitPushes, PushSource};
 use crate::error::Error;
 use crate::farm::Farm;
-use super::on_branch::keep_ancestors;
 use crate::flow::range::{Found, MOST, empty, reversed, too_long};
 
 /// Changes that are looked through for the reach of a range, a page of them.

@@ -114,14 +114,44 @@ fn may_drift(ci: &Ci, job: &JobName) -> bool {
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.
 pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
+    judge_by_about(ci, &about, runs).await;
+}
+
+/// The same for runs of long ago, of which many are wanted: no green run is read. One that may have run
+/// what is asked about passed it, unless its task was given something else, or may have been: then it is
+/// unknown.
+pub(crate) async fn judge_roughly(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
+    let Some(about) = ci.about() else { return };
+    let about = About { inferred: true, ..about };
+    let (green, red): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.state.is_good());
+    let (told, untold): (Vec<_>, Vec<_>) =
+        green.into_iter().partition(|(job, _)| !may_drift(ci, job));
+    judge_by_about(ci, &about, red.into_iter().chain(told).collect()).await;
+    let tasks = tasks_of(ci, &about, untold.iter().map(|(_, run)| &**run)).await;
+    let manifests = manifests_for(&about, tasks.values());
+    for (_, run) in untold {
+        let given = run.key.task().and_then(|task| given(tasks.get(&task)?, &manifests));
+        let (says, why) = match given {
+            Some(true) => (Says::Good, GREEN),
+            Some(false) => (Says::NotRun, OTHERS),
+            None => (Says::Unknown, "whether it ran what is chased was not read"),
+        };
+        run.more.get_or_insert_default().proof = Some(Proof { says, why: why.into() });
+    }
+}
+
+/// Why a run is no evidence whose task does not have what is asked about.
+const OTHERS: &str = "its task was given other manifests to run";
+
+async fn judge_by_about(ci: &Ci, about: &About, runs: Vec<(&JobName, &mut Run)>) {
     let mut ended: Vec<(&JobName, &mut Run)> =
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
-    let tasks = tasks_of(ci, &about, ended.iter().map(|(_, run)| &**run)).await;
-    let manifests = manifests_for(&about, tasks.values());
+    let tasks = tasks_of(ci, about, ended.iter().map(|(_, run)| &**run)).await;
+    let manifests = manifests_for(about, tasks.values());
     let given = |key: &RunKey| given(tasks.get(&key.task()?)?, &manifests);
     ended.retain_mut(|(job, run)| {
         let proof = match given(&run.key) {
-            Some(false) => (Says::NotRun, "its task was given other manifests to run"),
+            Some(false) => (Says::NotRun, OTHERS),
             // A job that is no chunk runs the same everywhere.
             Some(true) if about.inferred && run.state.is_good() => (Says::Good, GREEN),
             None if about.inferred && run.state.is_good() && !may_drift(ci, job) => {
@@ -138,14 +168,14 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
         let (passed, failed): (Vec<_>, Vec<_>) =
             ended.into_iter().partition(|(_, run)| run.state.is_good());
         for (_, run) in passed {
-            let proof = prove(&about, [], Seen::NotTold, true);
+            let proof = prove(about, [], Seen::NotTold, true);
             run.more.get_or_insert_default().proof = Some(proof);
         }
         ended = failed;
     }
     let mut reading = Reading {
         ci,
-        about: &about,
+        about,
         wish: Wish { subject: about.subject.clone(), ..Wish::default() },
         twins: Twins::new(ended.iter().map(|(job, run)| (*job, &**run)), &tasks),
         left: ci.runs_read,
@@ -155,9 +185,8 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
         ended.iter().filter(|(_, run)| run.state.is_good()).map(|(_, run)| run.key).collect();
     let kept = |key: &RunKey| is_kept(ci, key, &reading.wish);
     let chosen = reading.twins.first_of_each(&green, kept);
-    let (now, later): (Vec<_>, Vec<_>) = ended
-        .into_iter()
-        .partition(|(_, run)| run.state.is_bad() || chosen.contains(&run.key));
+    let (now, later): (Vec<_>, Vec<_>) =
+        ended.into_iter().partition(|(_, run)| run.state.is_bad() || chosen.contains(&run.key));
     reading.read(now).await;
     let mut open = Vec::new();
     for (job, run) in later {

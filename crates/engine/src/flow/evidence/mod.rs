@@ -11,8 +11,8 @@ mod why_red;
 mod wish;
 
 pub use find::{AskedRun, RunName, find_run};
-pub(crate) use judge::judge;
 pub use judge::{Subjects, judge_by};
+pub(crate) use judge::{judge, judge_roughly};
 pub use read::{Looked, read_evidence};
 pub use why_red::{WhyRed, why_red};
 pub use wish::{PassedOver, Reading, RunEvidence, Wish};

@@ -8,8 +8,7 @@ use mozci_core::run::{Proof, Run, RunKey, Says};
 
 /// Why a green run is taken for what another one said.
 const READ: &str = "the run passed, and another green run of the same task on this push, which was read, had passed what is chased";
-const ABSENT: &str =
-    "the run passed, and another green run of the same task on this push, which was read, did not run it";
+const ABSENT: &str = "the run passed, and another green run of the same task on this push, which was read, did not run it";
 
 /// What makes two runs the same work: the push's task group, the job, and the manifests given to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

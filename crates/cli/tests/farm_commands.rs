@@ -1,0 +1,119 @@
+//! Every shape of a public farm, on a real Buildbot master, driven by each command that reads or acts.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::master::Master;
+use crate::world::Said;
+
+/// Makes builds wait for as long as it stands there.
+struct Hold(PathBuf);
+
+impl Hold {
+    fn new(master: &Master) -> Self {
+        let file = master.home.path().join("hold");
+        std::fs::write(&file, "").unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
+}
+
+fn ok(said: Said) -> Said {
+    assert_eq!(said.status, 0, "{}", said.whole());
+    said
+}
+
+fn runs(master: &Master, job: &str, push: usize) -> Vec<String> {
+    let jobs = ok(master.mozci(&["jobs", job, "--rev", &push.to_string(), "--json"])).json();
+    let runs = jobs["pushes"][0]["jobs"][job]["runs"].as_array().cloned().unwrap_or_default();
+    runs.iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Has a job whose test fails from push 4 on, and that can be run on push 3, do everything that there is.
+fn drive(master: &mut Master, job: &str) {
+    // trigger: what is there counts, and a second time asks for nothing.
+    let three = ["trigger", job, "--rev", "3", "--times", "2", "--yes", "--wait", "--json"];
+    ok(master.mozci(&three));
+    assert_eq!(runs(master, job, 3), ["passed", "passed"], "{job}");
+    let count = master.requests();
+    ok(master.mozci(&three));
+    assert_eq!(master.requests(), count, "{job}");
+
+    let question = ["backfill", job, "--rev", "tip", "--yes", "--wait", "--json"];
+    let filled = ok(master.mozci(&question)).json();
+    assert_eq!(filled["after"]["first_bad"]["id"], 4, "{job}: {filled}");
+
+    let question = ["bisect", job, "--bad", "tip", "--deterministic", "--yes", "--json"];
+    let found = ok(master.mozci(&question)).json();
+    assert_eq!(found["culprits"][0]["id"], 4, "{job}: {found}");
+
+    // retrigger: one more of what failed.
+    let before = runs(master, job, 4).len();
+    ok(master.mozci(&["retrigger", job, "--failed", "--rev", "4", "--yes", "--wait"]));
+    assert_eq!(runs(master, job, 4), vec!["failed"; before + 1], "{job}");
+
+    // cancel: what waits or runs.
+    let hold = Hold::new(master);
+    let more = (runs(master, job, 3).len() + 1).to_string();
+    ok(master.mozci(&["trigger", job, "--rev", "3", "--times", &more, "--yes"]));
+    let under_way = |states: &[String]| {
+        states.iter().filter(|state| matches!(state.as_str(), "pending" | "running")).count()
+    };
+    assert_eq!(under_way(&runs(master, job, 3)), 1, "{job}");
+    ok(master.mozci(&["cancel", job, "--rev", "3", "--yes"]));
+    drop(hold);
+    let ended = |master: &mut Master| {
+        master.get("buildrequests?complete=false")["buildrequests"] == json!([])
+    };
+    assert!(master.within(ended), "{job}");
+    let left = runs(master, job, 3);
+    let passed = left.iter().filter(|state| *state == "passed").count();
+    assert_eq!((under_way(&left), passed), (0, 2), "{job}: {left:?}");
+}
+
+#[test]
+fn every_command_drives_every_shape() {
+    let Some(mut master) = Master::shaped("shapes.cfg", "") else { return };
+    master.land([10, 12, 13, 14, 15]);
+    master.settle(15);
+    for job in ["several", "llvm", "quiet", "both", "child"] {
+        drive(&mut master, job);
+    }
+    // It cannot be told a revision: what has a run is repeated and cancelled, the rest is left out and said.
+    assert_eq!(runs(&master, "python", 5), ["failed"]);
+    for asking in [
+        &["trigger", "python", "--rev", "3", "--yes"][..],
+        &["backfill", "python", "--rev", "tip", "--yes"],
+    ] {
+        let said = master.mozci(asking);
+        assert_eq!(said.status, 3, "{}", said.whole());
+        assert!(said.stderr.contains("cannot be told a revision"), "{}", said.whole());
+    }
+    let said = master.mozci(&["bisect", "python", "--bad", "tip", "--deterministic", "--yes"]);
+    assert!(said.status != 0 && !said.stdout.contains("culprit 3"), "{}", said.whole());
+    let hold = Hold::new(&master);
+    ok(master.mozci(&["retrigger", "python", "--failed", "--rev", "5", "--yes"]));
+    ok(master.mozci(&["cancel", "python", "--rev", "5", "--yes"]));
+    drop(hold);
+    let ended = |master: &mut Master| {
+        let open: Value = master.get("buildrequests?complete=false");
+        open["buildrequests"] == json!([])
+    };
+    assert!(master.within(ended));
+    let failed = runs(&master, "python", 5).iter().filter(|state| *state == "failed").count();
+    assert_eq!(failed, 1);
+}
+
+#[test]
+fn every_command_drives_a_farm_of_two_codebases() {
+    let Some(mut master) = Master::shaped("codebases.cfg", "") else { return };
+    master.land([11, 12, 13, 14, 15]);
+    master.settle(15);
+    drive(&mut master, "check");
+}
