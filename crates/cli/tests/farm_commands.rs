@@ -47,7 +47,12 @@ fn drive(master: &mut Master, job: &str) {
 
     let question = ["backfill", job, "--rev", "tip", "--yes", "--wait", "--json"];
     let filled = ok(master.mozci(&question)).json();
-    assert_eq!(filled["after"]["first_bad"]["id"], 4, "{job}: {filled}");
+    // Where nothing was missing, the walk itself ends there.
+    let found = match &filled["after"] {
+        Value::Null => filled["walk"]["push"]["id"].as_u64().map(|good| good + 1),
+        after => after["first_bad"]["id"].as_u64(),
+    };
+    assert_eq!(found, Some(4), "{job}: {filled}");
 
     let question = ["bisect", job, "--bad", "tip", "--deterministic", "--yes", "--json"];
     let found = ok(master.mozci(&question)).json();
@@ -95,8 +100,13 @@ fn every_command_drives_every_shape() {
         assert_eq!(said.status, 3, "{}", said.whole());
         assert!(said.stderr.contains("cannot be told a revision"), "{}", said.whole());
     }
-    let said = master.mozci(&["bisect", "python", "--bad", "tip", "--deterministic", "--yes"]);
-    assert!(said.status != 0 && !said.stdout.contains("culprit 3"), "{}", said.whole());
+    // What cannot be run is told apart by nothing: all that may be it are named.
+    let question = ["bisect", "python", "--bad", "tip", "--deterministic", "--yes", "--json"];
+    let found = ok(master.mozci(&question)).json();
+    let named: Vec<&Value> =
+        found["culprits"].as_array().unwrap().iter().map(|push| &push["id"]).collect();
+    assert_eq!(named, [3, 4, 5], "{found}");
+    let failed = runs(&master, "python", 5).len();
     let hold = Hold::new(&master);
     ok(master.mozci(&["retrigger", "python", "--failed", "--rev", "5", "--yes"]));
     ok(master.mozci(&["cancel", "python", "--rev", "5", "--yes"]));
@@ -106,8 +116,7 @@ fn every_command_drives_every_shape() {
         open["buildrequests"] == json!([])
     };
     assert!(master.within(ended));
-    let failed = runs(&master, "python", 5).iter().filter(|state| *state == "failed").count();
-    assert_eq!(failed, 1);
+    assert_eq!(runs(&master, "python", 5).iter().filter(|s| *s == "failed").count(), failed);
 }
 
 #[test]

@@ -53,6 +53,15 @@ pub(super) struct Windows {
     last: Vec<Vec<Line>>,
 }
 
+/// What is known of how a job ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Red {
+    /// Whether something says that it failed.
+    pub(super) is_red: bool,
+    /// Whether the log reaches to its end, so that its last words are about that.
+    pub(super) is_ended: bool,
+}
+
 impl Windows {
     /// Keeps the lines before a place.
     pub(super) fn end(&mut self, before: &[u8], at: Where) {
@@ -76,9 +85,8 @@ impl Windows {
         self.first.iter().chain(&self.last).any(holds)
     }
 
-    /// The most likely reasons, the likeliest first: lines of different places. `is_red` is whether
-    /// something says that the job failed.
-    pub(super) fn guess(self, is_red: bool, longest: usize) -> Vec<Failure> {
+    /// The most likely reasons, the likeliest first: lines of different places.
+    pub(super) fn guess(self, red: Red, longest: usize) -> Vec<Failure> {
         let windows: Vec<Vec<Line>> = self.first.into_iter().chain(self.last).collect();
         let mut all: Vec<(i32, &[Line], usize)> = Vec::new();
         for (number, window) in windows.iter().enumerate() {
@@ -94,12 +102,12 @@ impl Windows {
                 };
                 behind += 1;
                 // A line without a word of trouble is one only at the very end.
-                if points < 0 || (points == 0 && near < 7) {
+                if points < 0 || (points == 0 && !(near == 7 && red.is_ended)) {
                     continue;
                 }
                 let first = if number == 0 { 4 } else { 0 };
                 // Where nothing says that the job failed, a guess needs more: the log's last words.
-                if is_red || (points >= 9 && near == 7) {
+                if red.is_red || (points >= 9 && near == 7) {
                     all.push((points + near + first, window, place));
                 }
             }
@@ -182,7 +190,7 @@ static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
 });
 static OF_THE_CI: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^travis_|^Done\. Your build|^The command .* (?:exited|failed)|^section_(?:start|end)|^\[taskcluster|^##\[|^\s*$|^Cleaning up |^Uploading |^[-=*_#~.\s]+$|^npm ERR! (?:A complete log|    /|$|Please include|This is probably not|node v|npm  ?v|Linux|argv)|^program finished with|^elapsedTime=|^Post job cleanup|^Your build has been stopped|^store build cache|^make(?:\[\d+\])?: (?:Leaving|Entering)|^Finished: |^Build step ",
+        r"^travis_|^ERROR: pip.s dependency resolver does not currently|^[\w.-]+ \S+ requires \S+, but you have .* which is incompatible|^Done\. Your build|^The command .* (?:exited|failed)|^section_(?:start|end)|^\[taskcluster|^##\[|^\s*$|^Cleaning up |^Uploading |^[-=*_#~.\s]+$|^npm ERR! (?:A complete log|    /|$|Please include|This is probably not|node v|npm  ?v|Linux|argv)|^program finished with|^elapsedTime=|^Post job cleanup|^Your build has been stopped|^store build cache|^make(?:\[\d+\])?: (?:Leaving|Entering)|^Finished: |^Build step ",
     )
 });
 
@@ -220,7 +228,11 @@ mod tests {
         let mut windows = Windows::default();
         let line = log.lines().count() as u64 + 1;
         windows.end(log.as_bytes(), Where { line, byte: log.len() as u64 });
-        windows.guess(is_red, 2000).into_iter().next().and_then(|failure| failure.message)
+        windows
+            .guess(Red { is_red, is_ended: is_red }, 2000)
+            .into_iter()
+            .next()
+            .and_then(|failure| failure.message)
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::guess::Windows;
+use super::guess::{Red, Windows};
 use super::tools::{Draft, Drafts, Effect, Outcome, Rules, Tier};
 use crate::evidence::{Collector, Mark};
 use crate::failure::{Failure, Kind};
@@ -102,7 +102,9 @@ pub(super) fn settle(
     }
     if into.evidence.total == 0 || echoed {
         if guessed.is_empty() {
-            guessed = windows.guess(is_red, longest);
+            // Of a log that is cut off its last line is no reason by being the last.
+            let is_ended = is_said_red && !(is_cut && spare.is_empty());
+            guessed = windows.guess(Red { is_red, is_ended }, longest);
         }
         for guess in guessed {
             into.add_guess(guess);

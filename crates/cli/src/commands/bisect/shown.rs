@@ -37,7 +37,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
         _ => format!("background before the good push: {}", rate_words(&background)),
     });
     let more = case.background();
-    if more.requests > 0 {
+    if more.further.runs > 0 || !more.others.is_empty() {
         let others = match more.others.as_slice() {
             [] => String::new(),
             [first, rest @ ..] if rest.is_empty() => format!(", and by {first}"),

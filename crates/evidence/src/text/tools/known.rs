@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = files![
     "unittest",
     "python-doctest",
     "trial",
+    "zope",
     "python",
     "pip",
     "tox",
