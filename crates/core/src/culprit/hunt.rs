@@ -8,7 +8,7 @@ use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
 use crate::have::have;
-use crate::ids::JobName;
+use crate::ids::{JobName, PushId};
 use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
 use crate::rate::ln_likelihood;
 use crate::run::Run;
@@ -28,7 +28,7 @@ pub struct HuntSettings {
     pub weights: Vec<f64>,
     /// Suspects that were backed out within the range.
     pub backouts: Vec<Backout>,
-    /// Pushes on which what was asked for was refused, by their numbers.
+    /// Pushes on which what was asked for was refused, by their numbers, those since the bad one as well.
     pub refused: Vec<usize>,
 }
 
@@ -44,6 +44,8 @@ pub struct Hunt<'a> {
     pool: Option<Pool>,
     /// What the runs of the pushes after the bad one said, oldest first.
     since: Vec<After>,
+    /// These pushes, oldest first.
+    newer: Vec<&'a PushFacts>,
     /// What the pushes before the good one tell.
     before: Option<Before>,
 }
@@ -100,14 +102,15 @@ impl<'a> Hunt<'a> {
             }
             history.runs += 1;
         }
-        let since = facts[..bad].iter().rev().take(SINCE).map(|facts| {
+        let newer: Vec<&PushFacts> = facts[..bad].iter().rev().take(SINCE).collect();
+        let since = newer.iter().map(|facts| {
             let Tally { runs, failures, .. } = tally(facts);
             After { failed: failures, passed: runs - failures }
         });
         let since = since.collect();
         let before = passes_before(&facts[good + 1..]);
         let facts = facts[bad..=good].iter().rev().collect();
-        Self { job, facts, past, history, pool: None, since, before }
+        Self { job, facts, past, history, pool: None, since, newer, before }
     }
 
     /// The same with more of the background: runs of the job further back, and what other configurations
@@ -120,9 +123,15 @@ impl<'a> Hunt<'a> {
         self
     }
 
-    /// The push with a number: 0 is the good one.
+    /// The push with a number: 0 is the good one, and after the bad one come those since.
     pub fn push(&self, number: usize) -> Option<&'a PushFacts> {
-        self.facts.get(number).copied()
+        let newer = || self.newer.get(number.checked_sub(self.facts.len())?);
+        self.facts.get(number).or_else(newer).copied()
+    }
+
+    /// The number of a push, where it has one.
+    pub fn number(&self, push: PushId) -> Option<usize> {
+        self.facts.iter().chain(&self.newer).position(|facts| facts.push.id == push)
     }
 
     /// How many suspects there are.
@@ -135,8 +144,13 @@ impl<'a> Hunt<'a> {
         self.history
     }
 
+    /// The pushes after the bad one, oldest first, and what their runs said.
+    pub(super) fn newer(&self) -> (&[&'a PushFacts], &[After]) {
+        (&self.newer, &self.since)
+    }
+
     /// Why no run can be asked for on a push, if none can.
-    fn hindrance(&self, facts: &PushFacts) -> Option<LeftOutReason> {
+    pub(super) fn hindrance(&self, facts: &PushFacts) -> Option<LeftOutReason> {
         let one_more = Wish::times(have(facts).saturating_add(1));
         let plan = have_n([(facts, true)], self.job, one_more, &PastRuns::default());
         plan.left_out.into_iter().next().map(|left_out| left_out.why)
@@ -278,7 +292,12 @@ impl<'a> Hunt<'a> {
 
     /// The next pushes to run on, with how many runs each: what the search wants, and as long as the
     /// failure has not been seen again, one on the bad push among them.
-    pub fn wants(&self, search: &Search, at_once: usize) -> BTreeMap<usize, u32> {
+    pub fn wants(
+        &self,
+        search: &Search,
+        settings: &HuntSettings,
+        at_once: usize,
+    ) -> BTreeMap<usize, u32> {
         let pending = self.pending();
         let bad = self.suspects();
         let mut wanted = BTreeMap::new();
@@ -294,6 +313,7 @@ impl<'a> Hunt<'a> {
                 *wanted.entry(push).or_insert(0) += 1;
             }
         }
+        self.on_the_newest(search, settings, &mut wanted);
         wanted
     }
 

@@ -4,6 +4,7 @@
 mod assumed;
 mod hunt;
 mod lives;
+mod newest;
 mod proof;
 mod range;
 mod suspicion;

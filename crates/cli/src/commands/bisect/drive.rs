@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mozci_core::bisect::{Search, Verdict, Why};
-use mozci_core::culprit::Hunt;
+use mozci_core::culprit::{Hunt, HuntSettings};
 use mozci_core::flakiness::Tally;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::PushId;
@@ -257,12 +257,12 @@ pub(super) async fn drive(
         // What is under way is waited for first: what it says may be all that is needed.
         let plan = match under_way {
             true => Plan::empty(1),
-            false => next_plan(&hunt, &search, question.at_once.min(rest)),
+            false => next_plan(&hunt, &search, &settings, question.at_once.min(rest)),
         };
         if !under_way && plan.requests.is_empty() && plan.waits_for.is_empty() {
             break (search, Ended::NothingToTest);
         }
-        let between = case.between();
+        let between = case.between(&plan);
         let histories = std::slice::from_ref(&between);
         let wanted = None;
         let act = Act { context, args: &act_args, plan: &plan, histories, interrupt, wanted };
@@ -325,8 +325,7 @@ pub(super) async fn drive(
                 .filter(|left_out| left_out.why.is_refusal())
                 .map(|left_out| left_out.push.id)
                 .collect();
-            let numbers = case.pushes().enumerate().filter(|(_, push)| refused.contains(&push.id));
-            settings.refused.extend(numbers.map(|(number, _)| number));
+            settings.refused.extend(refused.iter().filter_map(|push| hunt.number(*push)));
             if acted.results.is_empty() && !refused.is_empty() {
                 interrupt.acting.store(false, Ordering::Relaxed);
                 continue;
@@ -468,8 +467,8 @@ fn too_small(search: &Search, question: &BisectQuestion) -> Option<u32> {
 
 /// The plan of the next round. Pushes that turn out to be of no use there are left out by the plan
 /// itself.
-fn next_plan(hunt: &Hunt<'_>, search: &Search, at_once: u32) -> Plan {
-    hunt.plan(&hunt.wants(search, at_once as usize))
+fn next_plan(hunt: &Hunt<'_>, search: &Search, settings: &HuntSettings, at_once: u32) -> Plan {
+    hunt.plan(&hunt.wants(search, settings, at_once as usize))
 }
 
 /// The good push that an investigation found, where it went further back than it began.

@@ -11,7 +11,13 @@ pub(super) fn explain(out: &mut Out, case: &Case, search: &Search, plan: &Plan) 
     let asked = plan.requests.iter().map(|request| (&request.push, request.times));
     let waiting = plan.waits_for.iter().map(|waits| (&waits.push, waits.times));
     for (push, times) in asked.chain(waiting) {
-        let Some(number) = case.pushes().position(|known| known.id == push.id) else { continue };
+        let Some(number) = case.pushes().position(|known| known.id == push.id) else {
+            out.line(&format!(
+                "  {}  is newer than the bad push and has its build: it tells for little how often this fails",
+                push.id
+            ));
+            continue;
+        };
         let tells = search.tells(number);
         let runs = if times == 1 { String::new() } else { format!(" (each of {times} runs)") };
         out.line(&format!(

@@ -2,9 +2,11 @@
 //! job's runs on all of them.
 
 use mozci_core::culprit::{Hunt, last_good};
+use mozci_core::facts::PushFacts;
 use mozci_core::flakiness::{Tally, Told};
 use mozci_core::ids::JobName;
 use mozci_core::judge::Judgement;
+use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::rate::runs_to_see;
@@ -205,10 +207,12 @@ impl Case {
         self.history.facts[self.bad..=self.good].iter().rev().map(|facts| &facts.push)
     }
 
-    /// The history of the pushes between good and bad alone, which is what is waited for: what goes on
-    /// before and since is no matter of a search.
-    pub fn between(&self) -> JobHistory {
-        let range = self.bad..=self.good;
+    /// The history of the pushes between good and bad alone, and of newer ones that a plan asks for: what
+    /// goes on elsewhere is no matter of a search.
+    pub fn between(&self, plan: &Plan) -> JobHistory {
+        let asked = |facts: &PushFacts| plan.requests.iter().any(|r| r.push.id == facts.push.id);
+        let newest = self.history.facts.iter().position(asked).unwrap_or(self.bad);
+        let range = self.bad.min(newest)..=self.good;
         JobHistory {
             facts: self.history.facts[range.clone()].to_vec(),
             build_runs: self.history.build_runs.get(range).unwrap_or_default().to_vec(),
