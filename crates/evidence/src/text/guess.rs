@@ -256,7 +256,7 @@ mod tests {
     fn places_are_those_of_the_log() {
         let mut windows = Windows::default();
         windows.end(b"a\n2031-03-04T05:06:07Z error: b\nc\n", Where { line: 4, byte: 34 });
-        let failure = windows.guess(true, 2000).remove(0);
+        let failure = windows.guess(Red { is_red: true, is_ended: true }, 2000).remove(0);
         assert_eq!((failure.at.line, failure.at.byte), (2, 2));
         assert_eq!(failure.kind, Kind::Guess);
     }
