@@ -105,6 +105,51 @@ async fn an_artifact_is_where_the_303_leads() {
 }
 
 #[tokio::test]
+async fn of_an_actions_records_those_are_read_that_say_something() {
+    let listed = |names: &[&str]| {
+        let all: Vec<_> = names
+            .iter()
+            .map(|name| {
+                json!({"name": format!("public/{name}.json"), "storageType": "object",
+                       "expires": "2027-01-01T00:00:00.000Z", "contentType": "application/json"})
+            })
+            .collect();
+        Answer::json(200, &json!({ "artifacts": all }).to_string())
+    };
+    let (one, two) = ("JRE4bCPuQMW9--heOkv_Ng", "ZguGa1xHTm28Xzhw2SMa0g");
+    let record = |task: &str| Answer::json(200, &json!({ "test-1": task }).to_string());
+    let (all, first, second) = ("label-to-taskid", "label-to-taskid-0", "label-to-taskid-1");
+    for (names, records, read, tasks) in [
+        (vec![all], vec![record(one)], vec![all], vec![one]),
+        (vec![all, first], vec![record(one)], vec![all], vec![one]),
+        (vec![first], vec![record(one)], vec![first], vec![one]),
+        // The one of all has the last task alone.
+        (
+            vec![all, first, second],
+            vec![record(one), record(two)],
+            vec![first, second],
+            vec![one, two],
+        ),
+        (vec!["actions"], vec![], vec![], vec![]),
+    ] {
+        let answers = std::iter::once(listed(&names)).chain(records).collect();
+        let (server, client) = taskcluster(answers).await;
+        let created = client.created_by(task()).await.unwrap();
+        let mut found: Vec<String> = created.names().flat_map(|(_, tasks)| tasks).collect();
+        // Two are read at once: which of them comes first is the server's.
+        found.sort();
+        assert_eq!(found, tasks, "{names:?}");
+        let mut asked: Vec<String> = server.asked.lock().unwrap()[1..].to_vec();
+        asked.sort();
+        let wanted: Vec<String> = read
+            .iter()
+            .map(|name| format!("/api/queue/v1/task/{}/artifacts/public/{name}.json", task()))
+            .collect();
+        assert_eq!(asked, wanted, "{names:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_from_what_cannot_be_read() {
     for name in ["artifact-404", "artifact-404-no-runs"] {
         let (_server, client) = taskcluster(vec![recorded("taskcluster/queue", name)]).await;

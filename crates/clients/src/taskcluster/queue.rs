@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_core::ids::{JobName, TaskId};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -244,20 +245,32 @@ impl Taskcluster {
 
     /// The tasks that an action task created, by its own record: by label, in their order.
     ///
-    /// An action that does its work several times writes a file for each (`-0`, `-1`, …).
+    /// An action that does its work several times writes a file for each (`-0`, `-1`, …), and one more in
+    /// which of each job the last task stands: that one says nothing more.
     ///
     /// # Errors
     /// [`HttpError`].
     pub async fn created_by(&self, action: TaskId) -> Result<Created, HttpError> {
         let names = self.artifacts(action).await?;
-        let mut created = Created::default();
-        for name in names
-            .iter()
-            .filter(|name| name.starts_with("public/label-to-taskid") && name.ends_with(".json"))
+        let all = names.iter().map(String::as_str);
+        let mut records: Vec<&str> = all
+            .filter(|name| name.starts_with(RECORD) && name.ends_with(".json"))
             .take(MOST_RECORDS)
-        {
-            let map: HashMap<String, String> =
-                self.http.up_to(LARGEST_RECORD).get(self.artifact_url(action, name)?).await?;
+            .collect();
+        let is_of_all = |name: &str| name.strip_prefix(RECORD) == Some(".json");
+        match records.iter().filter(|name| !is_of_all(name)).count() {
+            0 => {}
+            1 if records.iter().any(|name| is_of_all(name)) => records.retain(|n| is_of_all(n)),
+            _ => records.retain(|name| !is_of_all(name)),
+        }
+        let reading = records.into_iter().map(|name| async move {
+            let url = self.artifact_url(action, name)?;
+            let map: HashMap<String, String> = self.http.up_to(LARGEST_RECORD).get(url).await?;
+            Ok::<_, HttpError>((name, map))
+        });
+        let read: Vec<_> = stream::iter(reading).buffered(RECORDS_AT_ONCE).try_collect().await?;
+        let mut created = Created::default();
+        for (name, map) in read {
             for (label, id) in map {
                 let id = id.parse::<TaskId>().map_err(|error| HttpError {
                     problem: Problem::Shape(format!("{name}: {error}")),
@@ -273,6 +286,12 @@ impl Taskcluster {
         Ok(created)
     }
 }
+
+/// How the names of an action's records begin.
+const RECORD: &str = "public/label-to-taskid";
+
+/// Records that are read at once.
+const RECORDS_AT_ONCE: usize = 4;
 
 /// The largest record of an action that is read, in bytes, and how many of them.
 const LARGEST_RECORD: usize = 4 << 20;
