@@ -92,6 +92,9 @@ struct Stretch {
     good: f64,
 }
 
+/// What is so much less likely than the likeliest of all, as a logarithm, adds nothing that a sum would show.
+const NOTHING: f64 = 36.0;
+
 /// The likelihoods of every stretch, oldest first: one more than there are pushes with runs, then that of no
 /// culprit, and that of one which is older than so many passes besides; and the logarithm of what they are
 /// relative to.
@@ -134,7 +137,7 @@ fn stretches(
     let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let of_one = |logs: &[f64]| {
         let (mut mass, mut bad, mut good) = (0.0, 0.0, 0.0);
-        for (log, cell) in logs.iter().zip(cells) {
+        for (log, cell) in logs.iter().zip(cells).filter(|(log, _)| **log > highest - NOTHING) {
             let likely = (log - highest).exp();
             mass += likely;
             bad += likely * cell.bad;

@@ -1,5 +1,7 @@
 //! The search itself: what was observed in, the next runs and the verdict out.
 
+use std::sync::OnceLock;
+
 use super::bound::{Bound, bound};
 use super::counts::{Counts, Outcome};
 use super::fit::{Misfit, misfit};
@@ -8,7 +10,7 @@ use super::posterior::{Posterior, Weights};
 use super::prior::{Backout, Cell, History, Setup, cells, known};
 use super::since::likelihoods;
 use super::verdict::{Possibility, Verdict, Why};
-use super::world::{Drawn, World};
+use super::world::World;
 
 /// A search for the push that broke something.
 ///
@@ -18,9 +20,11 @@ use super::world::{Drawn, World};
 #[derive(Debug, Clone)]
 pub struct Search {
     setup: Setup,
-    cells: Vec<Cell>,
-    weights: Weights,
+    pub(super) cells: Vec<Cell>,
+    pub(super) weights: Weights,
     counts: Vec<Counts>,
+    /// What is believed of these counts, once somebody asked.
+    belief: OnceLock<Belief>,
 }
 
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
@@ -56,13 +60,14 @@ impl Search {
         cells.iter_mut().zip(since).for_each(|(cell, since)| cell.since = since);
         let weights = Weights::of(&setup);
         let counts = vec![Counts::default(); weights.suspects.len()];
-        Self { cells, weights, counts, setup }
+        Self { cells, weights, counts, setup, belief: OnceLock::new() }
     }
 
     /// Adds what a run on a push says. A push that there is not is passed over.
     pub fn observe(&mut self, push: usize, outcome: Outcome) {
         if let Some(counts) = self.counts.get_mut(push) {
             counts.add(outcome);
+            self.belief.take();
         }
     }
 
@@ -73,7 +78,12 @@ impl Search {
 
     /// What is believed now.
     pub fn posterior(&self) -> Posterior {
-        self.believed(&self.counts).posterior
+        self.belief().posterior.clone()
+    }
+
+    /// What is believed now. A verdict and the choice of the next run both ask.
+    fn belief(&self) -> &Belief {
+        self.belief.get_or_init(|| self.believed(&self.counts))
     }
 
     fn believed(&self, counts: &[Counts]) -> Belief {
@@ -83,7 +93,7 @@ impl Search {
     /// The suspect that was backed out before the last push, and that most likely made runs fail while
     /// it was in: these say nothing of the others.
     pub fn set_aside(&self) -> Option<Backout> {
-        self.believed(&self.counts).set_aside
+        self.belief().set_aside
     }
 
     /// The pushes on which to ask for runs: `k` of them, one several times where several runs are
@@ -94,16 +104,16 @@ impl Search {
     /// of runs that are under way, on an average of what they may say.
     pub fn next(&self, k: usize, pending: &[usize]) -> Vec<usize> {
         let mut told = Vec::new();
-        let belief = self.believed(&self.counts);
+        let belief = self.belief();
         if k == 1 && pending.is_empty() {
             belief.worth(&mut told);
             return self.best(&told, pending).into_iter().collect();
         }
-        let now = belief.posterior;
+        let now = &belief.posterior;
         let mut random = fastrand::Rng::with_seed(self.fingerprint());
         let quantile = |i: usize| (i as f64 + 0.5) / WORLDS as f64;
         let mut worlds: Vec<World> =
-            (0..WORLDS).map(|i| World::drawn(&now, &self.counts, quantile(i))).collect();
+            (0..WORLDS).map(|i| World::drawn(now, &self.counts, quantile(i))).collect();
         for world in &mut worlds {
             pending.iter().for_each(|push| world.run(*push, &mut random));
         }
@@ -177,7 +187,7 @@ impl Search {
     /// A verdict is given only where one change explains what was observed: where two explain it far
     /// better, it is undecided, and the two are named.
     pub fn verdict_at(&self, sure: f64) -> Verdict {
-        let belief = self.believed(&self.counts);
+        let belief = self.belief();
         let verdict = self.likeliest(&belief.posterior, sure);
         if matches!(verdict, Verdict::Undecided { .. }) {
             return verdict;
@@ -247,29 +257,6 @@ impl Search {
         });
         order.truncate(enough.map_or(order.len(), |last| last + 1));
         order.into_iter().map(|(_, possibility)| possibility).collect()
-    }
-
-    /// A world drawn from what is believed before anything was observed, for those who measure
-    /// searches.
-    pub fn draw(&self, seed: u64) -> Drawn {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut at = random.f64();
-        let culprit = self.weights.suspects.iter().position(|weight| {
-            at -= weight;
-            at < 0.0
-        });
-        let all: f64 = self.cells.iter().map(|cell| cell.log_weight.exp()).sum();
-        let mut at = random.f64() * all;
-        let cell = self.cells.iter().find(|cell| {
-            at -= cell.log_weight.exp();
-            at < 0.0
-        });
-        let cell = cell.or(self.cells.last());
-        Drawn {
-            culprit,
-            bad: cell.map_or(1.0, |cell| cell.bad),
-            good: cell.map_or(0.0, |cell| cell.good),
-        }
     }
 
     /// About how many more runs it takes: played in a few worlds that may be, to their ends.
