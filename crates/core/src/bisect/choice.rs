@@ -2,9 +2,18 @@
 
 use super::posterior::Posterior;
 
+/// Of which pushes it is worked out how much a run is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// All.
+    All,
+    /// Those that may be worth most where all may be asked for at the same cost; the others are told as 0.
+    Best,
+}
+
 /// How much one more run on each push is expected to tell, in nats: the mutual information between
 /// the culprit and the outcome. All pushes at once, by sums over the suspects before and after.
-pub(super) fn information(posterior: &Posterior, into: &mut Vec<f64>) {
+pub(super) fn information(posterior: &Posterior, of: Of, into: &mut Vec<f64>) {
     let count = posterior.suspects.len();
     into.clear();
     // Over all suspects a run on a push before the oldest of them would stand before the culprit.
@@ -16,6 +25,7 @@ pub(super) fn information(posterior: &Posterior, into: &mut Vec<f64>) {
     }
     fails += posterior.none * posterior.rate_of_none;
     spread += posterior.none * entropy(posterior.rate_of_none);
+    let mut sums = Vec::with_capacity(count);
     let (mut last_good, mut last_bad) = (f64::NAN, f64::NAN);
     let (mut entropy_good, mut entropy_bad) = (0.0, 0.0);
     for i in 0..count {
@@ -29,15 +39,45 @@ pub(super) fn information(posterior: &Posterior, into: &mut Vec<f64>) {
         }
         fails += p * (bad - good);
         spread += p * (entropy_bad - entropy_good);
-        into.push((entropy(fails) - spread).max(0.0));
+        sums.push((fails, spread));
     }
+    let told = |i: usize| (entropy(sums[i].0) - sums[i].1).max(0.0);
+    if of == Of::All {
+        into.extend((0..count).map(told));
+        return;
+    }
+    into.resize(count, 0.0);
+    for (first, last) in alike(posterior) {
+        // Within such a stretch it is concave.
+        let (mut low, mut high) = (first, last);
+        while low < high {
+            let middle = low.midpoint(high);
+            match told(middle) <= told(middle + 1) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        for i in [first, low, last] {
+            into[i] = told(i);
+        }
+    }
+}
+
+/// The stretches of suspects with the same rates, as their first and last.
+fn alike(posterior: &Posterior) -> impl Iterator<Item = (usize, usize)> {
+    let (good, bad) = (&posterior.good, &posterior.bad);
+    let mut first = 0;
+    (0..good.len()).filter_map(move |i| {
+        let same = i + 1 < good.len() && good[i] == good[i + 1] && bad[i] == bad[i + 1];
+        (!same).then(|| (std::mem::replace(&mut first, i + 1), i))
+    })
 }
 
 /// How much one more run on each push is expected to speak for the likeliest possibility against all others
 /// together, in nats, where one is likelier than all others (extrinsic Jensen-Shannon divergence: Naghshvar,
 /// Javidi and Wigger 2015); false where none is. Whoever is nearly sure has no use for information about
 /// the rest.
-pub(super) fn against_the_rest(posterior: &Posterior, into: &mut Vec<f64>) -> bool {
+pub(super) fn against_the_rest(posterior: &Posterior, of: Of, into: &mut Vec<f64>) -> bool {
     let count = posterior.suspects.len();
     let top = (0..count).find(|i| posterior.suspects[*i] >= HALF);
     let (share, rates) = match top {
@@ -51,11 +91,25 @@ pub(super) fn against_the_rest(posterior: &Posterior, into: &mut Vec<f64>) -> bo
     let mut others = posterior.none * posterior.rate_of_none;
     others += (0..count).map(|i| posterior.suspects[i] * posterior.good[i]).sum::<f64>();
     let rest = (1.0 - share).max(1e-300);
-    into.clear();
-    for i in 0..count {
+    let sums = (0..count).map(|i| {
         others += posterior.suspects[i] * (posterior.bad[i] - posterior.good[i]);
+        others
+    });
+    let sums: Vec<f64> = sums.collect();
+    let told = |i: usize| {
         let rate = if top.is_some_and(|top| i >= top) { rates.1 } else { rates.0 };
-        into.push(divergence(rate, ((others - share * rate) / rest).clamp(1e-9, 1.0 - 1e-9)));
+        divergence(rate, ((sums[i] - share * rate) / rest).clamp(1e-9, 1.0 - 1e-9))
+    };
+    into.clear();
+    if of == Of::All {
+        into.extend((0..count).map(told));
+        return true;
+    }
+    into.resize(count, 0.0);
+    // Within a stretch it is convex, but for the step at the likeliest.
+    let step = top.into_iter().flat_map(|top| [top.saturating_sub(1), top]);
+    for i in alike(posterior).flat_map(|(first, last)| [first, last]).chain(step) {
+        into[i] = told(i);
     }
     true
 }

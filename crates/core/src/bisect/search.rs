@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::bound::{Bound, bound};
+use super::choice::Of;
 use super::counts::{Counts, Outcome};
 use super::fit::{Misfit, misfit};
 use super::gone::{Belief, believe, without};
@@ -29,15 +30,16 @@ pub struct Search {
 
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
 /// believed is right on average over all of them.
-const SURER: f64 = 0.35;
-
-/// The same where failures since the bad push tell how often it fails: so many of them, and up to there in
-/// proportion.
-const TOLD_SINCE: (f64, f64) = (8.0, 0.48);
+const SURER: f64 = 0.5;
 
 /// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit and
-/// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did.
-const OLDER_LEFT: f64 = 0.2;
+/// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did,
+/// and whichever suspect is named by mistake, it is this one mistake.
+const OLDER_LEFT: f64 = 0.1;
+
+/// The same where failures since the bad push tell how often it fails, so that the good push passes by luck as
+/// often as is believed and no oftener: so many of them, and up to there in proportion.
+const TOLD_SINCE: (f64, f64) = (8.0, 0.5);
 
 /// Worlds that are drawn to see what runs that are under way may tell.
 const WORLDS: usize = 10;
@@ -106,7 +108,9 @@ impl Search {
         let mut told = Vec::new();
         let belief = self.belief();
         if k == 1 && pending.is_empty() {
-            belief.worth(&mut told);
+            let same = |push: usize| self.can_ask(push, pending) && self.cost(push) == self.cost(0);
+            let all_alike = (0..self.counts.len()).all(same);
+            belief.worth(if all_alike { Of::Best } else { Of::All }, &mut told);
             return self.best(&told, pending).into_iter().collect();
         }
         let now = &belief.posterior;
@@ -155,12 +159,13 @@ impl Search {
         !counts.unbuildable && counts.is_testable() && runs < most
     }
 
-    /// The push on which a run tells most for what it costs.
+    /// The push on which a run tells most for what it costs; of those that tell as much, one that ran most.
     fn best(&self, told: &[f64], pending: &[usize]) -> Option<usize> {
+        let runs = |push: usize| self.counts[push].telling();
         (0..told.len())
             .filter(|push| self.can_ask(*push, pending))
             .map(|push| (push, told[push] / self.cost(push)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| runs(a.0).cmp(&runs(b.0))))
             .map(|(push, _)| push)
     }
 
@@ -171,6 +176,11 @@ impl Search {
 
     /// How sure it has to be.
     fn sure(&self) -> f64 {
+        1.0 - SURER * self.setup.delta
+    }
+
+    /// The share of what it may be unsure of that may be left to "older".
+    fn older_left(&self) -> f64 {
         let since = &self.setup.since;
         let failed: u32 = since.iter().map(|after| after.failed).sum();
         let runs: u32 = since.iter().map(|after| after.failed + after.passed).sum();
@@ -179,7 +189,7 @@ impl Search {
         let usual = (f64::from(failures) + 0.5) / (f64::from(past) + 10.0);
         let (enough, most) = TOLD_SINCE;
         let known = ((f64::from(failed) - 2.0 * usual * f64::from(runs)) / enough).clamp(0.0, 1.0);
-        1.0 - (SURER + (most - SURER) * known) * self.setup.delta
+        OLDER_LEFT + (most - OLDER_LEFT) * known
     }
 
     /// What it comes to for somebody who wants to be this sure.
@@ -220,7 +230,7 @@ impl Search {
         // If the good push cannot run, no run can tell more about it.
         let good_is_good = self.setup.before.is_some()
             || !self.can_ask(0, &[])
-            || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
+            || posterior.suspects[0] <= self.older_left() * (1.0 - sure);
         match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },
             false => Verdict::Undecided { why: Why::NotEnough },
