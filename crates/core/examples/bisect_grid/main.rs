@@ -6,7 +6,7 @@ mod calibrate;
 mod trial;
 
 use clap::Parser;
-use mozci_core::bisect::bound;
+use mozci_core::bisect::{bound, floor};
 use mozci_core::rate::Rate;
 use serde_json::json;
 
@@ -91,6 +91,13 @@ struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The lowest rate that is looked for.
+    fn lowest(&self) -> f64 {
+        self.p_min.unwrap_or(0.05f64.min(self.p / 2.0))
+    }
+}
+
 /// Histories that are otherwise than a search believes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Misfit {
@@ -135,6 +142,8 @@ fn main() {
     let wrong_rate = Rate::of(wrong as u32, args.trials as u32);
     let bad = 1.0 - (1.0 - args.p) * (1.0 - args.q);
     let lowest = bound(args.n, bad, args.q, args.delta);
+    let least = 1.0 - (1.0 - args.lowest()) * (1.0 - args.q);
+    let unknown = floor(args.n, bad, args.q, args.delta, least);
     let decisions: f64 = trials.iter().map(|trial| f64::from(trial.decisions)).sum();
     let time: f64 = trials.iter().map(|trial| trial.time.as_secs_f64()).sum();
     let told = json!({
@@ -153,6 +162,8 @@ fn main() {
         "gave_up_rate": count(|trial| trial.gave_up) as f64 / args.trials as f64,
         "answer_size_mean": mean(trials.iter().filter(|t| t.answer > 0).map(|t| t.answer as f64)),
         "bound_jobs": lowest.jobs(),
+        "runs_bound_unknown": unknown.neighbours,
+        "runs_bound_older": unknown.older,
         "oracle_jobs_mean": mean(oracle.iter().map(|trial| trial.jobs as f64)),
         "oracle_wrong_rate": mean(oracle.iter().map(|trial| f64::from(u8::from(trial.wrong)))),
         "decision_us": time / decisions.max(1.0) * 1e6,

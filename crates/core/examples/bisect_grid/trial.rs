@@ -138,7 +138,7 @@ fn setup(args: &Args, truth: &Truth, random: &mut fastrand::Rng) -> Setup {
     let mut setup = Setup {
         history: History { runs: args.history, failures },
         delta: args.delta,
-        p_min: args.p_min.unwrap_or(0.05f64.min(args.p / 2.0)),
+        p_min: args.lowest(),
         none: args.none,
         deterministic: args.deterministic,
         since: since(args, truth, random),

@@ -47,7 +47,7 @@ fn capacity(bad: f64, good: f64) -> f64 {
 }
 
 /// The Kullback-Leibler divergence of two rates, in nats.
-fn divergence(a: f64, b: f64) -> f64 {
+pub(super) fn divergence(a: f64, b: f64) -> f64 {
     let part = |a: f64, b: f64| match (a, b) {
         (a, _) if a <= 0.0 => 0.0,
         (_, b) if b <= 0.0 => f64::INFINITY,

@@ -6,7 +6,7 @@
 //! runs between its landing and its backout have a rate of their own, of which nothing is known
 //! (a uniform prior, integrated out). Then they say nothing of anybody else.
 
-use super::choice::{against_the_rest, entropy, information};
+use super::choice::{Of, against_the_rest, entropy, information};
 use super::counts::Counts;
 use super::posterior::{Posterior, Weights, posterior};
 use super::prior::{Backout, Cell};
@@ -53,16 +53,18 @@ impl Part {
 
 impl Belief {
     /// How much one run on each push is worth, asked for alone.
-    pub(super) fn worth(&self, told: &mut Vec<f64>) {
-        if !(self.parts.is_empty() && against_the_rest(&self.posterior, told)) {
+    pub(super) fn worth(&self, of: Of, told: &mut Vec<f64>) {
+        if !self.parts.is_empty() {
             self.information(told);
+        } else if !against_the_rest(&self.posterior, of, told) {
+            information(&self.posterior, of, told);
         }
     }
 
     /// How much a run on each push tells about the culprit. On a push on which a backed-out suspect was
     /// in, a failure may be that one's.
     pub(super) fn information(&self, told: &mut Vec<f64>) {
-        information(&self.posterior, told);
+        information(&self.posterior, Of::All, told);
         let troubled = |push: &usize| {
             let inside =
                 |part: &Part| part.own.is_some_and(|(b, _)| (b.suspect..b.until).contains(push));

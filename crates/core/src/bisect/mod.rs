@@ -4,6 +4,7 @@ mod bound;
 mod choice;
 mod counts;
 mod fit;
+mod floor;
 mod gone;
 mod pool;
 mod posterior;
@@ -18,6 +19,7 @@ mod world;
 
 pub use bound::{Bound, bound};
 pub use counts::{Counts, Outcome};
+pub use floor::{Floor, floor};
 pub use pool::Pool;
 pub use posterior::Posterior;
 pub use prior::{Backout, Before, History, Setup, Suspect};

@@ -25,9 +25,8 @@ pub struct Posterior {
     pub background: f64,
 }
 
-/// How likely it is that it was bad before all suspects already, next to all of them together, and next to one
-/// of them: how often the good push passed is evidence like any other, and here nothing of it is known yet.
-const OLDER: (f64, f64) = (0.2, 0.2);
+/// How likely it is that it was bad before all suspects already, next to all of them together: how often the good push passed is evidence like any other, and here nothing of it is known yet.
+const OLDER: f64 = 0.2;
 
 /// Prior probabilities of "older", each suspect, and "none".
 #[derive(Debug, Clone)]
@@ -52,7 +51,7 @@ impl Weights {
         let all: f64 = weights.iter().sum();
         let count = weights.iter().filter(|weight| **weight > 0.0).count();
         // Where nobody is left it is older, or none.
-        let unknown = OLDER.0 * count as f64 + OLDER.1;
+        let unknown = OLDER * count as f64;
         let older = match count {
             0 => 1.0,
             count => all / count as f64 * unknown,
@@ -91,6 +90,9 @@ struct Stretch {
     bad: f64,
     good: f64,
 }
+
+/// What is so much less likely than the likeliest of all, as a logarithm, adds nothing that a sum would show.
+const NOTHING: f64 = 28.0;
 
 /// The likelihoods of every stretch, oldest first: one more than there are pushes with runs, then that of no
 /// culprit, and that of one which is older than so many passes besides; and the logarithm of what they are
@@ -134,7 +136,7 @@ fn stretches(
     let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let of_one = |logs: &[f64]| {
         let (mut mass, mut bad, mut good) = (0.0, 0.0, 0.0);
-        for (log, cell) in logs.iter().zip(cells) {
+        for (log, cell) in logs.iter().zip(cells).filter(|(log, _)| **log > highest - NOTHING) {
             let likely = (log - highest).exp();
             mass += likely;
             bad += likely * cell.bad;

@@ -1,6 +1,9 @@
 //! The search itself: what was observed in, the next runs and the verdict out.
 
+use std::sync::OnceLock;
+
 use super::bound::{Bound, bound};
+use super::choice::Of;
 use super::counts::{Counts, Outcome};
 use super::fit::{Misfit, misfit};
 use super::gone::{Belief, believe, without};
@@ -8,7 +11,7 @@ use super::posterior::{Posterior, Weights};
 use super::prior::{Backout, Cell, History, Setup, cells, known};
 use super::since::likelihoods;
 use super::verdict::{Possibility, Verdict, Why};
-use super::world::{Drawn, World};
+use super::world::World;
 
 /// A search for the push that broke something.
 ///
@@ -18,22 +21,25 @@ use super::world::{Drawn, World};
 #[derive(Debug, Clone)]
 pub struct Search {
     setup: Setup,
-    cells: Vec<Cell>,
-    weights: Weights,
+    pub(super) cells: Vec<Cell>,
+    pub(super) weights: Weights,
     counts: Vec<Counts>,
+    /// What is believed of these counts, once somebody asked.
+    belief: OnceLock<Belief>,
 }
 
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
 /// believed is right on average over all of them.
-const SURER: f64 = 0.35;
-
-/// The same where failures since the bad push tell how often it fails: so many of them, and up to there in
-/// proportion.
-const TOLD_SINCE: (f64, f64) = (8.0, 0.48);
+const SURER: f64 = 0.5;
 
 /// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit and
-/// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did.
-const OLDER_LEFT: f64 = 0.2;
+/// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did,
+/// and whichever suspect is named by mistake, it is this one mistake.
+const OLDER_LEFT: f64 = 0.1;
+
+/// The same where failures since the bad push tell how often it fails, so that the good push passes by luck as
+/// often as is believed and no oftener: so many of them, and up to there in proportion.
+const TOLD_SINCE: (f64, f64) = (8.0, 0.5);
 
 /// Worlds that are drawn to see what runs that are under way may tell.
 const WORLDS: usize = 10;
@@ -56,13 +62,14 @@ impl Search {
         cells.iter_mut().zip(since).for_each(|(cell, since)| cell.since = since);
         let weights = Weights::of(&setup);
         let counts = vec![Counts::default(); weights.suspects.len()];
-        Self { cells, weights, counts, setup }
+        Self { cells, weights, counts, setup, belief: OnceLock::new() }
     }
 
     /// Adds what a run on a push says. A push that there is not is passed over.
     pub fn observe(&mut self, push: usize, outcome: Outcome) {
         if let Some(counts) = self.counts.get_mut(push) {
             counts.add(outcome);
+            self.belief.take();
         }
     }
 
@@ -73,7 +80,12 @@ impl Search {
 
     /// What is believed now.
     pub fn posterior(&self) -> Posterior {
-        self.believed(&self.counts).posterior
+        self.belief().posterior.clone()
+    }
+
+    /// What is believed now. A verdict and the choice of the next run both ask.
+    fn belief(&self) -> &Belief {
+        self.belief.get_or_init(|| self.believed(&self.counts))
     }
 
     fn believed(&self, counts: &[Counts]) -> Belief {
@@ -83,7 +95,7 @@ impl Search {
     /// The suspect that was backed out before the last push, and that most likely made runs fail while
     /// it was in: these say nothing of the others.
     pub fn set_aside(&self) -> Option<Backout> {
-        self.believed(&self.counts).set_aside
+        self.belief().set_aside
     }
 
     /// The pushes on which to ask for runs: `k` of them, one several times where several runs are
@@ -94,16 +106,18 @@ impl Search {
     /// of runs that are under way, on an average of what they may say.
     pub fn next(&self, k: usize, pending: &[usize]) -> Vec<usize> {
         let mut told = Vec::new();
-        let belief = self.believed(&self.counts);
+        let belief = self.belief();
         if k == 1 && pending.is_empty() {
-            belief.worth(&mut told);
+            let same = |push: usize| self.can_ask(push, pending) && self.cost(push) == self.cost(0);
+            let all_alike = (0..self.counts.len()).all(same);
+            belief.worth(if all_alike { Of::Best } else { Of::All }, &mut told);
             return self.best(&told, pending).into_iter().collect();
         }
-        let now = belief.posterior;
+        let now = &belief.posterior;
         let mut random = fastrand::Rng::with_seed(self.fingerprint());
         let quantile = |i: usize| (i as f64 + 0.5) / WORLDS as f64;
         let mut worlds: Vec<World> =
-            (0..WORLDS).map(|i| World::drawn(&now, &self.counts, quantile(i))).collect();
+            (0..WORLDS).map(|i| World::drawn(now, &self.counts, quantile(i))).collect();
         for world in &mut worlds {
             pending.iter().for_each(|push| world.run(*push, &mut random));
         }
@@ -149,12 +163,13 @@ impl Search {
         !counts.unbuildable && counts.is_testable() && runs < most
     }
 
-    /// The push on which a run tells most for what it costs.
+    /// The push on which a run tells most for what it costs; of those that tell as much, one that ran most.
     fn best(&self, told: &[f64], pending: &[usize]) -> Option<usize> {
+        let runs = |push: usize| self.counts[push].telling();
         (0..told.len())
             .filter(|push| self.can_ask(*push, pending))
             .map(|push| (push, told[push] / self.cost(push)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| runs(a.0).cmp(&runs(b.0))))
             .map(|(push, _)| push)
     }
 
@@ -165,6 +180,11 @@ impl Search {
 
     /// How sure it has to be.
     fn sure(&self) -> f64 {
+        1.0 - SURER * self.setup.delta
+    }
+
+    /// The share of what it may be unsure of that may be left to "older".
+    fn older_left(&self) -> f64 {
         let since = &self.setup.since;
         let failed: u32 = since.iter().map(|after| after.failed).sum();
         let runs: u32 = since.iter().map(|after| after.failed + after.passed).sum();
@@ -173,7 +193,7 @@ impl Search {
         let usual = (f64::from(failures) + 0.5) / (f64::from(past) + 10.0);
         let (enough, most) = TOLD_SINCE;
         let known = ((f64::from(failed) - 2.0 * usual * f64::from(runs)) / enough).clamp(0.0, 1.0);
-        1.0 - (SURER + (most - SURER) * known) * self.setup.delta
+        OLDER_LEFT + (most - OLDER_LEFT) * known
     }
 
     /// What it comes to for somebody who wants to be this sure.
@@ -181,7 +201,7 @@ impl Search {
     /// A verdict is given only where one change explains what was observed: where two explain it far
     /// better, it is undecided, and the two are named.
     pub fn verdict_at(&self, sure: f64) -> Verdict {
-        let belief = self.believed(&self.counts);
+        let belief = self.belief();
         let verdict = self.likeliest(&belief.posterior, sure);
         if matches!(verdict, Verdict::Undecided { .. }) {
             return verdict;
@@ -214,7 +234,7 @@ impl Search {
         // If the good push cannot run, no run can tell more about it.
         let good_is_good = self.setup.before.is_some()
             || !self.can_ask(0, &[])
-            || posterior.suspects[0] <= OLDER_LEFT * (1.0 - sure);
+            || posterior.suspects[0] <= self.older_left() * (1.0 - sure);
         match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },
             false => Verdict::Undecided { why: Why::NotEnough },
@@ -251,29 +271,6 @@ impl Search {
         });
         order.truncate(enough.map_or(order.len(), |last| last + 1));
         order.into_iter().map(|(_, possibility)| possibility).collect()
-    }
-
-    /// A world drawn from what is believed before anything was observed, for those who measure
-    /// searches.
-    pub fn draw(&self, seed: u64) -> Drawn {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut at = random.f64();
-        let culprit = self.weights.suspects.iter().position(|weight| {
-            at -= weight;
-            at < 0.0
-        });
-        let all: f64 = self.cells.iter().map(|cell| cell.log_weight.exp()).sum();
-        let mut at = random.f64() * all;
-        let cell = self.cells.iter().find(|cell| {
-            at -= cell.log_weight.exp();
-            at < 0.0
-        });
-        let cell = cell.or(self.cells.last());
-        Drawn {
-            culprit,
-            bad: cell.map_or(1.0, |cell| cell.bad),
-            good: cell.map_or(0.0, |cell| cell.good),
-        }
     }
 
     /// About how many more runs it takes: played in a few worlds that may be, to their ends.

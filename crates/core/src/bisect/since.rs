@@ -16,7 +16,7 @@ pub struct After {
 
 /// How likely it is that these runs have to do with something else that changed since, and so say nothing. With
 /// less drifts are convicted, with more failures since would tell little (`bisect_grid --since`).
-const ELSE: f64 = 0.3;
+const ELSE: f64 = 0.25;
 
 /// How likely the runs since are at each pair of rates, as logarithms: with a culprit, and without one.
 ///

@@ -2,6 +2,7 @@
 
 use super::counts::{Counts, Outcome};
 use super::posterior::Posterior;
+use super::search::Search;
 
 /// A world as it may be before anything is observed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +51,31 @@ impl World {
         let outcome = self.outcome(push, random);
         if let Some(counts) = self.counts.get_mut(push) {
             counts.add(outcome);
+        }
+    }
+}
+
+impl Search {
+    /// A world drawn from what is believed before anything was observed, for those who measure
+    /// searches.
+    pub fn draw(&self, seed: u64) -> Drawn {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut at = random.f64();
+        let culprit = self.weights.suspects.iter().position(|weight| {
+            at -= weight;
+            at < 0.0
+        });
+        let all: f64 = self.cells.iter().map(|cell| cell.log_weight.exp()).sum();
+        let mut at = random.f64() * all;
+        let cell = self.cells.iter().find(|cell| {
+            at -= cell.log_weight.exp();
+            at < 0.0
+        });
+        let cell = cell.or(self.cells.last());
+        Drawn {
+            culprit,
+            bad: cell.map_or(1.0, |cell| cell.bad),
+            good: cell.map_or(0.0, |cell| cell.good),
         }
     }
 }
