@@ -35,7 +35,7 @@ const SURER: f64 = 0.5;
 /// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit and
 /// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did,
 /// and whichever suspect is named by mistake, it is this one mistake.
-const OLDER_LEFT: f64 = 0.1;
+const OLDER_LEFT: f64 = 0.12;
 
 /// The same where failures since the bad push tell how often it fails, so that the good push passes by luck as
 /// often as is believed and no oftener: so many of them, and up to there in proportion.
