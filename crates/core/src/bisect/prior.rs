@@ -131,7 +131,7 @@ const ALWAYS: f64 = 0.26;
 /// How likely other rates are: logarithms of weights at these rates, and straight lines between them
 /// over the rates' logarithms. Found by trying: what has about the same wrong rate, whatever the
 /// rate, with the fewest runs (`bisect_grid`).
-const SHAPE: [(f64, f64); 5] = [(0.05, -1.75), (0.1, -1.45), (0.2, -0.65), (0.4, 0.1), (0.8, 1.07)];
+const SHAPE: [(f64, f64); 5] = [(0.05, -1.5), (0.1, -1.15), (0.2, -0.65), (0.4, 0.1), (0.8, 1.07)];
 
 /// Rates between the lowest and one.
 const RATES: usize = 16;

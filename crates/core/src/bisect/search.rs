@@ -30,7 +30,11 @@ pub struct Search {
 
 /// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
 /// believed is right on average over all of them.
-const SURER: f64 = 0.5;
+const SURER: f64 = 0.42;
+
+/// How much less sure it may be that there is no culprit: nobody is convicted by that, and it is one
+/// possibility, where the culprit is the likeliest of many.
+const NONE_LESS: f64 = 1.2;
 
 /// Of how unsure a search may be at the most, the share that may be left to "older" when it names a culprit and
 /// nothing is known of what was before: the good push is one of many that passed, and was chosen because it did,
@@ -220,7 +224,7 @@ impl Search {
     }
 
     fn likeliest(&self, posterior: &Posterior, sure: f64) -> Verdict {
-        if posterior.none >= sure {
+        if posterior.none >= 1.0 - NONE_LESS * (1.0 - sure) {
             return Verdict::None { probability: posterior.none, p_min: self.setup.p_min };
         }
         if posterior.suspects[0] >= sure {
