@@ -40,7 +40,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
     if more.further.runs > 0 || !more.others.is_empty() {
         let others = match more.others.as_slice() {
             [] => String::new(),
-            [first, rest @ ..] if rest.is_empty() => format!(", and by {first}"),
+            [first] => format!(", and by {first}"),
             [first, rest @ ..] => {
                 format!(", and by {first} and {}", plural(rest.len(), "other configuration"))
             }
