@@ -54,16 +54,12 @@ fn runs_further_back_tell_the_background_for_a_few_requests() {
 }
 
 #[test]
-fn other_platforms_speak_where_a_job_has_few_runs() {
+fn that_a_job_never_fails_on_other_platforms_is_no_evidence() {
     let served = served(70);
     let (told, whole) = background(&served, &[]);
     assert!(told["runs"].as_u64().unwrap() < 200, "{whole}");
-    let others = told["other_configurations"].as_array().unwrap();
-    assert!(!others.is_empty() && others.iter().all(|other| other != JOB), "{whole}");
-    let suite = JOB.split_once('/').unwrap().1;
-    assert!(others.iter().all(|other| other.as_str().unwrap().ends_with(suite)), "{whole}");
-    let pool = &told["pool"];
-    let mean = pool["failures"].as_f64().unwrap()
-        / (pool["failures"].as_f64().unwrap() + pool["passes"].as_f64().unwrap());
-    assert!((0.0..0.2).contains(&mean), "{whole}");
+    // They are looked at, and were green all along: one platform alone may be where it comes and goes.
+    assert!(told["requests"].as_u64().unwrap() > 1, "{whole}");
+    assert_eq!(told["pool"], Value::Null, "{whole}");
+    assert_eq!(told["other_configurations"], Value::Array(vec![]), "{whole}");
 }

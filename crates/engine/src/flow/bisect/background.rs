@@ -95,6 +95,9 @@ pub(super) async fn read_background(
             }
         }
         background.pool = Pool::of(&histories);
+        if background.pool.is_none() {
+            background.others.clear();
+        }
     }
     background.requests = requests() - begun;
     Ok(background)
