@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::farm_shapes::{ok, states};
 use crate::master::Master;
-use crate::world::Said;
 
 /// Makes builds wait for as long as it stands there.
 struct Hold(PathBuf);
@@ -24,15 +24,12 @@ impl Drop for Hold {
     }
 }
 
-fn ok(said: Said) -> Said {
-    assert_eq!(said.status, 0, "{}", said.whole());
-    said
-}
-
-fn runs(master: &Master, job: &str, push: usize) -> Vec<String> {
-    let jobs = ok(master.mozci(&["jobs", job, "--rev", &push.to_string(), "--json"])).json();
-    let runs = jobs["pushes"][0]["jobs"][job]["runs"].as_array().cloned().unwrap_or_default();
-    runs.iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+/// Waits until nothing is asked for any more.
+fn come_to_rest(master: &mut Master, job: &str) {
+    let ended = |master: &mut Master| {
+        master.get("buildrequests?complete=false")["buildrequests"] == json!([])
+    };
+    assert!(master.within(ended), "{job}");
 }
 
 /// Has a job whose test fails from push 4 on, and that can be run on push 3, do everything that there is.
@@ -40,7 +37,7 @@ fn drive(master: &mut Master, job: &str) {
     // trigger: what is there counts, and a second time asks for nothing.
     let three = ["trigger", job, "--rev", "3", "--times", "2", "--yes", "--wait", "--json"];
     ok(master.mozci(&three));
-    assert_eq!(runs(master, job, 3), ["passed", "passed"], "{job}");
+    assert_eq!(states(master, job, 3), ["passed", "passed"], "{job}");
     let count = master.requests();
     ok(master.mozci(&three));
     assert_eq!(master.requests(), count, "{job}");
@@ -59,25 +56,22 @@ fn drive(master: &mut Master, job: &str) {
     assert_eq!(found["culprits"][0]["id"], 4, "{job}: {found}");
 
     // retrigger: one more of what failed.
-    let before = runs(master, job, 4).len();
+    let before = states(master, job, 4).len();
     ok(master.mozci(&["retrigger", job, "--failed", "--rev", "4", "--yes", "--wait"]));
-    assert_eq!(runs(master, job, 4), vec!["failed"; before + 1], "{job}");
+    assert_eq!(states(master, job, 4), vec!["failed"; before + 1], "{job}");
 
     // cancel: what waits or runs.
     let hold = Hold::new(master);
-    let more = (runs(master, job, 3).len() + 1).to_string();
+    let more = (states(master, job, 3).len() + 1).to_string();
     ok(master.mozci(&["trigger", job, "--rev", "3", "--times", &more, "--yes"]));
     let under_way = |states: &[String]| {
         states.iter().filter(|state| matches!(state.as_str(), "pending" | "running")).count()
     };
-    assert_eq!(under_way(&runs(master, job, 3)), 1, "{job}");
+    assert_eq!(under_way(&states(master, job, 3)), 1, "{job}");
     ok(master.mozci(&["cancel", job, "--rev", "3", "--yes"]));
     drop(hold);
-    let ended = |master: &mut Master| {
-        master.get("buildrequests?complete=false")["buildrequests"] == json!([])
-    };
-    assert!(master.within(ended), "{job}");
-    let left = runs(master, job, 3);
+    come_to_rest(master, job);
+    let left = states(master, job, 3);
     let passed = left.iter().filter(|state| *state == "passed").count();
     assert_eq!((under_way(&left), passed), (0, 2), "{job}: {left:?}");
 }
@@ -91,12 +85,12 @@ fn every_command_drives_every_shape() {
         drive(&mut master, job);
     }
     // It cannot be told a revision: what has a run is repeated and cancelled, the rest is left out and said.
-    assert_eq!(runs(&master, "python", 5), ["failed"]);
-    for asking in [
+    assert_eq!(states(&master, "python", 5), ["failed"]);
+    for request in [
         &["trigger", "python", "--rev", "3", "--yes"][..],
         &["backfill", "python", "--rev", "tip", "--yes"],
     ] {
-        let said = master.mozci(asking);
+        let said = master.mozci(request);
         assert_eq!(said.status, 3, "{}", said.whole());
         assert!(said.stderr.contains("cannot be told a revision"), "{}", said.whole());
     }
@@ -106,17 +100,13 @@ fn every_command_drives_every_shape() {
     let named: Vec<&Value> =
         found["culprits"].as_array().unwrap().iter().map(|push| &push["id"]).collect();
     assert_eq!(named, [3, 4, 5], "{found}");
-    let failed = runs(&master, "python", 5).len();
+    let failed = states(&master, "python", 5).len();
     let hold = Hold::new(&master);
     ok(master.mozci(&["retrigger", "python", "--failed", "--rev", "5", "--yes"]));
     ok(master.mozci(&["cancel", "python", "--rev", "5", "--yes"]));
     drop(hold);
-    let ended = |master: &mut Master| {
-        let open: Value = master.get("buildrequests?complete=false");
-        open["buildrequests"] == json!([])
-    };
-    assert!(master.within(ended));
-    assert_eq!(runs(&master, "python", 5).iter().filter(|s| *s == "failed").count(), failed);
+    come_to_rest(&mut master, "python");
+    assert_eq!(states(&master, "python", 5).iter().filter(|s| *s == "failed").count(), failed);
 }
 
 #[test]

@@ -10,12 +10,12 @@ use crate::world::Said;
 /// on the first, the test fails from the fourth on, and some builders only run on 12 and 15 by themselves.
 const LANDED: [usize; 5] = [10, 12, 13, 14, 15];
 
-fn ok(said: Said) -> Said {
+pub(crate) fn ok(said: Said) -> Said {
     assert_eq!(said.status, 0, "{}", said.whole());
     said
 }
 
-fn states(master: &Master, job: &str, push: usize) -> Vec<String> {
+pub(crate) fn states(master: &Master, job: &str, push: usize) -> Vec<String> {
     let jobs = ok(master.mozci(&["jobs", job, "--rev", &push.to_string(), "--json"])).json();
     let runs = jobs["pushes"][0]["jobs"][job]["runs"].as_array().cloned().unwrap_or_default();
     runs.iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()

@@ -25,7 +25,8 @@ pub struct Posterior {
     pub background: f64,
 }
 
-/// How likely it is that it was bad before all suspects already, next to all of them together: how often the good push passed is evidence like any other, and here nothing of it is known yet.
+/// How likely it is that it was bad before all suspects already, next to all of them together: how often the
+/// good push passed is evidence like any other, and here nothing of it is known yet.
 const OLDER: f64 = 0.2;
 
 /// Prior probabilities of "older", each suspect, and "none".

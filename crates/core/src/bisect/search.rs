@@ -148,11 +148,8 @@ impl Search {
         })
     }
 
-    /// What a run on a push costs, relative to the others. A push that there is not costs nothing more.
-    pub fn cost(&self, push: usize) -> f64 {
-        if push > self.setup.suspects.len() {
-            return 1.0;
-        }
+    /// What a run on a push costs, relative to the others.
+    pub(crate) fn cost(&self, push: usize) -> f64 {
         let suspect = push.checked_sub(1).map_or(&self.setup.good, |at| &self.setup.suspects[at]);
         suspect.cost.max(1e-9)
     }

@@ -11,7 +11,7 @@ use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
-use mozci_core::run::Run;
+use mozci_core::run::{Run, Says};
 
 use crate::ci::Ci;
 use crate::error::Error;
@@ -117,7 +117,16 @@ async fn runs_of(ci: &Ci, pushes: &[Push], job: &JobName, most: u32) -> Result<V
     });
     each.truncate(full.unwrap_or(each.len()));
     judge_roughly(ci, each.iter_mut().flatten().map(|run| (job, run)).collect()).await;
+    if each.iter().flatten().any(is_untold) {
+        // Where only failed runs can be told, their share says nothing.
+        return Ok(Vec::new());
+    }
     Ok(each.iter().map(|runs| seen(runs)).collect())
+}
+
+/// Whether a run passed, and nobody knows whether what is chased was part of it.
+fn is_untold(run: &Run) -> bool {
+    run.state.is_good() && run.proof().is_some_and(|proof| proof.says == Says::Unknown)
 }
 
 /// A job's runs on pushes, as they ended.
@@ -186,6 +195,9 @@ fn since_the_last_change(newer: &[Seen], older: &[Seen]) -> History {
 
 #[cfg(test)]
 mod tests {
+    use mozci_core::ids::TaskId;
+    use mozci_core::run::{Proof, RunKey, State};
+
     use super::*;
 
     #[test]
@@ -202,6 +214,25 @@ mod tests {
         );
         assert_ne!(of("build-linux64/opt"), of("test-linux64/opt"));
         assert_eq!(of("lint"), None);
+    }
+
+    #[test]
+    fn a_green_run_of_which_nothing_is_told_makes_the_share_worthless() {
+        let run = |state: State, says: Option<Says>| {
+            let key = RunKey { request: TaskId::from_bytes([1; 16]).into(), run: 0 };
+            let mut run = Run::new(key, state);
+            if let Some(says) = says {
+                let proof = Proof { says, why: "".into() };
+                run.more.get_or_insert_default().proof = Some(proof);
+            }
+            run
+        };
+        assert!(is_untold(&run(State::Passed, Some(Says::Unknown))));
+        // A red one that nobody can tell is one fewer, and no more.
+        assert!(!is_untold(&run(State::Failed, Some(Says::Unknown))));
+        for says in [None, Some(Says::Good), Some(Says::NotRun)] {
+            assert!(!is_untold(&run(State::Passed, says)), "{says:?}");
+        }
     }
 
     #[test]

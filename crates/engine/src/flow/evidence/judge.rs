@@ -114,7 +114,7 @@ fn may_drift(ci: &Ci, job: &JobName) -> bool {
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.
 pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
-    judge_by_about(ci, &about, runs).await;
+    judge_by_about(ci, &about, runs, true).await;
 }
 
 /// The same for runs of long ago, of which many are wanted: no green run is read. One that may have run
@@ -122,28 +122,18 @@ pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
 /// unknown.
 pub(crate) async fn judge_roughly(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
-    let about = About { inferred: true, ..about };
-    let (green, red): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.state.is_good());
-    let (told, untold): (Vec<_>, Vec<_>) =
-        green.into_iter().partition(|(job, _)| !may_drift(ci, job));
-    judge_by_about(ci, &about, red.into_iter().chain(told).collect()).await;
-    let tasks = tasks_of(ci, &about, untold.iter().map(|(_, run)| &**run)).await;
-    let manifests = manifests_for(&about, tasks.values());
-    for (_, run) in untold {
-        let given = run.key.task().and_then(|task| given(tasks.get(&task)?, &manifests));
-        let (says, why) = match given {
-            Some(true) => (Says::Good, GREEN),
-            Some(false) => (Says::NotRun, OTHERS),
-            None => (Says::Unknown, "whether it ran what is chased was not read"),
-        };
-        run.more.get_or_insert_default().proof = Some(Proof { says, why: why.into() });
-    }
+    judge_by_about(ci, &About { inferred: true, ..about }, runs, false).await;
 }
 
 /// Why a run is no evidence whose task does not have what is asked about.
 const OTHERS: &str = "its task was given other manifests to run";
 
-async fn judge_by_about(ci: &Ci, about: &About, runs: Vec<(&JobName, &mut Run)>) {
+async fn judge_by_about(
+    ci: &Ci,
+    about: &About,
+    runs: Vec<(&JobName, &mut Run)>,
+    reads_green: bool,
+) {
     let mut ended: Vec<(&JobName, &mut Run)> =
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
     let tasks = tasks_of(ci, about, ended.iter().map(|(_, run)| &**run)).await;
@@ -156,6 +146,9 @@ async fn judge_by_about(ci: &Ci, about: &About, runs: Vec<(&JobName, &mut Run)>)
             Some(true) if about.inferred && run.state.is_good() => (Says::Good, GREEN),
             None if about.inferred && run.state.is_good() && !may_drift(ci, job) => {
                 (Says::Good, GREEN)
+            }
+            None if !reads_green && run.state.is_good() && about.subject.is_some() => {
+                (Says::Unknown, "whether it ran what is chased was not read")
             }
             _ => return true,
         };
