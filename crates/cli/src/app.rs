@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::repo_among;
 use crate::commands::{
@@ -150,7 +151,7 @@ pub(crate) type Done = Result<u8, Error>;
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
     /// Set by the first Ctrl-C: finish what is under way, begin nothing.
-    pub(crate) stop: AtomicBool,
+    pub(crate) stop: CancellationToken,
     /// Set while requests are sent or followed, which must not just be dropped.
     pub(crate) acting: AtomicBool,
 }
@@ -196,7 +197,8 @@ async fn interruptible(cli: Cli, stats: &Stats) -> Done {
         tokio::select! {
             done = &mut command => return done,
             signal = tokio::signal::ctrl_c() => {
-                let again = interrupt.stop.swap(true, Ordering::Relaxed);
+                let again = interrupt.stop.is_cancelled();
+                interrupt.stop.cancel();
                 if signal.is_err() || again || !interrupt.acting.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted);
                 }
@@ -264,7 +266,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Cancel(args) => cancel::run(args, &context, &mut out, stats, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &context, &mut out, stats).await,
         Command::Guard(args) => guard::run(args, &context, &mut out, stats).await,
-        Command::Requests(args) => requests::run(args, &context, &mut out, stats).await,
+        Command::Requests(args) => requests::run(args, &context, &mut out, stats, interrupt).await,
         Command::Action(_)
         | Command::TaskgraphAction(_)
         | Command::Demo(_)

@@ -4,6 +4,7 @@ use mozci_clients::http::Http;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
+use mozci_engine::drive::search::Repositories;
 use mozci_engine::notify::Courier;
 use mozci_engine::store::Place;
 use mozci_sim::server::SimCredentials;
@@ -150,10 +151,15 @@ impl Context {
 
     /// Says on stderr what should be known besides the answer.
     pub(crate) fn say_notes(&self) {
-        for note in self.ci.take_notes() {
+        self.say_notes_of(&self.ci);
+    }
+
+    /// The same of another repository of the CI.
+    pub(crate) fn say_notes_of(&self, ci: &Ci) {
+        for note in ci.take_notes() {
             self.talk(&format!("note: {note}"));
         }
-        let usage = self.ci.usage();
+        let usage = ci.usage();
         if usage.retries > 0 {
             let requests = crate::show::plural(usage.retries as usize, "request");
             self.talk(&format!("note: {requests} had to be sent again"));
@@ -204,6 +210,12 @@ impl Context {
         if !self.global.quiet {
             failure::say(line);
         }
+    }
+}
+
+impl Repositories for Context {
+    fn open(&self, repo: &str) -> Result<Ci, Error> {
+        Ok(self.sibling(repo)?.ci)
     }
 }
 

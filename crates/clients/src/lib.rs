@@ -15,7 +15,10 @@ pub mod hg;
 pub mod http;
 pub mod lando;
 pub mod pulse;
+mod side_by_side;
 pub mod taskcluster;
 pub mod telling;
 pub mod treeherder;
 pub mod treestatus;
+
+pub use side_by_side::side_by_side;

@@ -55,6 +55,16 @@ pub(crate) fn ln_likelihood(failed: u32, passed: u32) -> f64 {
     ln_beta(f64::from(failed) + 1.0, f64::from(passed) + 1.0)
 }
 
+/// A share of a hundred, as exact as it is of use.
+pub fn percent(share: f64) -> String {
+    match share * 100.0 {
+        none if none <= 0.0 => "0 %".to_owned(),
+        small if small < 1.0 => format!("{small:.2} %"),
+        some if some < 10.0 => format!("{some:.1} %"),
+        many => format!("{many:.0} %"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

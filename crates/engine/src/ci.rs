@@ -8,7 +8,6 @@ mod opening;
 mod senses;
 mod settings;
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use mozci_clients::hg::Pushlog;
@@ -23,6 +22,7 @@ use mozci_core::push::Push;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use mozci_evidence::About;
+use parking_lot::Mutex;
 use url::Url;
 
 use crate::buildapi::BuildApi;
@@ -106,8 +106,8 @@ pub struct Ci {
     root: Url,
     http: Http,
     facts: Option<Facts>,
-    notes: RefCell<Vec<String>>,
-    about: RefCell<Option<About>>,
+    notes: Mutex<Vec<String>>,
+    about: Mutex<Option<About>>,
     on_news: Option<fn(&str)>,
     pulse: Option<PulseSettings>,
     treestatus: Option<(Treestatus, String)>,
@@ -230,7 +230,7 @@ impl Ci {
             rules: opening.rules,
             sandbox: opening.sandbox,
             decided: Decided::default(),
-            about: RefCell::default(),
+            about: Mutex::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
             runs_read: opening.runs_read,
@@ -244,7 +244,7 @@ impl Ci {
             hosts,
             http,
             facts,
-            notes: RefCell::new(notes),
+            notes: Mutex::new(notes),
         })
     }
 
@@ -428,17 +428,17 @@ impl Ci {
 
     /// Things that a user should know besides the answer.
     pub fn take_notes(&self) -> Vec<String> {
-        self.notes.take()
+        std::mem::take(&mut *self.notes.lock())
     }
 
     /// Has every run that is read from here on judged by this.
     pub fn judge_by(&self, about: About) {
-        *self.about.borrow_mut() = Some(about);
+        *self.about.lock() = Some(about);
     }
 
     /// What runs are judged by, where it is not how they ended.
     pub fn about(&self) -> Option<About> {
-        self.about.borrow().clone()
+        self.about.lock().clone()
     }
 
     /// Tells at once what makes the command take its time.
@@ -451,7 +451,7 @@ impl Ci {
     /// Notes something that the user should know besides the answer.
     pub fn note(&self, text: impl Into<String>) {
         let text = text.into();
-        let mut notes = self.notes.borrow_mut();
+        let mut notes = self.notes.lock();
         if !notes.contains(&text) {
             notes.push(text);
         }

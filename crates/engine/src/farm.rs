@@ -1,7 +1,6 @@
 //! A Buildbot farm, as the configuration has it: the master, and what is to be known of one of its
 //! branches.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use mozci_clients::buildbot::{
 };
 use mozci_clients::http::{Http, HttpError};
 use mozci_core::ids::{BuildId, RepoName, Vcs};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -32,7 +32,7 @@ pub struct Farm {
     /// The codebase, where it was said.
     codebase: Option<String>,
     /// The codebases that the branch's changes are of, as far as they were seen.
-    seen_codebases: RefCell<BTreeSet<String>>,
+    seen_codebases: Mutex<BTreeSet<String>>,
     /// Whose changes are the branch's.
     pub(crate) lineage: Lineage,
     /// The builders that each builder hangs on, as far as it was said.
@@ -42,8 +42,8 @@ pub struct Farm {
     /// Whether requests that wait are coalesced.
     pub(crate) coalesces: bool,
     force: BTreeMap<String, Parameters>,
-    given: RefCell<Parameters>,
-    got: RefCell<HashMap<BuildId, Got>>,
+    given: Mutex<Parameters>,
+    got: Mutex<HashMap<BuildId, Got>>,
     access: CredentialSource,
     /// What the command printed, once it has.
     fetched: Arc<OnceCell<BuildbotCredentials>>,
@@ -80,14 +80,14 @@ impl Farm {
             branch: own.branch.clone().unwrap_or_else(|| repo.to_string()),
             vcs: own.vcs(),
             codebase: own.codebase.clone(),
-            seen_codebases: RefCell::default(),
+            seen_codebases: Mutex::default(),
             lineage: Lineage::new(own),
             build_of: own.build_of.iter().map(|(job, on)| (job.clone(), on.list())).collect(),
             started: own.started_by_build.clone(),
             coalesces: own.coalesces,
             force: own.force.clone(),
-            given: RefCell::default(),
-            got: RefCell::default(),
+            given: Mutex::default(),
+            got: Mutex::default(),
             access,
             fetched,
             signed_in: OnceCell::new(),
@@ -99,7 +99,7 @@ impl Farm {
 
     /// The codebase of the branch: what was said, or the only one that its changes are of.
     pub(crate) fn codebase(&self) -> Option<String> {
-        self.codebase.clone().or_else(|| self.seen_codebases.borrow().first().cloned())
+        self.codebase.clone().or_else(|| self.seen_codebases.lock().first().cloned())
     }
 
     /// Notes which codebases the branch's changes are of.
@@ -107,7 +107,7 @@ impl Farm {
     /// # Errors
     /// [`Error::Usage`] where they are of several, and nobody said which is meant.
     pub(crate) fn saw_codebases(&self, seen: &BTreeSet<&str>) -> Result<(), Error> {
-        let mut known = self.seen_codebases.borrow_mut();
+        let mut known = self.seen_codebases.lock();
         known.extend(seen.iter().map(|name| (*name).to_owned()));
         if self.codebase.is_none() && known.len() > 1 {
             return Err(Error::Usage(format!(
@@ -190,18 +190,18 @@ impl Farm {
     /// What builds that have ended found, by codebase. Each is asked once a command.
     pub(crate) async fn got(&self, builds: &[BuildId]) -> Result<HashMap<BuildId, Got>, HttpError> {
         let new: Vec<BuildId> = {
-            let known = self.got.borrow();
+            let known = self.got.lock();
             builds.iter().filter(|build| !known.contains_key(build)).copied().collect()
         };
         if !new.is_empty() {
             let found = self.master.got_revisions(&new).await?;
-            let mut known = self.got.borrow_mut();
+            let mut known = self.got.lock();
             if known.len() > MOST_GOT {
                 known.retain(|build, _| builds.contains(build));
             }
             known.extend(found);
         }
-        let known = self.got.borrow();
+        let known = self.got.lock();
         Ok(builds.iter().filter_map(|build| Some((*build, known.get(build)?.clone()))).collect())
     }
 
@@ -221,7 +221,7 @@ impl Farm {
 
     /// Takes values for force schedulers' fields that were given with the command.
     pub fn give(&self, parameters: Parameters) {
-        self.given.borrow_mut().extend(parameters);
+        self.given.lock().extend(parameters);
     }
 
     /// The configuration's values for force schedulers' fields, by builder.
@@ -231,14 +231,14 @@ impl Farm {
 
     /// What was given with the command.
     pub(crate) fn given(&self) -> Parameters {
-        self.given.borrow().clone()
+        self.given.lock().clone()
     }
 
     /// The values for a scheduler's fields when it forces a builder: the configuration's, and of
     /// those that were given with the command the ones that it has fields for.
     pub(crate) fn parameters(&self, scheduler: &ForceScheduler, builder: &str) -> Parameters {
         let mut values = self.force.get(builder).cloned().unwrap_or_default();
-        let given = self.given.borrow();
+        let given = self.given.lock();
         let fitting = given.iter().filter(|(name, _)| scheduler.has_field(name));
         values.extend(fitting.map(|(name, value)| (name.clone(), value.clone())));
         values

@@ -6,6 +6,7 @@
 pub mod buildapi;
 pub mod ci;
 pub mod config;
+pub mod drive;
 pub mod error;
 pub mod events;
 pub mod farm;

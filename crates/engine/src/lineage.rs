@@ -2,10 +2,10 @@
 //! pushes. Several projects may share a branch's name on one master, and hooks file requests to pull
 //! under the branch that they are meant for.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use mozci_clients::buildbot::{Change, Stamp};
+use parking_lot::Mutex;
 
 use crate::config::RepoConfig;
 
@@ -17,7 +17,7 @@ pub(crate) struct Lineage {
     codebase: Option<String>,
     category: Option<String>,
     /// The source that was inferred, for as long as the program runs: two answers must not differ.
-    inferred: RefCell<Option<Source>>,
+    inferred: Mutex<Option<Source>>,
 }
 
 /// A project in a repository.
@@ -55,7 +55,7 @@ impl Lineage {
             repository: own.repository.as_deref().map(same_repository),
             codebase: own.codebase.clone(),
             category: own.category.clone(),
-            inferred: RefCell::default(),
+            inferred: Mutex::default(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Lineage {
             *entry = (entry.0 + 1, entry.1.max(change.id));
         }
         let most = counts.iter().max_by_key(|(_, count)| **count)?.0;
-        let mut inferred = self.inferred.borrow_mut();
+        let mut inferred = self.inferred.lock();
         let ours = inferred.get_or_insert_with(|| most.clone());
         changes.retain(|change| Source::of(change) == *ours);
         let others: Vec<String> =
@@ -106,7 +106,7 @@ impl Lineage {
     /// Whether a stamp names another repository than the branch's.
     pub(crate) fn is_foreign(&self, stamp: &Stamp) -> bool {
         let theirs = same_repository(&stamp.repository);
-        let inferred = self.inferred.borrow();
+        let inferred = self.inferred.lock();
         let ours = self.repository.as_ref().or(match self.is_said() {
             true => None,
             false => inferred.as_ref().map(|ours| &ours.repository),
@@ -181,7 +181,7 @@ mod tests {
             repository: repository.map(same_repository),
             codebase: None,
             category: None,
-            inferred: RefCell::default(),
+            inferred: Mutex::default(),
         }
     }
 

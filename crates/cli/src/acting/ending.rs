@@ -1,18 +1,15 @@
 //! The exit status of an act, and what is said where not all of it went through.
 
-use std::sync::atomic::Ordering;
-
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::count_pushes;
 use mozci_core::run::{Run, State};
 use mozci_engine::Kind;
 use mozci_engine::flow::{AskResult, JobHistory, Outcome, Refused};
-use mozci_engine::store::AskState;
 
-use super::act::{Acted, all_facts};
 use crate::app::Interrupt;
 use crate::failure;
 use crate::show::plural;
+use mozci_engine::drive::{Acted, all_facts};
 
 /// The exit status where nothing is asked for: what is there already is done; where there is no way to ask, or
 /// nothing at all is there, that is no success. Of several jobs one that cannot be asked for is no failure of
@@ -44,7 +41,7 @@ pub(super) fn left_out_status<'a>(
 
 /// Says where not everything got through, for those who do not read each result.
 pub(crate) fn say_unsent(results: &[AskResult]) {
-    let unsent = results.iter().filter(|result| is_missing(result)).count();
+    let unsent = results.iter().filter(|result| result.is_missing()).count();
     if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
         let what_to_do = if any_refused(results, Refused::Values) {
             "the CI does not take them as they are: change what it names, then run the command again"
@@ -58,24 +55,19 @@ pub(crate) fn say_unsent(results: &[AskResult]) {
     }
 }
 
-/// Whether something did not get through that is still wanted.
-pub(crate) fn is_missing(result: &AskResult) -> bool {
-    !matches!(result.state, AskState::Sent { .. }) && result.refusal != Some(Refused::Over)
-}
-
 fn any_refused(results: &[AskResult], why: Refused) -> bool {
     results.iter().any(|result| result.refusal == Some(why))
 }
 
 /// The exit status of what was sent alone.
 pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
-    if interrupt.stop.load(Ordering::Relaxed) {
+    if interrupt.stop.is_cancelled() {
         failure::status(Kind::Interrupted)
     } else if any_refused(results, Refused::NotAllowed) {
         failure::status(Kind::NotAllowed)
     } else if any_refused(results, Refused::Values) {
         failure::status(Kind::Usage)
-    } else if results.iter().any(is_missing) {
+    } else if results.iter().any(AskResult::is_missing) {
         failure::status(Kind::Service)
     } else {
         0

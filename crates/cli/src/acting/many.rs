@@ -6,7 +6,8 @@ use mozci_engine::flow::{JobHistory, fit_plan};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use super::act::{Act, ActArgs, carry_out};
+use super::act::{Act, acted_json, carry_out};
+use super::args::ActArgs;
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::show::{Out, show_many, show_steps, top};
@@ -20,7 +21,7 @@ pub(crate) struct Many<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) histories: &'a [JobHistory],
     /// How the plan of one job was made.
-    pub(crate) wanted: &'a dyn Fn(&JobHistory) -> Plan,
+    pub(crate) wanted: &'a (dyn Fn(&JobHistory) -> Plan + Sync),
 }
 
 /// Shows the plan, carries it out, and tells what came of it.
@@ -39,8 +40,8 @@ pub(crate) async fn ask_for_many(
     }
     let plan = &plan;
     show(out, histories, plan);
-    let act = Act { context, args, plan, histories, interrupt, wanted: Some(wanted) };
-    let acted = carry_out(&act, out, ledger).await?;
+    let act = Act { context, args, plan, histories, stats, interrupt, wanted };
+    let (acted, status) = carry_out(&act, out, ledger).await?;
     if let Some(after) = &acted.after {
         out.line("");
         show(out, after, &Plan::empty(plan.times));
@@ -49,13 +50,13 @@ pub(crate) async fn ask_for_many(
         let mut object = top(command, context);
         let jobs: Vec<_> = histories.iter().map(|history| &history.job).collect();
         object.insert("jobs".into(), json!(jobs));
-        acted.json(&mut object, plan, histories);
+        acted_json(&acted, &mut object, plan, histories);
         if let Some(costs) = stats.json(context)? {
             object.insert("stats".into(), costs);
         }
         out.object(&Value::Object(object))?;
     }
-    Ok(acted.status)
+    Ok(status)
 }
 
 /// One job by its pushes; several by what is done on each push.

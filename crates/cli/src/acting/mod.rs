@@ -1,19 +1,20 @@
 //! What every command does that asks a CI for something.
 
 mod act;
+mod args;
 mod chase;
-mod doubts;
+mod confirm;
 mod ending;
-mod follow;
+mod host;
 mod many;
+mod open;
 pub(crate) mod telling;
 
-pub(crate) use act::{
-    Act, ActArgs, Acted, ConfirmArgs, WishArgs, begin, carry_out, check, confirmed, guarded,
-    plan_all, send, used_today,
-};
+pub(crate) use act::{Act, acted_json, carry_out};
+pub(crate) use args::{ActArgs, ConfirmArgs, WishArgs, begin, check};
 pub(crate) use chase::chase;
-pub(crate) use doubts::{open_ledger, settle};
-pub(crate) use ending::{ended_with, is_missing, say_unsent};
-pub(crate) use follow::follow;
+pub(crate) use confirm::confirmed;
+pub(crate) use ending::{ended_with, say_unsent};
+pub(crate) use host::Terminal;
 pub(crate) use many::{Many, ask_for_many};
+pub(crate) use open::open_ledger;

@@ -3,7 +3,6 @@
 mod tracker;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -150,7 +149,7 @@ async fn wait_for_earlier(
             ));
             is_said = true;
         }
-        if started.elapsed() > PATIENCE || interrupt.stop.load(Ordering::Relaxed) {
+        if started.elapsed() > PATIENCE || interrupt.stop.is_cancelled() {
             out.line(&format!(
                 "note: {link} is still at work after {} s: a push may get one run more",
                 started.elapsed().as_secs()

@@ -7,11 +7,12 @@ use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
+use mozci_engine::drive::Acted;
 use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
-use crate::acting::{Act, ActArgs, Acted, WishArgs, begin, carry_out, chase, open_ledger};
+use crate::acting::{Act, ActArgs, WishArgs, acted_json, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{ReachArgs, SubjectArgs, labels_of, repo_among};
 use crate::context::Context;
@@ -91,7 +92,7 @@ pub(crate) async fn run(
     }
     let spec = args.range(every)?;
     begin(context, &args.act)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &spec).await?;
@@ -127,9 +128,9 @@ pub(crate) async fn run(
     let (plan, histories) = (&answer.plan, &histories[..]);
     let wanted =
         |history: &JobHistory| backfill::backfill(&history.facts, &question, &history.past()).plan;
-    let wanted = Some(&wanted as _);
-    let act = Act { context, args: &args.act, plan, histories, interrupt, wanted };
-    let acted = carry_out(&act, out, &mut ledger).await?;
+    let wanted = &wanted;
+    let act = Act { context, args: &args.act, plan, histories, stats, interrupt, wanted };
+    let (acted, status) = carry_out(&act, out, &mut ledger).await?;
     let after = acted
         .after
         .as_ref()
@@ -148,7 +149,7 @@ pub(crate) async fn run(
         out.object(&object)?;
     }
     let bad = answer.steps.first().is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));
-    match acted.status {
+    match status {
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),
     }
@@ -191,7 +192,7 @@ fn object(
     let mut object = top("backfill", context);
     object.insert("job".into(), json!(history.job));
     object.insert("walk".into(), json!(answer));
-    acted.json(&mut object, &answer.plan, std::slice::from_ref(history));
+    acted_json(acted, &mut object, &answer.plan, std::slice::from_ref(history));
     if let Some(after) = after {
         let (last_good, first_bad) = edge(after);
         object.insert(

@@ -1,32 +1,29 @@
 //! `mozci bisect`
 
-mod assumed;
-mod down;
-mod drive;
 mod explain;
 mod marking;
 mod report;
 mod shown;
-mod suspects;
 mod told;
+mod view;
 
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run_spec::RunSpec;
-use mozci_engine::Error;
+use mozci_engine::drive::search::{SearchContext, SearchOptions, newest_open, take_the_same};
 use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, newest_red, read_range};
-use mozci_engine::store::{Investigations, Lease};
+use mozci_engine::store::{Investigations, Lease, Ledger};
+use mozci_engine::{Error, drive};
 use serde_json::Value;
 
-pub(crate) use down::drive_down;
-pub(crate) use drive::{Desk, Ends, take};
 pub(crate) use marking::check as check_mark;
 pub(crate) use shown::summary;
+pub(crate) use view::SearchView;
 
 use crate::acting::telling;
-use crate::acting::{ConfirmArgs, chase, check, open_ledger};
+use crate::acting::{ConfirmArgs, Terminal, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of, repo_among};
 use crate::context::Context;
@@ -154,10 +151,10 @@ pub(crate) async fn run(
         return Err(Error::Usage("nothing says on which push it fails: give --bad REV, or a link to a run that failed in the place of JOB".into()));
     };
     check(context, &args.ends.confirm)?;
-    telling::check(context, args.ends.tell)?;
+    telling::notifier(context, args.ends.tell)?;
     marking::check(context, args.ends.mark)?;
-    telling::deliver_due(context).await;
-    let mut ledger = open_ledger(context).await?;
+    telling::deliver_due(context, out, stats, interrupt).await;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("finding the push");
     let single = |rev: &RevisionSpec| RangeSpec {
@@ -207,7 +204,7 @@ pub(crate) async fn run(
         let known = match args.new {
             true => None,
             // The reason that an open investigation of the same job and pushes chases.
-            false => newest_open(&store, context, |known| {
+            false => newest_open(&store, &context.ci, |known| {
                 known.is_inferred() && known.is_between_the_same(&question)
             })?,
         };
@@ -221,26 +218,58 @@ pub(crate) async fn run(
     }
     let lease = match args.new || args.ends.confirm.dry_run {
         true => None,
-        false => open_one(&store, context, &question)?,
+        false => take_the_same(&store, &context.ci, &question)?,
     };
-    let ends = Ends { args: &args.ends, lease, consented: false, chased };
-    let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store: &store };
-    drive_down(&question, ends, &mut desk).await
+    if let Some(lease) = &lease {
+        context.talk(&format!(
+            "going on with investigation {}, which is open and asks the same; `--new` begins another one",
+            lease.id
+        ));
+    }
+    let asked = Asked { question: &question, lease, consented: false, chased };
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    search(asked, &args.ends, &store, &mut ledger, &mut terminal).await
 }
 
-/// The newest open investigation whose question fits, with that.
-fn newest_open(
+/// A search that a command begins or resumes.
+pub(crate) struct Asked<'a> {
+    pub(crate) question: &'a BisectQuestion,
+    /// The investigation that is resumed, held by this process.
+    pub(crate) lease: Option<Lease>,
+    /// Whether somebody agreed already that runs are asked for.
+    pub(crate) consented: bool,
+    /// What a red job is chased for, where that was just found out.
+    pub(crate) chased: Option<Value>,
+}
+
+/// Drives a search to its end, as the arguments say.
+pub(crate) async fn search(
+    asked: Asked<'_>,
+    ends: &EndArgs,
     store: &Investigations,
-    context: &Context,
-    fits: impl Fn(&BisectQuestion) -> bool,
-) -> Result<Option<(String, BisectQuestion)>, Error> {
-    let ci = &context.ci;
-    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
-    let mut known = open
-        .into_iter()
-        .rev()
-        .filter_map(|found| BisectQuestion::of(&found).ok().map(|question| (found.id, question)));
-    Ok(known.find(|(_, question)| fits(question)))
+    ledger: &mut Ledger,
+    terminal: &mut Terminal<'_>,
+) -> Done {
+    let (context, interrupt) = (terminal.context, terminal.interrupt);
+    let notifier = telling::notifier(context, ends.tell)?;
+    terminal.search.report.clone_from(&ends.report);
+    let mut search = SearchContext {
+        session: terminal.session(ledger),
+        store,
+        repositories: context,
+        options: SearchOptions {
+            permission: ends.confirm.permission(),
+            no_wait: ends.no_wait,
+            explain: ends.explain,
+            mark: ends.mark,
+            notifier: notifier.as_ref(),
+        },
+    };
+    let Asked { question, lease, consented, chased } = asked;
+    let searched = drive::search::search(question, lease, consented, &mut search).await?;
+    terminal.rendered()?;
+    terminal.write_search(&searched, chased)?;
+    Ok(view::status(&searched, interrupt, context.global.exit_status))
 }
 
 /// Chases why the job is red on the bad push.
@@ -260,26 +289,6 @@ async fn chase_on(
         bad.revision.short()
     );
     Ok(chase(context, out, &job, bad, &runs, &again).await)
-}
-
-/// Takes the open investigation that seeks the same culprit, where there is one: a command that was
-/// cut off and is given again goes on, under the budget that it had.
-fn open_one(
-    store: &Investigations,
-    context: &Context,
-    question: &BisectQuestion,
-) -> Result<Option<Lease>, Error> {
-    let same = newest_open(store, context, |known| known.seeks_the_same(question))?;
-    let Some((id, _)) = same else { return Ok(None) };
-    let lease = take(store, &id).map_err(|held| match held {
-        Error::Usage(held) => Error::Usage(format!("{held}; `--new` begins another one")),
-        other => other,
-    })?;
-    store.ask_anew(&lease, &question.to_value())?;
-    context.talk(&format!(
-        "going on with investigation {id}, which is open and asks the same; `--new` begins another one"
-    ));
-    Ok(Some(lease))
 }
 
 /// The job of a run.

@@ -63,7 +63,7 @@ pub(crate) async fn run(
         ));
     }
     check(context, &args.confirm)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     let pushes: Vec<_> = range.thinned().cloned().collect();

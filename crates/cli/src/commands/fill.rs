@@ -3,9 +3,10 @@
 use mozci_core::again::{Again, again};
 use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
+use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
 
-use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
@@ -43,7 +44,7 @@ pub(crate) async fn run(
 ) -> Done {
     labels_of(context, &mut args.jobs, true).await?;
     begin(context, &args.act)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push and its task graph");
     let push = resolve(&context.ci, &args.rev).await?;

@@ -6,14 +6,16 @@ use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
+use mozci_engine::drive::search::take;
+use mozci_engine::drive::watch::{WatchQuestion, is_watch};
 use mozci_engine::flow::{BisectQuestion, read_range};
 use mozci_engine::store::{Investigation, InvestigationState, Investigations};
 use serde_json::{Value, json};
 
-use super::bisect::{Desk, EndArgs, Ends, check_mark, drive_down, summary, take};
-use super::watch::{self, Question, is_watch};
+use super::bisect::{self, EndArgs, check_mark, summary};
+use super::watch;
 use crate::acting::telling;
-use crate::acting::{check, open_ledger};
+use crate::acting::{Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
 use crate::show::{Out, age, top};
@@ -66,7 +68,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let store = Investigations::open(&context.ci.place.state)?;
-    telling::deliver_due(context).await;
+    telling::deliver_due(context, out, stats, interrupt).await;
     match args.what.unwrap_or(What::List) {
         What::List => list(&store, context, out, stats),
         What::Show(which) => show(&store, &one(&store, &which.id)?, context, out, stats),
@@ -209,23 +211,24 @@ async fn resume(
             "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
         )));
     }
-    telling::check(context, ends.tell)?;
+    telling::notifier(context, ends.tell)?;
     check_mark(context, ends.mark)?;
     if is_watch(found) {
         return resume_watch(store, found, ends, context, out, stats, interrupt).await;
     }
     let question = BisectQuestion::of(found)?;
     check(context, &ends.confirm)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     if let Some(about) = &question.about {
         ci.judge_by(about.clone());
     }
     let lease = take(store, id)?;
     // What has come to its end is looked at anew.
     store.mark(id, InvestigationState::Open)?;
-    let ends = Ends { args: ends, lease: Some(lease), consented: true, chased: None };
-    let mut desk = Desk { context, out, stats, interrupt, ledger: &mut ledger, store };
-    drive_down(&question, ends, &mut desk).await
+    let lease = Some(lease);
+    let asked = bisect::Asked { question: &question, lease, consented: true, chased: None };
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    bisect::search(asked, ends, store, &mut ledger, &mut terminal).await
 }
 
 /// Goes on with a watch that may ask for runs.
@@ -243,24 +246,15 @@ async fn resume_watch(
             "--mark marks what a search found, and this is a watch: leave it out".into(),
         ));
     }
-    let question = Question::of(found)?;
+    let question = WatchQuestion::of(found)?;
     check(context, &ends.confirm)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     let pushes = pushes_of(context, &question.pushes).await?;
     let lease = take(store, &found.id)?;
     store.mark(&found.id, InvestigationState::Open)?;
-    let mut desk = watch::Desk {
-        context,
-        out,
-        stats,
-        interrupt,
-        ledger: &mut ledger,
-        store,
-        lease: Some(lease),
-        tells: ends.tell,
-        left_out: Default::default(),
-    };
-    watch::drive(&question, pushes, &ends.confirm, &mut desk).await
+    let asked = watch::Asked { question: &question, pushes, lease: Some(lease) };
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    watch::follow(asked, (&ends.confirm, ends.tell), store, &mut ledger, &mut terminal).await
 }
 
 /// The pushes of these heads, which were a range: newest first.

@@ -16,8 +16,9 @@ use crate::app::Done;
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, age, plural, push_json, shell_word, show_matrix, top};
+use crate::show::{Out, age, plural, shell_word, show_matrix, top};
 use crate::stats::Stats;
+use mozci_engine::drive::search::push_json;
 
 /// Arguments of `mozci jobs`.
 #[derive(Debug, clap::Args)]

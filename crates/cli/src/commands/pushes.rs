@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::app::Done;
 use crate::args::RangeArgs;
 use crate::context::Context;
-use crate::show::{Out, age, plural, push_json, top};
+use crate::show::{Out, age, plural, top};
 use crate::stats::Stats;
+use mozci_engine::drive::search::push_json;
 
 /// Arguments of `mozci pushes`.
 #[derive(Debug, clap::Args)]

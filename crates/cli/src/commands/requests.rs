@@ -7,8 +7,10 @@ use mozci_engine::flow::{Awaited, Outcome, stand};
 use mozci_engine::store::{AskState, Asking, Came, Ledger};
 use serde_json::{Value, json};
 
-use crate::acting::{settle, used_today};
-use crate::app::Done;
+use mozci_engine::drive::settle;
+
+use crate::acting::Terminal;
+use crate::app::{Done, Interrupt};
 use crate::args::date;
 use crate::context::Context;
 use crate::show::{Out, age, plural, top};
@@ -29,11 +31,18 @@ pub(crate) struct Args {
 }
 
 /// What was asked of the CI from here, newest first: the ledger.
-pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+pub(crate) async fn run(
+    args: Args,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
     let ci = &context.ci;
     let ledger = Ledger::open(&ci.place.state)?;
     // What is in doubt is looked at first; the ledger is shown all the same where that fails.
-    settle(context, &ledger).await;
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    settle(ci, &ledger, &mut terminal).await;
     let askings = match (args.open, args.since) {
         (true, _) => ledger.open_askings(&ci.root_url)?,
         (false, Some(since)) => {
@@ -52,7 +61,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         _ => Vec::new(),
     };
     look_up_outcomes(context, &ledger, &askings).await;
-    let used = used_today(context, &ledger)?;
+    let used = ledger.runs_since(&ci.root_url, ci.day().since)?;
     let now = ci.now();
     out.line(&format!(
         "{} · {} of {} runs a day asked for · {}",

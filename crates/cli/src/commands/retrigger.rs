@@ -6,9 +6,10 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::Wish;
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::{Run, State};
+use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times};
 
-use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
@@ -50,7 +51,7 @@ pub(crate) async fn run(
 ) -> Done {
     labels_of(context, &mut args.jobs, true).await?;
     begin(context, &args.act)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push");
     let pushes = [resolve(&context.ci, &args.rev).await?];

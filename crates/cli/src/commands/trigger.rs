@@ -7,9 +7,10 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::have_n;
 use mozci_core::range::Reach;
 use mozci_engine::Error;
+use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{Chosen, JobHistory, choose, read_jobs, read_range};
 
-use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, begin, open_ledger, plan_all};
+use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, begin, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
@@ -52,7 +53,7 @@ pub(crate) async fn run(
         ));
     }
     begin(context, &args.act)?;
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;

@@ -1,30 +1,28 @@
 //! `mozci watch`
 
-mod ask;
-mod drive;
-mod many;
-mod question;
-mod request;
-mod steps;
+mod live;
 mod view;
 
 use mozci_core::ids::JobName;
+use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::watch::Expectations;
-use mozci_engine::Error;
-use mozci_engine::flow::{Chosen, choose, read_matrix, read_range};
-use mozci_engine::store::{Investigations, Ledger};
+use mozci_engine::drive::watch::{
+    WatchContext, WatchQuestion, find_request, follow_request, follow_steps,
+};
+use mozci_engine::flow::{Awaited, Chosen, Outcome, choose, read_matrix, read_range};
+use mozci_engine::store::{Investigation, Investigations, Lease, Ledger};
+use mozci_engine::{Error, Kind, drive};
+use serde_json::json;
 
-pub(crate) use drive::{Desk, drive};
-pub(crate) use many::drive_many;
-pub(crate) use question::{Question, is_watch};
-pub(crate) use view::json_line;
+pub(crate) use view::{WatchView, json_line};
 
 use crate::acting::telling;
-use crate::acting::{ConfirmArgs, check, open_ledger};
+use crate::acting::{ConfirmArgs, Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
+use crate::failure;
 use crate::show::Out;
 use crate::stats::Stats;
 
@@ -96,50 +94,120 @@ pub(crate) async fn run(
     if let [one] = args.what.as_slice() {
         let mut found = if one.len() >= 4 { store.by_prefix(one)? } else { Vec::new() };
         if found.len() == 1 && !args.expect.asks() {
-            return steps::follow(&store, &found.remove(0), context, out, interrupt).await;
+            let found = found.remove(0);
+            return follow_investigation(&store, &found, context, out, stats, interrupt).await;
         }
-        if let Some(awaited) = request::find(context, one).await? {
-            return request::follow(context, out, stats, interrupt, awaited).await;
+        if let Some(awaited) = find_request(&context.ci, one).await? {
+            return follow_one(&awaited, context, out, stats, interrupt).await;
         }
     }
     if args.expect.asks() {
         check(context, &args.confirm)?;
     }
-    telling::check(context, args.tell)?;
-    telling::deliver_due(context).await;
+    telling::notifier(context, args.tell)?;
+    telling::deliver_due(context, out, stats, interrupt).await;
     let mut ledger = match args.expect.asks() {
-        true => open_ledger(context).await?,
+        true => open_ledger(context, out, stats, interrupt).await?,
         false => Ledger::open(&context.ci.place.state)?,
     };
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress("reading the runs");
     let jobs = jobs(&args, context, &range.pushes).await?;
-    let question = Question {
+    let question = WatchQuestion {
         jobs,
         pushes: range.pushes.iter().map(|push| push.revision.hash().to_owned()).collect(),
         expect: args.expect.expectations(context),
     };
-    let mut desk = Desk {
-        context,
-        out,
-        stats,
-        interrupt,
-        ledger: &mut ledger,
-        store: &store,
-        lease: None,
-        tells: args.tell,
-        left_out: Default::default(),
-    };
-    drive(&question, range.pushes, &args.confirm, &mut desk).await
+    let asked = Asked { question: &question, pushes: range.pushes, lease: None };
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    follow(asked, (&args.confirm, args.tell), &store, &mut ledger, &mut terminal).await
+}
+
+/// A watch that a command begins or resumes.
+pub(crate) struct Asked<'a> {
+    pub(crate) question: &'a WatchQuestion,
+    pub(crate) pushes: Vec<Push>,
+    /// The investigation that is resumed, held by this process.
+    pub(crate) lease: Option<Lease>,
+}
+
+/// Follows jobs on pushes to their end, as the arguments say.
+pub(crate) async fn follow(
+    asked: Asked<'_>,
+    (confirm, tells): (&ConfirmArgs, bool),
+    store: &Investigations,
+    ledger: &mut Ledger,
+    terminal: &mut Terminal<'_>,
+) -> Done {
+    let context = terminal.context;
+    let notifier = telling::notifier(context, tells)?;
+    let (permission, lease) = (confirm.permission(), asked.lease);
+    let session = terminal.session(ledger);
+    let mut watching = WatchContext::new(session, store, permission, notifier.as_ref(), lease);
+    let watched = drive::watch::watch(asked.question, asked.pushes, &mut watching).await?;
+    terminal.rendered()?;
+    Ok(match (watched.interrupted, watched.refused, watched.problem) {
+        (true, ..) => failure::status(Kind::Interrupted),
+        (_, Some(_), _) => failure::status(Kind::Guard),
+        (_, _, Some(kind)) => failure::status(kind),
+        _ => u8::from(context.global.exit_status && watched.is_bad),
+    })
+}
+
+/// Follows a request to its end.
+async fn follow_one(
+    awaited: &[Awaited],
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let mut ledger = Ledger::open(&context.ci.place.state)?;
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    let outcomes = follow_request(awaited, &mut terminal.session(&mut ledger)).await?;
+    terminal.rendered()?;
+    if out.json {
+        let mut line = json!({"event": "end", "outcomes": outcomes});
+        if let Some(costs) = stats.json(context)? {
+            line["stats"] = costs;
+        }
+        json_line(line)?;
+    }
+    if interrupt.stop.is_cancelled() {
+        return Ok(failure::status(Kind::Interrupted));
+    }
+    let is_bad = |outcome: &Outcome| outcome.runs.last().is_some_and(|run| run.is_bad());
+    Ok(u8::from(context.global.exit_status && outcomes.iter().any(is_bad)))
+}
+
+/// Follows an investigation that another process drives.
+async fn follow_investigation(
+    store: &Investigations,
+    found: &Investigation,
+    context: &Context,
+    out: &mut Out,
+    stats: &Stats,
+    interrupt: &Interrupt,
+) -> Done {
+    let (ci, stop) = (&context.ci, &interrupt.stop);
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    let ended = follow_steps(store, found, ci, &mut terminal, stop).await?;
+    terminal.rendered()?;
+    match ended {
+        Some(_) => Ok(0),
+        None if stop.is_cancelled() => Ok(failure::status(Kind::Interrupted)),
+        None => Err(Error::Odd(format!(
+            "investigation {} is open, and no process drives it: `{} investigations resume {}` goes on with it",
+            found.id,
+            context.program(),
+            found.id
+        ))),
+    }
 }
 
 /// The jobs that are followed: those named or meant, else all that run there.
-async fn jobs(
-    args: &Args,
-    context: &Context,
-    pushes: &[mozci_core::push::Push],
-) -> Result<Vec<JobName>, Error> {
+async fn jobs(args: &Args, context: &Context, pushes: &[Push]) -> Result<Vec<JobName>, Error> {
     let filter = args.filter.filter(&args.what);
     let only_named = args.filter.filter(&[]) == Default::default();
     let mut jobs = match (only_named, args.what.is_empty(), args.expect.fill) {

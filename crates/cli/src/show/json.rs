@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use mozci_core::harmless::is_obeyed;
-use mozci_core::push::Push;
+use mozci_engine::ci::Ci;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
@@ -15,12 +15,17 @@ pub(crate) const VERSION: u32 = 2;
 
 /// The top of every object.
 pub(crate) fn top(command: &str, context: &Context) -> Map<String, Value> {
+    top_of(command, context, &context.ci)
+}
+
+/// The top of an object about another repository of the same CI.
+pub(crate) fn top_of(command: &str, context: &Context, ci: &Ci) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("version".into(), json!(VERSION));
     object.insert("command".into(), json!(command));
     object.insert("ci".into(), json!(context.ci_name));
-    object.insert("repo".into(), json!(context.ci.repo));
-    if let Some(about) = context.ci.about() {
+    object.insert("repo".into(), json!(ci.repo));
+    if let Some(about) = ci.about() {
         object.insert("judged_by".into(), json!(about));
     }
     object
@@ -102,22 +107,6 @@ impl<F: Formatter> Formatter for Escaping<F> {
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_object_value(writer)
     }
-}
-
-/// A push with everything that is known of it.
-pub(crate) fn push_json(push: &Push) -> Value {
-    json!({
-        "id": push.id,
-        "revision": push.revision.hash(),
-        "vcs": push.revision.vcs(),
-        "git": push.git.as_ref().map(|git| git.hash()),
-        "author": push.author,
-        "date": push.date,
-        "changesets": push.changesets.iter().map(|c| json!({
-            "revision": c.revision.hash(),
-            "git": c.git.as_ref().map(|git| git.hash()),
-        })).collect::<Vec<_>>(),
-    })
 }
 
 #[cfg(test)]

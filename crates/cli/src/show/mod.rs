@@ -6,6 +6,7 @@ mod many;
 mod matrix;
 mod out;
 mod plan;
+mod settled;
 mod walk;
 mod words;
 
@@ -13,12 +14,11 @@ pub(crate) use failures::{
     ShownRun, classified, is_known, show_evidence, show_explained, show_failures, show_same,
     show_same_files,
 };
-pub(crate) use json::{VERSION, json_text, push_json, top, write_json};
+pub(crate) use json::{VERSION, json_text, top, top_of, write_json};
 pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;
 pub(crate) use out::Out;
-pub(crate) use plan::{
-    show_left_out, show_outcome, show_plan_summary, show_result, show_ties, what,
-};
+pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result, show_ties};
+pub(crate) use settled::show_settled;
 pub(crate) use walk::{edge, show_edge, show_steps};
-pub(crate) use words::{age, marks, percent, plural, rate_words, shell_word, size};
+pub(crate) use words::{age, marks, plural, rate_words, shell_word, size};

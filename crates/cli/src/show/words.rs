@@ -1,7 +1,7 @@
 //! Small words.
 
 use mozci_core::judge::Judgement;
-use mozci_core::rate::Rate;
+use mozci_core::rate::{Rate, percent};
 use mozci_core::run::{Run, Says, State};
 use mozci_core::time::At;
 
@@ -37,16 +37,6 @@ pub(crate) fn machine_time(minutes: u64) -> String {
         0 => "under a minute".to_owned(),
         1..120 => format!("{minutes} min"),
         _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
-    }
-}
-
-/// A share of a hundred, as exact as it is of use.
-pub(crate) fn percent(share: f64) -> String {
-    match share * 100.0 {
-        none if none <= 0.0 => "0 %".to_owned(),
-        small if small < 1.0 => format!("{small:.2} %"),
-        some if some < 10.0 => format!("{some:.1} %"),
-        many => format!("{many:.0} %"),
     }
 }
 

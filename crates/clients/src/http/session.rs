@@ -272,10 +272,11 @@ impl Http {
         url: &Url,
         fields: &[(&str, String)],
     ) -> Result<ActAnswer, HttpError> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields);
+        // The serializer itself must not live across an await: it cannot go to another thread.
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let kind = "application/x-www-form-urlencoded";
-        self.sent_once(method, url, kind, form.finish()).await
+        self.sent_once(method, url, kind, form).await
     }
 
     async fn sent_once(

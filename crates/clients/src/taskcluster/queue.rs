@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use mozci_core::ids::{JobName, TaskId};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,6 +17,7 @@ use super::pressed::CALLBACKS;
 use super::status::TaskStatus;
 use super::wire::{Artifacts, Definition, Statuses};
 use crate::http::{HttpError, Problem};
+use crate::side_by_side;
 
 /// What a task is, as far as anything here needs it. It never changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,7 +269,7 @@ impl Taskcluster {
             let map: HashMap<String, String> = self.http.up_to(LARGEST_RECORD).get(url).await?;
             Ok::<_, HttpError>((name, map))
         });
-        let read: Vec<_> = stream::iter(reading).buffered(RECORDS_AT_ONCE).try_collect().await?;
+        let read: Vec<_> = side_by_side(reading, RECORDS_AT_ONCE).try_collect().await?;
         let mut created = Created::default();
         for (name, map) in read {
             for (label, id) in map {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::run::{Classification, More, Run, RunKey, State};
 use mozci_core::time::{At, Minutes};
@@ -16,6 +16,7 @@ use url::Url;
 use super::wire::{Column, Columns, JobPage};
 use super::{ACCEPT, Treeherder};
 use crate::http::{Body, HttpError, Problem};
+use crate::side_by_side;
 
 /// Which rows are wanted. Only filters that Treeherder knows: others it ignores silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,16 +128,17 @@ impl Treeherder {
         Err(HttpError { problem: Problem::Broken(text), method: "GET", url })
     }
 
-    /// Reads pages, several at once, in the order in which they come.
+    /// Reads pages, several at once, in their order.
     async fn read_pages(
         &self,
         wanted: &[(Url, u64)],
         names: &mut Names,
         pages: &mut BTreeMap<(Url, u64), Page>,
     ) -> Result<(), HttpError> {
-        let mut bodies = stream::iter(wanted)
-            .map(|(url, page)| async move { (url, *page, self.page_body(url, *page).await) })
-            .buffer_unordered(PAGES_AT_ONCE);
+        let reading = wanted
+            .iter()
+            .map(|(url, page)| async move { (url, *page, self.page_body(url, *page).await) });
+        let mut bodies = side_by_side(reading, PAGES_AT_ONCE);
         while let Some((url, number, body)) = bodies.next().await {
             let page = match body {
                 Ok((url, body)) => {

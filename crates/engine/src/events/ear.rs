@@ -1,7 +1,7 @@
 //! Hearing what happens on a CI, and looking from time to time where it does not tell.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mozci_clients::pulse::{QueueKind, QueueName};
@@ -11,6 +11,7 @@ use mozci_core::ids::RequestId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::line::{Change, Line};
 use super::{master, pulse};
@@ -189,7 +190,7 @@ impl Ear {
     /// Waits until something of these requests changes, or something may have been missed, or it is
     /// time to look all the same, or until `stop`. What was told is in [`standing`](Self::standing)
     /// then. Says what was heard of them; nothing where it is time to look.
-    pub async fn next(&mut self, of: &[RequestId], stop: &AtomicBool) -> Vec<Event> {
+    pub async fn next(&mut self, of: &[RequestId], stop: &CancellationToken) -> Vec<Event> {
         let matters = |event: &Event| match event {
             Event::Stands(standing) => of.contains(&standing.request),
             Event::Changed(request) => of.contains(request),
@@ -202,23 +203,27 @@ impl Ear {
     /// have been missed matters in any case.
     pub async fn next_of(
         &mut self,
-        matters: &dyn Fn(&Event) -> bool,
+        matters: &(dyn Fn(&Event) -> bool + Sync),
         most: Option<Duration>,
-        stop: &AtomicBool,
+        stop: &CancellationToken,
     ) -> Vec<Event> {
         let matters = |event: &Event| matches!(event, Event::Gap(_)) || matters(event);
         let live = self.told_by().is_some();
         let patience = if live { QUIET.max(self.poll) } else { self.poll };
         let patience = most.map_or(patience, |most| most.min(patience));
         let mut until = Instant::now() + patience;
-        while !stop.load(Ordering::Relaxed) && Instant::now() < until {
-            let slice = until.saturating_duration_since(Instant::now());
-            let slice = slice.min(Duration::from_millis(100));
+        while !stop.is_cancelled() && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
             let Some(receiver) = &mut self.heard else {
-                tokio::time::sleep(slice).await;
+                let _ = tokio::time::timeout(left, stop.cancelled()).await;
                 continue;
             };
-            match tokio::time::timeout(slice, receiver.recv()).await {
+            let told = tokio::time::timeout(left, receiver.recv());
+            let told = tokio::select! {
+                () = stop.cancelled() => break,
+                told = told => told,
+            };
+            match told {
                 Err(_) => {}
                 Ok(Ok(Event::Silence)) => until = Instant::now() + self.poll,
                 Ok(Err(RecvError::Closed)) => {
@@ -240,7 +245,7 @@ impl Ear {
             }
         }
         // Nobody told anything for long: what is known is held against the CI once.
-        if let Some(line) = self.line.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
+        if let Some(line) = self.line.as_ref().filter(|_| !stop.is_cancelled()) {
             line.forget();
         }
         Vec::new()

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use mozci_clients::act::ActError;
+use mozci_clients::side_by_side;
 use mozci_clients::taskcluster::{Rendered, Taskcluster, Triggered};
 use mozci_core::guard::Refusal;
 use mozci_core::ids::{RequestId, TaskId};
@@ -13,6 +14,7 @@ use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::prepare::{CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, SelfServeAct, Sends};
 use super::reconcile::look_for;
@@ -104,6 +106,11 @@ impl AskResult {
     pub fn times(&self) -> u32 {
         self.jobs.iter().map(|asked| asked.times).sum()
     }
+
+    /// Whether something did not get through that is still wanted.
+    pub fn is_missing(&self) -> bool {
+        !matches!(self.state, AskState::Sent { .. }) && self.refusal != Some(Refused::Over)
+    }
 }
 
 /// Requests under way at once. The first goes alone: a missing scope shows on it.
@@ -122,8 +129,8 @@ pub async fn ask(
     ledger: &mut Ledger,
     prepared: Prepared,
     read_at: Mark,
-    stop: &AtomicBool,
-    on_result: &mut dyn FnMut(&AskResult),
+    stop: &CancellationToken,
+    on_result: &mut (dyn FnMut(&AskResult) + Send),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
     if !prepared.asks.is_empty() {
         ci.sign_in().await?;
@@ -213,8 +220,8 @@ async fn send_all(
     ci: &Ci,
     ledger: &Ledger,
     to_send: &[(Asking, ReadyAsk)],
-    stop: &AtomicBool,
-    on_result: &mut dyn FnMut(&AskResult),
+    stop: &CancellationToken,
+    on_result: &mut (dyn FnMut(&AskResult) + Send),
 ) -> Result<Vec<AskResult>, Error> {
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     let forbidden = AtomicBool::new(false);
@@ -222,11 +229,10 @@ async fn send_all(
     let mut written = Written::new(ci, ledger);
     for batch in [first, rest] {
         let halted = Arc::clone(&written.halted);
-        let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| {
-                send(ci, taskcluster, ledger, asking, ask, [stop, &halted], &forbidden)
-            })
-            .buffered(AT_ONCE);
+        let sending = batch.iter().map(|(asking, ask)| {
+            send(ci, taskcluster, ledger, asking, ask, (stop, &halted), &forbidden)
+        });
+        let mut sent = side_by_side(sending, AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.refusal == Some(Refused::NotAllowed) {
                 forbidden.store(true, Ordering::Relaxed);
@@ -274,7 +280,11 @@ impl<'a> Written<'a> {
     }
 
     /// Shows a result and writes it down.
-    pub(super) fn result(&mut self, result: AskResult, on_result: &mut dyn FnMut(&AskResult)) {
+    pub(super) fn result(
+        &mut self,
+        result: AskResult,
+        on_result: &mut (dyn FnMut(&AskResult) + Send),
+    ) {
         if let Err(error) = self.ledger.mark(&result.id, &result.state) {
             self.broken(error);
         }
@@ -282,7 +292,11 @@ impl<'a> Written<'a> {
     }
 
     /// Shows a result that is written down already.
-    pub(super) fn add(&mut self, result: AskResult, on_result: &mut dyn FnMut(&AskResult)) {
+    pub(super) fn add(
+        &mut self,
+        result: AskResult,
+        on_result: &mut (dyn FnMut(&AskResult) + Send),
+    ) {
         if matches!(result.state, AskState::Sent { .. } | AskState::Uncertain { .. }) {
             self.ci.http().meter().sent();
         }
@@ -432,13 +446,13 @@ async fn send(
     ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
-    [stop, halted]: [&AtomicBool; 2],
+    (stop, halted): (&CancellationToken, &AtomicBool),
     forbidden: &AtomicBool,
 ) -> AskResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if stop.load(Ordering::Relaxed) {
+    let state = if stop.is_cancelled() {
         not_sent("interrupted before it was sent")
     } else if halted.load(Ordering::Relaxed) {
         not_sent(HALTED)

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
 use mozci_clients::taskcluster::{Asks, TaskStatus};
 use mozci_clients::treeherder::JobRow;
 use mozci_core::ids::{JobName, RequestId, TaskId, TreeherderPushId};
@@ -98,11 +99,8 @@ pub(crate) async fn read(
         }
     }
 
-    let counted = stream::iter(actions)
-        .map(|action| judge(ci, action, &statuses, jobs))
-        .buffered(8)
-        .try_collect::<Vec<_>>()
-        .await?;
+    let judged = actions.into_iter().map(|action| judge(ci, action, &statuses, jobs));
+    let counted: Vec<_> = side_by_side(judged, 8).try_collect().await?;
     let mut backfills: Vec<Vec<(usize, Backfill)>> = jobs.iter().map(|_| Vec::new()).collect();
     for (push, job, asks) in counted.into_iter().flatten() {
         match asks {

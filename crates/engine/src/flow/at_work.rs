@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
 use mozci_core::facts::Decision;
 use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::{JobName, TaskId};
@@ -84,11 +85,12 @@ pub async fn at_work(
             }
         }));
     }
-    let found: Vec<Vec<(usize, JobName, Run)>> = stream::iter(groups_of)
-        .map(|(place, group)| of_group(ci, &pushes[place], place, group, filter, known))
-        .buffered(4)
-        .try_collect()
-        .await?;
+    let found: Vec<Vec<(usize, JobName, Run)>> = {
+        let each = groups_of
+            .into_iter()
+            .map(|(place, group)| of_group(ci, &pushes[place], place, group, filter, known));
+        side_by_side(each, 4).try_collect().await?
+    };
     let actions = pending_actions(ci, ledger, pushes, &ids, &groups).await?;
     Ok(AtWork { runs: found.into_iter().flatten().collect(), actions })
 }

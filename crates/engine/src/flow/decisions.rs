@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
 use mozci_clients::treeherder::JobRow;
 use mozci_core::facts::Decision;
 use mozci_core::ids::{TaskId, TreeherderPushId};
@@ -37,11 +38,8 @@ pub(crate) async fn decisions(
         }
     }
     let newest_word = rows.iter().filter_map(|row| row.run.seen).max();
-    stream::iter(pushes.iter().zip(&runs))
-        .map(|(push, runs)| decision(ci, push, runs, newest_word))
-        .buffered(8)
-        .try_collect()
-        .await
+    let each = pushes.iter().zip(&runs).map(|(push, runs)| decision(ci, push, runs, newest_word));
+    side_by_side(each, 8).try_collect().await
 }
 
 async fn decision(

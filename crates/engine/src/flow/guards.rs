@@ -1,7 +1,6 @@
 //! Guards that need more than facts: the tree's status, a CI that fails, budgets of pools.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mozci_clients::treestatus::{TreeState, TreeStatus};
@@ -9,6 +8,7 @@ use mozci_core::guard::{self, Refusal};
 use mozci_core::ids::JobName;
 use mozci_core::plan::Plan;
 use mozci_core::run::Run;
+use tokio_util::sync::CancellationToken;
 
 use super::history::{JobHistory, definition};
 use crate::ci::Ci;
@@ -27,7 +27,7 @@ pub async fn guards(
     ledger: &Ledger,
     plan: &Plan,
     histories: &[JobHistory],
-    stop: &AtomicBool,
+    stop: &CancellationToken,
 ) -> Result<(), Error> {
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         return Ok(());
@@ -110,7 +110,7 @@ async fn pool_of(
 /// How often a closed tree is looked at while it is waited for.
 const LOOK: Duration = Duration::from_secs(60);
 
-async fn tree(ci: &Ci, stop: &AtomicBool) -> Result<(), Error> {
+async fn tree(ci: &Ci, stop: &CancellationToken) -> Result<(), Error> {
     let mut told = false;
     loop {
         let Some(status) = tree_status(ci).await? else { return Ok(()) };
@@ -120,7 +120,7 @@ async fn tree(ci: &Ci, stop: &AtomicBool) -> Result<(), Error> {
         let reason =
             if status.reason.is_empty() { "no reason is given".into() } else { status.reason };
         let refusal = Refusal::TreeClosed { tree: ci.tree().to_owned(), reason };
-        if ci.closed_tree() != ClosedTree::Wait || stop.load(Ordering::Relaxed) {
+        if ci.closed_tree() != ClosedTree::Wait || stop.is_cancelled() {
             return Err(Error::Guard(refusal));
         }
         if !std::mem::replace(&mut told, true) {

@@ -1,11 +1,10 @@
 //! A mark in Treeherder on the push that a search found.
 
-use std::sync::atomic::AtomicBool;
-
 use mozci_clients::taskcluster::{Marker, marker};
 use mozci_clients::treeherder::JobFilter as RowFilter;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::{Push, PushRef};
+use tokio_util::sync::CancellationToken;
 
 use super::ask::{AskResult, ask};
 use super::history::{in_order, treeherder_ids};
@@ -53,7 +52,7 @@ pub async fn mark(
     ci: &Ci,
     ledger: &mut Ledger,
     of: &MarkOf<'_>,
-    stop: &AtomicBool,
+    stop: &CancellationToken,
 ) -> Result<Marked, Error> {
     let read_at = ledger.mark_now()?;
     let name = JobName::new(format!("mozci: this push broke {}", of.job));

@@ -1,8 +1,9 @@
 //! Where merges come from: the pushes of another repository that one brought.
 
+use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use mozci_clients::hg::{HgError, Pushlog};
+use mozci_clients::side_by_side;
 use mozci_core::ids::Revision;
 use mozci_core::push::Push;
 
@@ -77,24 +78,21 @@ pub async fn merges(ci: &Ci, pushes: &[Push]) -> Result<Vec<Merge>, Error> {
     };
     let found = pushlog.merges(first.saturating_sub(1), last).await;
     let found = &found.map_err(|error| failed("cannot read merges", error))?;
-    let merges: Vec<Option<Merge>> = stream::iter(pushes)
-        .map(|push| async move {
-            let merge = found.iter().find(|merge| merge.id == push.id.number());
-            // Its head may be a merge that the other repository made: what was taken is the head then.
-            let taken = match merge.is_some() || push.changesets.len() > 1 {
-                true => origin(ci, push, &push.revision).await?,
-                false => None,
-            };
-            let origin = match (merge, taken) {
-                (_, Some(origin)) => Some(origin),
-                (Some(merge), None) => origin(ci, push, &merge.merged).await?,
-                (None, None) => return Ok(None),
-            };
-            Ok::<_, Error>(Some(Merge { push: push.clone(), origin }))
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let each = pushes.iter().map(|push| async move {
+        let merge = found.iter().find(|merge| merge.id == push.id.number());
+        // Its head may be a merge that the other repository made: what was taken is the head then.
+        let taken = match merge.is_some() || push.changesets.len() > 1 {
+            true => origin(ci, push, &push.revision).await?,
+            false => None,
+        };
+        let origin = match (merge, taken) {
+            (_, Some(origin)) => Some(origin),
+            (Some(merge), None) => origin(ci, push, &merge.merged).await?,
+            (None, None) => return Ok(None),
+        };
+        Ok::<_, Error>(Some(Merge { push: push.clone(), origin }))
+    });
+    let merges: Vec<Option<Merge>> = side_by_side(each, AT_ONCE).try_collect().await?;
     Ok(merges.into_iter().flatten().collect())
 }
 

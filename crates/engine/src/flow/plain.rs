@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
 use mozci_clients::taskcluster::{GroupTask, TaskStatus};
 use mozci_core::facts::{Build, Decision, PushFacts};
 use mozci_core::filter::{Facets, JobFilter};
@@ -42,7 +43,7 @@ async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<Group
     if unknown > 0 {
         ci.note(format!("the index has no task of {unknown} of the pushes (it knows only tasks that have ended well)"));
     }
-    stream::iter(pushes.iter().zip(&paths))
+    let each = pushes.iter().zip(&paths)
         .map(|(push, path)| {
             let group = indexed.get(path).and_then(|task| group_of.get(task)).copied();
             async move {
@@ -50,10 +51,8 @@ async fn groups(ci: &Ci, plain: &Plain, pushes: &[Push]) -> Result<Vec<Vec<Group
                 let what = format!("cannot read the tasks of push {}, and what cannot be seen is not taken for missing", push.id);
                 ci.taskcluster()?.group(group, &plain.label).await.map_err(Error::service(what))
             }
-        })
-        .buffered(4)
-        .try_collect()
-        .await
+        });
+    side_by_side(each, 4).try_collect().await
 }
 
 /// Reads the histories of some jobs over pushes.

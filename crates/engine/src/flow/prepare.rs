@@ -1,6 +1,7 @@
 //! From a plan to bodies that can be sent: each push's own actions, a last look at Taskcluster.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
 use mozci_clients::taskcluster::{Rendered, repeat};
 use mozci_core::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through};
@@ -124,22 +125,19 @@ pub async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
             None => by_task.push((request.through.clone(), vec![request])),
         }
     }
-    let each = stream::iter(by_task)
-        .map(|(through, requests)| async move {
-            match through {
-                Through::DecisionTask(task) => by_action(ci, task, requests).await,
-                Through::ClonedTask(task) => by_clone(ci, task, requests).await,
-                Through::ForceScheduler(_)
-                | Through::RepeatedBuild(_)
-                | Through::Again(_)
-                | Through::SelfServe { .. } => {
-                    Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
-                }
+    let each = by_task.into_iter().map(|(through, requests)| async move {
+        match through {
+            Through::DecisionTask(task) => by_action(ci, task, requests).await,
+            Through::ClonedTask(task) => by_clone(ci, task, requests).await,
+            Through::ForceScheduler(_)
+            | Through::RepeatedBuild(_)
+            | Through::Again(_)
+            | Through::SelfServe { .. } => {
+                Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
             }
-        })
-        .buffered(8)
-        .try_collect::<Vec<_>>()
-        .await?;
+        }
+    });
+    let each = side_by_side(each, 8).try_collect::<Vec<_>>().await?;
     let mut prepared = Prepared::default();
     for one in each {
         prepared.asks.extend(one.asks);

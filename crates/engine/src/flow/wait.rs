@@ -1,7 +1,6 @@
 //! Following what was asked for until it has ended.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mozci_clients::taskcluster::{TaskStatus, Watched};
@@ -10,6 +9,7 @@ use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::PushRef;
 use mozci_core::run::{Run, State};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::created::created_by;
 use super::history::definition;
@@ -121,8 +121,8 @@ pub async fn wait(
     ci: &Ci,
     awaited: &[Awaited],
     ear: &mut Ear,
-    stop: &AtomicBool,
-    on_change: &mut dyn FnMut(&Outcome),
+    stop: &CancellationToken,
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<Vec<Outcome>, Error> {
     let started = Instant::now();
     let mut outcomes: Vec<Outcome> = awaited.iter().map(Outcome::of).collect();
@@ -151,7 +151,7 @@ pub async fn wait(
                 ci.note(format!("a look failed and was made again: {error}"));
             }
         }
-        if stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
+        if stop.is_cancelled() || started.elapsed() > LIMIT {
             break;
         }
         let open = created.open(&outcomes);
@@ -178,7 +178,9 @@ pub async fn wait(
 pub async fn stand(ci: &Ci, awaited: &[Awaited]) -> Result<Vec<Outcome>, Error> {
     let mut ear = Ear::deaf(ci);
     if ci.farm().is_some() || ci.buildapi().is_some() {
-        return wait(ci, awaited, &mut ear, &AtomicBool::new(true), &mut |_| {}).await;
+        let once = CancellationToken::new();
+        once.cancel();
+        return wait(ci, awaited, &mut ear, &once, &mut |_| {}).await;
     }
     let mut outcomes: Vec<Outcome> = awaited.iter().map(Outcome::of).collect();
     let mut created = Known::new(awaited);
@@ -190,12 +192,9 @@ pub async fn stand(ci: &Ci, awaited: &[Awaited]) -> Result<Vec<Outcome>, Error> 
 }
 
 /// Sleeps, but not past a stop.
-pub async fn pause(time: Duration, stop: &AtomicBool) {
-    let until = Instant::now() + time;
-    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
-        let left = until.saturating_duration_since(Instant::now());
-        tokio::time::sleep(left.min(Duration::from_millis(100))).await;
-    }
+pub async fn pause(time: Duration, stop: &CancellationToken) {
+    // That the time ran out and that it was stopped come to the same.
+    let _ = tokio::time::timeout(time, stop.cancelled()).await;
 }
 
 async fn look(
@@ -203,7 +202,7 @@ async fn look(
     outcomes: &mut [Outcome],
     created: &mut Known,
     ear: &Ear,
-    on_change: &mut dyn FnMut(&Outcome),
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
     let statuses = standing(ci, &created.open(outcomes), ear).await?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {

@@ -1,7 +1,6 @@
 //! Some jobs on some pushes, kept up to date by what is told of them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use mozci_core::event::{Event, Standing};
@@ -12,6 +11,7 @@ use mozci_core::push::Push;
 use mozci_core::run::{Run, RunKey, State};
 use mozci_core::time::At;
 use mozci_core::watch::{apply, apply_to_build, still_comes};
+use tokio_util::sync::CancellationToken;
 
 use super::ask::AskResult;
 use super::builds::BuildOf;
@@ -203,7 +203,7 @@ impl Watching {
         &mut self,
         ci: &Ci,
         ledger: &Ledger,
-        stop: &AtomicBool,
+        stop: &CancellationToken,
     ) -> Result<Vec<Place>, Error> {
         let (by_group, by_request, by_build, actions) =
             (&self.by_group, &self.by_request, &self.by_build, &self.actions);
@@ -225,7 +225,7 @@ impl Watching {
         };
         let until = self.read_at.map(|at| at.saturating_duration_since(Instant::now()));
         let heard = self.ear.next_of(&matters, until, stop).await;
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
+        if stop.is_cancelled() {
             return Ok(Vec::new());
         }
         let mut changed = BTreeSet::new();
@@ -310,7 +310,7 @@ impl Watching {
         &mut self,
         ci: &Ci,
         ledger: &Ledger,
-        stop: &AtomicBool,
+        stop: &CancellationToken,
     ) -> Result<Vec<Place>, Error> {
         let started = Instant::now();
         let mut failures = 0;
@@ -327,7 +327,7 @@ impl Watching {
                 ci.tell(&format!("note: a look failed and is made again: {error}"));
             }
             super::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
-            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+            if stop.is_cancelled() {
                 return Ok(Vec::new());
             }
         }

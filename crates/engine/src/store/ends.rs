@@ -52,10 +52,11 @@ impl Ledger {
         outcome: &str,
         now: At,
     ) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let insert = "INSERT OR REPLACE INTO outcomes
              SELECT id, ?3, ?4, ?5 FROM askings WHERE ci = ?1 AND task = ?2";
         let values = params![ci, request.to_string(), job.as_str(), now.0, outcome];
-        let done = self.connection.execute(insert, values);
+        let done = connection.execute(insert, values);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -64,9 +65,10 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn outcomes(&self, id: &AskId) -> Result<Vec<Came>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT job, at, outcome FROM outcomes WHERE asking = ? ORDER BY job";
-        let mut query = self.connection.prepare_cached(select).map_err(&failed)?;
+        let mut query = connection.prepare_cached(select).map_err(&failed)?;
         let rows = query.query_map([id.as_str()], |row| {
             Ok(Came {
                 job: JobName::new(row.get::<_, String>(0)?),
@@ -88,8 +90,9 @@ impl Ledger {
         left_out: &[LeftOut],
         now: At,
     ) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self.connection.unchecked_transaction().map_err(&failed)?;
+        let transaction = connection.unchecked_transaction().map_err(&failed)?;
         for out in left_out.iter().take(LEFT_OUT) {
             let push = i64::try_from(out.push.id.number()).unwrap_or(i64::MAX);
             let values = params![plan, ci, now.0, push, out.job.as_str(), out.why.to_string()];
@@ -109,10 +112,11 @@ impl Ledger {
         since: At,
         most: u32,
     ) -> Result<Vec<PassedOver>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT plan, at, push, job, why FROM left_out
              WHERE ci = ? AND at >= ? ORDER BY at DESC, rowid DESC LIMIT ?";
-        let mut query = self.connection.prepare(select).map_err(&failed)?;
+        let mut query = connection.prepare(select).map_err(&failed)?;
         let rows = query.query_map(params![ci, since.0, most], |row| {
             Ok(PassedOver {
                 plan: row.get(0)?,
@@ -131,10 +135,10 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn oldest_of_newest(&self, ci: &str, most: u32) -> Result<Option<At>, StoreError> {
+        let connection = self.connection.lock();
         let select = "SELECT min(created) FROM
              (SELECT created FROM askings WHERE ci = ? ORDER BY created DESC, rowid DESC LIMIT ?)";
-        let found = self
-            .connection
+        let found = connection
             .query_row(select, params![ci, most], |row| row.get::<_, Option<i64>>(0))
             .optional();
         Ok(found.map_err(StoreError::sqlite(&self.path))?.flatten().map(At))

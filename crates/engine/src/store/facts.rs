@@ -2,14 +2,15 @@
 //! on.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::StoreError;
-use super::place::open;
+use super::place::{Shared, open};
 
 const MIGRATIONS: [&str; 2] = [
     "
@@ -106,10 +107,10 @@ pub struct FactCount {
 /// The facts of one server.
 #[derive(Debug)]
 pub struct Facts {
-    connection: Connection,
+    connection: Shared,
     path: PathBuf,
     server: String,
-    hits: std::cell::Cell<u64>,
+    hits: AtomicU64,
 }
 
 impl Facts {
@@ -119,23 +120,22 @@ impl Facts {
     /// [`StoreError`].
     pub fn open(folder: &Path, server: impl Into<String>) -> Result<Self, StoreError> {
         let (path, connection) = open(folder, "facts.db", Duration::from_millis(500), &MIGRATIONS)?;
-        let facts = Self { connection, path, server: server.into(), hits: 0.into() };
-        let failed = StoreError::sqlite(&facts.path);
-        let count: i64 = facts
-            .connection
+        let failed = StoreError::sqlite(&path);
+        let count: i64 = connection
             .query_row("SELECT count(*) FROM facts", [], |row| row.get(0))
             .map_err(&failed)?;
         if count > MOST {
-            facts.connection.execute("DELETE FROM facts", []).map_err(&failed)?;
+            connection.execute("DELETE FROM facts", []).map_err(&failed)?;
         }
-        Ok(facts)
+        let connection = Shared::new(connection);
+        Ok(Self { connection, path, server: server.into(), hits: 0.into() })
     }
 
     /// A fact, where it is known. One that cannot be read counts as unknown: it only saves a
     /// request.
     pub fn get<T: DeserializeOwned>(&self, kind: FactKind, key: &str) -> Option<T> {
-        let text: Option<String> = self
-            .connection
+        let connection = self.connection.lock();
+        let text: Option<String> = connection
             .prepare_cached("SELECT value FROM facts WHERE server = ? AND kind = ? AND key = ?")
             .and_then(|mut query| {
                 query.query_row(params![self.server, kind.name(), key], |row| row.get(0)).optional()
@@ -143,14 +143,15 @@ impl Facts {
             .ok()
             .flatten();
         let fact = serde_json::from_str(&text?).ok()?;
-        self.hits.set(self.hits.get() + 1);
+        self.hits.fetch_add(1, Ordering::Relaxed);
         Some(fact)
     }
 
     /// Keeps facts, all or none. That they cannot be kept is no error for anybody.
     pub fn put<T: Serialize>(&self, kind: FactKind, facts: impl IntoIterator<Item = (String, T)>) {
+        let connection = self.connection.lock();
         let kept = || -> Result<(), rusqlite::Error> {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = connection.unchecked_transaction()?;
             {
                 let mut insert = transaction.prepare_cached(
                     "INSERT INTO facts VALUES (?, ?, ?, ?)
@@ -170,26 +171,28 @@ impl Facts {
 
     /// A large fact, where it is known.
     pub fn get_large<T: DeserializeOwned>(&self, kind: FactKind, key: &str) -> Option<T> {
+        let connection = self.connection.lock();
         let select = "SELECT value FROM large WHERE server = ? AND kind = ? AND key = ?";
-        let mut query = self.connection.prepare_cached(select).ok()?;
+        let mut query = connection.prepare_cached(select).ok()?;
         let mut rows = query.query(params![self.server, kind.name(), key]).ok()?;
         let row = rows.next().ok()??;
         let fact = postcard::from_bytes(row.get_ref(0).ok()?.as_blob().ok()?).ok()?;
-        self.hits.set(self.hits.get() + 1);
+        self.hits.fetch_add(1, Ordering::Relaxed);
         Some(fact)
     }
 
     /// Keeps a large fact, and of its kind only the newest few. That it cannot be kept is no error for
     /// anybody.
     pub fn put_large<T: Serialize>(&self, kind: FactKind, key: &str, fact: &T) {
+        let connection = self.connection.lock();
         let kept = || -> Option<()> {
             let bytes = postcard::to_stdvec(fact).ok()?;
             let insert = "INSERT INTO large VALUES (?, ?, ?, ?)";
             let values = params![self.server, kind.name(), key, bytes];
-            self.connection.execute(insert, values).ok()?;
+            connection.execute(insert, values).ok()?;
             let trim = "DELETE FROM large WHERE server = ?1 AND kind = ?2 AND rowid NOT IN (
                 SELECT rowid FROM large WHERE server = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3)";
-            self.connection.execute(trim, params![self.server, kind.name(), LARGE]).ok()?;
+            connection.execute(trim, params![self.server, kind.name(), LARGE]).ok()?;
             Some(())
         };
         let _ = kept();
@@ -200,10 +203,11 @@ impl Facts {
     /// # Errors
     /// [`StoreError`]; facts that cannot be forgotten must not be used.
     pub fn forget(&self) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         for table in ["facts", "large"] {
             let delete = format!("DELETE FROM {table} WHERE server = ?");
-            self.connection.execute(&delete, params![self.server]).map_err(&failed)?;
+            connection.execute(&delete, params![self.server]).map_err(&failed)?;
         }
         Ok(())
     }
@@ -213,9 +217,9 @@ impl Facts {
     /// # Errors
     /// [`StoreError`].
     pub fn contents(&self) -> Result<Vec<FactCount>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let mut query = self
-            .connection
+        let mut query = connection
             .prepare(
                 "SELECT server, kind, count(*), sum(length(key) + length(value))
                  FROM (SELECT * FROM facts UNION ALL SELECT * FROM large)
@@ -236,7 +240,7 @@ impl Facts {
 
     /// How many questions were answered so far, counted from the last time this was asked.
     pub fn take_hits(&self) -> u64 {
-        self.hits.replace(0)
+        self.hits.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!((kept(19), kept(12), kept(11)), (Some(1000), Some(1000), None));
         // One that is cut short is not known.
         let cut = "UPDATE large SET value = substr(value, 1, 100) WHERE key = '19'";
-        facts.connection.execute(cut, []).unwrap();
+        facts.connection.lock().execute(cut, []).unwrap();
         assert_eq!(kept(19), None);
         let contents = facts.contents().unwrap();
         assert_eq!((contents[0].kind.as_str(), contents[0].count), ("graph/2", 8));

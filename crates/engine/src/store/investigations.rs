@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use mozci_core::time::At;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
 use super::asking::AskId;
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::owners::this_process;
-use super::place::{folder_of, open};
+use super::place::{Shared, folder_of, open};
 use super::schema::{FILE, MIGRATIONS};
 
 /// The form in which questions and steps are written by this version.
@@ -69,7 +69,7 @@ pub struct Investigation {
 /// All investigations of a user.
 #[derive(Debug)]
 pub struct Investigations {
-    pub(super) connection: Connection,
+    pub(super) connection: Shared,
     pub(super) path: std::path::PathBuf,
 }
 
@@ -84,7 +84,7 @@ impl Investigations {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let busy = Duration::from_secs(5);
         let (path, connection) = open(folder, FILE, busy, &MIGRATIONS)?;
-        let store = Self { connection, path };
+        let store = Self { connection: Shared::new(connection), path };
         let former = folder.join(FORMER);
         if former.exists() {
             store.take_in(&former)?;
@@ -94,16 +94,17 @@ impl Investigations {
 
     /// Takes in what an earlier version kept in a file of its own.
     fn take_in(&self, former: &Path) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let attach = "ATTACH DATABASE ? AS former";
-        self.connection.execute(attach, [former.to_string_lossy()]).map_err(&failed)?;
+        connection.execute(attach, [former.to_string_lossy()]).map_err(&failed)?;
         let copy = "BEGIN IMMEDIATE;
             INSERT OR IGNORE INTO investigations (id, form, ci, repo, question, created, state)
               SELECT id, form, ci, repo, question, created, state FROM former.investigations;
             INSERT OR IGNORE INTO steps SELECT investigation, number, at, step FROM former.steps;
             COMMIT;
             DETACH DATABASE former";
-        self.connection.execute_batch(copy).map_err(&failed)?;
+        connection.execute_batch(copy).map_err(&failed)?;
         std::fs::rename(former, former.with_extension("db.taken-in"))
             .map_err(|error| StoreError::io(former, &error))
     }
@@ -124,11 +125,12 @@ impl Investigations {
         question: &Value,
         now: At,
     ) -> Result<String, StoreError> {
+        let connection = self.connection.lock();
         // Short enough to type, of letters and digits alone.
         let long = AskId::new().as_str().to_owned();
         let id: String = long.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let me = this_process(self.folder())?;
-        self.connection
+        connection
             .execute(
                 "INSERT INTO investigations (id, form, ci, repo, question, created, state, holder)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7)",
@@ -144,10 +146,10 @@ impl Investigations {
     /// [`StoreError`]; [`StoreError::TakenOver`] where the lease does not hold any more: the step must
     /// not be taken then.
     pub fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-                .map_err(&failed)?;
+        let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
+            .map_err(&failed)?;
         if !holds(&transaction, lease).map_err(&failed)? {
             return Err(StoreError::TakenOver { id: lease.id.clone() });
         }
@@ -165,10 +167,11 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`]; [`StoreError::TakenOver`] where the lease does not hold any more.
     pub fn ask_anew(&self, lease: &Lease, question: &Value) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let update = "UPDATE investigations SET question = ?3
              WHERE id = ?1 AND fence = ?2 AND state = 'open'";
         let values = params![lease.id, lease.fence, question.to_string()];
-        let done = self.connection.execute(update, values);
+        let done = connection.execute(update, values);
         match done.map_err(StoreError::sqlite(&self.path))? {
             1 => Ok(()),
             _ => Err(StoreError::TakenOver { id: lease.id.clone() }),
@@ -181,8 +184,9 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn mark(&self, id: &str, state: InvestigationState) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let statement = "UPDATE investigations SET state = ?2 WHERE id = ?1";
-        let done = self.connection.execute(statement, params![id, state.word()]);
+        let done = connection.execute(statement, params![id, state.word()]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -191,10 +195,11 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn open_ones(&self, ci: &str, repo: &str) -> Result<Vec<Investigation>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
                     WHERE state = 'open' AND ci = ?1 AND repo = ?2 ORDER BY created, id LIMIT 100000";
-        let mut statement = self.connection.prepare(text).map_err(&failed)?;
+        let mut statement = connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([ci, repo], row).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
@@ -204,10 +209,11 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn by_prefix(&self, prefix: &str) -> Result<Vec<Investigation>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
                     WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created DESC, id LIMIT 1000";
-        let mut statement = self.connection.prepare(text).map_err(&failed)?;
+        let mut statement = connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([prefix], row).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
@@ -217,10 +223,11 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn steps(&self, id: &str) -> Result<Vec<(At, Value)>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let text =
             "SELECT at, step FROM steps WHERE investigation = ?1 ORDER BY number LIMIT 100000";
-        let mut statement = self.connection.prepare(text).map_err(&failed)?;
+        let mut statement = connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([id], |row| Ok((At(row.get(0)?), json(row, 1)?)));
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
@@ -230,8 +237,9 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn last_step(&self, id: &str) -> Result<Option<Value>, StoreError> {
+        let connection = self.connection.lock();
         let text = "SELECT step FROM steps WHERE investigation = ?1 ORDER BY number DESC LIMIT 1";
-        let found = self.connection.query_row(text, [id], |row| json(row, 0)).optional();
+        let found = connection.query_row(text, [id], |row| json(row, 0)).optional();
         found.map_err(StoreError::sqlite(&self.path))
     }
 }
@@ -297,7 +305,7 @@ mod tests {
     #[test]
     fn what_an_earlier_version_kept_elsewhere_is_taken_in() {
         let folder = tempfile::TempDir::new().unwrap();
-        let former = Connection::open(folder.path().join(FORMER)).unwrap();
+        let former = rusqlite::Connection::open(folder.path().join(FORMER)).unwrap();
         former
             .execute_batch(
                 "CREATE TABLE investigations (id TEXT PRIMARY KEY, form INTEGER, ci TEXT, repo TEXT,

@@ -64,11 +64,12 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`]; then none is taken.
     pub fn take_all(&self, ids: &[&str], now: At) -> Result<Vec<Result<Lease, Held>>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         // Those who take at once take turns.
         let immediate = TransactionBehavior::Immediate;
         let transaction =
-            rusqlite::Transaction::new_unchecked(&self.connection, immediate).map_err(&failed)?;
+            rusqlite::Transaction::new_unchecked(&connection, immediate).map_err(&failed)?;
         // Whether a process lives is asked of the system once.
         let folder = self.folder();
         let (me, mut living) = (this_process(folder)?, HashMap::new());
@@ -102,10 +103,11 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn held(&self, id: &str, now: At) -> Result<Option<Held>, StoreError> {
+        let connection = self.connection.lock();
         let select =
             "SELECT holder, held_until FROM investigations WHERE id = ? AND state = 'open'";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
-        let found = self.connection.query_row(select, [id], read).optional();
+        let found = connection.query_row(select, [id], read).optional();
         let found = found.map_err(StoreError::sqlite(&self.path))?;
         let held = found.filter(|(holder, until)| now.0 < *until && lives(self.folder(), holder));
         Ok(held.map(|(holder, _)| Held {
@@ -119,8 +121,9 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn renew(&self, leases: &[Lease], now: At) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self.connection.unchecked_transaction().map_err(&failed)?;
+        let transaction = connection.unchecked_transaction().map_err(&failed)?;
         let update = "UPDATE investigations SET held_until = ?3 WHERE id = ?1 AND fence = ?2";
         for lease in leases {
             let values = params![lease.id, lease.fence, now.0 + HELD];
@@ -134,8 +137,9 @@ impl Investigations {
     /// # Errors
     /// [`StoreError`].
     pub fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let update = "UPDATE investigations SET held_until = 0 WHERE id = ?1 AND fence = ?2";
-        let done = self.connection.execute(update, params![lease.id, lease.fence]);
+        let done = connection.execute(update, params![lease.id, lease.fence]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 }
@@ -193,7 +197,7 @@ mod tests {
     fn give_to_another(store: &Investigations, id: &str, until: i64) -> std::fs::File {
         let (other, lock) = super::super::owners::another(store.folder()).unwrap();
         let update = "UPDATE investigations SET holder = ?, held_until = ? WHERE id = ?";
-        store.connection.execute(update, params![other, until, id]).unwrap();
+        store.connection.lock().execute(update, params![other, until, id]).unwrap();
         lock
     }
 
@@ -204,8 +208,8 @@ mod tests {
         // The same process may take it anew; the older lease is worth nothing then.
         let second = store.take(&id, At(101)).unwrap().unwrap();
         assert!(second.fence > first.fence);
-        assert!(!holds(&store.connection, &first).unwrap());
-        assert!(holds(&store.connection, &second).unwrap());
+        assert!(!holds(&store.connection.lock(), &first).unwrap());
+        assert!(holds(&store.connection.lock(), &second).unwrap());
         let _other = give_to_another(&store, &id, 160);
         assert!(store.take(&id, At(120)).unwrap().is_err());
         assert!(store.held(&id, At(120)).unwrap().is_some());
@@ -223,7 +227,8 @@ mod tests {
         store.renew(std::slice::from_ref(&first), At(500)).unwrap();
         store.release(&first).unwrap();
         let until = "SELECT held_until FROM investigations";
-        let read = || store.connection.query_row(until, [], |row| row.get::<_, i64>(0)).unwrap();
+        let read =
+            || store.connection.lock().query_row(until, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(read(), 160);
         store.renew(std::slice::from_ref(&second), At(500)).unwrap();
         assert_eq!(read(), 560);
@@ -237,7 +242,7 @@ mod tests {
         drop(give_to_another(&store, &id, 10_000_000_000));
         assert!(store.take(&id, At(100)).unwrap().is_ok());
         let update = "UPDATE investigations SET holder = '1 gone 2', held_until = 10000000000";
-        store.connection.execute(update, []).unwrap();
+        store.connection.lock().execute(update, []).unwrap();
         assert!(store.take(&id, At(100)).unwrap().is_ok());
     }
 }

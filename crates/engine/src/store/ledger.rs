@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::time::At;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
 use super::asking::{AskId, AskState, Asking};
 use super::error::StoreError;
 use super::lease::{Lease, holds};
 use super::owners::this_process;
-use super::place::{folder_of, open};
+use super::place::{Shared, folder_of, open};
 use super::rows::{COLUMNS, asking, insert, jobs_of};
 use super::schema::{FILE, MIGRATIONS};
 
@@ -56,7 +56,7 @@ pub enum Booking {
 /// The ledger.
 #[derive(Debug)]
 pub struct Ledger {
-    pub(super) connection: Connection,
+    pub(super) connection: Shared,
     pub(super) path: PathBuf,
     /// What is written down belongs to this investigation, and is only as long as it is held.
     lease: Option<Lease>,
@@ -71,7 +71,7 @@ impl Ledger {
     /// [`StoreError`]: held by another process, on a full disk, of a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let (path, connection) = open(folder, FILE, Duration::from_secs(5), &MIGRATIONS)?;
-        Ok(Self { connection, path, lease: None, command: "" })
+        Ok(Self { connection: Shared::new(connection), path, lease: None, command: "" })
     }
 
     /// From here on what is written down belongs to an investigation; none where it belongs to none.
@@ -95,10 +95,11 @@ impl Ledger {
         revision: &str,
         job: &JobName,
     ) -> Result<u32, StoreError> {
+        let connection = self.connection.lock();
         let select = "SELECT coalesce(sum(times), 0) FROM askings JOIN asked_jobs ON asking = id
              WHERE ci = ? AND revision = ? AND job = ? AND command = ? AND state <> 'not-sent'";
         let values = params![ci, revision, job.as_str(), command];
-        let sum = self.connection.query_row(select, values, |row| row.get::<_, i64>(0));
+        let sum = connection.query_row(select, values, |row| row.get::<_, i64>(0));
         let sum = sum.map_err(StoreError::sqlite(&self.path))?;
         Ok(u32::try_from(sum).unwrap_or(u32::MAX))
     }
@@ -125,8 +126,9 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn mark_now(&self) -> Result<Mark, StoreError> {
+        let connection = self.connection.lock();
         let newest = "SELECT coalesce(max(rowid), 0) FROM askings";
-        let found = self.connection.query_row(newest, [], |row| row.get(0));
+        let found = connection.query_row(newest, [], |row| row.get(0));
         found.map(Mark).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -142,10 +144,9 @@ impl Ledger {
         read: Mark,
         day: Day,
     ) -> Result<Booking, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
+        let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
             .map_err(&failed)?;
         if let Some(lease) = &self.lease
             && !holds(&transaction, lease).map_err(&failed)?
@@ -195,7 +196,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`]; then it must not be sent.
     pub fn sending(&self, id: &AskId, now: At) -> Result<bool, StoreError> {
-        self.connection
+        let connection = self.connection.lock();
+        connection
             .execute(
                 "UPDATE askings SET created = ? WHERE id = ? AND state = 'recorded'
                    AND (investigation = '' OR fence = (SELECT fence FROM investigations
@@ -261,7 +263,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn runs_since(&self, ci: &str, since: At) -> Result<u32, StoreError> {
-        runs_since(&self.connection, ci, since).map_err(StoreError::sqlite(&self.path))
+        let connection = self.connection.lock();
+        runs_since(&connection, ci, since).map_err(StoreError::sqlite(&self.path))
     }
 
     fn select(
@@ -269,9 +272,10 @@ impl Ledger {
         condition: &str,
         values: impl rusqlite::Params,
     ) -> Result<Vec<Asking>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE {condition}");
-        let mut query = self.connection.prepare(&sql).map_err(&failed)?;
+        let mut query = connection.prepare(&sql).map_err(&failed)?;
         let folder = self.folder();
         let rows = query.query_map(values, |row| asking(folder, row)).map_err(&failed)?;
         let mut askings: Vec<Asking> = rows.collect::<Result<_, _>>().map_err(&failed)?;
@@ -285,14 +289,15 @@ impl Ledger {
                 // Its process may have marked it and ended since the row was read.
                 *read = now;
             }
-            read.jobs = jobs_of(&self.connection, &read.id).map_err(&failed)?;
+            read.jobs = jobs_of(&connection, &read.id).map_err(&failed)?;
         }
         Ok(askings)
     }
 
     fn one(&self, id: &AskId) -> Result<Option<Asking>, rusqlite::Error> {
+        let connection = self.connection.lock();
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE id = ?");
-        let mut query = self.connection.prepare_cached(&sql)?;
+        let mut query = connection.prepare_cached(&sql)?;
         query.query_row([id.as_str()], |row| asking(self.folder(), row)).optional()
     }
 }
@@ -408,7 +413,7 @@ mod tests {
     fn a_ledger_that_is_held_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        ledger.connection.busy_timeout(Duration::ZERO).unwrap();
+        ledger.connection.lock().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(ledger.path()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let error = ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap_err();
@@ -420,7 +425,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap();
-        ledger.connection.pragma_update(None, "max_page_count", 1).unwrap();
+        ledger.connection.lock().pragma_update(None, "max_page_count", 1).unwrap();
         let many: Vec<Asking> = (0..500).map(|i| asking("q", 1000 + i)).collect();
         let error = ledger.record(&many, Mark(500), ENOUGH).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
@@ -478,7 +483,7 @@ mod tests {
     fn a_newer_ledger_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
-        ledger.connection.pragma_update(None, "user_version", 99).unwrap();
+        ledger.connection.lock().pragma_update(None, "user_version", 99).unwrap();
         drop(ledger);
         assert!(matches!(Ledger::open(folder.path()), Err(StoreError::Newer { found: 99, .. })));
     }

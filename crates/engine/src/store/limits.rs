@@ -32,8 +32,9 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn pool(&self, ci: &str, job: &JobName) -> Result<Option<String>, StoreError> {
+        let connection = self.connection.lock();
         let select = "SELECT pool FROM pools WHERE ci = ? AND job = ?";
-        let found = self.connection.query_row(select, params![ci, job.as_str()], |row| row.get(0));
+        let found = connection.query_row(select, params![ci, job.as_str()], |row| row.get(0));
         found.optional().map_err(StoreError::sqlite(&self.path))
     }
 
@@ -42,8 +43,9 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn know_pool(&self, ci: &str, job: &JobName, pool: &str) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let insert = "INSERT OR REPLACE INTO pools VALUES (?, ?, ?)";
-        let done = self.connection.execute(insert, params![ci, job.as_str(), pool]);
+        let done = connection.execute(insert, params![ci, job.as_str(), pool]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -52,12 +54,13 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn runs_in_pool(&self, ci: &str, pool: &str, since: At) -> Result<u32, StoreError> {
+        let connection = self.connection.lock();
         let select = "SELECT coalesce(sum(times), 0) FROM askings
              JOIN asked_jobs ON asking = id
              JOIN pools ON pools.ci = askings.ci AND pools.job = asked_jobs.job
              WHERE askings.ci = ? AND pool = ? AND created >= ? AND state <> 'not-sent'";
         let values = params![ci, pool, since.0];
-        let sum = self.connection.query_row(select, values, |row| row.get::<_, i64>(0));
+        let sum = connection.query_row(select, values, |row| row.get::<_, i64>(0));
         let sum = sum.map_err(StoreError::sqlite(&self.path))?;
         Ok(u32::try_from(sum).unwrap_or(u32::MAX))
     }
@@ -67,13 +70,14 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn spent(&self, ci: &str, since: At, most: u32) -> Result<Vec<Spent>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select =
             "SELECT plan, max(investigation), min(job), max(created), sum(times) FROM askings
              JOIN asked_jobs ON asking = id
              WHERE ci = ? AND created >= ? AND state <> 'not-sent' AND times > 0
              GROUP BY plan ORDER BY 5 DESC, 4 DESC LIMIT ?";
-        let mut query = self.connection.prepare(select).map_err(&failed)?;
+        let mut query = connection.prepare(select).map_err(&failed)?;
         let rows = query.query_map(params![ci, since.0, most], |row| {
             let runs: i64 = row.get(4)?;
             Ok(Spent {
@@ -92,9 +96,10 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn breaker(&self, ci: &str) -> Result<Option<(At, String)>, StoreError> {
+        let connection = self.connection.lock();
         let select = "SELECT opened, why FROM breakers WHERE ci = ? AND what = ?";
         let read = |row: &rusqlite::Row<'_>| Ok((At(row.get(0)?), row.get(1)?));
-        let found = self.connection.query_row(select, params![ci, SERVICE], read).optional();
+        let found = connection.query_row(select, params![ci, SERVICE], read).optional();
         found.map_err(StoreError::sqlite(&self.path))
     }
 
@@ -103,14 +108,15 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn set_breaker(&self, ci: &str, open: Option<(At, &str)>) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let done = match open {
-            Some((at, why)) => self.connection.execute(
+            Some((at, why)) => connection.execute(
                 "INSERT OR REPLACE INTO breakers VALUES (?, ?, ?, ?)",
                 params![ci, SERVICE, at.0, why],
             ),
             None => {
                 let delete = "DELETE FROM breakers WHERE ci = ? AND what = ?";
-                self.connection.execute(delete, params![ci, SERVICE])
+                connection.execute(delete, params![ci, SERVICE])
             }
         };
         done.map(drop).map_err(StoreError::sqlite(&self.path))

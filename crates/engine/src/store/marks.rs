@@ -24,7 +24,8 @@ impl Ledger {
     /// [`StoreError`].
     pub fn mark(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self.immediate()?;
+        let connection = self.connection.lock();
+        let transaction = immediate(&connection).map_err(&failed)?;
         if let AskState::Sent { request } = state {
             let others = format!(
                 "UPDATE askings SET state = 'uncertain', task = NULL,
@@ -50,8 +51,9 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn mark_again(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        set(&self.connection, id, state, "TRUE").map(drop).map_err(failed)
+        set(&connection, id, state, "TRUE").map(drop).map_err(failed)
     }
 
     /// Writes what a settling process concluded of a request in doubt. Returns false, and changes
@@ -62,7 +64,8 @@ impl Ledger {
     /// [`StoreError`].
     pub fn settle(&self, read: &Asking, state: &AskState) -> Result<bool, StoreError> {
         let failed = StoreError::sqlite(&self.path);
-        let transaction = self.immediate()?;
+        let connection = self.connection.lock();
+        let transaction = immediate(&connection).map_err(&failed)?;
         if let AskState::Sent { request } = state
             && owner(&transaction, &read.ci, *request, read.id.as_str()).map_err(&failed)?.is_some()
         {
@@ -85,8 +88,9 @@ impl Ledger {
         request: RequestId,
         except: Option<&AskId>,
     ) -> Result<Option<AskId>, StoreError> {
+        let connection = self.connection.lock();
         let except = except.map_or("", AskId::as_str);
-        owner(&self.connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
+        owner(&connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
     }
 
     /// Hooks that were triggered through, newest first: each hook's group and the hook.
@@ -94,19 +98,20 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn hooks(&self, ci: &str, most: usize) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT hook_group, hook FROM askings WHERE ci = ?1 AND hook_group <> ''
              GROUP BY hook_group, hook ORDER BY max(created) DESC LIMIT ?2";
-        let mut query = self.connection.prepare_cached(select).map_err(&failed)?;
+        let mut query = connection.prepare_cached(select).map_err(&failed)?;
         let values = params![ci, i64::try_from(most).unwrap_or(i64::MAX)];
         let rows = query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)));
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
+}
 
-    fn immediate(&self) -> Result<Transaction<'_>, StoreError> {
-        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-            .map_err(StoreError::sqlite(&self.path))
-    }
+/// A transaction that may write, which waits for others that do.
+fn immediate(connection: &Connection) -> Result<Transaction<'_>, rusqlite::Error> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
 
 fn set(

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mozci_core::time::At;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use super::asking::AskId;
 use super::error::StoreError;
-use super::place::open;
+use super::place::{Shared, open};
 use super::schema::{FILE, MIGRATIONS};
 
 /// A message on its way.
@@ -27,7 +27,7 @@ pub struct Message {
 /// The messages.
 #[derive(Debug)]
 pub struct Outbox {
-    connection: Connection,
+    connection: Shared,
     path: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl Outbox {
     /// [`StoreError`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let (path, connection) = open(folder, FILE, Duration::from_secs(5), &MIGRATIONS)?;
-        Ok(Self { connection, path })
+        Ok(Self { connection: Shared::new(connection), path })
     }
 
     /// Puts a message in, unless the same question was told on this channel already. Says whether it
@@ -62,12 +62,13 @@ impl Outbox {
         body: impl FnOnce(&str) -> String,
         now: At,
     ) -> Result<bool, StoreError> {
+        let connection = self.connection.lock();
         let id = AskId::new().as_str().to_owned();
         let insert = "INSERT OR IGNORE INTO messages
              (id, investigation, question, channel, body, created, next_try)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)";
         let values = params![id, investigation, question, channel, body(&id), now.0];
-        let done = self.connection.execute(insert, values);
+        let done = connection.execute(insert, values);
         done.map(|rows| rows == 1).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -76,11 +77,12 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub fn take_due(&self, now: At) -> Result<Vec<Message>, StoreError> {
+        let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let update = "UPDATE messages SET next_try = ?1 + ?2
              WHERE delivered IS NULL AND tries < ?3 AND next_try <= ?1
              RETURNING id, channel, body, tries";
-        let mut query = self.connection.prepare(update).map_err(&failed)?;
+        let mut query = connection.prepare(update).map_err(&failed)?;
         let rows = query.query_map(params![now.0, IN_HAND, TRIES], |row| {
             Ok(Message {
                 id: row.get(0)?,
@@ -97,8 +99,9 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub fn delivered(&self, id: &str, now: At) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let update = "UPDATE messages SET delivered = ?2, problem = '' WHERE id = ?1";
-        let done = self.connection.execute(update, params![id, now.0]);
+        let done = connection.execute(update, params![id, now.0]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -107,10 +110,11 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub fn failed(&self, message: &Message, problem: &str, now: At) -> Result<(), StoreError> {
+        let connection = self.connection.lock();
         let pause = PAUSE.0.saturating_mul(1 << message.tries.min(20)).min(PAUSE.1);
         let update =
             "UPDATE messages SET tries = tries + 1, next_try = ?2, problem = ?3 WHERE id = ?1";
-        let done = self.connection.execute(update, params![message.id, now.0 + pause, problem]);
+        let done = connection.execute(update, params![message.id, now.0 + pause, problem]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -119,10 +123,11 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub fn waiting(&self) -> Result<(u32, String), StoreError> {
+        let connection = self.connection.lock();
         let select =
             "SELECT count(*), coalesce(max(problem), '') FROM messages WHERE delivered IS NULL";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.connection.query_row(select, [], read).map_err(StoreError::sqlite(&self.path))
+        connection.query_row(select, [], read).map_err(StoreError::sqlite(&self.path))
     }
 }
 

@@ -68,6 +68,10 @@ impl Place {
     }
 }
 
+/// A connection that several tasks share. It is held for as long as a transaction goes on, and never over an
+/// await; the same thread may take it again.
+pub(super) type Shared = parking_lot::ReentrantMutex<Connection>;
+
 /// Opens a database of ours, only for its owner, and brings its tables up to date. A ledger that was
 /// not closed properly is checked.
 pub(super) fn open(
@@ -246,10 +250,10 @@ mod tests {
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
             INSERT INTO filler SELECT hex(randomblob(100)) FROM n;
             PRAGMA wal_checkpoint(TRUNCATE)";
-        ledger.connection.execute_batch(fill).unwrap();
+        ledger.connection.lock().execute_batch(fill).unwrap();
         let path = ledger.path().to_owned();
         // A page in the middle is overwritten. An entry in the journal shows that nobody closed it.
-        ledger.connection.execute_batch("CREATE TABLE later (x)").unwrap();
+        ledger.connection.lock().execute_batch("CREATE TABLE later (x)").unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         let middle = bytes.len() / 2 / 4096 * 4096;
         bytes[middle..middle + 4096].fill(0xa5);

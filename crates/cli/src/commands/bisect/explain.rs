@@ -4,7 +4,8 @@ use mozci_core::bisect::Search;
 use mozci_core::plan::Plan;
 use mozci_engine::flow::Case;
 
-use crate::show::{Out, percent};
+use crate::show::Out;
+use mozci_core::rate::percent;
 
 /// Says of each push of a plan what one run there is expected to tell.
 pub(super) fn explain(out: &mut Out, case: &Case, search: &Search, plan: &Plan) {

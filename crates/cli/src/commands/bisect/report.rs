@@ -8,13 +8,11 @@ use mozci_core::culprit::Proved;
 use mozci_core::flakiness::Told;
 use mozci_core::rate::Rate;
 use mozci_engine::Error;
+use mozci_engine::ci::Ci;
+use mozci_engine::drive::search::{Ended, Finished, assumed, names, verdict_line};
 
-use super::assumed::assumed;
-use super::drive::{Ended, Finished};
-use super::shown::{names, verdict_line};
-use super::told;
-use crate::context::Context;
-use crate::show::{percent, plural, rate_words};
+use crate::show::{plural, rate_words};
+use mozci_core::rate::percent;
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#1d2126;background:#fff}\
 h1{font-size:1.35em;margin:0 0 .3em}h2{font-size:1.05em;margin:1.6em 0 .4em}\
@@ -24,8 +22,8 @@ code{font:12px ui-monospace,monospace}tr.it td{background:#fff1cc}.s{color:#5b65
 @media(prefers-color-scheme:dark){body{color:#dfe3e8;background:#16191d}th{border-color:#3a424c}tr.it td{background:#4a3c10}.s{color:#9aa5b1}}";
 
 /// Writes the page.
-pub(super) fn write(path: &Path, finished: &Finished<'_>, context: &Context) -> Result<(), Error> {
-    let page = page(finished, context);
+pub(super) fn write(path: &Path, finished: &Finished<'_>, ci: &Ci) -> Result<(), Error> {
+    let page = page(finished, ci);
     std::fs::write(path, page)
         .map_err(|error| Error::Odd(format!("cannot write {}: {error}", path.display())))
 }
@@ -36,12 +34,12 @@ fn text(raw: &str) -> String {
     clean.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn page(finished: &Finished<'_>, context: &Context) -> String {
+fn page(finished: &Finished<'_>, ci: &Ci) -> String {
     let case = finished.case;
     let pushes = names(case);
     let verdict = match finished.ended {
         Ended::Verdict(verdict) => verdict_line(verdict, &pushes),
-        _ => told::end(finished)["summary"].as_str().unwrap_or_default().to_owned(),
+        _ => finished.end()["summary"].as_str().unwrap_or_default().to_owned(),
     };
     let about = finished.question.about.as_ref().and_then(|about| about.subject.as_ref());
     let about = about.map_or(String::new(), |subject| format!(" · {}", text(subject.name())));
@@ -51,7 +49,7 @@ fn page(finished: &Finished<'_>, context: &Context) -> String {
          <span class=s>{2} · {3} between push {4} and {5} · {6} asked for in {7}</span>",
         text(&finished.question.job),
         text(&verdict),
-        text(context.ci.repo.as_str()),
+        text(ci.repo.as_str()),
         plural(case.hunt().suspects(), "suspect"),
         case.good().id,
         case.bad().id,
@@ -61,7 +59,7 @@ fn page(finished: &Finished<'_>, context: &Context) -> String {
     culprits(&mut html, finished);
     rests_on(&mut html, finished);
     rates(&mut html, finished);
-    grid(&mut html, finished, context);
+    grid(&mut html, finished, ci);
     html.push_str("</html>\n");
     html
 }
@@ -135,7 +133,7 @@ fn interval(rate: &Rate) -> String {
 }
 
 /// Every push with its runs and what is believed of it.
-fn grid(html: &mut String, finished: &Finished<'_>, context: &Context) {
+fn grid(html: &mut String, finished: &Finished<'_>, ci: &Ci) {
     let hunt = finished.case.hunt();
     let posterior = finished.search.posterior();
     let guilty = |number: usize| match finished.ended {
@@ -154,7 +152,7 @@ fn grid(html: &mut String, finished: &Finished<'_>, context: &Context) {
             facts.push.revision.short(),
             text(&facts.push.author)
         );
-        runs(html, facts, context);
+        runs(html, facts, ci);
         if !finished.search.counts()[number].is_testable() {
             html.push_str("<span class=s>no run can be made</span>");
         }
@@ -178,7 +176,7 @@ fn grid(html: &mut String, finished: &Finished<'_>, context: &Context) {
 }
 
 /// A square a run, with a link where there is one.
-fn runs(html: &mut String, facts: &mozci_core::facts::PushFacts, context: &Context) {
+fn runs(html: &mut String, facts: &mozci_core::facts::PushFacts, ci: &Ci) {
     for run in &facts.runs {
         let (colour, word) = match Told::of(run) {
             Told::Failed => ("#c0392b", "failed"),
@@ -190,7 +188,7 @@ fn runs(html: &mut String, facts: &mozci_core::facts::PushFacts, context: &Conte
             "<svg width=13 height=13><title>{word}: {}</title><rect width=11 height=11 y=1 rx=2 fill={colour} /></svg>",
             text(run.state.word())
         );
-        match context.ci.link(run.key.request) {
+        match ci.link(run.key.request) {
             Some(link) => {
                 let _ = write!(html, "<a href=\"{}\">{square}</a>", text(&link));
             }

@@ -1,16 +1,16 @@
 //! A search as people see it: what is chased, what is believed, what is asked for, what it came to.
 
-use mozci_core::bisect::{Backout, Possibility, Search, Verdict, Why};
+use mozci_core::bisect::{Backout, Possibility, Search, Verdict};
 use mozci_core::plan::Plan;
-use mozci_core::push::Push;
 use mozci_core::rate::{Rate, runs_to_see};
+use mozci_engine::ci::Ci;
+use mozci_engine::drive::search::{Ended, Finished, assumed, names, verdict_line};
 use mozci_engine::flow::{BisectQuestion, Case};
 use serde_json::Value;
 
-use super::assumed::assumed;
-use super::drive::{Ended, Finished};
 use crate::context::Context;
-use crate::show::{Out, percent, plural, rate_words};
+use crate::show::{Out, plural, rate_words};
+use mozci_core::rate::percent;
 
 /// Suspects that are shown as bars.
 const BARS: usize = 8;
@@ -177,7 +177,7 @@ pub(super) fn round(out: &mut Out, number: u32, plan: &Plan) {
 }
 
 /// What it came to.
-pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context) {
+pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context, ci: &Ci) {
     out.line("");
     let Finished { case, search, ended, .. } = finished;
     let cost = format!(
@@ -188,7 +188,7 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context) {
     match ended {
         Ended::Verdict(verdict) => {
             out.line(&format!("{} · {cost}", verdict_line(verdict, &names(case))));
-            verdict_more(out, finished, verdict, context);
+            verdict_more(out, finished, verdict, ci);
         }
         Ended::BackedOut => out.line(&format!(
             "backed out: every commit of push {} was backed out since; give --anyway to find what broke it all the same",
@@ -285,62 +285,7 @@ fn likeliest(out: &mut Out, case: &Case, search: &Search) {
     out.line(&format!("  with 95 % it is one of these: {}", named.join("; ")));
 }
 
-/// The pushes of a search by their numbers, for verdicts.
-pub(super) fn names(case: &Case) -> Vec<Push> {
-    case.pushes().cloned().collect()
-}
-
-/// A verdict in one line.
-pub(crate) fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
-    let name =
-        |number: usize| pushes.get(number).map_or("?".to_owned(), |push| push.id.to_string());
-    match verdict {
-        Verdict::Culprit { first, last, probability } if first == last => {
-            format!("culprit {} · {}", name(*first), sure(*probability))
-        }
-        Verdict::Culprit { first, last, probability } => {
-            let all: Vec<String> = (*first..=*last).map(name).collect();
-            format!(
-                "culprit {} ({} cannot be run) · {}",
-                all.join(" or "),
-                all[..all.len() - 1].join(", "),
-                sure(*probability)
-            )
-        }
-        Verdict::Older { probability } => format!(
-            "it failed before all of them already · {}: look further back with --good or --max-revisions",
-            sure(*probability)
-        ),
-        Verdict::None { probability, p_min } => format!(
-            "no push among them makes it fail {} of the time or more · {}",
-            percent(*p_min),
-            sure(*probability)
-        ),
-        Verdict::Undecided { why: Why::Misfit { first, second } } => format!(
-            "undecided: the rate changed twice, about at {} and at {}: there are two culprits or a fix between them; search each side alone with --good and --bad",
-            name(*first),
-            name(*second)
-        ),
-        Verdict::Undecided { why: Why::Drift } => {
-            "undecided: it fails more and more often, or less and less, instead of from one push on"
-                .to_owned()
-        }
-        Verdict::Undecided { why: Why::Elsewhere { named, rises } } => format!(
-            "undecided: the search would name {}, but the rate of failures rose last about at {}: run both more often, or search on either side with --good and --bad",
-            name(*named),
-            name(*rises)
-        ),
-        Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
-        Verdict::Undecided { why: Why::NoSuspects } => "there is nobody to suspect".to_owned(),
-    }
-}
-
-/// A probability near one, as exact as it is of use.
-fn sure(probability: f64) -> String {
-    format!("{:.1} %", (probability * 1000.0).floor() / 10.0)
-}
-
-fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, context: &Context) {
+fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, ci: &Ci) {
     let hunt = finished.case.hunt();
     if let Verdict::Culprit { first, last, .. } = verdict {
         for culprit in finished.culprits {
@@ -368,7 +313,7 @@ fn verdict_more(out: &mut Out, finished: &Finished<'_>, verdict: &Verdict, conte
             let failed = side.runs.iter().filter(|run| run.failed).count();
             out.line(&format!("  {name} {}: failed {failed} of {}", side.push.id, side.runs.len()));
             let telling = side.runs.iter().find(|run| run.failed == (name == "first bad"));
-            if let Some(link) = telling.and_then(|run| context.ci.link(run.key.request)) {
+            if let Some(link) = telling.and_then(|run| ci.link(run.key.request)) {
                 out.line(&format!("    {link}"));
             }
         }

@@ -6,20 +6,20 @@ use mozci_core::push::PushRef;
 use mozci_engine::Error;
 use serde_json::{Map, Value, json};
 
-use super::assumed::assumed;
-use super::drive::{Ended, Finished};
-use super::shown::{names, verdict_line};
 use crate::context::Context;
-use crate::show::{push_json, top};
+use crate::show::top_of;
 use crate::stats::Stats;
+use mozci_engine::ci::Ci;
+use mozci_engine::drive::search::{Ended, Finished, assumed, push_json};
 
 /// The whole object.
 pub(super) fn object(
     finished: &Finished<'_>,
     context: &Context,
+    ci: &Ci,
     stats: &Stats,
 ) -> Result<Value, Error> {
-    let mut object: Map<String, Value> = top("bisect", context);
+    let mut object: Map<String, Value> = top_of("bisect", context, ci);
     object.insert("job".into(), json!(finished.question.job));
     object.insert("investigation".into(), json!(finished.id));
     object.insert("good".into(), push_json(finished.case.good()));
@@ -35,7 +35,7 @@ pub(super) fn object(
     });
     object.insert("background".into(), background);
     object.insert("since".into(), json!(finished.since.tally));
-    object.insert("end".into(), end(finished));
+    object.insert("end".into(), finished.end());
     object.insert("runs".into(), json!(finished.runs));
     object.insert("rounds".into(), json!(finished.rounds));
     object.insert("suspects".into(), suspects(finished));
@@ -56,51 +56,6 @@ pub(super) fn object(
         object.insert("stats".into(), costs);
     }
     Ok(Value::Object(object))
-}
-
-/// How it ended, in a form that stands by itself.
-pub(super) fn end(finished: &Finished<'_>) -> Value {
-    let pushes = names(finished.case);
-    let name = |number: usize| pushes.get(number).map(push_json);
-    match finished.ended {
-        Ended::Verdict(verdict) => {
-            let mut value = json!(verdict);
-            value["summary"] = json!(verdict_line(verdict, &pushes));
-            if let Verdict::Culprit { first, last, .. } = verdict {
-                value["pushes"] = (*first..=*last).filter_map(name).collect();
-            }
-            value
-        }
-        Ended::BudgetTooSmall { least } => {
-            json!({"verdict": "undecided", "summary": "the budget cannot suffice", "least": least})
-        }
-        Ended::Refused(refusal) => {
-            json!({"verdict": "undecided", "summary": format!("a guard refused: {refusal}"), "refused": refusal})
-        }
-        Ended::Fixed => json!({
-            "verdict": "fixed",
-            "summary": "fixed since",
-            "first_passed": finished.since.first_passed.as_ref().map(push_json),
-            "runs": finished.since.tally,
-        }),
-        Ended::GoodFails { good, bad } => json!({
-            "verdict": "undecided", "summary": "the good push fails, too",
-            "good_runs": good, "bad_runs": bad,
-        }),
-        other => {
-            let (word, summary) = match other {
-                Ended::BackedOut => ("backed-out", "the bad push was backed out"),
-                Ended::Budget => ("undecided", "the budget is spent"),
-                Ended::NothingToTest => ("undecided", "no push is left to run on"),
-                Ended::DryRun => ("undecided", "nothing was sent: a dry run"),
-                Ended::Declined => ("undecided", "nothing was sent"),
-                Ended::Left => ("undecided", "a round is under way"),
-                Ended::Interrupted => ("undecided", "interrupted"),
-                _ => ("undecided", "a service failed"),
-            };
-            json!({"verdict": word, "summary": summary})
-        }
-    }
 }
 
 /// Every suspect, newest first, and what is believed of it.

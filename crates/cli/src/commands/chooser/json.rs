@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::Selection;
 use super::shown::Time;
 use crate::context::Context;
-use crate::show::{Out, push_json, top};
+use crate::show::{Out, top};
 use crate::stats::Stats;
+use mozci_engine::drive::search::push_json;
 
 /// The whole answer: written as it is made, since there may be tens of thousands of jobs.
 #[derive(Serialize)]

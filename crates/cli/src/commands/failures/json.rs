@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::Args;
 use super::runs::Asked;
 use crate::context::Context;
-use crate::show::{Out, ShownRun, classified, is_known, push_json, top};
+use crate::show::{Out, ShownRun, classified, is_known, top};
 use crate::stats::Stats;
+use mozci_engine::drive::search::push_json;
 
 /// Writes the object.
 pub(super) fn write(

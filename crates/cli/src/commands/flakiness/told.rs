@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Args, Flakiness};
 use crate::context::Context;
-use crate::show::{Out, percent, plural, push_json, rate_words, shell_word, top};
+use crate::show::{Out, plural, rate_words, shell_word, top};
 use crate::stats::Stats;
+use mozci_core::rate::percent;
+use mozci_engine::drive::search::push_json;
 
 /// Writes lines for people.
 pub(super) fn show(

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt, stream};
 use mozci_core::time::At;
+use mozci_engine::drive::Notifier;
+use mozci_engine::drive::watch::{WatchContext, WatchQuestion, is_watch, watch_many};
 use mozci_engine::store::{Investigation, Investigations, Lease};
 use serde_json::json;
 
-use crate::acting::{check, open_ledger, telling};
+use crate::acting::{Terminal, check, open_ledger, telling};
 use crate::app::{Done, Interrupt};
 use crate::commands::bisect::{EndArgs, summary};
-use crate::commands::watch::{self, Question, is_watch};
+use crate::commands::watch;
 use crate::context::Context;
 use crate::failure;
 use crate::show::Out;
@@ -31,7 +32,7 @@ pub(super) async fn resume_all(
     check(context, &ends.confirm)?;
     // A line each, which programs can read where nobody looks on.
     out.json |= !std::io::stdout().is_terminal();
-    telling::check(context, ends.tell)?;
+    let notifier = telling::notifier(context, ends.tell)?;
     let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
     let (watches, searches): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
     let ids: Vec<&str> = watches.iter().map(|found| found.id.as_str()).collect();
@@ -39,12 +40,13 @@ pub(super) async fn resume_all(
     let mut questions = Vec::new();
     for (found, lease) in watches.iter().zip(taken) {
         match lease {
-            Ok(lease) => questions.push((Question::of(found)?, lease)),
+            Ok(lease) => questions.push((WatchQuestion::of(found)?, lease)),
             Err(held) => context.talk(&format!("note: {held}")),
         }
     }
     let searching = all_searches(store, &searches, ends, context, stats, interrupt);
-    let watching = all_watches(store, questions, ends, context, out, stats, interrupt);
+    let watching =
+        all_watches(store, questions, (ends, notifier.as_ref()), context, out, stats, interrupt);
     let (searched, watched) = futures_util::future::join(searching, watching).await;
     let (searched, watched) = (searched?, watched?);
     if searches.is_empty() && watches.is_empty() {
@@ -56,8 +58,8 @@ pub(super) async fn resume_all(
 /// Goes on with watches, on one connection and one reading.
 async fn all_watches(
     store: &Investigations,
-    questions: Vec<(Question, Lease)>,
-    ends: &EndArgs,
+    questions: Vec<(WatchQuestion, Lease)>,
+    (ends, notifier): (&EndArgs, Option<&Notifier>),
     context: &Context,
     out: &mut Out,
     stats: &Stats,
@@ -66,7 +68,7 @@ async fn all_watches(
     if questions.is_empty() {
         return Ok(0);
     }
-    let mut ledger = open_ledger(context).await?;
+    let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     let ranges: BTreeSet<&[String]> =
         questions.iter().map(|(question, _)| question.pushes.as_slice()).collect();
     let mut pushes = Vec::new();
@@ -75,18 +77,13 @@ async fn all_watches(
     }
     pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
     pushes.dedup_by_key(|push| push.id);
-    let mut desk = watch::Desk {
-        context,
-        out,
-        stats,
-        interrupt,
-        ledger: &mut ledger,
-        store,
-        lease: None,
-        tells: ends.tell,
-        left_out: Default::default(),
-    };
-    watch::drive_many(questions, pushes, &ends.confirm, &mut desk).await
+    let mut terminal = Terminal::new(context, out, stats, interrupt);
+    let permission = ends.confirm.permission();
+    let session = terminal.session(&mut ledger);
+    let mut watches = WatchContext::new(session, store, permission, notifier, None);
+    let problem = watch_many(questions, pushes, &mut watches).await?;
+    terminal.rendered()?;
+    Ok(problem.map_or(0, failure::status))
 }
 
 /// Searches that are driven at once: each reads a history of its own.
@@ -102,7 +99,7 @@ async fn all_searches(
     interrupt: &Interrupt,
 ) -> Done {
     let each = stream::iter(searches).map(async |found| {
-        if interrupt.stop.load(Ordering::Relaxed) {
+        if interrupt.stop.is_cancelled() {
             return Ok(0);
         }
         // What runs are judged by is the repository's, and each search has its own.

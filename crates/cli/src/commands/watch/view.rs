@@ -1,229 +1,109 @@
-//! What somebody who watches sees: a line a push that changes in place on a terminal, JSON lines
-//! elsewhere, and one line at the end.
+//! What a watch reports, on the terminal and as JSON.
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use mozci_core::harmless::harmless_line;
-use mozci_core::ids::JobName;
-use mozci_core::plan::Plan;
-use mozci_core::push::{Push, PushRef};
-use mozci_core::watch::{Ending, ending};
 use mozci_engine::Error;
-use mozci_engine::flow::{AskResult, WatchPlace, Watching};
+use mozci_engine::drive::watch::WatchProgress;
 use serde_json::{Value, json};
 
-use crate::app::Format;
-use crate::context::Context;
+use super::live::Live;
+use crate::acting::Terminal;
+use crate::commands::bisect::summary;
 use crate::failure;
-use crate::show::{Out, VERSION, json_text, marks, plural};
-use crate::stats::Stats;
+use crate::show::{VERSION, json_text, plural, show_outcome, show_plan_summary};
 
-/// How it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Lines that change in place.
-    Live,
-    /// A line a change.
-    Lines,
-    /// A JSON object a line.
-    Json,
-}
+/// What is kept of a watch until it has ended.
+#[derive(Debug, Default)]
+pub(crate) struct WatchView(Option<Live>);
 
-/// What is shown.
-pub(super) struct View {
-    way: Way,
-    pushes: Vec<Push>,
-    one_job: bool,
-    /// Lines of the live view that are on the terminal; none where something else is below them.
-    drawn: Vec<String>,
-    /// Columns that a line of it may have.
-    width: usize,
-}
-
-impl View {
-    pub(super) fn new(out: &mut Out, context: &Context, pushes: &[Push], jobs: &[JobName]) -> Self {
-        // What does not fit on a terminal cannot change in place.
-        let rows = terminal_size::terminal_size().map_or(0, |(_, rows)| usize::from(rows.0));
-        let fits = std::io::stdout().is_terminal() && pushes.len() + 2 < rows;
-        let terminal = std::io::stdout().is_terminal();
-        let way = match (out.json, terminal) {
-            (true, _) => Way::Json,
-            (_, true) if context.global.format == Format::Table && fits => Way::Live,
-            (_, false) if context.global.format == Format::Table => Way::Json,
-            _ => Way::Lines,
-        };
-        // Nothing else may stand between the lines.
-        out.json = way == Way::Json;
-        Self {
-            way,
-            pushes: pushes.to_vec(),
-            one_job: jobs.len() == 1,
-            drawn: Vec::new(),
-            width: out.width,
-        }
+impl Terminal<'_> {
+    /// Renders what happened in a watch.
+    pub(crate) fn on_watch(&mut self, progress: WatchProgress<'_>) {
+        let rendered = self.render_watch(progress);
+        self.keep(rendered);
     }
 
-    /// Shows what changed.
-    pub(super) fn show(
-        &mut self,
-        watching: &Watching,
-        changed: &[WatchPlace],
-        out: &mut Out,
-    ) -> Result<(), Error> {
-        match self.way {
-            Way::Live => self.draw(watching),
-            Way::Lines => {
-                for place in changed {
-                    let facts = watching.facts(*place);
-                    let job = &watching.histories[place.0].job;
-                    let marks = marks(facts.runs.iter());
-                    let ending = ending(facts);
-                    out.line(&format!("{} {job}  {marks} {ending}", facts.push.id));
+    fn render_watch(&mut self, progress: WatchProgress<'_>) -> Result<(), Error> {
+        let (context, out, live) = (self.context, &mut *self.out, &mut self.watch.0);
+        match progress {
+            WatchProgress::Begun { id } => context.talk(&format!(
+                "investigation {id}: `mozci investigations resume {id}` goes on with it"
+            )),
+            WatchProgress::Opened { jobs, pushes, watching } => {
+                *live = Some(Live::new(out, context, pushes, jobs));
+                let told = watching.told_by().map_or_else(
+                    || format!("looked at every {} s", context.ci.poll.as_secs_f32()),
+                    |by| format!("told by {}", by.words()),
+                );
+                context.talk(&format!(
+                    "watching {} on {}, {told}; Ctrl-C ends it",
+                    plural(jobs.len(), "job"),
+                    plural(pushes.len(), "push")
+                ));
+            }
+            WatchProgress::ManyOpened { watches, pushes, places } => context.talk(&format!(
+                "{} on {}, {} in all; Ctrl-C leaves them for later",
+                plural(watches, "watch"),
+                plural(pushes, "push"),
+                plural(places, "job")
+            )),
+            WatchProgress::Changed { watching, places } => {
+                if let Some(live) = live {
+                    live.show(watching, places, out)?;
                 }
             }
-            Way::Json => {
-                for place in changed {
-                    let facts = watching.facts(*place);
-                    json_line(json!({
-                        "event": "state",
-                        "push": PushRef::from(&facts.push),
-                        "job": watching.histories[place.0].job,
-                        "runs": facts.runs,
-                        "asked": facts.asked,
-                        "state": ending(facts),
-                    }))?;
+            WatchProgress::Waits(watching) => {
+                if let Some(live) = live {
+                    live.waits(watching);
+                }
+            }
+            WatchProgress::Requested { plan, results } => {
+                if let Some(live) = live {
+                    live.asked(plan, results, out)?;
+                }
+            }
+            WatchProgress::Planned { plan, used } => {
+                show_plan_summary(out, plan, (used, context.ci.budgets.day));
+            }
+            WatchProgress::Refused(refusal) => {
+                failure::report(&Error::Guard(refusal.clone()), context.sent());
+                if let Some(live) = live {
+                    live.note(&format!("refused: {refusal}"))?;
+                }
+            }
+            WatchProgress::Retrying { error, seconds } => {
+                context.talk(&format!("note: {error}; trying again in {seconds} s"));
+            }
+            WatchProgress::Failed(error) => {
+                failure::report(error, context.sent());
+            }
+            WatchProgress::Ended { watching, interrupted, summary } => {
+                let costs = self.stats.json(context)?;
+                if let Some(live) = live {
+                    live.end(watching, (interrupted, summary), out, costs)?;
+                }
+            }
+            WatchProgress::MemberEnded { id, question, summary } => match out.json {
+                true => {
+                    json_line(json!({"event": "ended", "investigation": id, "summary": summary}))?;
+                }
+                false => out.line(&format!("{id}  {}  {summary}", question.subject())),
+            },
+            WatchProgress::Stands(outcome) => match out.json {
+                true => json_line(json!({"event": "state", "outcome": outcome}))?,
+                false => show_outcome(out, outcome, true),
+            },
+            WatchProgress::Step { at, step } => match out.json {
+                true => json_line(json!({"event": "step", "written": at, "step": step}))?,
+                false => out.line(&summary(Some(step))),
+            },
+            WatchProgress::StepsEnded(state) => {
+                if out.json {
+                    json_line(json!({"event": "end", "state": state}))?;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Shows what was asked for.
-    pub(super) fn asked(
-        &mut self,
-        plan: &Plan,
-        results: &[AskResult],
-        out: &mut Out,
-    ) -> Result<(), Error> {
-        self.drawn.clear();
-        if self.way != Way::Json {
-            out.line(&format!("asked for {}", plural(plan.runs() as usize, "run")));
-            return Ok(());
-        }
-        results.iter().try_for_each(|result| json_line(json!({"event": "asked", "result": result})))
-    }
-
-    /// Shows a remark.
-    pub(super) fn note(&mut self, text: &str, _out: &mut Out) -> Result<(), Error> {
-        self.drawn.clear();
-        match self.way {
-            Way::Json => json_line(json!({"event": "note", "text": text})),
-            Way::Live | Way::Lines => Ok(()),
-        }
-    }
-
-    /// Says what is waited for.
-    pub(super) fn waits(&mut self, watching: &Watching) {
-        if self.way == Way::Live {
-            self.draw(watching);
-        }
-    }
-
-    /// The lines of the live view: each push with what its jobs say.
-    fn draw(&mut self, watching: &Watching) {
-        failure::clear_progress();
-        let mut lines = Vec::new();
-        let mut awaited = 0;
-        for (place, push) in self.pushes.iter().enumerate() {
-            let mut line = format!("{} {}", push.id, push.revision.short());
-            let all: Vec<_> =
-                (0..watching.histories.len()).map(|job| watching.facts((job, place))).collect();
-            awaited += all.iter().filter(|facts| facts.is_under_way()).count();
-            if self.one_job {
-                let facts = all[0];
-                line.push_str(&format!("  {} {}", marks(facts.runs.iter()), ending(facts)));
-                if facts.asked > 0 {
-                    line.push_str(&format!(", {} asked for", facts.asked));
-                }
-            } else {
-                let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-                for run in all.iter().flat_map(|facts| &facts.runs) {
-                    *counts.entry(run.state.word()).or_default() += 1;
-                }
-                let asked: u32 = all.iter().map(|facts| facts.asked).sum();
-                let words = counts.iter().map(|(word, count)| format!("{count} {word}"));
-                let asked = (asked > 0).then(|| format!("{asked} asked for"));
-                let words: Vec<String> = words.chain(asked).collect();
-                match words.is_empty() {
-                    true => line.push_str("  not run"),
-                    false => line.push_str(&format!("  {}", words.join(" · "))),
-                }
-            }
-            lines.push(harmless_line(&line).chars().take(self.width).collect());
-        }
-        lines.push(match awaited {
-            0 => "nothing is awaited".to_owned(),
-            count => format!("{} awaited", plural(count, "job")),
-        });
-        if lines == self.drawn {
-            return;
-        }
-        let mut stdout = std::io::stdout();
-        let up = match self.drawn.len() {
-            0 => String::new(),
-            drawn => format!("\x1b[{drawn}A\x1b[J"),
-        };
-        // A terminal that is gone is noticed at the end.
-        let _ = writeln!(stdout, "{up}{}", lines.join("\n")).and_then(|()| stdout.flush());
-        self.drawn = lines;
-    }
-
-    /// The last line, which it also gives.
-    pub(super) fn end(
-        &mut self,
-        watching: &Watching,
-        out: &mut Out,
-        context: &Context,
-        stats: &Stats,
-        interrupted: bool,
-    ) -> Result<String, Error> {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let mut outcomes = Vec::new();
-        let mut odd = Vec::new();
-        for place in watching.places() {
-            let facts = watching.facts(place);
-            let ending = ending(facts);
-            let job = &watching.histories[place.0].job;
-            *counts.entry(ending.to_string()).or_default() += 1;
-            if !matches!(ending, Ending::Passed { .. } | Ending::Nothing { last: None }) {
-                odd.push(format!("  {} {job}: {ending}", facts.push.id));
-            }
-            outcomes.push(json!({
-                "push": PushRef::from(&facts.push), "job": job, "state": ending,
-                "words": ending.to_string(), "runs": facts.runs,
-            }));
-        }
-        let words: Vec<String> = match (counts.len(), outcomes.len()) {
-            (1, 1) => counts.into_keys().collect(),
-            _ => counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect(),
-        };
-        let how = if interrupted { "interrupted" } else { "ended" };
-        let summary = format!("{how}: {}", words.join(" · "));
-        if self.way == Way::Json {
-            let mut line = json!({
-                "event": "end", "summary": summary, "interrupted": interrupted,
-                "outcomes": outcomes, "heard": watching.heard, "looks": watching.looks,
-            });
-            if let (Some(costs), Value::Object(object)) = (stats.json(context)?, &mut line) {
-                object.insert("stats".into(), costs);
-            }
-            json_line(line)?;
-        } else {
-            odd.iter().for_each(|line| out.line(line));
-            out.line(&summary);
-        }
-        Ok(summary)
     }
 }
 

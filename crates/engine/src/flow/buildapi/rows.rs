@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use mozci_clients::buildapi::{Day, DumpError};
+use mozci_clients::side_by_side;
 use mozci_core::era::{DumpRow, Listed, Outcome, standing, state_of};
 use mozci_core::ids::{BuildRequestId, JobName};
 use mozci_core::push::Push;
@@ -72,18 +73,16 @@ async fn listed(
     wanted: Option<HashSet<String>>,
 ) -> Result<Rows, Error> {
     let Some(server) = &api.self_serve else { return Ok(Rows::default()) };
-    let lists: Vec<Vec<Listed>> = stream::iter(pushes)
-        .map(async |push| {
-            let what = format!("cannot read what was asked for on push {}", push.id);
-            let listed = server.requests_of(push.revision.hash()).await;
-            let mut listed = listed.map_err(Error::service(what))?;
-            api.note_listed(push.revision.hash(), &listed);
-            listed.retain(|one| wanted.as_ref().is_none_or(|w| w.contains(&one.builder)));
-            Ok::<_, Error>(listed)
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let wanted = &wanted;
+    let lists = pushes.iter().map(|push| async move {
+        let what = format!("cannot read what was asked for on push {}", push.id);
+        let listed = server.requests_of(push.revision.hash()).await;
+        let mut listed = listed.map_err(Error::service(what))?;
+        api.note_listed(push.revision.hash(), &listed);
+        listed.retain(|one| wanted.as_ref().is_none_or(|w| w.contains(&one.builder)));
+        Ok::<_, Error>(listed)
+    });
+    let lists: Vec<Vec<Listed>> = side_by_side(lists, AT_ONCE).try_collect().await?;
     // The four hours' dump has what was done with since, the days' what was before.
     let now = ci.now();
     let dump_of = |one: &Listed| {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use mozci_clients::act::ActError;
+use mozci_clients::side_by_side;
 use mozci_core::ids::RequestId;
 use mozci_core::plan::{Plan, Through};
+use tokio_util::sync::CancellationToken;
 
 use crate::buildapi::BuildApi;
 use crate::ci::Ci;
@@ -52,17 +54,18 @@ pub(crate) async fn send_all(
     api: &BuildApi,
     ledger: &Ledger,
     to_send: &[(Asking, ReadyAsk)],
-    stop: &AtomicBool,
-    on_result: &mut dyn FnMut(&AskResult),
+    stop: &CancellationToken,
+    on_result: &mut (dyn FnMut(&AskResult) + Send),
 ) -> Result<Vec<AskResult>, Error> {
     let forbidden = AtomicBool::new(false);
     let mut written = Written::new(ci, ledger);
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     for batch in [first, rest] {
         let halted = Arc::clone(&written.halted);
-        let mut sent = stream::iter(batch)
-            .map(|(asking, ask)| send(ci, api, ledger, asking, ask, [stop, &halted], &forbidden))
-            .buffered(AT_ONCE);
+        let sending = batch
+            .iter()
+            .map(|(asking, ask)| send(ci, api, ledger, asking, ask, (stop, &halted), &forbidden));
+        let mut sent = side_by_side(sending, AT_ONCE);
         while let Some(result) = sent.next().await {
             if result.refusal == Some(Refused::NotAllowed) {
                 forbidden.store(true, Ordering::Relaxed);
@@ -79,13 +82,13 @@ async fn send(
     ledger: &Ledger,
     asking: &Asking,
     ask: &ReadyAsk,
-    [stop, halted]: [&AtomicBool; 2],
+    (stop, halted): (&CancellationToken, &AtomicBool),
     forbidden: &AtomicBool,
 ) -> AskResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if stop.load(Ordering::Relaxed) {
+    let state = if stop.is_cancelled() {
         not_sent("interrupted before it was sent")
     } else if halted.load(Ordering::Relaxed) {
         not_sent(HALTED)

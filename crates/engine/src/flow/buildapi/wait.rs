@@ -1,12 +1,12 @@
 //! Following requests to their ends, by looking: that farm told nobody anything.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use mozci_core::ids::{BuildRequestId, JobName, PushId, RequestId};
 use mozci_core::push::Push;
 use mozci_core::run::State;
+use tokio_util::sync::CancellationToken;
 
 use super::asked::matched;
 use super::rows::read_rows;
@@ -21,8 +21,8 @@ pub(crate) async fn wait(
     ci: &Ci,
     api: &BuildApi,
     outcomes: &mut [Outcome],
-    stop: &AtomicBool,
-    on_change: &mut dyn FnMut(&Outcome),
+    stop: &CancellationToken,
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
     let (started, mut failures) = (Instant::now(), 0);
     while outcomes.iter().any(|outcome| !outcome.done) {
@@ -35,7 +35,7 @@ pub(crate) async fn wait(
             }
         }
         let open = outcomes.iter().any(|outcome| !outcome.done);
-        if !open || stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
+        if !open || stop.is_cancelled() || started.elapsed() > LIMIT {
             break;
         }
         super::super::pause(ci.poll, stop).await;
@@ -47,7 +47,7 @@ async fn look(
     ci: &Ci,
     api: &BuildApi,
     outcomes: &mut [Outcome],
-    on_change: &mut dyn FnMut(&Outcome),
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
     let open = || outcomes.iter().filter(|outcome| !outcome.done);
     let mut pushes: Vec<Push> = open().map(bare).collect();

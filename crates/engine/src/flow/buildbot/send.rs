@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use mozci_clients::act::ActError;
 use mozci_core::farm::Results;
 use mozci_core::ids::{BuildRequestId, RequestId};
+use tokio_util::sync::CancellationToken;
 
 use super::reconcile::look_for;
 use crate::ci::Ci;
@@ -37,8 +38,8 @@ pub(crate) async fn send_all(
     farm: &Farm,
     ledger: &Ledger,
     to_send: &[(Asking, ReadyAsk)],
-    stop: &AtomicBool,
-    on_result: &mut dyn FnMut(&AskResult),
+    stop: &CancellationToken,
+    on_result: &mut (dyn FnMut(&AskResult) + Send),
 ) -> Result<Vec<AskResult>, Error> {
     let paces = |(_, ask): &(Asking, ReadyAsk)| paces(farm, &ask.sends);
     let mut written = Written::new(ci, ledger);
@@ -99,7 +100,7 @@ struct Sending<'a> {
     ledger: &'a Ledger,
     /// Hears when builds begin, where that is waited for.
     ear: Option<Ear>,
-    stop: &'a AtomicBool,
+    stop: &'a CancellationToken,
     /// Set where nothing more may be sent, since the ledger or the master failed.
     halted: Arc<AtomicBool>,
     forbidden: AtomicBool,
@@ -141,7 +142,7 @@ impl Sending<'_> {
     ) -> Result<(), Error> {
         let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
         loop {
-            result.state = if self.stop.load(Ordering::Relaxed) {
+            result.state = if self.stop.is_cancelled() {
                 not_sent("interrupted before it was sent")
             } else if self.halted.load(Ordering::Relaxed) {
                 not_sent(HALTED)
@@ -153,7 +154,7 @@ impl Sending<'_> {
                 if paces(self.farm, &ask.sends) {
                     self.let_others_begin(ask).await?;
                 }
-                match self.stop.load(Ordering::Relaxed) {
+                match self.stop.is_cancelled() {
                     true => not_sent("interrupted before it was sent"),
                     false => self.send(asking, &ask.sends, result).await?,
                 }
@@ -250,7 +251,7 @@ impl Sending<'_> {
         let (Some(builder), mut ear) = (builder, ear.another()) else { return Ok(()) };
         let mut told = false;
         let mut failing: Option<Instant> = None;
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.stop.is_cancelled() {
             let waiting: Vec<BuildRequestId> = match self.waiting(builder.id).await {
                 Ok(waiting) => waiting,
                 Err(error) => {
@@ -304,7 +305,7 @@ impl Sending<'_> {
     async fn begun(&self, id: BuildRequestId, mut ear: Ear, ask: &ReadyAsk) -> Begun {
         let mut failing: Option<Instant> = None;
         let mut told = false;
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.stop.is_cancelled() {
             let looked = async {
                 let master = self.farm.master().await?;
                 let reading = || Error::service("cannot read what became of a request");

@@ -1,11 +1,11 @@
 //! Following build requests to their ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use mozci_core::farm::runs_of;
 use mozci_core::ids::{BuildRequestId, RequestId};
 use mozci_core::run::State;
+use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
@@ -20,8 +20,8 @@ pub(crate) async fn wait(
     farm: &Farm,
     outcomes: &mut [Outcome],
     ear: &mut Ear,
-    stop: &AtomicBool,
-    on_change: &mut dyn FnMut(&Outcome),
+    stop: &CancellationToken,
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
     let started = Instant::now();
     let mut failing: Option<(u32, Instant)> = None;
@@ -47,7 +47,7 @@ pub(crate) async fn wait(
                 ci.note(format!("a look failed and was made again: {error}"));
             }
         }
-        if stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT {
+        if stop.is_cancelled() || started.elapsed() > LIMIT {
             break;
         }
         let open: Vec<RequestId> = open(outcomes).into_iter().map(RequestId::from).collect();
@@ -76,7 +76,7 @@ fn open(outcomes: &[Outcome]) -> Vec<BuildRequestId> {
 async fn look(
     farm: &Farm,
     outcomes: &mut [Outcome],
-    on_change: &mut dyn FnMut(&Outcome),
+    on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
     let ids = open(outcomes);
     let master = farm.master().await?;

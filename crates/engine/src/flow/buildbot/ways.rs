@@ -1,13 +1,13 @@
 //! How a builder can be asked for: the first force scheduler that can carry a push's revision, then a repeat
 //! of the push's own build, then nobody.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use mozci_clients::buildbot::{ForceError, ForceScheduler, Stamp};
 use mozci_core::facts::Forcing;
 use mozci_core::ids::{BuildId, Revision, SchedulerName};
 use mozci_core::push::Push;
+use parking_lot::Mutex;
 
 use crate::ci::Ci;
 use crate::farm::Farm;
@@ -18,12 +18,12 @@ pub(super) struct Ways<'a> {
     farm: &'a Farm,
     schedulers: &'a [ForceScheduler],
     /// Builders of which it was said that they can only be repeated.
-    said: RefCell<BTreeSet<String>>,
+    said: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Ways<'a> {
     pub(super) fn new(ci: &'a Ci, farm: &'a Farm, schedulers: &'a [ForceScheduler]) -> Self {
-        Self { ci, farm, schedulers, said: RefCell::default() }
+        Self { ci, farm, schedulers, said: Mutex::default() }
     }
 
     /// How a builder is asked for on a push that has this newest build of it.
@@ -41,7 +41,7 @@ impl<'a> Ways<'a> {
                 Forcing::Scheduler(name)
             }
             Carrier::Unable(_, error) => {
-                if self.said.borrow_mut().insert(builder.to_owned()) {
+                if self.said.lock().insert(builder.to_owned()) {
                     self.ci.note(format!(
                         "{error}: {builder} is only run again where the push has a build of it to repeat"
                     ));

@@ -3,8 +3,9 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use mozci_clients::http::{HttpError, Streamed};
+use mozci_clients::side_by_side;
 use mozci_core::run::RunKey;
 use mozci_evidence::Evidence;
 
@@ -42,7 +43,7 @@ pub struct Looked {
 /// what cannot be read of one is said in its evidence and stops none of the others.
 pub async fn read_evidence(ci: &Ci, runs: &[AskedRun], wish: &Wish) -> Vec<Looked> {
     let wish = &Wish { rules: ci.rules.clone(), ..wish.clone() };
-    stream::iter(runs).map(|run| one(ci, run, wish)).buffered(AT_ONCE).collect().await
+    side_by_side(runs.iter().map(|run| one(ci, run, wish)), AT_ONCE).collect().await
 }
 
 /// What is kept of a run is kept under this key.

@@ -3,10 +3,10 @@
 use mozci_core::culprit::{Assumption, Known, assumptions};
 use mozci_core::rate::Rate;
 
-use super::drive::Finished;
+use super::outcome::Finished;
 
 /// What the verdict rests on, and what of it was checked.
-pub(super) fn assumed(finished: &Finished<'_>) -> Vec<Assumption> {
+pub fn assumed(finished: &Finished<'_>) -> Vec<Assumption> {
     let about = finished.question.about.as_ref();
     let name = about.map(|about| match (&about.subject, about.signatures.is_empty()) {
         (Some(subject), true) => subject.name().to_owned(),

@@ -5,17 +5,19 @@ use mozci_core::commit::Commit;
 use mozci_core::culprit::HuntSettings;
 use mozci_core::ids::Revision;
 use mozci_core::push::Push;
-use mozci_engine::flow::{BisectQuestion, Case, CulpritPush, Merge, culprit_pushes, merges, weigh};
 
-use super::drive::Ended;
-use crate::context::Context;
-use crate::show::Out;
+use super::outcome::Ended;
+use super::progress::SearchProgress;
+use crate::ci::Ci;
+use crate::drive::progress::Progress;
+use crate::drive::session::Session;
+use crate::flow::{BisectQuestion, Case, CulpritPush, Merge, culprit_pushes, merges, weigh};
 
 /// Which of the culprits are merges, and where they came from.
-pub(super) async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Vec<Merge> {
+pub(super) async fn merges_of(session: &mut Session<'_>, culprits: &[CulpritPush]) -> Vec<Merge> {
     // One of several changesets may have taken another repository's head as it is.
     let merging = |culprit: &&CulpritPush| {
-        let several = culprit.push.changesets.len() > 1 && context.ci.has_merge_sources();
+        let several = culprit.push.changesets.len() > 1 && session.ci.has_merge_sources();
         several || culprit.commits.iter().any(Commit::is_merge)
     };
     let pushes: Vec<_> =
@@ -23,22 +25,17 @@ pub(super) async fn merges_of(context: &Context, culprits: &[CulpritPush]) -> Ve
     if pushes.is_empty() {
         return Vec::new();
     }
-    match merges(&context.ci, &pushes).await {
+    match merges(session.ci, &pushes).await {
         Ok(merges) => merges,
         Err(error) => {
-            context.talk(&format!("note: where the merge came from cannot be told: {error}"));
+            session.report(Progress::Search(SearchProgress::MergesUnread(&error)));
             Vec::new()
         }
     }
 }
 
 /// How the search is to go, with the suspects weighed by what they touch.
-pub(super) async fn weighed(
-    question: &BisectQuestion,
-    case: &Case,
-    context: &Context,
-) -> HuntSettings {
-    let ci = &context.ci;
+pub(super) async fn weighed(question: &BisectQuestion, case: &Case, ci: &Ci) -> HuntSettings {
     let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
     let known = weigh(ci, &suspects, question.about.as_ref()).await;
     question.settings(ci.budgets.push, known)
@@ -47,7 +44,7 @@ pub(super) async fn weighed(
 /// Which of some suspects were backed out by the bad push or before it, by what the repository itself
 /// says of their commits: messages need not name every one.
 pub(super) async fn gone_by_then(
-    context: &Context,
+    ci: &Ci,
     case: &Case,
     suspects: std::ops::RangeInclusive<usize>,
 ) -> Vec<Backout> {
@@ -56,7 +53,7 @@ pub(super) async fn gone_by_then(
         .clone()
         .filter_map(|number| pushes.get(number).map(|push| (*push).clone()))
         .collect();
-    let culprits = culprit_pushes(&context.ci, wanted).await;
+    let culprits = culprit_pushes(ci, wanted).await;
     let mut gone = Vec::new();
     for (suspect, culprit) in suspects.zip(culprits) {
         let place = |by: &Revision| {
@@ -76,15 +73,14 @@ pub(super) async fn gone_by_then(
 pub(super) async fn early(
     question: &BisectQuestion,
     case: &Case,
-    context: &Context,
-    out: &mut Out,
+    session: &mut Session<'_>,
 ) -> Option<Ended> {
-    let bad = culprit_pushes(&context.ci, vec![case.bad().clone()]).await;
+    let bad = culprit_pushes(session.ci, vec![case.bad().clone()]).await;
     let backed_out = bad.first().is_some_and(CulpritPush::is_backed_out);
     match (backed_out, question.anyway) {
         (true, false) => Some(Ended::BackedOut),
         (true, true) => {
-            out.line("the bad push was backed out since; going on all the same");
+            session.report(Progress::Search(SearchProgress::BackedOutAnyway));
             None
         }
         _ => None,

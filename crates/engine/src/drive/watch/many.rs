@@ -1,33 +1,28 @@
-//! All open watches of a repository in one process: one connection, one reading, each with its own
-//! lease, budget and end.
+//! Several watches in one process: one connection, one reading, each with its own lease, budget and end.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::watch::ending;
-use mozci_engine::flow::{WatchPlace, Watching};
-use mozci_engine::notify::Occasion;
-use mozci_engine::store::{AskState, InvestigationState, Keeper, Lease};
-use mozci_engine::{Error, Kind};
-use serde_json::json;
 
-use super::ask::{Asked, Asking, ask_for, count, due, join};
-use super::drive::{Desk, asked_so_far, note_outcomes};
-use super::question::Question;
-use super::view::json_line;
-use crate::acting::ConfirmArgs;
-use crate::acting::telling::{Told, tell};
-use crate::app::Done;
-use crate::failure;
-use crate::show::plural;
+use super::ask::{Asking, Requested, ask_for, count, due, join};
+use super::progress::WatchProgress;
+use super::question::WatchQuestion;
+use super::run::{WatchContext, note_outcomes, requested_so_far};
+use crate::drive::progress::Progress;
+use crate::drive::step::Step;
+use crate::drive::tell::Told;
+use crate::error::{Error, Kind};
+use crate::flow::{WatchPlace, Watching};
+use crate::notify::Occasion;
+use crate::store::{AskState, InvestigationState, Keeper, Lease};
 
 /// One of the watches.
 struct Member {
-    question: Question,
+    question: WatchQuestion,
     lease: Lease,
-    asked: Asked,
+    requested: Requested,
     places: Vec<WatchPlace>,
     ended: bool,
 }
@@ -35,56 +30,61 @@ struct Member {
 /// Which of the watches are at a place.
 type ByPlace = HashMap<WatchPlace, Vec<usize>>;
 
-/// Follows all of these to their ends.
-pub(crate) async fn drive_many(
-    watches: Vec<(Question, Lease)>,
+/// Follows all of these to their ends. What failed, if something did.
+///
+/// # Errors
+/// [`Error`]; what was sent by then stands in the ledger.
+pub async fn watch_many(
+    watches: Vec<(WatchQuestion, Lease)>,
     pushes: Vec<Push>,
-    confirm: &ConfirmArgs,
-    desk: &mut Desk<'_>,
-) -> Done {
-    let (context, interrupt) = (desk.context, desk.interrupt);
-    let ci = &context.ci;
+    context: &mut WatchContext<'_>,
+) -> Result<Option<Kind>, Error> {
+    let ci = context.session.ci;
     let leases: Vec<Lease> = watches.iter().map(|(_, lease)| lease.clone()).collect();
-    let Some(first) = leases.first().map(|lease| format!("all-{}", lease.id)) else { return Ok(0) };
+    let Some(first) = leases.first().map(|lease| format!("all-{}", lease.id)) else {
+        return Ok(None);
+    };
     let mut keeper = Some(Keeper::of(&ci.place.state, leases)?);
+    context.consented = true;
     let mut jobs: Vec<JobName> = watches.iter().flat_map(|(q, _)| q.jobs.clone()).collect();
     jobs.sort();
     jobs.dedup();
-    let mut watching = Watching::open(ci, desk.ledger, &pushes, &jobs, Some(&first)).await?;
-    let (mut members, by_place) = members(watches, &watching, desk)?;
-    context.talk(&format!(
-        "{} on {}, {} in all; Ctrl-C leaves them for later",
-        plural(members.len(), "watch"),
-        plural(pushes.len(), "push"),
-        plural(by_place.len(), "job")
-    ));
-    interrupt.acting.store(true, Ordering::Relaxed);
+    let ledger = &*context.session.ledger;
+    let mut watching = Watching::open(ci, ledger, &pushes, &jobs, Some(&first)).await?;
+    let (mut members, by_place) = members(watches, &watching, context)?;
+    context.report(WatchProgress::ManyOpened {
+        watches: members.len(),
+        pushes: pushes.len(),
+        places: by_place.len(),
+    });
+    context.session.report(Progress::InFlight(true));
     let mut dirty: Vec<usize> = (0..members.len()).collect();
     let mut problem: Option<Kind> = None;
     loop {
         for i in std::mem::take(&mut dirty) {
-            if members[i].ended || interrupt.stop.load(Ordering::Relaxed) {
+            if members[i].ended || context.session.is_cancelled() {
                 continue;
             }
-            match step(&mut members[i], &mut watching, confirm, &mut keeper, desk).await {
+            match step(&mut members[i], &mut watching, &mut keeper, context).await {
                 Ok(None) => {}
                 Ok(Some(kind)) => problem = Some(kind),
                 // One that somebody else took over, or ended, is no concern of the others.
                 Err(error) => {
-                    failure::report(&error, context.sent());
+                    context.report(WatchProgress::Failed(&error));
                     members[i].ended = true;
                     problem = Some(error.kind());
                 }
             }
         }
         let open = members.iter().any(|member| !member.ended);
-        if !open || interrupt.stop.load(Ordering::Relaxed) {
+        if !open || context.session.is_cancelled() {
             break;
         }
-        let changed = match watching.next(ci, desk.ledger, &interrupt.stop).await {
+        let (ledger, cancel) = (&*context.session.ledger, context.session.cancel);
+        let changed = match watching.next(ci, ledger, cancel).await {
             Ok(changed) => changed,
             Err(error) => {
-                failure::report(&error, context.sent());
+                context.report(WatchProgress::Failed(&error));
                 problem = Some(error.kind());
                 break;
             }
@@ -94,21 +94,21 @@ pub(crate) async fn drive_many(
         dirty = concerned.into_iter().collect();
         dirty.sort_unstable();
     }
-    interrupt.acting.store(false, Ordering::Relaxed);
-    desk.ledger.under(None);
+    context.session.report(Progress::InFlight(false));
+    context.session.ledger.under(None);
     drop(keeper);
-    if interrupt.stop.load(Ordering::Relaxed) {
-        return Ok(failure::status(Kind::Interrupted));
+    if context.session.is_cancelled() {
+        return Ok(Some(Kind::Interrupted));
     }
     watching.close().await;
-    Ok(problem.map_or(0, failure::status))
+    Ok(problem)
 }
 
 /// The watches with their places, and which of them are at a place.
 fn members(
-    watches: Vec<(Question, Lease)>,
+    watches: Vec<(WatchQuestion, Lease)>,
     watching: &Watching,
-    desk: &Desk<'_>,
+    context: &WatchContext<'_>,
 ) -> Result<(Vec<Member>, ByPlace), Error> {
     let place_of: HashMap<(&str, &JobName), WatchPlace> = watching
         .places()
@@ -127,37 +127,36 @@ fn members(
             .filter_map(|key| place_of.get(&key).copied())
             .collect();
         places.iter().for_each(|place| by_place.entry(*place).or_default().push(i));
-        let asked = asked_so_far(desk, &lease.id)?;
-        members.push(Member { question, lease, asked, places, ended: false });
+        let requested = requested_so_far(context, &lease.id)?;
+        members.push(Member { question, lease, requested, places, ended: false });
     }
     Ok((members, by_place))
 }
 
-/// Does what is to be done for one of them now; what did not work, if something did not.
+/// Does what is due for one of them now. What failed, if something did.
 async fn step(
     member: &mut Member,
     watching: &mut Watching,
-    confirm: &ConfirmArgs,
     keeper: &mut Option<Keeper>,
-    desk: &mut Desk<'_>,
+    context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
     let places = member.places.iter().copied();
+    let now = context.session.ci.now();
     let (wanted, mut waits) =
-        due(watching, desk.context.ci.now(), places, &member.question.expect, &member.asked);
+        due(watching, now, places, &member.question.expect, &member.requested);
     let mut news = None;
     if !wanted.is_empty() {
         let plan = join(watching, wanted);
-        desk.ledger.under(Some(member.lease.clone()));
-        desk.lease = Some(member.lease.clone());
-        let asking =
-            ask_for(&plan, watching, confirm, &mut true, desk, keeper, &member.question).await;
-        desk.ledger.under(None);
+        context.session.ledger.under(Some(member.lease.clone()));
+        context.lease = Some(member.lease.clone());
+        let asking = ask_for(&plan, watching, context, keeper, &member.question).await;
+        context.session.ledger.under(None);
         match asking? {
             Asking::Sent(results, left_out) => {
                 if results.iter().any(|r| matches!(r.state, AskState::NotSent { .. })) {
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
-                waits |= count(&mut member.asked, &results);
+                waits |= count(&mut member.requested, &results);
                 waits |= watching.others_asked(&left_out);
                 watching.asked(&results);
             }
@@ -172,18 +171,18 @@ async fn step(
         return Ok(None);
     }
     member.ended = true;
-    end(member, watching, news, desk).await
+    end(member, watching, news, context).await
 }
 
 async fn end(
     member: &Member,
     watching: &Watching,
     news: Option<(Occasion, Kind, String)>,
-    desk: &mut Desk<'_>,
+    context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
-    let (context, id) = (desk.context, &member.lease.id);
+    let (ci, id) = (context.session.ci, &member.lease.id);
     let endings = member.places.iter().map(|place| ending(watching.facts(*place)).to_string());
-    let mut counts: std::collections::BTreeMap<String, usize> = Default::default();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     endings.for_each(|words| *counts.entry(words).or_default() += 1);
     let words: Vec<String> = match member.places.len() {
         1 => counts.into_keys().collect(),
@@ -193,20 +192,18 @@ async fn end(
     if let Some((_, _, why)) = &news {
         summary = format!("{why}; {summary}");
     }
-    let step = json!({"step": "ended", "end": {"summary": summary}});
-    note_outcomes(desk, id, watching)?;
-    desk.store.step(&member.lease, &step, context.ci.now())?;
+    let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
+    note_outcomes(context, id, watching)?;
+    context.store.step(&member.lease, &step.to_value(), ci.now())?;
     if news.is_none() {
-        desk.store.mark(id, InvestigationState::Done)?;
+        context.store.mark(id, InvestigationState::Done)?;
     }
-    match desk.out.json {
-        true => json_line(json!({"event": "ended", "investigation": id, "summary": summary}))?,
-        false => desk.out.line(&format!("{id}  {}  {summary}", member.question.subject())),
-    }
-    if desk.tells {
+    let question = &member.question;
+    context.report(WatchProgress::MemberEnded { id, question, summary: &summary });
+    if let Some(notifier) = context.notifier {
         let occasion = news.as_ref().map_or(Occasion::Finished, |(occasion, ..)| *occasion);
         let subject = member.question.subject();
-        let command = format!("{} investigations resume {id}", context.program());
+        let command = format!("investigations resume {id}");
         let told = Told {
             investigation: id,
             occasion,
@@ -214,7 +211,7 @@ async fn end(
             summary: &summary,
             command: &command,
         };
-        tell(context, &told).await?;
+        notifier.tell(ci, &told, context.session.host).await?;
     }
     Ok(news.map(|(_, kind, _)| kind))
 }

@@ -1,30 +1,30 @@
 //! What a watch that may ask for runs was asked, so that it can go on after a restart.
 
+use crate::error::Error;
+use crate::store::{FORM, Investigation};
 use mozci_core::ids::JobName;
 use mozci_core::watch::Expectations;
-use mozci_engine::Error;
-use mozci_engine::store::{FORM, Investigation};
 use serde_json::{Value, json};
 
 /// What is followed, and what is expected.
 #[derive(Debug, Clone)]
-pub(crate) struct Question {
+pub struct WatchQuestion {
     /// The jobs.
-    pub(crate) jobs: Vec<JobName>,
+    pub jobs: Vec<JobName>,
     /// The pushes' heads, in the order of the range.
-    pub(crate) pushes: Vec<String>,
+    pub pushes: Vec<String>,
     /// What is done where something does not come.
-    pub(crate) expect: Expectations,
+    pub expect: Expectations,
 }
 
 /// Whether an investigation is a watch.
-pub(crate) fn is_watch(found: &Investigation) -> bool {
+pub fn is_watch(found: &Investigation) -> bool {
     found.question["kind"] == "watch"
 }
 
-impl Question {
+impl WatchQuestion {
     /// What is followed, in a few words.
-    pub(crate) fn subject(&self) -> String {
+    pub fn subject(&self) -> String {
         match self.jobs.as_slice() {
             [one] => one.to_string(),
             many => format!("{} jobs", many.len()),
@@ -32,17 +32,17 @@ impl Question {
     }
 
     /// The newest push's head.
-    pub(crate) fn newest(&self) -> &str {
+    pub fn newest(&self) -> &str {
         self.pushes.first().map_or("tip", String::as_str)
     }
 
     /// A name for a watch that is no investigation, since it asks for nothing: each is one of its own.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("watch of {} at {}", self.newest(), chrono::Utc::now().to_rfc3339())
     }
 
     /// As it is kept.
-    pub(crate) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         json!({
             "kind": "watch",
             "job": self.subject(),
@@ -59,7 +59,7 @@ impl Question {
     ///
     /// # Errors
     /// [`Error::Usage`] where another version wrote it.
-    pub(crate) fn of(found: &Investigation) -> Result<Self, Error> {
+    pub fn of(found: &Investigation) -> Result<Self, Error> {
         let unreadable = || {
             Error::Usage(format!(
                 "investigation {} was written by another version of mozci and cannot be read: begin anew with `mozci watch`, which counts the runs that are there",

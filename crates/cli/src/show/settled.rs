@@ -1,0 +1,33 @@
+//! What became of requests that were in doubt.
+
+use std::collections::BTreeMap;
+
+use mozci_engine::store::{AskState, Asking};
+
+use super::plan::what;
+use crate::context::Context;
+
+/// Says what became of askings that were in doubt, a line for each kind of ending.
+pub(crate) fn show_settled(context: &Context, askings: &[Asking]) {
+    let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for asking in askings {
+        let (ending, which) = match &asking.state {
+            AskState::Sent { request } => {
+                ("did arrive".to_owned(), format!("{} ({})", asking.push, what(*request)))
+            }
+            AskState::NotSent { detail } => {
+                (format!("was not sent: {detail}"), asking.push.to_string())
+            }
+            AskState::Uncertain { detail } => (
+                format!("stays UNCERTAIN and counts as asked for: {detail}"),
+                format!("{} (asking {})", asking.push, asking.id.as_str()),
+            ),
+            AskState::Recorded => ("is open".to_owned(), asking.push.to_string()),
+        };
+        endings.entry(format!("{} on push {{}} {ending}", asking.names())).or_default().push(which);
+    }
+    for (line, pushes) in endings {
+        let line = line.replace("{}", &pushes.join(", "));
+        context.talk(&format!("note: an earlier asking for {line}"));
+    }
+}

@@ -1,0 +1,20 @@
+//! Drivers: what works for a while without a terminal. Each reports [`Progress`], asks for [`Consent`] before it
+//! sends, and ends by a cancellation token. The program and the service render what they report.
+
+mod act;
+mod follow;
+mod progress;
+pub mod search;
+mod session;
+mod settle;
+mod step;
+mod tell;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+
+pub use act::{Act, ActEnd, Acted, all_facts, carry_out, plan_all};
+pub use progress::{Consent, Host, Observer, Permission, Progress, Question, Stage};
+pub use session::Session;
+pub use settle::{open_ledger, settle};
+pub use tell::Notifier;

@@ -1,0 +1,176 @@
+//! What a driver reports while it works, and what it asks before it sends.
+
+use futures_util::future::BoxFuture;
+use mozci_core::guard::Refusal;
+use mozci_core::plan::{LeftOut, Plan};
+
+use super::search::SearchProgress;
+use super::watch::WatchProgress;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::events::Teller;
+use crate::flow::{AskResult, JobHistory, Outcome};
+use crate::store::Asking;
+
+/// Something that happened while a driver worked. The list is closed: whoever renders it handles all of it.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A step that takes a while begins.
+    Stage(Stage),
+    /// Requests are being sent or followed (true), or no longer (false). In between a driver must be ended
+    /// by its cancellation token, not by dropping it: it would lose track of what it sent.
+    InFlight(bool),
+    /// The plan is known.
+    Planned {
+        /// The jobs as they stand.
+        histories: &'a [JobHistory],
+        /// What would be sent.
+        plan: &'a Plan,
+        /// Runs that were requested in the last 24 hours.
+        used: u32,
+    },
+    /// The plan has no request and nothing to wait for.
+    NothingToSend {
+        /// The plan.
+        plan: &'a Plan,
+        /// Pushes on which the job is under way.
+        under_way: usize,
+    },
+    /// A guard refused.
+    Refused {
+        /// Why.
+        refusal: &'a Refusal,
+        /// Whether it is a dry run, so that nothing would have been sent anyway.
+        dry_run: bool,
+    },
+    /// Requests of the plan that are not sent, for reasons that only the CI tells.
+    LeftOut(&'a [LeftOut]),
+    /// Nothing of the plan can be sent.
+    NothingPossible,
+    /// The dry run ends here.
+    DryRun,
+    /// Nobody agreed: nothing was sent.
+    Declined,
+    /// Several requests for one builder are sent one after the other, each once the one before has begun.
+    OneByOne {
+        /// The builder.
+        builder: &'a str,
+        /// How many.
+        requests: usize,
+    },
+    /// A request was sent, or was not.
+    Sent {
+        /// What became of it.
+        result: &'a AskResult,
+        /// Whether the job has to be named.
+        named: bool,
+    },
+    /// Some jobs of the plan wait for builds that are under way, and nobody waits for those.
+    BuildsUnderWay,
+    /// Waiting begins.
+    Waiting {
+        /// Who reports events; none where the CI is polled.
+        source: Option<Teller>,
+    },
+    /// Where something that was requested stands, once it has ended.
+    Ended {
+        /// Where it stands.
+        outcome: &'a Outcome,
+        /// Whether the job has to be named.
+        named: bool,
+    },
+    /// It is known now what became of requests that were in doubt.
+    Settled(&'a [Asking]),
+    /// Requests of an earlier command are still in doubt, and count as sent.
+    InDoubt {
+        /// How many.
+        requests: usize,
+        /// Seconds until the CI can tell.
+        seconds: i64,
+    },
+    /// Requests in doubt cannot be settled.
+    CannotSettle(&'a Error),
+    /// A poll failed and is made again.
+    PollFailed(&'a Error),
+    /// Polls failed for too long: following is given up.
+    GaveUp(&'a Error),
+    /// Requests of an earlier command never arrived and are sent again.
+    NeverArrived {
+        /// Their runs.
+        runs: u32,
+    },
+    /// A message could not be delivered; it is tried again later.
+    Undelivered(&'a str),
+    /// Of a search.
+    Search(SearchProgress<'a>),
+    /// Of a watch.
+    Watch(WatchProgress<'a>),
+}
+
+/// A step that takes a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading a job's history.
+    History,
+    /// Preparing requests.
+    Preparing,
+}
+
+/// What somebody has to agree to.
+#[derive(Debug, Clone, Copy)]
+pub enum Question<'a> {
+    /// Sending the requests of a plan.
+    Send(&'a Plan),
+    /// Sending again what never arrived.
+    SendAgain,
+    /// Sending one round after the other until there is a verdict.
+    Search,
+    /// Sending what a watch misses, now and later.
+    Watch,
+    /// Marking the culprit in Treeherder.
+    Mark,
+}
+
+/// Whether a driver may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// No: it ends where it would send.
+    DryRun,
+    /// Once somebody agreed.
+    Ask,
+    /// Yes.
+    Given,
+}
+
+impl Permission {
+    /// Whether nothing is sent in any case.
+    pub fn is_dry_run(self) -> bool {
+        self == Self::DryRun
+    }
+
+    /// Whether nobody has to be asked.
+    pub fn is_given(self) -> bool {
+        self == Self::Given
+    }
+}
+
+/// Renders what a driver reports.
+pub trait Observer: Send {
+    /// Something happened in a repository's CI. What goes wrong with rendering is the observer's to keep; it
+    /// may cancel the driver.
+    fn on(&mut self, ci: &Ci, progress: Progress<'_>);
+}
+
+/// Agrees to what a driver is about to send.
+pub trait Consent: Send {
+    /// Whether it may be sent. Waits for the answer.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn confirm<'a>(&'a mut self, question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>>;
+}
+
+/// What a driver works for: the terminal, or the service.
+pub trait Host: Observer + Consent {}
+
+impl<T: Observer + Consent> Host for T {}

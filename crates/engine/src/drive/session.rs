@@ -1,0 +1,40 @@
+//! What every driver works with.
+
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{Host, Progress};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::Ledger;
+
+/// What every driver works with.
+pub struct Session<'a> {
+    /// The CI.
+    pub ci: &'a Ci,
+    /// The ledger.
+    pub ledger: &'a mut Ledger,
+    /// Who sees what happens and agrees to what is sent.
+    pub host: &'a mut dyn Host,
+    /// Ends the driver: what is being sent is finished, nothing new begins.
+    pub cancel: &'a CancellationToken,
+}
+
+impl Session<'_> {
+    /// Reports progress.
+    pub fn report(&mut self, progress: Progress<'_>) {
+        self.host.on(self.ci, progress);
+    }
+
+    /// Whether somebody cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Runs that were requested in the last 24 hours.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn used_today(&self) -> Result<u32, Error> {
+        Ok(self.ledger.runs_since(&self.ci.root_url, self.ci.day().since)?)
+    }
+}

@@ -1,0 +1,36 @@
+//! Requests of which nobody could tell whether they were sent.
+
+use super::progress::{Observer, Progress};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::flow::{SETTLE_SECONDS, reconcile};
+use crate::store::{Asking, Ledger};
+
+/// Settles what can be told by now. That it cannot be read is reported, and no error.
+pub async fn settle(ci: &Ci, ledger: &Ledger, observer: &mut dyn Observer) {
+    match reconcile(ci, ledger).await {
+        Ok(changed) => observer.on(ci, Progress::Settled(&changed)),
+        Err(error) => observer.on(ci, Progress::CannotSettle(&error)),
+    }
+}
+
+/// Opens the ledger, settles what can be told by now of requests in doubt, and reports what is still open.
+///
+/// # Errors
+/// [`Error::Store`], [`Error::Service`].
+pub async fn open_ledger(ci: &Ci, observer: &mut dyn Observer) -> Result<Ledger, Error> {
+    let ledger = Ledger::open(&ci.place.state)?;
+    let changed = reconcile(ci, &ledger).await?;
+    observer.on(ci, Progress::Settled(&changed));
+    let now = ci.now();
+    let mut open = ledger.open_askings(&ci.root_url)?;
+    open.retain(|asking| !asking.is_in_hand());
+    let (old, young): (Vec<Asking>, Vec<Asking>) =
+        open.into_iter().partition(|asking| now.since(asking.created) > SETTLE_SECONDS);
+    if let Some(newest) = young.iter().map(|asking| asking.created).max() {
+        let seconds = (SETTLE_SECONDS + 1 - now.since(newest)).max(1);
+        observer.on(ci, Progress::InDoubt { requests: young.len(), seconds });
+    }
+    observer.on(ci, Progress::Settled(&old));
+    Ok(ledger)
+}

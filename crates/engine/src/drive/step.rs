@@ -1,0 +1,50 @@
+//! The steps of an investigation, as they are stored. Their JSON does not change: older rows have to resume.
+
+use mozci_core::plan::Plan;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A step, written down before it is taken.
+#[derive(Debug, Serialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(super) enum Step<'a> {
+    /// It began.
+    Begun {
+        /// The good push's head, of a search.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        good: Option<&'a str>,
+    },
+    /// A search went back to an older good push.
+    Widened {
+        /// Its head.
+        good: &'a str,
+    },
+    /// A search is about to send a round of requests.
+    Round {
+        /// Its number, from 1.
+        round: u32,
+        /// Its runs.
+        runs: u32,
+        /// Its requests.
+        plan: &'a Plan,
+    },
+    /// A watch is about to send requests.
+    Asking {
+        /// Their runs.
+        runs: u32,
+        /// The requests.
+        plan: &'a Plan,
+    },
+    /// It ended.
+    Ended {
+        /// How, with a `summary` in words.
+        end: Value,
+    },
+}
+
+impl Step<'_> {
+    /// As it is stored.
+    pub(super) fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}

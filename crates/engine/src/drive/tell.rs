@@ -1,0 +1,93 @@
+//! Notifying whoever asked for it of how something ended.
+
+use std::time::Duration;
+
+use mozci_core::time::At;
+
+use super::progress::{Observer, Progress};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::notify::{Courier, News, Occasion};
+use crate::store::Outbox;
+
+/// The pauses before a message that was not taken is sent again by the same driver. After that later drivers
+/// send it.
+const RETRIES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// The channels, and how somebody goes on from a message.
+#[derive(Debug)]
+pub struct Notifier {
+    /// The channels.
+    pub courier: Courier,
+    /// How a command has to begin to reach the same CI and repository.
+    pub program: String,
+}
+
+/// What is told, besides of which CI.
+pub(super) struct Told<'a> {
+    pub(super) investigation: &'a str,
+    pub(super) occasion: Occasion,
+    pub(super) subject: &'a str,
+    pub(super) summary: &'a str,
+    /// The command that goes on from here, without the program.
+    pub(super) command: &'a str,
+}
+
+impl Notifier {
+    /// Sends it on every channel, once a question: what happened, and what was said of it.
+    pub(super) async fn tell(
+        &self,
+        ci: &Ci,
+        told: &Told<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
+        let outbox = Outbox::open(&ci.place.state)?;
+        let command = format!("{} {}", self.program, told.command);
+        let news = News {
+            investigation: told.investigation,
+            occasion: told.occasion,
+            ci: &ci.root_url,
+            repo: ci.repo.as_str(),
+            subject: told.subject,
+            summary: told.summary,
+            command: &command,
+        };
+        let question = format!("{:?}: {}", told.occasion, told.summary);
+        self.courier.post(&outbox, &question, &news, now())?;
+        let mut pauses = RETRIES.into_iter();
+        loop {
+            if self.deliver(ci, &outbox, observer).await? == 0 {
+                return Ok(());
+            }
+            let Some(pause) = pauses.next() else { return Ok(()) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends what earlier drivers could not deliver and what is due. Says what still was not delivered.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn deliver_due(&self, ci: &Ci, observer: &mut dyn Observer) -> Result<(), Error> {
+        self.deliver(ci, &Outbox::open(&ci.place.state)?, observer).await.map(drop)
+    }
+
+    async fn deliver(
+        &self,
+        ci: &Ci,
+        outbox: &Outbox,
+        observer: &mut dyn Observer,
+    ) -> Result<usize, Error> {
+        let problems = self.courier.deliver(outbox, now()).await?;
+        for problem in &problems {
+            observer.on(ci, Progress::Undelivered(problem));
+        }
+        Ok(problems.len())
+    }
+}
+
+/// Messages go by this machine's clock.
+fn now() -> At {
+    At(chrono::Utc::now().timestamp())
+}

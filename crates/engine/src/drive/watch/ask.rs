@@ -1,0 +1,177 @@
+//! Requesting what does not come as expected: plan, guards, consent, the intent on disk, the requests.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use mozci_core::guard::Refusal;
+use mozci_core::ids::JobName;
+use mozci_core::plan::{LeftOut, Plan, Why};
+use mozci_core::time::At;
+use mozci_core::watch::{Expectations, Next, next, plan};
+
+use super::progress::WatchProgress;
+use super::question::WatchQuestion;
+use super::run::WatchContext;
+use crate::drive::act::{guarded, send};
+use crate::drive::progress::{Progress, Question};
+use crate::drive::search::take;
+use crate::drive::step::Step;
+use crate::error::Error;
+use crate::flow::{AskResult, WatchPlace, Watching, check_plan, pause};
+use crate::store::{AskState, Keeper, Lease};
+
+/// What came of wanting more runs.
+pub(super) enum Asking {
+    /// What was sent, and what was left out only then.
+    Sent(Vec<AskResult>, Vec<LeftOut>),
+    /// All of it was left out.
+    Nothing,
+    /// A guard refused.
+    Refused(Refusal),
+    /// Nobody agreed, or it is a dry run.
+    Declined,
+}
+
+/// Begins an investigation, and holds it.
+pub(super) fn begin(
+    question: &WatchQuestion,
+    context: &mut WatchContext<'_>,
+) -> Result<Lease, Error> {
+    let ci = context.session.ci;
+    let question = question.to_value();
+    let id = context.store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now())?;
+    let lease = take(context.store, &id)?;
+    context.store.step(&lease, &Step::Begun { good: None }.to_value(), ci.now())?;
+    context.report(WatchProgress::Begun { id: &id });
+    context.lease = Some(lease.clone());
+    Ok(lease)
+}
+
+/// Runs that were requested, by where.
+pub(super) type Requested = HashMap<(u64, JobName), u32>;
+
+/// Where runs are wanted: how many in all, and why.
+pub(super) type Wanted = Vec<(WatchPlace, u32, Why)>;
+
+/// What is wanted at some places, and whether something is waited for there.
+pub(super) fn due(
+    watching: &mut Watching,
+    now: At,
+    places: impl IntoIterator<Item = WatchPlace>,
+    expect: &Expectations,
+    requested: &Requested,
+) -> (Wanted, bool) {
+    let (mut wanted, mut waits) = (Wanted::new(), false);
+    for place in places {
+        let facts = watching.facts(place);
+        let key = (facts.push.id.number(), watching.histories[place.0].job.clone());
+        match next(facts, expect, requested.get(&key).copied().unwrap_or(0)) {
+            Next::Wait => waits = true,
+            Next::Ended => {}
+            Next::Ask { why: Why::NotRun, .. } if watching.still_comes(place, now).is_some() => {
+                waits = true;
+            }
+            Next::Ask { want, why } => wanted.push((place, want, why)),
+        }
+    }
+    (wanted, waits)
+}
+
+/// Counts what was sent, or may have been. Says whether anything was.
+pub(super) fn count(requested: &mut Requested, results: &[AskResult]) -> bool {
+    let mut sent = false;
+    let may_be = |result: &&AskResult| !matches!(result.state, AskState::NotSent { .. });
+    for result in results.iter().filter(may_be) {
+        sent = true;
+        for job in &result.jobs {
+            *requested.entry((result.push.id.number(), job.job.clone())).or_default() += job.times;
+        }
+    }
+    sent
+}
+
+/// One plan of everything that is wanted.
+pub(super) fn join(watching: &Watching, wanted: Wanted) -> Plan {
+    let times = wanted.iter().map(|(_, want, _)| *want).max().unwrap_or(1);
+    let plans = wanted.into_iter().map(|(place, want, why)| {
+        let history = &watching.histories[place.0];
+        plan(watching.facts(place), &history.job, (want, why), &history.past())
+    });
+    Plan::join(plans, times)
+}
+
+/// Pauses before a retry while a service is away for a while.
+const RETRIES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+];
+
+/// Sends what a plan says. A service that fails before anything is sent is tried again.
+pub(super) async fn ask_for(
+    plan: &Plan,
+    watching: &Watching,
+    context: &mut WatchContext<'_>,
+    keeper: &mut Option<Keeper>,
+    question: &WatchQuestion,
+) -> Result<Asking, Error> {
+    let mut pauses = RETRIES.into_iter();
+    loop {
+        let asking = try_to(plan, watching, context, keeper, question).await;
+        match (asking, pauses.next()) {
+            (Err(error @ Error::Service { .. }), Some(time)) => {
+                let seconds = time.as_secs();
+                context.report(WatchProgress::Retrying { error: &error, seconds });
+                pause(time, context.session.cancel).await;
+            }
+            (asking, _) => return asking,
+        }
+    }
+}
+
+async fn try_to(
+    plan: &Plan,
+    watching: &Watching,
+    context: &mut WatchContext<'_>,
+    keeper: &mut Option<Keeper>,
+    question: &WatchQuestion,
+) -> Result<Asking, Error> {
+    let ci = context.session.ci;
+    let new = |out: &&LeftOut| !context.left_out.contains(&(out.push.id, out.job.clone()));
+    let left_out: Vec<LeftOut> = plan.left_out.iter().filter(new).cloned().collect();
+    context.session.report(Progress::LeftOut(&left_out));
+    context.left_out.extend(left_out.into_iter().map(|out| (out.push.id, out.job)));
+    if plan.requests.is_empty() {
+        return Ok(Asking::Nothing);
+    }
+    check_plan(ci, plan).await?;
+    let used = context.session.used_today()?;
+    if let Err(refusal) = guarded(&mut context.session, plan, &watching.histories).await? {
+        return Ok(Asking::Refused(refusal));
+    }
+    if context.permission.is_dry_run() {
+        context.report(WatchProgress::Planned { plan, used });
+        context.session.report(Progress::DryRun);
+        return Ok(Asking::Declined);
+    }
+    if !context.consented {
+        context.report(WatchProgress::Planned { plan, used });
+        if !context.session.host.confirm(Question::Watch).await? {
+            return Ok(Asking::Declined);
+        }
+        context.consented = true;
+    }
+    if context.lease.is_none() {
+        let lease = begin(question, context)?;
+        *keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        context.session.ledger.under(Some(lease));
+    }
+    if let Some(lease) = &context.lease {
+        let step = Step::Asking { runs: plan.runs(), plan };
+        context.store.step(lease, &step.to_value(), ci.now())?;
+    }
+    let acted = send(&mut context.session, plan, &watching.histories).await?;
+    Ok(Asking::Sent(acted.results, acted.left_out))
+}

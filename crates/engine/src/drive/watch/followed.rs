@@ -1,0 +1,50 @@
+//! Following an investigation that another process drives: its steps as they are written down.
+
+use std::time::Duration;
+
+use mozci_core::time::At;
+
+use super::progress::WatchProgress;
+use crate::ci::Ci;
+use crate::drive::progress::{Observer, Progress};
+use crate::error::Error;
+use crate::flow::pause;
+use crate::store::{Investigation, InvestigationState, Investigations};
+use tokio_util::sync::CancellationToken;
+
+/// How often the steps are read, which are in a file of this machine.
+const POLL: Duration = Duration::from_millis(300);
+
+/// Reports each step of an investigation until it has come to its end. How it stands; none where it is open and no
+/// process drives it, or where somebody cancelled.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn follow_steps(
+    store: &Investigations,
+    found: &Investigation,
+    ci: &Ci,
+    observer: &mut dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<Option<InvestigationState>, Error> {
+    observer.on(ci, Progress::InFlight(true));
+    let mut shown = 0;
+    loop {
+        // Asked before the steps are read: what is written after that is read the next time.
+        let state = store.by_prefix(&found.id)?.first().map_or(found.state, |found| found.state);
+        let driven = store.held(&found.id, At(chrono::Utc::now().timestamp()))?;
+        let steps = store.steps(&found.id)?;
+        for (at, step) in &steps[shown.min(steps.len())..] {
+            observer.on(ci, Progress::Watch(WatchProgress::Step { at: *at, step }));
+        }
+        shown = steps.len();
+        if state != InvestigationState::Open {
+            observer.on(ci, Progress::Watch(WatchProgress::StepsEnded(state)));
+            return Ok(Some(state));
+        }
+        if driven.is_none() || cancel.is_cancelled() {
+            return Ok(None);
+        }
+        pause(POLL, cancel).await;
+    }
+}

@@ -1,0 +1,16 @@
+//! Watches: jobs on pushes are followed to their ends, and what does not come as expected is requested.
+
+mod ask;
+mod followed;
+mod many;
+mod progress;
+mod question;
+mod request;
+mod run;
+
+pub use followed::follow_steps;
+pub use many::watch_many;
+pub use progress::WatchProgress;
+pub use question::{WatchQuestion, is_watch};
+pub use request::{find_request, follow_request};
+pub use run::{WatchContext, Watched, watch};

@@ -1,0 +1,72 @@
+//! Following one request: a task, what an action makes, a build, or an entry of the ledger.
+
+use mozci_core::ids::{JobName, RequestId};
+use mozci_core::push::PushRef;
+use mozci_core::revision::{RevisionError, RevisionSpec};
+use mozci_core::run_spec::RunSpec;
+
+use super::progress::WatchProgress;
+use crate::ci::Ci;
+use crate::drive::progress::Progress;
+use crate::drive::session::Session;
+use crate::error::Error;
+use crate::events::Ear;
+use crate::flow::{Awaited, Outcome, find_run, resolve, wait};
+use crate::store::{AskState, Ledger};
+
+/// What somebody typed, if it is a request: an entry of the ledger, else a run that there is.
+///
+/// # Errors
+/// [`Error::NotFound`] for a request that was never sent, or whose push is not known.
+pub async fn find_request(ci: &Ci, text: &str) -> Result<Option<Vec<Awaited>>, Error> {
+    let ledger = Ledger::open(&ci.place.state)?;
+    if let Some(asking) = ledger.find(&ci.root_url, text)? {
+        let AskState::Sent { request } = asking.state else {
+            return Err(Error::NotFound(format!(
+                "asking {text} was never sent, as far as anybody can tell: there is nothing to follow"
+            )));
+        };
+        let push = push_of(ci, asking.revision.hash()).await?;
+        let by_action = !asking.hook.is_empty() && request.task().is_some();
+        let awaited = asking.jobs.into_iter().map(|asked| Awaited {
+            push: push.clone(),
+            job: asked.job,
+            times: asked.times,
+            action: request,
+            by_action,
+        });
+        return Ok(Some(awaited.collect()));
+    }
+    let Ok(spec) = text.parse::<RunSpec>() else { return Ok(None) };
+    let found = find_run(ci, &spec).await?;
+    let Some(revision) = &found.revision else {
+        return Err(Error::NotFound(format!("on which push {text} ran is not known")));
+    };
+    let push = push_of(ci, revision).await?;
+    let (job, action): (JobName, RequestId) = (found.job, found.run.key.request);
+    Ok(Some(vec![Awaited { push, job, times: 1, action, by_action: false }]))
+}
+
+async fn push_of(ci: &Ci, revision: &str) -> Result<PushRef, Error> {
+    let spec: Result<RevisionSpec, RevisionError> = revision.parse();
+    let spec = spec.map_err(|error| Error::Usage(error.to_string()))?;
+    Ok(PushRef::from(&resolve(ci, &spec).await?))
+}
+
+/// Follows a request to its end.
+///
+/// # Errors
+/// [`Error::Service`] after several failed polls in a row.
+pub async fn follow_request(
+    awaited: &[Awaited],
+    session: &mut Session<'_>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut ear = Ear::open(session.ci, &[]).await?;
+    session.report(Progress::InFlight(true));
+    let Session { ci, host, cancel, .. } = session;
+    let mut on_change =
+        |outcome: &Outcome| host.on(ci, Progress::Watch(WatchProgress::Stands(outcome)));
+    let outcomes = wait(ci, awaited, &mut ear, cancel, &mut on_change).await?;
+    session.report(Progress::InFlight(false));
+    Ok(outcomes)
+}
