@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use mozci_clients::pulse::{PulseSettings, Secret};
+use mozci_core::facts::{Build, Decision, PushFacts};
 use mozci_core::guard::Budgets;
-use mozci_core::ids::TaskId;
+use mozci_core::ids::{PushId, PushlogId, Revision, TaskId, Vcs};
+use mozci_core::push::Push;
+use mozci_core::time::At;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{ClosedTree, Config, CredentialSource};
-use mozci_engine::events::{Ear, Watched};
+use mozci_engine::events::Ear;
 use mozci_engine::store::Place;
 use serde_json::json;
 
@@ -138,9 +141,9 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         on_request: None,
         on_news: None,
     })?;
-    let group = [Watched::Group(TaskId::from_bytes(GROUP))];
+    let facts = facts()?;
     let started = Instant::now();
-    let ear = Ear::open_as(&ci, &group, Some("flood")).await?;
+    let ear = Ear::open(&ci, vec![&facts], Some("flood")).await?;
     let mut memory = vec![resident()];
     while ear.told() < count {
         if ear.told() * 10 / count.max(1) >= memory.len() as u64 {
@@ -160,4 +163,19 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())
+}
+
+/// A push whose task group is the one that is listened to.
+fn facts() -> Result<PushFacts, Failed> {
+    let push = Push {
+        id: PushId::Pushlog(PushlogId(1)),
+        revision: Revision::new(Vcs::Hg, &"0".repeat(40))?,
+        git: None,
+        author: String::new(),
+        date: At(0),
+        changesets: Vec::new(),
+    };
+    let decision = Decision::Done(TaskId::from_bytes(GROUP));
+    let (runs, build) = (Vec::new(), Build::NotNeeded);
+    Ok(PushFacts { push, runs, asked: 0, doubtful: 0, build, decision, chunk: None })
 }

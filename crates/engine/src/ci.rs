@@ -1,78 +1,37 @@
 //! One repository of one CI, with everything that is needed to ask about it.
 
-mod decided;
 mod facts;
-mod git;
-mod names;
+pub(crate) mod names;
 mod opening;
+mod resolved;
 mod senses;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mozci_clients::hg::Pushlog;
 use mozci_clients::http::Http;
-use mozci_clients::pulse::PulseSettings;
-use mozci_clients::taskcluster::Taskcluster;
-use mozci_clients::treeherder::Treeherder;
 use mozci_clients::treestatus::Treestatus;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::{RepoName, RequestId};
-use mozci_core::push::Push;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use mozci_evidence::About;
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::buildapi::BuildApi;
-use crate::config::{CiKind, ClosedTree, GroupRule, PushlogKind};
+use crate::backend::pushes::Pushes;
+use crate::backend::{self, Backend};
+use crate::config::{ClosedTree, PushlogKind};
 use crate::error::Error;
-use crate::farm::Farm;
 use crate::store::{Day, Facts, Place};
-use decided::Decided;
-pub(crate) use decided::Failed;
-pub use git::GitPushes;
 pub(crate) use names::Named;
 use names::Names;
 pub use opening::Opening;
-use opening::System;
+use resolved::Resolved;
 pub(crate) use settings::parse;
 use settings::{root_of, settings};
-
-/// Where a repository's pushes are read.
-#[derive(Debug)]
-pub enum PushSource {
-    /// From its own pushlog.
-    Hg(Pushlog),
-    /// From Treeherder.
-    Treeherder(Treeherder),
-    /// From the Buildbot master's changes.
-    Changes,
-    /// From a Git repository.
-    Git(GitPushes),
-    /// From archived dumps of a BuildAPI's farm.
-    Dumps,
-}
-
-/// Where the tasks of a push are, on a Taskcluster without task graphs.
-#[derive(Debug, Clone)]
-pub(crate) struct Plain {
-    /// The index path of one of them, with `{revision}` or `{push}` in it.
-    pub(crate) index: String,
-    /// How the group follows from that task.
-    pub(crate) group: GroupRule,
-    /// The path of the text that tasks are called by.
-    pub(crate) label: String,
-}
-
-impl Plain {
-    /// The index path of a task of a push.
-    pub(crate) fn path(&self, push: &Push) -> String {
-        let path = self.index.replace("{revision}", push.revision.hash());
-        path.replace("{push}", &push.id.to_string())
-    }
-}
 
 /// One repository of one CI.
 #[derive(Debug)]
@@ -82,10 +41,8 @@ pub struct Ci {
     /// The CI's root URL, by which the ledger knows it.
     pub root_url: String,
     /// Where pushes come from.
-    pub pushes: PushSource,
-    treeherder: Option<Treeherder>,
-    pub(crate) plain: Option<Plain>,
-    system: System,
+    pub(crate) pushes: Pushes,
+    backend: Arc<dyn Backend>,
     /// The limits of what may be asked for.
     pub budgets: Budgets,
     /// Runs that one command reads to judge them by a test, a group or a failure.
@@ -94,10 +51,6 @@ pub struct Ci {
     pub poll: Duration,
     /// Where the files are.
     pub place: Place,
-    /// Where decision tasks are indexed.
-    pub index: String,
-    /// Treeherder's platform of decision and action tasks alike, so that one question brings both.
-    pub decision_platform: String,
     pub(crate) others: Vec<(String, Pushlog)>,
     /// The repositories that are merged into this one, by their names.
     merges_from: Vec<String>,
@@ -109,14 +62,12 @@ pub struct Ci {
     notes: Mutex<Vec<String>>,
     about: Mutex<Option<About>>,
     on_news: Option<fn(&str)>,
-    pulse: Option<PulseSettings>,
     treestatus: Option<(Treestatus, String)>,
     names: Names,
     closed_tree: ClosedTree,
-    sandbox: Option<std::path::PathBuf>,
     /// Rules of text logs, where the config has some of its own.
     pub(crate) rules: Option<std::sync::Arc<mozci_evidence::Rules>>,
-    decided: Decided,
+    resolved: Resolved,
 }
 
 impl Ci {
@@ -124,7 +75,7 @@ impl Ci {
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL that is none, [`Error::NotFound`] for an unknown repository.
-    pub fn open(opening: Opening<'_>) -> Result<Self, Error> {
+    pub fn open(mut opening: Opening<'_>) -> Result<Self, Error> {
         let config = opening.config;
         let (repo, own) = config.repo(opening.repo)?;
         let mut notes = Vec::new();
@@ -147,11 +98,7 @@ impl Ci {
                 (_, _) => Ok(None),
             }
         };
-        let project = own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned();
-        let treeherder_url = match &config.treeherder_url {
-            Some(url) => Some(parse(url, "treeherder_url")?),
-            None => None,
-        };
+        let project = config.project(own, &repo);
         let treestatus = match &config.treestatus_url {
             Some(url) => {
                 let tree = own.tree.clone().unwrap_or_else(|| project.clone());
@@ -159,33 +106,8 @@ impl Ci {
             }
             None => None,
         };
-        let treeherder = treeherder_url
-            .clone()
-            .map(|url| Treeherder::new(http.clone(), url, &project).of(own.vcs()));
-        let pushes = match (own.pushlog, pushlog(repo.as_str())?, &treeherder) {
-            (PushlogKind::Changes, ..) => PushSource::Changes,
-            (PushlogKind::Dumps, ..) => PushSource::Dumps,
-            (PushlogKind::Git, ..) => PushSource::Git(GitPushes::new(&repo, own, &opening.place)?),
-            (_, Some(pushlog), _) => PushSource::Hg(pushlog),
-            (_, None, Some(treeherder)) => PushSource::Treeherder(treeherder.clone()),
-            (_, None, None) => return Err(without_treeherder(&repo)),
-        };
-        fits(config.kind, own.pushlog, &repo)?;
-        let plain = match &own.tasks_index {
-            _ if config.kind != CiKind::Taskcluster => None,
-            None if treeherder.is_none() => return Err(without_treeherder(&repo)),
-            None => None,
-            Some(index) if !(index.contains("{revision}") || index.contains("{push}")) => {
-                return Err(Error::Usage(format!(
-                    "`tasks_index` = {index:?} in the config names no push: put {{revision}} or {{push}} in it"
-                )));
-            }
-            Some(index) => Some(Plain {
-                index: index.clone(),
-                group: own.group,
-                label: own.label.clone().unwrap_or_else(|| "metadata.name".to_owned()),
-            }),
-        };
+        let results = backend::results(config, own, &http, &project)?;
+        let pushes = backend::open_pushes(&opening, &repo, own, pushlog(repo.as_str())?, &results)?;
         let mut others = Vec::new();
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
@@ -196,8 +118,12 @@ impl Ci {
             true => root.to_string(),
             false => config.root_url.clone(),
         };
-        let mut hosts: Vec<String> =
-            treeherder_url.iter().chain([&root]).filter_map(host_of).collect();
+        let mut hosts: Vec<String> = results
+            .iter()
+            .map(|results| results.url())
+            .chain([&root])
+            .filter_map(host_of)
+            .collect();
         let urls = config.repos.values().filter(|repo| repo.pushlog == PushlogKind::Hg);
         for url in urls.filter_map(|repo| repo.url.as_deref()) {
             hosts.extend(host_of(&parse(url, "url")?));
@@ -211,25 +137,16 @@ impl Ci {
                 None
             }
         };
-        let system = System::open(opening.credentials, config, &http, &root, &repo, own)?;
+        let backend = backend::open(&mut opening, &http, &root, &repo, own, results)?;
         Ok(Self {
-            system,
-            decision_platform: own
-                .decision_platform
-                .clone()
-                .unwrap_or_else(|| "gecko-decision".to_owned()),
-            index: own.index.clone().unwrap_or_else(|| format!("gecko.v2.{project}")),
-            treeherder,
-            plain,
+            backend,
             root,
             on_news: opening.on_news,
-            pulse: opening.pulse,
             treestatus,
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
             rules: opening.rules,
-            sandbox: opening.sandbox,
-            decided: Decided::default(),
+            resolved: Resolved::default(),
             about: Mutex::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -248,122 +165,29 @@ impl Ci {
         })
     }
 
-    /// Taskcluster.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where a Buildbot master runs the jobs.
-    pub(crate) fn taskcluster(&self) -> Result<&Taskcluster, Error> {
-        match &self.system {
-            System::Taskcluster(taskcluster) => Ok(taskcluster),
-            System::Buildbot(_) | System::BuildApi(_) => {
-                Err(Error::Usage(format!("{} has builds, and no tasks", self.root_url)))
-            }
-        }
+    /// What runs its jobs.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
     }
 
-    /// The repository's name in Treeherder.
+    /// The repository's name where its results are shown.
     pub fn project(&self) -> &str {
         &self.project
     }
 
-    /// The Buildbot farm, where it is one.
-    pub fn farm(&self) -> Option<&Farm> {
-        match &self.system {
-            System::Buildbot(farm) => Some(farm),
-            System::Taskcluster(_) | System::BuildApi(_) => None,
-        }
-    }
-
-    /// The farm of a BuildAPI, where it is one.
-    pub fn buildapi(&self) -> Option<&BuildApi> {
-        match &self.system {
-            System::BuildApi(api) => Some(api),
-            System::Taskcluster(_) | System::Buildbot(_) => None,
-        }
-    }
-
-    /// Whether Taskcluster runs the jobs.
-    pub(crate) fn is_taskcluster(&self) -> bool {
-        matches!(self.system, System::Taskcluster(_))
-    }
-
-    /// Whether there is something to ask with: a Buildbot master may be open to everybody.
+    /// Whether there is something to send requests with.
     pub fn can_ask(&self) -> bool {
-        match &self.system {
-            System::Taskcluster(taskcluster) => taskcluster.has_credentials(),
-            System::Buildbot(_) => true,
-            System::BuildApi(api) => api.self_serve.is_some(),
-        }
+        self.backend.can_request()
     }
 
-    /// Who asks, as the CI knows them; empty where it asks for no name.
-    pub(crate) fn asker(&self) -> String {
-        match &self.system {
-            System::Taskcluster(taskcluster) => taskcluster.client().unwrap_or_default().to_owned(),
-            System::Buildbot(farm) => farm.user().unwrap_or_default().to_owned(),
-            System::BuildApi(api) => api.user().unwrap_or_default().to_owned(),
-        }
-    }
-
-    /// Fetches the credentials where they are not here yet, and signs in: something is about to be
-    /// sent.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`] where there are none to be had, [`Error::Service`].
-    pub(crate) async fn sign_in(&self) -> Result<(), Error> {
-        match &self.system {
-            System::Taskcluster(taskcluster) => {
-                taskcluster.sign_in().await.map_err(|error| Error::NotAllowed(error.words()))
-            }
-            System::Buildbot(farm) => farm.sign_in().await,
-            System::BuildApi(api) => api.sign_in().await,
-        }
-    }
-
-    /// The program that renders what an action's file computes.
-    pub(crate) fn sandbox(&self) -> Option<&std::path::Path> {
-        self.sandbox.as_deref()
-    }
-
-    /// How long failures to read may go on until following is given up: a Buildbot master that is
-    /// started anew is away for as long as it takes.
+    /// How long failures to read may go on until following is given up.
     pub fn patience(&self) -> Duration {
-        match &self.system {
-            System::Taskcluster(_) | System::BuildApi(_) => Duration::ZERO,
-            System::Buildbot(_) => Duration::from_secs(600),
-        }
+        self.backend.capabilities().patience
     }
 
     /// Where a request can be looked at.
     pub fn link(&self, request: RequestId) -> Option<String> {
-        match (&self.system, request) {
-            (System::Taskcluster(taskcluster), RequestId::Task(task)) => {
-                Some(taskcluster.task_link(task))
-            }
-            (System::Buildbot(farm), RequestId::BuildRequest(id)) => {
-                Some(farm.master.request_link(id))
-            }
-            _ => None,
-        }
-    }
-
-    /// Treeherder.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where the configuration names none.
-    pub(crate) fn treeherder(&self) -> Result<&Treeherder, Error> {
-        self.treeherder.as_ref().ok_or_else(|| without_treeherder(&self.repo))
-    }
-
-    /// Whether a platform, as rows have it, is that of decision and action tasks.
-    pub fn is_group_platform(&self, platform: &str) -> bool {
-        let rest = platform.strip_prefix(self.decision_platform.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// Whether pushes have task graphs, with actions through which jobs are asked for.
-    pub fn has_graphs(&self) -> bool {
-        self.plain.is_none() && self.is_taskcluster()
+        self.backend.link(request)
     }
 
     /// The counters of everything that was sent.
@@ -416,11 +240,6 @@ impl Ci {
         self.merges_from.iter().filter_map(named).map(|(name, pushlog)| (name.as_str(), pushlog))
     }
 
-    /// Where the decision task of a push with this head is indexed.
-    pub(crate) fn decision_path(&self, revision: &str) -> String {
-        format!("{}.revision.{revision}.taskgraph.decision", self.index)
-    }
-
     /// Whether a repository is configured that this one merges from.
     pub fn has_merge_sources(&self) -> bool {
         self.merge_sources().next().is_some()
@@ -456,26 +275,4 @@ impl Ci {
             notes.push(text);
         }
     }
-}
-
-/// A pushlog must be one that its kind of CI has.
-fn fits(kind: CiKind, pushlog: PushlogKind, repo: &RepoName) -> Result<(), Error> {
-    use PushlogKind::{Changes, Dumps, Git, Hg, Treeherder};
-    let (name, fitting, expected): (_, &[PushlogKind], _) = match kind {
-        CiKind::Taskcluster => ("Taskcluster", &[Hg, Treeherder], "\"hg\" or \"treeherder\""),
-        CiKind::Buildbot => ("Buildbot", &[Changes, Git], "\"changes\" or \"git\""),
-        CiKind::BuildApi => ("BuildAPI", &[Hg, Dumps], "\"hg\" or \"dumps\""),
-    };
-    match fitting.contains(&pushlog) {
-        true => Ok(()),
-        false => Err(Error::Usage(format!(
-            "the repository {repo} of a {name} CI needs pushlog = {expected} in the config"
-        ))),
-    }
-}
-
-fn without_treeherder(repo: &RepoName) -> Error {
-    Error::Usage(format!(
-        "the config has neither `treeherder_url` for the CI nor `tasks_index` for the repository {repo}: one of them tells where the runs of a push are"
-    ))
 }

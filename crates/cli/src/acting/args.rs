@@ -97,22 +97,18 @@ pub(crate) fn begin(context: &Context, args: &ActArgs) -> Result<(), Error> {
 }
 
 fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
-    match context.ci.farm() {
-        Some(farm) => {
-            if !args.parameters.is_empty() {
-                context.talk(
-                    "note: runs that are there count, whatever values they were made with: --times asks for more",
-                );
-            }
-            farm.give(args.parameters.iter().cloned().collect());
-        }
-        None if args.parameters.is_empty() => {}
-        None => {
-            return Err(Error::Usage(format!(
-                "--param is for Buildbot masters, and {} is none",
-                context.ci.root_url
-            )));
-        }
+    let backend = context.ci.backend();
+    if args.parameters.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    if !backend.takes_values() {
+        return Err(Error::Usage(format!(
+            "--param is for Buildbot masters, and {} is none",
+            context.ci.root_url
+        )));
+    }
+    context.talk(
+        "note: runs that are there count, whatever values they were made with: --times asks for more",
+    );
+    backend.give(&context.ci, args.parameters.clone())
 }

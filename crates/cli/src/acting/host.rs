@@ -110,7 +110,7 @@ impl Observer for Terminal<'_> {
                 "note: {} of a command that was cut off or got no answer {} in doubt and counted as asked for; {} can tell in {seconds} s: run it again then",
                 plural(requests, "asking"),
                 if requests == 1 { "is" } else { "are" },
-                if ci.farm().is_some() { "the newest buildsets" } else { "the hook's record" },
+                ci.backend().capabilities().confirmed_by,
             )),
             Progress::CannotSettle(error) => {
                 context.talk(&format!("note: askings in doubt cannot be settled: {error}"));

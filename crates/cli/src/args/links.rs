@@ -20,7 +20,7 @@ pub(crate) async fn labels_of(
     is_named: bool,
 ) -> Result<Option<RevisionSpec>, Error> {
     let mut first: Option<RevisionSpec> = None;
-    let has_tasks = context.ci.farm().is_none() && context.ci.buildapi().is_none();
+    let has_tasks = context.ci.backend().capabilities().tasks;
     for job in jobs {
         let is_link = job.contains("://");
         // A builder may be called as a task is.

@@ -5,8 +5,9 @@ use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::push::{Push, PushRef};
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
+use mozci_engine::ci::Ci;
 use mozci_engine::flow::{
-    AskResult, AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, Sends, ask, at_work, read_matrix,
+    AskResult, AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, ask, at_work, read_matrix,
     read_range,
 };
 use mozci_engine::store::AskedJob;
@@ -78,7 +79,7 @@ pub(crate) async fn run(
         for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {
             let (job, platform) = &matrix.jobs[*job as usize];
             // Without its decision task a push would have nothing at all.
-            let is_group = context.ci.is_group_platform(platform.as_str());
+            let is_group = context.ci.backend().is_group_platform(platform.as_str());
             if is_group && !filter.jobs.contains(job) {
                 continue;
             }
@@ -114,7 +115,7 @@ pub(crate) async fn run(
         0 if !pending.is_empty() => "nothing waits or runs yet".to_owned(),
         0 => "nothing waits or runs: nothing to cancel".to_owned(),
         count => {
-            let one = if context.ci.farm().is_some() { "request" } else { "task" };
+            let one = context.ci.backend().capabilities().request_noun;
             format!("{} of {}", plural(count, one), plural(pushes.len(), "push"))
         }
     });
@@ -123,8 +124,10 @@ pub(crate) async fn run(
     let acts = !taken.is_empty() && !args.confirm.dry_run;
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
-        let prepared =
-            Prepared { asks: taken.iter().filter_map(ready).collect(), ..Prepared::default() };
+        let prepared = Prepared {
+            asks: taken.iter().filter_map(|taken| ready(&context.ci, taken)).collect(),
+            ..Prepared::default()
+        };
         let mut on_result = |result: &AskResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
@@ -179,7 +182,7 @@ async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result
         Ok(matrix) => matrix.whole(),
         Err(error)
             if error.kind() == Kind::Service
-                && context.ci.has_graphs()
+                && context.ci.backend().capabilities().graphs
                 && pushes.len() <= MOST_GROUPS =>
         {
             context.talk(&format!("note: {error}: the pushes' task groups alone are looked at"));
@@ -189,8 +192,8 @@ async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result
     }
 }
 
-/// What takes a run back. No run goes by the number of an asking.
-fn ready(taken: &Taken) -> Option<ReadyAsk> {
+/// What takes a run back, where something does.
+fn ready(ci: &Ci, taken: &Taken) -> Option<ReadyAsk> {
     let Taken { push, job, run } = taken;
     let why = format!("it is {}", run.state.word());
     Some(ReadyAsk {
@@ -200,11 +203,6 @@ fn ready(taken: &Taken) -> Option<ReadyAsk> {
             RequestId::Task(task) => task.to_string(),
             RequestId::BuildRequest(_) | RequestId::SelfServe(_) => job.to_string(),
         },
-        sends: match (run.key.request, run.more.as_ref().and_then(|more| more.build)) {
-            (RequestId::Task(task), _) => Sends::Cancel(task),
-            (RequestId::BuildRequest(request), Some(build)) => Sends::Stop { build, request },
-            (RequestId::BuildRequest(request), None) => Sends::Withdraw(request),
-            (RequestId::SelfServe(_), _) => return None,
-        },
+        sends: ci.backend().cancels(run)?,
     })
 }

@@ -60,7 +60,10 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let exact = spec.rev != RevisionSpec::Tip;
     let found = chooser(&context.ci, &range.pushes, exact, shows && args.against.is_none()).await?;
     // Where there are no kinds every builder is meant.
-    let filter = JobFilter { any_kind: !context.ci.has_graphs(), ..args.filter.filter(&[]) };
+    let filter = JobFilter {
+        any_kind: !context.ci.backend().capabilities().graphs,
+        ..args.filter.filter(&[])
+    };
     if let Some(other) = &args.against {
         let other = other_push(context, other).await?;
         return compared(&other, &found, &filter, context, out, stats);
@@ -177,7 +180,7 @@ fn compared(
     if context.global.format.is_choosers() {
         return Err(Error::Usage("--against is shown as a table or as JSON".into()));
     }
-    if !context.ci.has_graphs() {
+    if !context.ci.backend().capabilities().graphs {
         return Err(Error::Usage(format!(
             "what can run on {} is not told by push: there is nothing to compare",
             context.ci.root_url

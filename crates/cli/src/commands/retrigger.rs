@@ -66,7 +66,7 @@ pub(crate) async fn run(
         Again::Failed => run.is_bad(),
         _ => run.state == State::Coalesced,
     };
-    let asks_for = JobFilter { any_kind: !context.ci.has_graphs(), ..filter };
+    let asks_for = JobFilter { any_kind: !context.ci.backend().capabilities().graphs, ..filter };
     let mut jobs: Vec<JobName> = Vec::new();
     let mut passed_over = 0;
     for (place, (job, _)) in matrix.jobs.iter().enumerate() {

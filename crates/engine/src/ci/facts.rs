@@ -1,6 +1,6 @@
 //! What is known of a CI from before.
 
-use super::Ci;
+use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::FactKind;
 
@@ -55,7 +55,7 @@ impl Ci {
         Ok(())
     }
 
-    pub(super) fn count_hits(&self) {
+    pub(crate) fn count_hits(&self) {
         if let Some(facts) = &self.facts {
             self.http.meter().cache_hits(facts.take_hits());
         }

@@ -10,19 +10,19 @@ use mozci_core::ids::{Revision, Vcs};
 use mozci_core::push::Push;
 use tokio::sync::OnceCell;
 
-use super::Ci;
-use super::settings::parse;
+use crate::ci::Ci;
+use crate::ci::settings::parse;
 use crate::config::{CiConfig, RepoConfig};
 use crate::error::Error;
 use crate::store::FactKind;
 
 /// Who knows what commits are called elsewhere.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// Whose revisions the pushes are.
-    pub(super) vcs: Vcs,
-    pub(super) lando: Option<Lando>,
-    pub(super) clone: Option<PathBuf>,
+    pub(crate) vcs: Vcs,
+    pub(crate) lando: Option<Lando>,
+    pub(crate) clone: Option<PathBuf>,
     /// The commits of the branch, as the clone has them; none where it cannot tell.
     on_branch: OnceCell<Option<HashSet<String>>>,
 }
@@ -32,7 +32,7 @@ const MOST_COMMITS: usize = 200_000;
 
 impl Names {
     /// By the configuration of a CI and a repository; `clone` goes before what that says.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &CiConfig,
         own: &RepoConfig,
         http: &Http,

@@ -1,18 +1,10 @@
-//! What a CI is opened with, and what runs its jobs.
-
-use std::sync::Arc;
+//! What a CI is opened with.
 
 use mozci_clients::http::Http;
 use mozci_clients::pulse::PulseSettings;
-use mozci_clients::taskcluster::{Taskcluster, TaskclusterAccess};
 use mozci_core::guard::Budgets;
-use mozci_core::ids::RepoName;
-use url::Url;
 
-use crate::buildapi::BuildApi;
-use crate::config::{CiConfig, CiKind, ClosedTree, CredentialSource, Credentials, RepoConfig};
-use crate::error::Error;
-use crate::farm::Farm;
+use crate::config::{CiConfig, ClosedTree, CredentialSource};
 use crate::store::Place;
 
 /// What opens a [`Ci`](crate::ci::Ci).
@@ -41,8 +33,7 @@ pub struct Opening<'a> {
     /// Where the files are.
     pub place: Place,
     /// The program that renders what an action's file computes, in a process of its own: itself, where
-    /// it takes the argument [`RENDER`](mozci_clients::taskcluster::RENDER). Without one an action that
-    /// computes is left out.
+    /// it takes that argument. Without one an action that computes is left out.
     pub sandbox: Option<std::path::PathBuf>,
     /// Who asks.
     pub user_agent: String,
@@ -50,53 +41,4 @@ pub struct Opening<'a> {
     pub on_request: Option<fn(&str)>,
     /// Who is told at once of what makes a command take its time.
     pub on_news: Option<fn(&str)>,
-}
-
-/// What runs the jobs.
-#[derive(Debug)]
-pub(super) enum System {
-    Taskcluster(Box<Taskcluster>),
-    Buildbot(Box<Farm>),
-    BuildApi(Box<BuildApi>),
-}
-
-impl System {
-    /// By the configuration.
-    pub(super) fn open(
-        access: CredentialSource,
-        config: &CiConfig,
-        http: &Http,
-        root: &Url,
-        repo: &RepoName,
-        own: &RepoConfig,
-    ) -> Result<Self, Error> {
-        Ok(match config.kind {
-            CiKind::Buildbot => Self::Buildbot(Box::new(Farm::new(http, root, repo, own, access))),
-            CiKind::BuildApi => {
-                Self::BuildApi(Box::new(BuildApi::new(config, repo, own, http, access)?))
-            }
-            CiKind::Taskcluster => {
-                let access = taskcluster_access(access);
-                Self::Taskcluster(Box::new(Taskcluster::new(http.clone(), root.clone(), access)))
-            }
-        })
-    }
-}
-
-fn taskcluster_access(access: CredentialSource) -> TaskclusterAccess {
-    match access {
-        CredentialSource::Given(Credentials::Taskcluster(given)) => TaskclusterAccess::Known(given),
-        CredentialSource::Command(command) => TaskclusterAccess::Fetched(Arc::new(move || {
-            let command = command.clone();
-            Box::pin(async move {
-                match command.run().await {
-                    Ok(Credentials::Taskcluster(printed)) => Ok(printed),
-                    Ok(Credentials::Buildbot(_)) => Err("credentials of a Buildbot master".into()),
-                    Err(error) => Err(error.to_string()),
-                }
-            })
-        })),
-        CredentialSource::Proxy(proxy) => TaskclusterAccess::Proxied(proxy),
-        CredentialSource::Given(_) | CredentialSource::Nowhere => TaskclusterAccess::Anonymous,
-    }
 }

@@ -1,21 +1,15 @@
 //! What of a CI is heard, and what its guards go by.
 
 use mozci_clients::http::Http;
-use mozci_clients::pulse::PulseSettings;
 use mozci_clients::treestatus::Treestatus;
 
-use super::Ci;
+use crate::ci::Ci;
 use crate::config::ClosedTree;
 
 impl Ci {
     /// The way to the servers, for another one that shares its pace.
     pub fn http(&self) -> Http {
         self.http.clone()
-    }
-
-    /// Pulse, where it is configured and there are credentials for it.
-    pub(crate) fn pulse(&self) -> Option<&PulseSettings> {
-        self.pulse.as_ref()
     }
 
     /// Who is told at once of what makes the command take its time.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use mozci_clients::http::HttpSettings;
 use url::Url;
 
-use super::Opening;
+use crate::ci::Opening;
 use crate::config::{CiConfig, CiKind};
 use crate::error::Error;
 use crate::store::{Answers, StoreError};
 
 /// How requests are made, by the configuration.
-pub(super) fn settings(
+pub(crate) fn settings(
     config: &CiConfig,
     opening: &Opening<'_>,
     notes: &mut Vec<String>,
@@ -57,7 +57,7 @@ pub(crate) fn parse(url: &str, key: &str) -> Result<Url, Error> {
 }
 
 /// What a CI is known by and told the time of.
-pub(super) fn root_of(config: &CiConfig) -> Result<Url, Error> {
+pub(crate) fn root_of(config: &CiConfig) -> Result<Url, Error> {
     match (config.kind, config.root_url.as_str(), &config.buildjson_dir) {
         (CiKind::BuildApi, "", Some(folder)) => {
             let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use super::file::{CiConfig, CiKind};
+use crate::config::file::{CiConfig, CiKind};
 use crate::error::Error;
 
 /// Credentials of either kind of CI.

@@ -3,8 +3,8 @@
 use mozci_core::ids::RepoName;
 use mozci_core::nearest::nearest;
 
-use super::credentials::same_root;
-use super::file::{CiConfig, CiKind, Config, RepoConfig};
+use crate::config::credentials::same_root;
+use crate::config::file::{CiConfig, CiKind, Config, RepoConfig};
 use crate::error::Error;
 
 impl Config {
@@ -40,6 +40,11 @@ impl Config {
 }
 
 impl CiConfig {
+    /// A repository's name where its results are shown.
+    pub(crate) fn project(&self, own: &RepoConfig, repo: &RepoName) -> String {
+        own.treeherder_project.as_deref().unwrap_or(repo.as_str()).to_owned()
+    }
+
     /// The repository of this name; the only one, or `autoland` (on Buildbot `main`), where none is
     /// named.
     ///

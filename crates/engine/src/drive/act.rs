@@ -8,9 +8,9 @@ use mozci_core::plan::{LeftOut, Plan};
 use mozci_core::push::count_pushes;
 use mozci_core::several;
 
-use super::follow::follow;
-use super::progress::{Permission, Progress, Question, Stage};
-use super::session::Session;
+use crate::drive::follow::follow;
+use crate::drive::progress::{Permission, Progress, Question, Stage};
+use crate::drive::session::Session;
 use crate::error::Error;
 use crate::flow::{AskResult, JobHistory, Outcome, Prepared, ask, check_plan, guards, prepare};
 
@@ -215,7 +215,7 @@ async fn send_prepared(
 
 /// Reports why sending takes as long as it does, where it does.
 fn report_pace(session: &mut Session<'_>, prepared: &Prepared) {
-    if session.ci.farm().is_none_or(|farm| !farm.coalesces()) {
+    if !session.ci.backend().capabilities().coalesces {
         return;
     }
     let mut builders: BTreeMap<&str, usize> = BTreeMap::new();

@@ -1,5 +1,7 @@
 //! Following what was sent, and what was under way already, to its end.
 
+use crate::flow::reconcile;
+use crate::flow::wait;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -8,14 +10,13 @@ use mozci_core::ids::{JobName, PushId, RequestId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, Wish, have_n};
 use mozci_core::push::{Push, PushRef};
 
-use super::act::{Act, Acted, all_facts, guarded, plan_all, send};
-use super::progress::{Progress, Question};
-use super::session::Session;
+use crate::drive::act::{Act, Acted, all_facts, guarded, plan_all, send};
+use crate::drive::progress::{Progress, Question};
+use crate::drive::session::Session;
 use crate::error::Error;
 use crate::events::Ear;
 use crate::flow::{
-    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, listened, pause,
-    read_jobs, reconcile, wait,
+    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
 };
 use crate::store::{AskState, Asking};
 
@@ -53,7 +54,7 @@ pub(super) async fn follow(
     mut consented: bool,
 ) -> Result<(), Error> {
     let (ci, cancel) = (session.ci, session.cancel);
-    let mut ear = Ear::open(ci, &listened(ci, all_facts(act.histories)).await).await?;
+    let mut ear = Ear::open(ci, all_facts(act.histories).collect(), None).await?;
     session.report(Progress::Waiting { source: ear.told_by() });
     acted.outcomes = watch(act, session, &acted.results, &mut ear).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };

@@ -4,9 +4,9 @@ use futures_util::future::BoxFuture;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, Plan};
 
-use super::search::SearchProgress;
-use super::watch::WatchProgress;
 use crate::ci::Ci;
+use crate::drive::search::SearchProgress;
+use crate::drive::watch::WatchProgress;
 use crate::error::Error;
 use crate::events::Teller;
 use crate::flow::{AskResult, JobHistory, Outcome};

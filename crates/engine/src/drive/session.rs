@@ -2,8 +2,8 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Host, Progress};
 use crate::ci::Ci;
+use crate::drive::progress::{Host, Progress};
 use crate::error::Error;
 use crate::store::Ledger;
 

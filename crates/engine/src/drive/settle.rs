@@ -1,9 +1,10 @@
 //! Requests of which nobody could tell whether they were sent.
 
-use super::progress::{Observer, Progress};
 use crate::ci::Ci;
+use crate::drive::progress::{Observer, Progress};
 use crate::error::Error;
-use crate::flow::{SETTLE_SECONDS, reconcile};
+use crate::flow::SETTLE_SECONDS;
+use crate::flow::reconcile;
 use crate::store::{Asking, Ledger};
 
 /// Settles what can be told by now. That it cannot be read is reported, and no error.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mozci_core::time::At;
 
-use super::progress::{Observer, Progress};
 use crate::ci::Ci;
+use crate::drive::progress::{Observer, Progress};
 use crate::error::Error;
 use crate::notify::{Courier, News, Occasion};
 use crate::store::Outbox;

@@ -3,10 +3,12 @@
 use mozci_core::push::Push;
 use tokio_util::sync::CancellationToken;
 
-use super::search::{SearchContext, search};
-use super::watch::{WatchContext, WatchQuestion, follow_request, follow_steps, watch, watch_many};
-use super::{Act, Host, Notifier, Session, carry_out, open_ledger, settle};
 use crate::ci::Ci;
+use crate::drive::search::{SearchContext, search};
+use crate::drive::watch::{
+    WatchContext, WatchQuestion, follow_request, follow_steps, watch, watch_many,
+};
+use crate::drive::{Act, Host, Notifier, Session, carry_out, open_ledger, settle};
 use crate::flow::{Awaited, BisectQuestion};
 use crate::store::{Investigation, Investigations, Lease, Ledger};
 

@@ -4,20 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use mozci_clients::pulse::{QueueKind, QueueName};
-use mozci_clients::taskcluster::Watched;
 use mozci_core::event::{Event, Gap, Standing};
+use mozci_core::facts::PushFacts;
 use mozci_core::ids::RequestId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Change, Line};
-use super::{master, pulse};
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::Standings;
+use crate::events::line::{Change, Line, Scope};
 
 /// How long nothing may be heard on a connection until the state is read all the same.
 const QUIET: Duration = Duration::from_secs(600);
@@ -28,17 +24,14 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// How long the end of listening may take.
 const CLOSED: Duration = Duration::from_secs(5);
 
-/// Changes of what is listened to that may wait.
-const CHANGES: usize = 256;
-
 /// Who tells what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Teller {
     /// Pulse.
     Pulse,
-    /// A Buildbot master's WebSocket.
+    /// A master's WebSocket.
     WebSocket,
-    /// A Buildbot master's server-sent events.
+    /// A master's server-sent events.
     ServerSent,
 }
 
@@ -68,73 +61,22 @@ impl Ear {
         Self { heard: None, line: None, poll: ci.poll }
     }
 
-    /// Opens one. What happens from here on is heard, where the CI tells. A broker that cannot be had
-    /// is noted, and looked instead.
-    ///
-    /// # Errors
-    /// [`Error`] where signing in to a master fails.
-    pub async fn open(ci: &Ci, watched: &[Watched]) -> Result<Self, Error> {
-        Self::open_as(ci, watched, None).await
+    /// One on a connection.
+    pub(crate) fn on(ci: &Ci, line: Arc<Line>, heard: Receiver<Event>) -> Self {
+        Self { heard: Some(heard), line: Some(line), poll: ci.poll }
     }
 
-    /// As [`open`](Self::open), with a queue that is this instance's: what comes while it is away is
-    /// kept for a day, until it is [closed](Self::close).
+    /// Opens one. What happens to these from here on is heard, where the CI tells. With `instance` its queue
+    /// outlives the process: what comes while it is away is kept for a day, until it is [closed](Self::close).
     ///
     /// # Errors
-    /// [`Error`] where signing in to a master fails.
-    pub async fn open_as(
+    /// [`Error`] where signing in to a CI fails.
+    pub async fn open(
         ci: &Ci,
-        watched: &[Watched],
+        facts: Vec<&PushFacts>,
         instance: Option<&str>,
     ) -> Result<Self, Error> {
-        if let Some(farm) = ci.farm() {
-            let master = farm.master().await?.clone();
-            let (line, heard) = Line::new(None, None);
-            let first = master.events().await.ok();
-            if let Some(first) = &first {
-                line.connected(first.channel.into());
-            }
-            line.runs(tokio::spawn(master::listen(master, first, Arc::downgrade(&line))));
-            return Ok(Self { heard: Some(heard), line: Some(line), poll: ci.poll });
-        }
-        let deaf = Self::deaf(ci);
-        let Some(settings) = ci.pulse().cloned() else { return Ok(deaf) };
-        let store = match Standings::open(&ci.place.state) {
-            Ok(store) => Arc::new(store),
-            Err(error) => {
-                ci.tell(&format!(
-                    "note: {error}; looking every now and then instead of listening to Pulse"
-                ));
-                return Ok(deaf);
-            }
-        };
-        let (changes, wanted) = mpsc::channel(CHANGES);
-        let own = || format!("{}-{}", std::process::id(), slugid::nice());
-        let source = pulse::Source {
-            queue: QueueName::new(&settings.user, &instance.map_or_else(own, str::to_owned)),
-            settings,
-            kind: if instance.is_some() { QueueKind::Durable } else { QueueKind::Temporary },
-            bindings: watched.iter().flat_map(Watched::bindings).collect(),
-            changes: wanted,
-            store: Arc::clone(&store),
-            on_news: ci.on_news(),
-        };
-        let (line, heard) = Line::new(Some(store), Some(changes));
-        let first = match source.open().await {
-            Ok(first) => {
-                line.connected(Teller::Pulse);
-                Some(first)
-            }
-            Err(error) => {
-                ci.tell(&format!("note: {error}; looking every now and then instead"));
-                if !error.may_pass() {
-                    return Ok(deaf);
-                }
-                None
-            }
-        };
-        line.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&line))));
-        Ok(Self { heard: Some(heard), line: Some(line), poll: ci.poll })
+        ci.backend().listen(ci, facts, instance).await
     }
 
     /// Another one on the same connection.
@@ -149,10 +91,10 @@ impl Ear {
     }
 
     /// Listens to more. What happened to it so far has to be looked for.
-    pub async fn also(&self, watched: Vec<Watched>) {
+    pub async fn also(&self, scope: Scope) {
         if let Some(changes) = self.line.as_ref().and_then(|line| line.changes.as_ref()) {
             // It ends only with the connection, and then there is nothing to hear.
-            let _ = changes.send(Change::More(watched)).await;
+            let _ = changes.send(Change::More(scope)).await;
         }
     }
 

@@ -4,14 +4,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mozci_clients::taskcluster::Watched;
 use mozci_core::event::{Event, Standing};
 use mozci_core::ids::RequestId;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::ear::Teller;
+use crate::events::ear::Teller;
 use crate::store::Standings;
 
 /// Events that are kept for a listener that is busy; one that misses some looks for itself.
@@ -22,25 +21,28 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// The connection that all ears of a command share. It ends with the last of them.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) sender: Sender<Event>,
+pub(crate) struct Line {
+    pub(crate) sender: Sender<Event>,
     by: Mutex<Option<Teller>>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// What has been told so far, where whoever tells says all that is to be known.
-    pub(super) told: Option<Arc<Standings>>,
+    pub(crate) told: Option<Arc<Standings>>,
     /// Which connection it is: what was told on an earlier one may be out of date.
     session: AtomicI64,
     /// Takes what is to be changed about listening.
-    pub(super) changes: Option<mpsc::Sender<Change>>,
+    pub(crate) changes: Option<mpsc::Sender<Change>>,
     /// Messages that were told so far.
-    pub(super) count: AtomicU64,
+    pub(crate) count: AtomicU64,
 }
+
+/// What is listened to, which only the backend understands that listens.
+pub(crate) type Scope = Box<dyn std::any::Any + Send>;
 
 /// A change of what is listened to.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// This as well.
-    More(Vec<Watched>),
+    More(Scope),
     /// Nothing any more: a queue that outlives the connection is removed.
     End,
 }
@@ -55,7 +57,7 @@ impl Drop for Line {
 
 impl Line {
     /// One on which nobody tells anything yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         told: Option<Arc<Standings>>,
         changes: Option<mpsc::Sender<Change>>,
     ) -> (Arc<Self>, Receiver<Event>) {
@@ -66,49 +68,49 @@ impl Line {
     }
 
     /// Who tells at the moment.
-    pub(super) fn by(&self) -> Option<Teller> {
+    pub(crate) fn by(&self) -> Option<Teller> {
         *self.by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes who tells from here on.
-    pub(super) fn is(&self, by: Option<Teller>) {
+    pub(crate) fn is(&self, by: Option<Teller>) {
         *self.by.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
     /// Hands over the task that listens.
-    pub(super) fn runs(&self, task: JoinHandle<()>) {
+    pub(crate) fn runs(&self, task: JoinHandle<()>) {
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
     /// The task that listens, for whoever waits for its end.
-    pub(super) fn take_task(&self) -> Option<JoinHandle<()>> {
+    pub(crate) fn take_task(&self) -> Option<JoinHandle<()>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Which connection it is, counted from 1.
-    pub(super) fn session(&self) -> i64 {
+    pub(crate) fn session(&self) -> i64 {
         self.session.load(Ordering::Relaxed)
     }
 
     /// A new connection: what was told before may be out of date.
-    pub(super) fn connected(&self, by: Teller) {
+    pub(crate) fn connected(&self, by: Teller) {
         self.forget();
         self.is(Some(by));
     }
 
     /// What was told so far is not gone by any more.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.session.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells everybody.
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         // Nobody listening is no failure.
         let _ = self.sender.send(event);
     }
 
     /// Where a request stands, if it was told on this connection.
-    pub(super) fn standing(&self, request: RequestId) -> Option<Standing> {
+    pub(crate) fn standing(&self, request: RequestId) -> Option<Standing> {
         self.by()?;
         self.told.as_ref()?.get(request, self.session()).ok().flatten()
     }
@@ -116,15 +118,15 @@ impl Line {
 
 /// Pauses that grow between attempts, none of the same length as another process's.
 #[derive(Debug)]
-pub(super) struct Pauses(Duration);
+pub(crate) struct Pauses(Duration);
 
 impl Pauses {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AGAIN.0)
     }
 
     /// The next one: it grows to a minute, and a part of it is chance.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0.mul_f64(0.5 + fastrand::f64());
         self.0 = (self.0 * 2).min(AGAIN.1);
         pause

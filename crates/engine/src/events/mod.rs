@@ -1,11 +1,7 @@
-//! One stream of events, whoever tells them: Pulse, a Buildbot master, or the clock of somebody who
-//! has to look.
+//! One stream of events, whoever tells them: a broker, a server, or the clock of somebody who has to look.
 
-mod ear;
-mod line;
-mod master;
-mod pulse;
-
-pub use mozci_clients::taskcluster::Watched;
+pub(crate) mod ear;
+pub(crate) mod line;
 
 pub use ear::{Ear, Teller};
+pub(crate) use line::Line;

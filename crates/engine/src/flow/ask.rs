@@ -1,25 +1,21 @@
 //! Asking: written down first, then sent, then marked.
 
+use crate::flow::WrittenDown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::StreamExt;
 use mozci_clients::act::ActError;
-use mozci_clients::side_by_side;
-use mozci_clients::taskcluster::{Rendered, Taskcluster, Triggered};
 use mozci_core::guard::Refusal;
 use mozci_core::ids::{RequestId, TaskId};
 use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use serde::Serialize;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::prepare::{CANCEL, CREATE, FORCE, Prepared, REBUILD, ReadyAsk, SelfServeAct, Sends};
-use super::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::prepare::{Prepared, ReadyAsk};
 use crate::store::{
     AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, StoreError,
 };
@@ -71,7 +67,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    pub(super) fn of(error: &ActError) -> Option<Self> {
+    pub(crate) fn of(error: &ActError) -> Option<Self> {
         match error {
             ActError::Forbidden(_) => Some(Self::NotAllowed),
             ActError::Refused(_) => Some(Self::Values),
@@ -83,22 +79,22 @@ impl Refused {
 
 impl AskResult {
     /// How an asking ended that was neither refused nor failed.
-    pub(super) fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
+    pub(crate) fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
         Self {
             id: asking.id.clone(),
             push: ask.push.clone(),
             jobs: ask.jobs.clone(),
             state,
             coalesced: Vec::new(),
-            decision_task: match ask.sends {
-                Sends::Hook(_) => ask.group.parse().ok(),
-                _ => None,
+            decision_task: match ask.sends.by_action() {
+                true => ask.group.parse().ok(),
+                false => None,
             },
             link: None,
             refusal: None,
             failed: false,
             sent_at,
-            by_action: matches!(ask.sends, Sends::Hook(_)),
+            by_action: ask.sends.by_action(),
         }
     }
 
@@ -112,9 +108,6 @@ impl AskResult {
         !matches!(self.state, AskState::Sent { .. }) && self.refusal != Some(Refused::Over)
     }
 }
-
-/// Requests under way at once. The first goes alone: a missing scope shows on it.
-const AT_ONCE: usize = 4;
 
 /// Sends what was prepared. `stop` ends it between two requests: what was not sent is marked so,
 /// what is under way is waited for.
@@ -133,7 +126,7 @@ pub async fn ask(
     on_result: &mut (dyn FnMut(&AskResult) + Send),
 ) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
     if !prepared.asks.is_empty() {
-        ci.sign_in().await?;
+        ci.backend().sign_in().await?;
     }
     let plan = AskId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
@@ -175,15 +168,7 @@ pub async fn ask(
     let all_out: Vec<LeftOut> =
         passed_over.iter().chain(&prepared_out).chain(&left_out).cloned().collect();
     ledger.left_out(&ci.root_url, plan.as_str(), &all_out, ci.now())?;
-    let results = match (ci.farm(), ci.buildapi()) {
-        (Some(farm), _) => {
-            super::buildbot::send_all(ci, farm, ledger, &to_send, stop, on_result).await?
-        }
-        (None, Some(api)) => {
-            super::buildapi::send_all(ci, api, ledger, &to_send, stop, on_result).await?
-        }
-        (None, None) => send_all(ci, ledger, &to_send, stop, on_result).await?,
-    };
+    let results = ci.backend().send(ci, ledger, &to_send, stop, on_result).await?;
     note_service(ci, ledger, &results)?;
     Ok((results, left_out))
 }
@@ -213,74 +198,26 @@ fn note_service(ci: &Ci, ledger: &Ledger, results: &[AskResult]) -> Result<(), E
 }
 
 /// Why nothing more is sent where the ledger cannot be written.
-pub(super) const HALTED: &str = "not sent, since the ledger could not be written";
-
-/// Sends askings to Taskcluster, the first alone, then several at once.
-async fn send_all(
-    ci: &Ci,
-    ledger: &Ledger,
-    to_send: &[(Asking, ReadyAsk)],
-    stop: &CancellationToken,
-    on_result: &mut (dyn FnMut(&AskResult) + Send),
-) -> Result<Vec<AskResult>, Error> {
-    let (first, rest) = to_send.split_at(to_send.len().min(1));
-    let forbidden = AtomicBool::new(false);
-    let taskcluster = ci.taskcluster()?;
-    let mut written = Written::new(ci, ledger);
-    for batch in [first, rest] {
-        let halted = Arc::clone(&written.halted);
-        let sending = batch.iter().map(|(asking, ask)| {
-            send(ci, taskcluster, ledger, asking, ask, (stop, &halted), &forbidden)
-        });
-        let mut sent = side_by_side(sending, AT_ONCE);
-        while let Some(result) = sent.next().await {
-            if result.refusal == Some(Refused::NotAllowed) {
-                forbidden.store(true, Ordering::Relaxed);
-            }
-            written.result(result, on_result);
-        }
-    }
-    for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
-        // The answer was lost. The hook's own record may show that it fired all the same.
-        let sent =
-            Asking { created: result.sent_at, state: result.state.clone(), ..asking.clone() };
-        if matches!(result.state, AskState::Uncertain { .. })
-            && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
-        {
-            let found = AskState::Sent { request: task.into() };
-            if ledger.settle(&sent, &found)? {
-                result.state = found;
-            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str())? {
-                // Another process settled it first.
-                result.state = now.state;
-            }
-            if let AskState::Sent { request } = result.state {
-                result.link = ci.link(request);
-                on_result(result);
-            }
-        }
-    }
-    written.end()
-}
+pub(crate) const HALTED: &str = "not sent, since the ledger could not be written";
 
 /// Results as they are written to the ledger. Where it cannot be written nothing more is sent, but
 /// what is under way is waited for and shown.
-pub(super) struct Written<'a> {
+pub(crate) struct Written<'a> {
     ci: &'a Ci,
     ledger: &'a Ledger,
     /// Set where nothing more may be sent.
-    pub(super) halted: Arc<AtomicBool>,
-    pub(super) results: Vec<AskResult>,
+    pub(crate) halted: Arc<AtomicBool>,
+    pub(crate) results: Vec<AskResult>,
     broken: Option<StoreError>,
 }
 
 impl<'a> Written<'a> {
-    pub(super) fn new(ci: &'a Ci, ledger: &'a Ledger) -> Self {
+    pub(crate) fn new(ci: &'a Ci, ledger: &'a Ledger) -> Self {
         Self { ci, ledger, halted: Arc::default(), results: Vec::new(), broken: None }
     }
 
     /// Shows a result and writes it down.
-    pub(super) fn result(
+    pub(crate) fn result(
         &mut self,
         result: AskResult,
         on_result: &mut (dyn FnMut(&AskResult) + Send),
@@ -292,7 +229,7 @@ impl<'a> Written<'a> {
     }
 
     /// Shows a result that is written down already.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         result: AskResult,
         on_result: &mut (dyn FnMut(&AskResult) + Send),
@@ -305,13 +242,13 @@ impl<'a> Written<'a> {
     }
 
     /// Keeps the first error of the ledger, and sends nothing more.
-    pub(super) fn broken(&mut self, error: StoreError) {
+    pub(crate) fn broken(&mut self, error: StoreError) {
         self.halted.store(true, Ordering::Relaxed);
         self.broken.get_or_insert(error);
     }
 
     /// The results, or why the ledger could not be written.
-    pub(super) fn end(self) -> Result<Vec<AskResult>, Error> {
+    pub(crate) fn end(self) -> Result<Vec<AskResult>, Error> {
         match self.broken {
             Some(error) => Err(error.into()),
             None => Ok(self.results),
@@ -321,41 +258,7 @@ impl<'a> Written<'a> {
 
 fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
     let id = AskId::new();
-    let empty = String::new;
-    let (action, hook_group, hook, body) = match &ask.sends {
-        Sends::Hook(rendered) => {
-            let Rendered { action, hook_group_id, hook_id, payload } = rendered;
-            (action.as_str(), hook_group_id.clone(), hook_id.clone(), payload.clone())
-        }
-        Sends::Create(body) => (CREATE, empty(), empty(), body.clone()),
-        Sends::Cancel(task) => (CANCEL, empty(), empty(), json!({"taskId": task})),
-        Sends::Force { scheduler, parameters, reason_room } => {
-            let mut parameters = parameters.clone();
-            // The one text of ours that Buildbot keeps: by it the asking is found again, where the form
-            // takes it.
-            let reasons: Vec<&str> = ask.jobs.iter().map(|asked| asked.why.as_str()).collect();
-            if let Some(room) = reason_room {
-                let whole = format!("mozci {}: {}", id.as_str(), reasons.join(", "));
-                let reason = &whole[..whole.floor_char_boundary(*room)];
-                parameters.insert("reason".into(), reason.into());
-            }
-            (FORCE, empty(), scheduler.to_string(), parameters.into())
-        }
-        Sends::Rebuild(build) => (REBUILD, empty(), empty(), json!({"build": build})),
-        Sends::Stop { build, request } => {
-            ("stop", empty(), empty(), json!({"build": build, "build_request": request}))
-        }
-        Sends::Withdraw(request) => ("cancel", empty(), empty(), json!({"build_request": request})),
-        Sends::SelfServe(SelfServeAct::Again { request, known }) => {
-            let body = json!({"build_request": request, "known": known});
-            ("self-serve again", empty(), empty(), body)
-        }
-        Sends::SelfServe(SelfServeAct::Ask { builder, revision, files, known }) => {
-            let body =
-                json!({"builder": builder, "revision": revision, "files": files, "known": known});
-            ("self-serve", empty(), empty(), body)
-        }
-    };
+    let WrittenDown { action, hook_group, hook, body } = ask.sends.written(&id, &ask.jobs);
     Asking {
         id,
         plan: plan.to_owned(),
@@ -365,7 +268,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
         revision: ask.push.revision.clone(),
         jobs: ask.jobs.clone(),
         group: ask.group.clone(),
-        action: action.to_owned(),
+        action,
         hook_group,
         hook,
         body,
@@ -373,115 +276,16 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
         state: AskState::Recorded,
         process: process.to_owned(),
         in_hand: true,
-        asker: ci.asker(),
+        asker: ci.backend().requester(),
         investigation: None,
     }
 }
 
 /// Why an asking that is about to be sent must not be.
-pub(super) fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
+pub(crate) fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
     match ledger.sending(&asking.id, now) {
         Ok(true) => None,
         Ok(false) => Some("another command gave it up in the meantime".to_owned()),
         Err(error) => Some(error.to_string()),
     }
-}
-
-/// How often an act is sent that may be sent twice without harm.
-const TRIES: u32 = 3;
-
-/// Carries one asking out. A hook is triggered once, whatever comes back; a task is created under
-/// an id that hangs on the asking's, and cancelled, as often as it takes to know. Once a try may have
-/// happened nothing that a later one brings proves the contrary.
-async fn carry_out(
-    ci: &Ci,
-    taskcluster: &Taskcluster,
-    ledger: &Ledger,
-    asking: &Asking,
-    sends: &Sends,
-) -> Result<Triggered, ActError> {
-    let mut doubt: Option<String> = None;
-    for tries in 1.. {
-        let done = match sends {
-            Sends::Hook(rendered) => return taskcluster.trigger_hook(rendered).await,
-            Sends::Create(body) => {
-                let task = asking.id.task();
-                taskcluster.create_task(task, body).await.map(|()| task)
-            }
-            Sends::Cancel(task) => taskcluster.cancel_task(*task).await.map(|_| *task),
-            Sends::Force { .. }
-            | Sends::Rebuild(_)
-            | Sends::Stop { .. }
-            | Sends::Withdraw(_)
-            | Sends::SelfServe(_) => {
-                return Err(ActError::NotSent("Taskcluster has no builders".to_owned()));
-            }
-        };
-        let error = match done {
-            Ok(task) => return Ok(Triggered::Task(task)),
-            Err(error) => error,
-        };
-        let again = matches!(error, ActError::Uncertain(_) | ActError::NotSent(_));
-        if let ActError::Uncertain(detail) = &error {
-            doubt = Some(detail.clone());
-        }
-        if !again || tries >= TRIES {
-            return Err(match doubt {
-                Some(detail) => ActError::Uncertain(detail),
-                None => error,
-            });
-        }
-        tokio::time::sleep(ci.retry_pause() * tries).await;
-        // How long it may take to arrive counts from the last try.
-        if let Some(detail) = not_ours(ledger, asking, ci.now()) {
-            return Err(doubt.map_or(ActError::NotSent(detail), ActError::Uncertain));
-        }
-    }
-    Err(ActError::NotSent("it was not tried".to_owned()))
-}
-
-async fn send(
-    ci: &Ci,
-    taskcluster: &Taskcluster,
-    ledger: &Ledger,
-    asking: &Asking,
-    ask: &ReadyAsk,
-    (stop, halted): (&CancellationToken, &AtomicBool),
-    forbidden: &AtomicBool,
-) -> AskResult {
-    let sent_at = ci.now();
-    let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
-    let (mut refusal, mut failed) = (None, false);
-    let state = if stop.is_cancelled() {
-        not_sent("interrupted before it was sent")
-    } else if halted.load(Ordering::Relaxed) {
-        not_sent(HALTED)
-    } else if forbidden.load(Ordering::Relaxed) {
-        not_sent("not sent, since a request before it was not allowed")
-    } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
-        not_sent(&detail)
-    } else {
-        match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
-            Ok(Triggered::Task(task)) => AskState::Sent { request: task.into() },
-            Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
-            Err(ActError::Uncertain(detail)) => {
-                failed = true;
-                AskState::Uncertain { detail }
-            }
-            Err(error) => {
-                refusal = Refused::of(&error);
-                failed = refusal.is_none();
-                let hint = match refusal {
-                    Some(Refused::NotAllowed) => ci.clock_hint(),
-                    Some(Refused::Values | Refused::Over) | None => String::new(),
-                };
-                not_sent(&format!("{error}{hint}"))
-            }
-        }
-    };
-    let link = match &state {
-        AskState::Sent { request } => ci.link(*request),
-        _ => None,
-    };
-    AskResult { link, refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
 }

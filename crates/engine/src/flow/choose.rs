@@ -1,17 +1,12 @@
-//! Which jobs a filter means on a push: of everything that can run there, or of what was chosen.
+//! Which jobs are meant.
 
-use mozci_core::chooser::{Job, JobGraph};
-use mozci_core::facts::Decision;
 use mozci_core::filter::JobFilter;
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 
-use super::builds::{BuildOf, newest_graph, unknown_job};
-use super::decisions::decisions;
-use super::graphs::task_graph;
-use super::history::{group_rows, treeherder_ids};
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::build_of::BuildOf;
 
 /// Jobs that are meant, and the builds that they hang on by the task graph that told: whoever reads
 /// their histories need not read it again.
@@ -23,30 +18,22 @@ pub struct Chosen {
     pub builds: Vec<BuildOf>,
 }
 
-/// The jobs which a filter means among everything that can run, by the newest task graph of some
-/// pushes. Kinds other than builds and tests are meant only where they are named.
+/// The jobs which a filter means among everything that can run, as some pushes tell. Kinds other than builds and
+/// tests are meant only where they are named.
 ///
 /// # Errors
-/// [`Error::NotFound`] where no push has a task graph, or none of the jobs is meant.
+/// [`Error::NotFound`] where nobody tells what can run, or none of the jobs is meant.
 pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chosen, Error> {
-    if let Some(farm) = ci.farm() {
-        return super::buildbot::choose(ci, farm, filter).await;
-    }
-    if let Some(api) = ci.buildapi() {
-        return super::buildapi::choose(ci, api, filter).await;
-    }
-    if let Some(plain) = &ci.plain {
-        let jobs = super::plain::choose(ci, plain, pushes, filter).await?;
-        return Ok(Chosen { builds: vec![BuildOf::Unknown; jobs.len()], jobs });
-    }
-    let decided = decisions_of(ci, pushes).await?;
-    let Some((push, graph)) = newest_graph(ci, pushes, &decided).await? else {
-        return Err(Error::NotFound(
-            "no push of the range has a task graph, so that nobody can tell which jobs there are; name them".into(),
-        ));
-    };
-    check_named(ci, &graph, push, filter)?;
-    any(&graph, push, filter)
+    ci.backend().choose(ci, pushes, filter).await
+}
+
+/// The jobs that were chosen for a push and that a filter means. With a filter that says more than
+/// what to leave out, everything that can run there.
+///
+/// # Errors
+/// [`Error::NotFound`] where nobody tells what was chosen.
+pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
+    ci.backend().chosen(ci, push, filter).await
 }
 
 /// Every how many pushes a job runs, where somebody says that it does not on each.
@@ -54,87 +41,5 @@ pub async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result<Chos
 /// # Errors
 /// [`Error`] where what says it cannot be read.
 pub async fn every(ci: &Ci, job: &JobName) -> Result<Option<u32>, Error> {
-    match ci.buildapi() {
-        Some(api) => super::buildapi::every(api, job).await,
-        None => Ok(None),
-    }
-}
-
-/// The jobs of a graph that filters mean, where they mean any: nothing at all is a slip as a rule.
-fn any(graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
-    let meant = meant(graph.select(filter, None));
-    if meant.jobs.is_empty() {
-        return Err(Error::NotFound(format!(
-            "none of {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
-            graph.len(),
-            push.id
-        )));
-    }
-    Ok(meant)
-}
-
-/// The jobs that were chosen for a push and that a filter means. With a filter that says more than
-/// what to leave out, everything that can run there.
-///
-/// # Errors
-/// [`Error::NotFound`] where the push has no task graph.
-pub async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<Chosen, Error> {
-    if let Some(farm) = ci.farm() {
-        return super::buildbot::chosen(ci, farm, push, filter).await;
-    }
-    if let Some(api) = ci.buildapi() {
-        return super::buildapi::chosen(ci, api, push, filter).await;
-    }
-    if !ci.has_graphs() {
-        return Err(Error::Usage(format!(
-            "the pushes of {} have no task graphs, so that nobody can tell what is missing; `retrigger` repeats what ran",
-            ci.repo
-        )));
-    }
-    let pushes = std::slice::from_ref(push);
-    let decided = decisions_of(ci, pushes).await?;
-    let task: TaskId = match decided.first() {
-        Some(Decision::Done(task)) => *task,
-        other => {
-            let why = match other {
-                Some(Decision::UnderWay) => "its decision task is not done yet",
-                Some(Decision::Failed) => "its decision task failed",
-                _ => "no decision task is known",
-            };
-            let id = push.id;
-            return Err(Error::NotFound(format!("push {id} has no task graph to fill: {why}")));
-        }
-    };
-    let graph = task_graph(ci, push, task).await?;
-    check_named(ci, &graph, push, filter)?;
-    match filter.is_given() {
-        true => any(&graph, push, filter),
-        false if graph.jobs().any(|job| job.by_default().is_none()) => {
-            Err(Error::NotFound(format!(
-                "nobody tells which tasks were chosen for push {}: it has no target-tasks.json (any more); say which are meant with a filter",
-                push.id
-            )))
-        }
-        false => Ok(meant(graph.select(filter, None).filter(|job| job.by_default() == Some(true)))),
-    }
-}
-
-fn meant<'a>(jobs: impl Iterator<Item = Job<'a>>) -> Chosen {
-    let (jobs, builds) =
-        jobs.map(|job| (JobName::new(job.label()), BuildOf::by_graph(&job))).unzip();
-    Chosen { jobs, builds }
-}
-
-/// Every job that is named must be there.
-fn check_named(ci: &Ci, graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<(), Error> {
-    match filter.jobs.iter().find(|job| graph.get(job.as_str()).is_none()) {
-        None => Ok(()),
-        Some(job) => Err(Error::NotFound(unknown_job(ci, job.as_str(), push, graph.labels()))),
-    }
-}
-
-pub(super) async fn decisions_of(ci: &Ci, pushes: &[Push]) -> Result<Vec<Decision>, Error> {
-    let ids = treeherder_ids(ci, pushes).await?;
-    let groups = group_rows(ci, &ids).await?;
-    decisions(ci, pushes, &ids, &groups.rows).await
+    ci.backend().cadence(ci, job).await
 }

@@ -4,17 +4,14 @@ use std::collections::HashMap;
 
 use mozci_core::chooser::JobGraph;
 use mozci_core::estimate::median;
-use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::time::Minutes;
 
-use super::builds::newest_graph;
-use super::choose::decisions_of;
-use super::matrix::{Matrix, read_matrix};
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::matrix::Matrix;
 
 /// How a job ran on the pushes that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +35,7 @@ pub struct Chooser {
 }
 
 impl Chooser {
-    pub(super) fn new(push: &Push, graph: JobGraph, past: Option<(usize, &Matrix)>) -> Self {
+    pub(crate) fn new(push: &Push, graph: JobGraph, past: Option<(usize, &Matrix)>) -> Self {
         let (pushes, past) = match past {
             Some((pushes, matrix)) => (pushes, past_of(matrix)),
             None => (0, HashMap::new()),
@@ -81,47 +78,5 @@ pub async fn chooser(
     exact: bool,
     with_past: bool,
 ) -> Result<Chooser, Error> {
-    if let Some(farm) = ci.farm() {
-        return super::buildbot::chooser(ci, farm, pushes).await;
-    }
-    if let Some(api) = ci.buildapi() {
-        return super::buildapi::chooser(ci, api, pushes, with_past).await;
-    }
-    if !ci.has_graphs() {
-        return Err(Error::Usage(format!(
-            "the pushes of {} have no task graphs, so that nobody can tell what could run on them; `jobs` shows what ran",
-            ci.repo
-        )));
-    }
-    let graph_side = async {
-        let decided = decisions_of(ci, pushes).await?;
-        newest_graph(ci, pushes, &decided).await
-    };
-    let past_side = async {
-        match with_past {
-            true => read_matrix(ci, pushes, &JobFilter::default()).await.map(Some),
-            false => Ok(None),
-        }
-    };
-    let (graph, past) = tokio::try_join!(graph_side, past_side)?;
-    let Some((push, graph)) = graph else {
-        return Err(Error::NotFound(format!(
-            "no push of {} that was asked about has a task graph: its decision task is not done, or has failed",
-            ci.repo
-        )));
-    };
-    if let Some(asked) = pushes.first().filter(|newest| exact && newest.id != push.id) {
-        return Err(Error::NotFound(format!(
-            "push {} has no task graph: its decision task is not done, or has failed; the newest before it that has one is push {} (--rev {})",
-            asked.id, push.id, push.id
-        )));
-    }
-    if pushes.first().is_some_and(|newest| newest.id != push.id) {
-        ci.note(format!("newer pushes have no task graph (yet): this is that of push {}", push.id));
-    }
-    if let Some(why) = past.as_ref().and_then(|matrix| matrix.incomplete.as_ref()) {
-        ci.note(why);
-    }
-    let past = past.as_ref().map(|matrix| (pushes.len(), matrix));
-    Ok(Chooser::new(push, graph, past))
+    ci.backend().chooser(ci, pushes, exact, with_past).await
 }

@@ -10,10 +10,11 @@ use mozci_core::plan::Plan;
 use mozci_core::run::Run;
 use tokio_util::sync::CancellationToken;
 
-use super::history::{JobHistory, definition};
+use crate::backend::taskcluster::history::definition;
 use crate::ci::Ci;
 use crate::config::ClosedTree;
 use crate::error::Error;
+use crate::flow::history::JobHistory;
 use crate::store::Ledger;
 
 /// Holds a plan against every guard. A tree that is closed is waited for where the configuration says
@@ -126,7 +127,7 @@ async fn tree(ci: &Ci, stop: &CancellationToken) -> Result<(), Error> {
         if !std::mem::replace(&mut told, true) {
             ci.tell(&format!("{refusal}; waiting until it is open, Ctrl-C ends that"));
         }
-        super::pause(LOOK.min(ci.poll), stop).await;
+        crate::flow::pause(LOOK.min(ci.poll), stop).await;
     }
 }
 

@@ -1,63 +1,51 @@
-//! The flows.
+//! The flows: what is asked of a CI whatever its kind, and what is done with the answers.
 
-mod ask;
-mod asked;
-mod at_work;
-mod bisect;
-mod buildapi;
-mod buildbot;
-mod builds;
-mod by_action;
-mod choose;
-mod chooser;
-mod chunks;
-mod created;
-mod decisions;
-mod doctor;
-mod elsewhere;
-mod evidence;
-mod graphs;
-mod guards;
-mod history;
-mod known;
-mod linked;
-mod listened;
-mod marker;
-mod matrix;
-mod merges;
-mod plain;
-mod prepare;
-mod pressed;
-mod range;
-mod reconcile;
-mod red;
-mod resolve;
-mod wait;
-mod watching;
+pub(crate) mod ask;
+pub(crate) mod at_work;
+pub(crate) mod bisect;
+pub(crate) mod build_of;
+pub(crate) mod choose;
+pub(crate) mod chooser;
+pub(crate) mod evidence;
+pub(crate) mod guards;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod linked;
+pub(crate) mod marker;
+pub(crate) mod matrix;
+pub(crate) mod merges;
+pub(crate) mod prepare;
+pub(crate) mod range;
+pub(crate) mod reconcile;
+pub(crate) mod red;
+pub(crate) mod resolve;
+pub(crate) mod wait;
+pub(crate) mod watching;
 
+pub use crate::backend::taskcluster::{Selected, earlier_press, selected};
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, MOST_GROUPS, at_work};
 pub use bisect::{
-    Background, BisectQuestion, Case, CulpritPush, Since, culprit_pushes, job_of_failure,
+    Background, BisectQuestion, Case, CulpritPush, Known, Since, culprit_pushes, job_of_failure,
     open_case, weigh,
 };
-pub use builds::BuildOf;
+pub use build_of::BuildOf;
 pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
-pub use doctor::{Check, Health, doctor};
 pub use evidence::{
-    AskedRun, Looked, PassedOver, Reading, RunEvidence, RunName, Subjects, WhyRed,
-    Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
+    AskedRun, Looked, PassedOver, Read as EvidenceRead, Reading, RunEvidence, RunName, Subjects,
+    WhyRed, Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
 };
 pub use guards::{guards, tree_status};
+pub use health::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use linked::{Linked, linked};
-pub use listened::listened;
 pub use marker::{MarkOf, Marked, can_mark, mark};
 pub use matrix::{Matrix, read_matrix};
 pub use merges::{Merge, Origin, merges};
-pub use prepare::{Prepared, ReadyAsk, Sends, check_plan, fit_plan, prepare};
-pub use pressed::{Selected, earlier_press, selected};
+pub use prepare::{
+    Prepared, ReadyAsk, Sendable, Sends, WrittenDown, check_plan, fit_plan, prepare,
+};
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;

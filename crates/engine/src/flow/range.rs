@@ -1,12 +1,9 @@
-//! Ranges of pushes.
+//! The pushes of a range.
 
-use mozci_clients::hg::Pushlog;
-use mozci_clients::treeherder::Treeherder;
 use mozci_core::push::Push;
-use mozci_core::range::{RangeSpec, Reach, keeps};
+use mozci_core::range::{RangeSpec, keeps};
 
-use super::resolve::resolve;
-use crate::ci::{Ci, PushSource};
+use crate::ci::Ci;
 use crate::error::Error;
 
 /// Pushes in a row, newest first.
@@ -34,11 +31,7 @@ impl RangePushes {
 }
 
 /// Pushes of one range at the most; more are refused, not cut off.
-pub(super) const MOST: usize = 5000;
-
-/// The same where pushes come from Treeherder, which gives a thousand at once, some of which may
-/// share the instant of the first.
-const MOST_IN_TREEHERDER: usize = 990;
+pub(crate) const MOST: usize = 5000;
 
 /// Reads the pushes of a range.
 ///
@@ -46,18 +39,7 @@ const MOST_IN_TREEHERDER: usize = 990;
 /// [`Error::Usage`] for a range that runs the wrong way or is too long, [`Error::NotFound`] for an
 /// empty one.
 pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error> {
-    let (mut pushes, origin, at_start) = match &ci.pushes {
-        PushSource::Changes | PushSource::Git(_) => match ci.farm() {
-            Some(farm) => super::buildbot::read_range(ci, farm, spec).await?,
-            None => return Err(no_farm(ci)),
-        },
-        PushSource::Dumps => match ci.buildapi() {
-            Some(api) => super::buildapi::read_range(ci, api, spec).await?,
-            None => return Err(no_farm(ci)),
-        },
-        PushSource::Hg(pushlog) => in_pushlog(ci, pushlog, spec).await?,
-        PushSource::Treeherder(treeherder) => in_treeherder(ci, treeherder, spec).await?,
-    };
+    let (mut pushes, origin, at_start) = ci.pushes.range(ci, spec).await?;
     if pushes.len() > MOST {
         return Err(too_long(pushes.len()));
     }
@@ -66,155 +48,22 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
     Ok(RangePushes { pushes, origin, at_start, keeps: kept })
 }
 
-/// What [`Ci::open`] refuses.
-pub(super) fn no_farm(ci: &Ci) -> Error {
-    Error::Usage(format!("{} is no Buildbot master", ci.root_url))
-}
-
-pub(super) fn too_long(pushes: usize) -> Error {
+pub(crate) fn too_long(pushes: usize) -> Error {
     Error::Usage(format!("the range has {pushes} pushes, and {MOST} are the most: narrow it"))
 }
 
-pub(super) fn reversed(from: &Push, rev: &Push) -> Error {
+pub(crate) fn reversed(from: &Push, rev: &Push) -> Error {
     Error::Usage(format!(
         "the range runs the wrong way: --from-rev is push {} and --rev is the older push {}; swap them",
         from.id, rev.id
     ))
 }
 
-pub(super) type Found = (Vec<Push>, usize, bool);
-
-async fn in_pushlog(ci: &Ci, pushlog: &Pushlog, spec: &RangeSpec) -> Result<Found, Error> {
-    if let Reach::From(from) = &spec.reach {
-        let (rev, from) = tokio::join!(resolve(ci, &spec.rev), resolve(ci, from));
-        let (rev, from) = (rev?, from?);
-        if from.id > rev.id {
-            return Err(reversed(&from, &rev));
-        }
-        let (first, last) = (from.id.number(), rev.id.number());
-        if (last - first) as usize > 2 * MOST {
-            return Err(too_long((last - first) as usize));
-        }
-        let mut pushes = ci.pushes_by_id(pushlog, first - 1, last).await?;
-        pushes.reverse();
-        return Ok((pushes, 0, first <= 1));
-    }
-    let rev = resolve(ci, &spec.rev).await?;
-    let id = rev.id.number();
-    match spec.reach {
-        Reach::Single | Reach::From(_) => Ok((vec![rev], 0, id <= 1)),
-        Reach::Back(count) => {
-            let (mut pushes, at_start) = back(ci, pushlog, id, count).await?;
-            pushes.reverse();
-            Ok((pushes, 0, at_start))
-        }
-        Reach::Delta(count) => {
-            let (older, newer) =
-                tokio::join!(back(ci, pushlog, id, count), ahead(ci, pushlog, id, count));
-            let ((mut pushes, at_start), newer) = (older?, newer?);
-            let origin = newer.len();
-            pushes.extend(newer);
-            pushes.reverse();
-            Ok((pushes, origin, at_start))
-        }
-        Reach::Since(since) => {
-            let page = pushlog.since(since).await?;
-            let mut pushes: Vec<Push> =
-                page.pushes.into_iter().filter(|push| push.id.number() <= id).collect();
-            pushes.reverse();
-            if pushes.is_empty() {
-                return Err(empty(ci, &rev));
-            }
-            Ok((pushes, 0, false))
-        }
-    }
-}
-
-pub(super) fn empty(ci: &Ci, rev: &Push) -> Error {
+pub(crate) fn empty(ci: &Ci, rev: &Push) -> Error {
     Error::NotFound(format!(
         "the range is empty: {} has no push since then up to push {} ({})",
         ci.repo,
         rev.id,
         rev.revision.short()
     ))
-}
-
-/// The push with this number and `count` before it, oldest first, and whether there are no more.
-async fn back(ci: &Ci, pushlog: &Pushlog, id: u64, count: u32) -> Result<(Vec<Push>, bool), Error> {
-    let wanted = count as usize + 1;
-    if wanted > MOST {
-        return Err(too_long(wanted));
-    }
-    // Numbers have gaps: one in sixteen and two more are allowed for, else there is another round.
-    let mut after = id.saturating_sub(wanted as u64 + u64::from(count) / 16 + 2);
-    loop {
-        let mut pushes = ci.pushes_by_id(pushlog, after, id).await?;
-        if pushes.len() >= wanted || after == 0 {
-            let at_start = after == 0 && pushes.len() <= wanted;
-            let surplus = pushes.len().saturating_sub(wanted);
-            pushes.drain(..surplus);
-            return Ok((pushes, at_start));
-        }
-        // Where the pushlog begins far above zero there is nothing below to be found.
-        let step = 4 * wanted as u64 + 64;
-        let before = pushes.len();
-        let lower = after.saturating_sub(step);
-        let more = ci.pushes_by_id(pushlog, lower, id).await?;
-        if more.len() == before {
-            return Ok((more, true));
-        }
-        after = lower;
-    }
-}
-
-/// `count` pushes after this number, oldest first.
-async fn ahead(ci: &Ci, pushlog: &Pushlog, id: u64, count: u32) -> Result<Vec<Push>, Error> {
-    if count as usize > MOST {
-        return Err(too_long(count as usize));
-    }
-    let last = id + u64::from(count) + u64::from(count) / 16 + 2;
-    let mut pushes = ci.pushes_by_id(pushlog, id, last).await?;
-    pushes.truncate(count as usize);
-    Ok(pushes)
-}
-
-async fn in_treeherder(ci: &Ci, treeherder: &Treeherder, spec: &RangeSpec) -> Result<Found, Error> {
-    let failed = || Error::service("cannot read Treeherder's pushes");
-    let rev = resolve(ci, &spec.rev).await?;
-    match &spec.reach {
-        Reach::Single => Ok((vec![rev], 0, false)),
-        Reach::Back(count) => {
-            // Pushes may share an instant; those of R's own are asked for besides.
-            let wanted = *count as usize + 1;
-            if wanted > MOST_IN_TREEHERDER {
-                return Err(Error::Usage(format!(
-                    "a range of {wanted} pushes, where {MOST_IN_TREEHERDER} are the most of a repository whose pushes come from Treeherder: narrow it"
-                )));
-            }
-            let found = treeherder.pushes_until(rev.date, wanted + 10).await.map_err(failed())?;
-            let all: Vec<Push> = found.into_iter().map(|push| push.push).collect();
-            let start = all.iter().position(|push| push.id == rev.id).unwrap_or(0);
-            let at_start = all.len() - start < wanted;
-            Ok((all.into_iter().skip(start).take(wanted).collect(), 0, at_start))
-        }
-        Reach::Delta(_) => Err(Error::Usage(
-            "--delta needs a pushlog, and this repository's pushes come from Treeherder; use --back-revisions".into(),
-        )),
-        Reach::From(from) => {
-            let from = resolve(ci, from).await?;
-            if from.date > rev.date {
-                return Err(reversed(&from, &rev));
-            }
-            let found =
-                treeherder.pushes_between(from.date, rev.date).await.map_err(failed())?;
-            Ok((found.into_iter().rev().map(|push| push.push).collect(), 0, false))
-        }
-        Reach::Since(since) => {
-            let found = treeherder.pushes_between(*since, rev.date).await.map_err(failed())?;
-            if found.is_empty() {
-                return Err(empty(ci, &rev));
-            }
-            Ok((found.into_iter().rev().map(|push| push.push).collect(), 0, false))
-        }
-    }
 }

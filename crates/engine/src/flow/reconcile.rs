@@ -1,17 +1,7 @@
-//! Askings of which nobody could tell whether they were sent, held against what the hooks fired.
-//!
-//! `triggerHook` has no key, so that sending twice fires twice. A fire that matches proves that it
-//! was sent; that none matches proves something only when the hook's whole record since then is
-//! there and enough time has passed for a request to arrive.
+//! Requests of which nobody could tell whether they were sent.
 
 use std::time::{Duration, Instant};
 
-use mozci_clients::taskcluster::deadline;
-use mozci_core::ids::TaskId;
-
-use super::asked::statuses;
-use super::history::definition;
-use super::prepare::{CANCEL, CREATE};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{AskState, Asking, Ledger, SettlingTurn};
@@ -21,58 +11,13 @@ use crate::store::{AskState, Asking, Ledger, SettlingTurn};
 pub const SETTLE_SECONDS: i64 = 60;
 
 /// How far a fire's time may lie before the asking's, for clocks that differ.
-pub(super) const SKEW_SECONDS: i64 = 60;
-
-/// Looks at every open asking of the CI and marks what can be told now.
-///
-/// # Errors
-/// [`Error::Store`]. What cannot be read leaves an asking as it is.
-pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
-    if let Some(farm) = ci.farm() {
-        return super::buildbot::reconcile(ci, farm, ledger).await;
-    }
-    if ci.buildapi().is_some() {
-        return super::buildapi::reconcile(ci, ledger);
-    }
-    let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
-    let mut changed = Vec::new();
-    let open = in_doubt(ci, ledger)?;
-    if !open.is_empty() && ci.clock_offset().is_none() {
-        // The servers' clock tells how old a request is. Without it nothing is settled yet.
-        let _ = ci.taskcluster()?.ping().await;
-    }
-    for asking in open {
-        for _ in 0..TRIES {
-            let searched = search(ci, ledger, &asking).await;
-            // Only an answer tells the servers' time.
-            let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-            let state = match searched {
-                Ok(Search::Found(task)) => AskState::Sent { request: task.into() },
-                Ok(Search::ProvenAbsent) if settled => {
-                    AskState::NotSent { detail: absent(&asking) }
-                }
-                Ok(Search::CannotTell) if settled => AskState::Uncertain {
-                    detail: "the hook's record does not reach back to it".to_owned(),
-                },
-                Ok(Search::ProvenAbsent | Search::CannotTell) => break,
-                Err(error) if settled => AskState::Uncertain {
-                    detail: format!("the hook's record cannot be read: {}", with_source(&error)),
-                },
-                Err(_) => break,
-            };
-            if conclude(ledger, &asking, state, &mut changed)? {
-                break;
-            }
-        }
-    }
-    Ok(changed)
-}
+pub(crate) const SKEW_SECONDS: i64 = 60;
 
 /// How often a request in doubt is looked for again where what was found belongs to another one.
-pub(super) const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 
 /// The requests in doubt. A command at work marks its own, so that these are left out.
-pub(super) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+pub(crate) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
     let mut open = ledger.open_askings(&ci.root_url)?;
     open.retain(|asking| !asking.is_in_hand());
     Ok(open)
@@ -80,7 +25,7 @@ pub(super) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
 
 /// Waits for the turn to settle the CI's requests in doubt: one process at a time does. `None`
 /// where nothing is in doubt, or where another process takes too long: then it settles them.
-pub(super) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<SettlingTurn>, Error> {
+pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<SettlingTurn>, Error> {
     let started = Instant::now();
     let mut told = false;
     while !in_doubt(ci, ledger)?.is_empty() {
@@ -107,7 +52,7 @@ const TURN_POLL: Duration = Duration::from_millis(50);
 
 /// Writes what was concluded of a request in doubt, unless that is what stands there. False where
 /// it has to be looked for again, since what was found belongs to another request.
-pub(super) fn conclude(
+pub(crate) fn conclude(
     ledger: &Ledger,
     asking: &Asking,
     state: AskState,
@@ -125,90 +70,17 @@ pub(super) fn conclude(
     Ok(now.is_none_or(|now| now.state != asking.state || now.created != asking.created))
 }
 
-/// What to say of an asking that is proven not to have arrived.
-fn absent(asking: &Asking) -> String {
-    match (asking.action.as_str(), deadline(&asking.body)) {
-        (CREATE, Some(deadline)) => format!(
-            "the queue has no task {}, whose deadline is {}: what is asked for again gets a new body and a new id",
-            asking.id.as_str(),
-            deadline.format("%Y-%m-%d %H:%M UTC")
-        ),
-        (CANCEL, _) => "the task was not cancelled".to_owned(),
-        _ => "it never arrived: the hook's record does not have it".to_owned(),
-    }
-}
-
-fn with_source(error: &Error) -> String {
+pub(crate) fn with_source(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }
 }
 
-/// The action task that an asking made, if the hook's record shows one.
-pub(crate) async fn look_for(
-    ci: &Ci,
-    ledger: &Ledger,
-    asking: &Asking,
-) -> Result<Option<TaskId>, Error> {
-    match search(ci, ledger, asking).await? {
-        Search::Found(task) => Ok(Some(task)),
-        Search::ProvenAbsent | Search::CannotTell => Ok(None),
-    }
-}
-
-enum Search {
-    Found(TaskId),
-    ProvenAbsent,
-    CannotTell,
-}
-
-async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Error> {
-    if asking.hook.is_empty() {
-        return at_the_queue(ci, asking).await;
-    }
-    let since = asking.created.plus(-SKEW_SECONDS);
-    let record = ci
-        .taskcluster()?
-        .last_fires(&asking.hook_group, &asking.hook, since)
-        .await
-        .map_err(Error::service("cannot read what a hook fired lately"))?;
-    let mut unread = false;
-    // The oldest fire that fits is ours, if anybody's.
-    for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
-        let Some(task) = fire.task else { continue };
-        // Another request's fire. This request's own is no stranger.
-        if ledger.owner(&ci.root_url, task.into(), Some(&asking.id))?.is_some() {
-            continue;
-        }
-        match definition(ci, task).await {
-            // Whatever an action's hook fires is an action.
-            Ok(definition) if definition.action.is_none() || !definition.is_whole() => {
-                unread = true;
-            }
-            Ok(definition) if definition.group.as_deref() == Some(&asking.group) => {
-                let input = &asking.body["user"]["input"];
-                let same = definition
-                    .action
-                    .is_some_and(|action| action.name == asking.action && action.input == *input);
-                if same {
-                    return Ok(Search::Found(task));
-                }
-            }
-            Ok(_) => {}
-            Err(_) => unread = true,
-        }
-    }
-    if record.complete && !unread { Ok(Search::ProvenAbsent) } else { Ok(Search::CannotTell) }
-}
-
-/// Whether the queue has done what it was asked itself: a task of a known id is there or is not.
-async fn at_the_queue(ci: &Ci, asking: &Asking) -> Result<Search, Error> {
-    let cancelled = asking.body["taskId"].as_str().and_then(|id| id.parse().ok());
-    let task = cancelled.unwrap_or_else(|| asking.id.task());
-    let found = statuses(ci, &[task]).await?;
-    Ok(match found.get(&task) {
-        Some(status) if asking.action == CREATE || status.state.is_final() => Search::Found(task),
-        Some(_) | None => Search::ProvenAbsent,
-    })
+/// Looks at every request in doubt of the CI and marks what can be told now.
+///
+/// # Errors
+/// [`Error::Store`]. What cannot be read leaves a request as it is.
+pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+    ci.backend().settle(ci, ledger).await
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use mozci_core::event::{Event, Standing};
-use mozci_core::facts::PushFacts;
+use mozci_core::facts::{Decision, PushFacts};
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::plan::LeftOut;
 use mozci_core::push::Push;
@@ -13,14 +13,13 @@ use mozci_core::time::At;
 use mozci_core::watch::{apply, apply_to_build, still_comes};
 use tokio_util::sync::CancellationToken;
 
-use super::ask::AskResult;
-use super::builds::BuildOf;
-use super::history::{JobHistory, read_jobs};
-use super::listened::{group_of, listened};
-use super::reconcile::reconcile;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::{Ear, Teller};
+use crate::flow::ask::AskResult;
+use crate::flow::build_of::BuildOf;
+use crate::flow::history::{JobHistory, read_jobs};
+use crate::flow::reconcile::reconcile;
 use crate::store::{AskState, Ledger};
 
 /// A job on a push: its history's place, and the push's place in it.
@@ -51,6 +50,14 @@ pub struct Watching {
     pub looks: u64,
 }
 
+/// The task group of a push, where its CI has such.
+fn group_of(facts: &PushFacts) -> Option<TaskId> {
+    match &facts.decision {
+        Decision::Done(task) => Some(*task),
+        _ => None,
+    }
+}
+
 /// How long after an action's end its runs may take to show up.
 const SHOWS: Duration = Duration::from_secs(5);
 
@@ -71,7 +78,7 @@ impl Watching {
     ) -> Result<Self, Error> {
         let histories = read_jobs(ci, Some(ledger), pushes, jobs, None).await?;
         let all = histories.iter().flat_map(|history| &history.facts);
-        let ear = Ear::open_as(ci, &listened(ci, all).await, instance).await?;
+        let ear = Ear::open(ci, all.collect(), instance).await?;
         let mut watching = Self {
             histories,
             pushes: pushes.to_vec(),
@@ -326,7 +333,7 @@ impl Watching {
             if failures == 1 {
                 ci.tell(&format!("note: a look failed and is made again: {error}"));
             }
-            super::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
+            crate::flow::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
             if stop.is_cancelled() {
                 return Ok(Vec::new());
             }

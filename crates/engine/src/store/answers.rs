@@ -7,8 +7,8 @@ use std::time::Duration;
 use mozci_clients::http::{Kept, KeptAnswer};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::error::StoreError;
-use super::place::open;
+use crate::store::error::StoreError;
+use crate::store::place::open;
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE answers (

@@ -6,9 +6,9 @@ use mozci_core::time::At;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::asking::AskId;
-use super::error::StoreError;
-use super::ledger::Ledger;
+use crate::store::asking::AskId;
+use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
 
 /// What came of a job that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::StoreError;
-use super::place::{Shared, open};
+use crate::store::error::StoreError;
+use crate::store::place::{Shared, open};
 
 const MIGRATIONS: [&str; 2] = [
     "

@@ -7,12 +7,12 @@ use mozci_core::time::At;
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::AskId;
-use super::error::StoreError;
-use super::lease::{Lease, holds};
-use super::owners::this_process;
-use super::place::{Shared, folder_of, open};
-use super::schema::{FILE, MIGRATIONS};
+use crate::store::asking::AskId;
+use crate::store::error::StoreError;
+use crate::store::lease::{Lease, holds};
+use crate::store::owners::this_process;
+use crate::store::place::{Shared, folder_of, open};
+use crate::store::schema::{FILE, MIGRATIONS};
 
 /// The form in which questions and steps are written by this version.
 pub const FORM: u32 = 1;

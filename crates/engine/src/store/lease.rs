@@ -10,9 +10,9 @@ use std::time::Duration;
 use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::error::StoreError;
-use super::investigations::Investigations;
-use super::owners::{lives, this_process};
+use crate::store::error::StoreError;
+use crate::store::investigations::Investigations;
+use crate::store::owners::{lives, this_process};
 
 /// How long a lease holds unless it is renewed, in seconds.
 const HELD: i64 = 60;
@@ -195,7 +195,7 @@ mod tests {
 
     /// Makes it look as if another process held it, which lives as long as what is given.
     fn give_to_another(store: &Investigations, id: &str, until: i64) -> std::fs::File {
-        let (other, lock) = super::super::owners::another(store.folder()).unwrap();
+        let (other, lock) = crate::store::owners::another(store.folder()).unwrap();
         let update = "UPDATE investigations SET holder = ?, held_until = ? WHERE id = ?";
         store.connection.lock().execute(update, params![other, until, id]).unwrap();
         lock

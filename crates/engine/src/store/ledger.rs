@@ -8,13 +8,13 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::asking::{AskId, AskState, Asking};
-use super::error::StoreError;
-use super::lease::{Lease, holds};
-use super::owners::this_process;
-use super::place::{Shared, folder_of, open};
-use super::rows::{COLUMNS, asking, insert, jobs_of};
-use super::schema::{FILE, MIGRATIONS};
+use crate::store::asking::{AskId, AskState, Asking};
+use crate::store::error::StoreError;
+use crate::store::lease::{Lease, holds};
+use crate::store::owners::this_process;
+use crate::store::place::{Shared, folder_of, open};
+use crate::store::rows::{COLUMNS, asking, insert, jobs_of};
+use crate::store::schema::{FILE, MIGRATIONS};
 
 /// What became of an attempt to write askings down.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use mozci_core::time::At;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::error::StoreError;
-use super::ledger::Ledger;
+use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
 
 /// Runs that were asked for together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,10 +7,10 @@
 use mozci_core::ids::RequestId;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::asking::{AskId, AskState, Asking};
-use super::error::StoreError;
-use super::ledger::Ledger;
-use super::rows::columns;
+use crate::store::asking::{AskId, AskState, Asking};
+use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
+use crate::store::rows::columns;
 
 /// Actions that name a request that exists already. Several entries may name the same one; every
 /// other request belongs to exactly one entry.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use mozci_core::time::At;
 use rusqlite::params;
 
-use super::asking::AskId;
-use super::error::StoreError;
-use super::place::{Shared, open};
-use super::schema::{FILE, MIGRATIONS};
+use crate::store::asking::AskId;
+use crate::store::error::StoreError;
+use crate::store::place::{Shared, open};
+use crate::store::schema::{FILE, MIGRATIONS};
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]

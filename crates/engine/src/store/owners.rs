@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::asking::AskId;
-use super::error::StoreError;
-use super::place::{private, private_folder};
+use crate::store::asking::AskId;
+use crate::store::error::StoreError;
+use crate::store::place::{private, private_folder};
 
 /// The folder of the files, beside those of the store.
 const FOLDER: &str = "owners";

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use etcetera::BaseStrategy;
 use rusqlite::Connection;
 
-use super::error::StoreError;
+use crate::store::error::StoreError;
 
 /// The folders of the ledger and of the facts.
 #[derive(Debug, Clone)]

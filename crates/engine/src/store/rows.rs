@@ -6,9 +6,9 @@ use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
-use super::asking::{AskId, AskState, AskedJob, Asking};
-use super::lease::Lease;
-use super::owners::lives;
+use crate::store::asking::{AskId, AskState, AskedJob, Asking};
+use crate::store::lease::Lease;
+use crate::store::owners::lives;
 
 /// What an asking is read from, in the order that [`asking`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,

@@ -11,9 +11,9 @@ use mozci_core::time::{At, Minutes};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use super::error::StoreError;
-use super::owners::{lives, this_process};
-use super::place::open;
+use crate::store::error::StoreError;
+use crate::store::owners::{lives, this_process};
+use crate::store::place::open;
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE listeners (

@@ -2,9 +2,9 @@
 
 use std::fs::{File, TryLockError};
 
-use super::error::StoreError;
-use super::ledger::Ledger;
-use super::place::private;
+use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
+use crate::store::place::private;
 
 /// The turn to settle a CI's requests in doubt. It ends when this is dropped, or with the process.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use mozci_core::culprit::{Assumption, Known, assumptions};
 use mozci_core::rate::Rate;
 
-use super::outcome::Finished;
+use crate::drive::search::outcome::Finished;
 
 /// What the verdict rests on, and what of it was checked.
 pub fn assumed(finished: &Finished<'_>) -> Vec<Assumption> {

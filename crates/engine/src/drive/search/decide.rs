@@ -3,10 +3,10 @@
 use mozci_core::bisect::{Search, Verdict, Why};
 use mozci_core::plan::Plan;
 
-use super::outcome::Ended;
-use super::progress::SearchProgress;
-use super::run::Run;
-use super::suspects::{gone_by_then, weighed};
+use crate::drive::search::outcome::Ended;
+use crate::drive::search::progress::SearchProgress;
+use crate::drive::search::run::Run;
+use crate::drive::search::suspects::{gone_by_then, weighed};
 use crate::drive::step::Step;
 use crate::error::Error;
 

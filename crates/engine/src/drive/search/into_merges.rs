@@ -1,10 +1,10 @@
 //! From a merge down into the repository that it came from, and back up with the culprit.
 
-use super::mark::Mark;
-use super::outcome::Ended;
-use super::progress::SearchProgress;
-use super::run::{SearchContext, Start, search_here};
 use crate::drive::progress::Progress;
+use crate::drive::search::mark::Mark;
+use crate::drive::search::outcome::Ended;
+use crate::drive::search::progress::SearchProgress;
+use crate::drive::search::run::{SearchContext, Start, search_here};
 use crate::drive::session::Session;
 use crate::error::Error;
 use crate::flow::BisectQuestion;
@@ -73,7 +73,7 @@ async fn search_below(
     question: &BisectQuestion,
     repo: &str,
     context: &mut SearchContext<'_>,
-) -> Result<super::run::Here, Error> {
+) -> Result<crate::drive::search::run::Here, Error> {
     let below = context.repositories.open(repo)?;
     if let Some(about) = &question.about {
         below.judge_by(about.clone());

@@ -3,10 +3,10 @@
 use mozci_core::bisect::Verdict;
 use mozci_core::ids::{JobName, TaskId};
 
-use super::assumed::assumed;
-use super::outcome::{Ended, Finished, names, verdict_line};
 use crate::ci::Ci;
 use crate::drive::progress::{Permission, Question};
+use crate::drive::search::assumed::assumed;
+use crate::drive::search::outcome::{Ended, Finished, names, verdict_line};
 use crate::drive::session::Session;
 use crate::error::Error;
 use crate::flow::{AskResult, MarkOf, Marked, mark};

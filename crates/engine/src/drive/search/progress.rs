@@ -3,8 +3,8 @@
 use mozci_core::bisect::{Backout, Search};
 use mozci_core::plan::Plan;
 
-use super::mark::Mark;
-use super::outcome::Finished;
+use crate::drive::search::mark::Mark;
+use crate::drive::search::outcome::Finished;
 use crate::error::Error;
 use crate::flow::{BisectQuestion, Case, Origin};
 

@@ -4,13 +4,13 @@ use mozci_core::bisect::Search;
 use mozci_core::ids::PushId;
 use mozci_core::plan::Plan;
 
-use super::begin::take;
-use super::outcome::Ended;
-use super::progress::SearchProgress;
-use super::run::{Run, SearchContext};
 use crate::drive::act::{Act, Acted, guarded, send};
 use crate::drive::follow::follow;
 use crate::drive::progress::{Permission, Progress, Question};
+use crate::drive::search::begin::take;
+use crate::drive::search::outcome::Ended;
+use crate::drive::search::progress::SearchProgress;
+use crate::drive::search::run::{Run, SearchContext};
 use crate::drive::step::Step;
 use crate::error::Error;
 use crate::flow::{AskResult, check_plan};

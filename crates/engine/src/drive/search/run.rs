@@ -6,13 +6,13 @@ use mozci_core::bisect::{Search, Verdict};
 use mozci_core::culprit::HuntSettings;
 use mozci_core::plan::Plan;
 
-use super::decide::Decision;
-use super::mark::{Mark, mark_culprit};
-use super::outcome::{Ended, Finished};
-use super::progress::SearchProgress;
-use super::suspects::{early, merges_of, weighed};
 use crate::ci::Ci;
 use crate::drive::progress::{Permission, Progress, Stage};
+use crate::drive::search::decide::Decision;
+use crate::drive::search::mark::{Mark, mark_culprit};
+use crate::drive::search::outcome::{Ended, Finished};
+use crate::drive::search::progress::SearchProgress;
+use crate::drive::search::suspects::{early, merges_of, weighed};
 use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};

@@ -1,17 +1,18 @@
 //! What the repository says of the pushes that a search suspects.
 
+use crate::flow::merges;
 use mozci_core::bisect::Backout;
 use mozci_core::commit::Commit;
 use mozci_core::culprit::HuntSettings;
 use mozci_core::ids::Revision;
 use mozci_core::push::Push;
 
-use super::outcome::Ended;
-use super::progress::SearchProgress;
 use crate::ci::Ci;
 use crate::drive::progress::Progress;
+use crate::drive::search::outcome::Ended;
+use crate::drive::search::progress::SearchProgress;
 use crate::drive::session::Session;
-use crate::flow::{BisectQuestion, Case, CulpritPush, Merge, culprit_pushes, merges, weigh};
+use crate::flow::{BisectQuestion, Case, CulpritPush, Merge, culprit_pushes, weigh};
 
 /// Which of the culprits are merges, and where they came from.
 pub(super) async fn merges_of(session: &mut Session<'_>, culprits: &[CulpritPush]) -> Vec<Merge> {

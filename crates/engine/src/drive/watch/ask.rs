@@ -9,13 +9,13 @@ use mozci_core::plan::{LeftOut, Plan, Why};
 use mozci_core::time::At;
 use mozci_core::watch::{Expectations, Next, next, plan};
 
-use super::progress::WatchProgress;
-use super::question::WatchQuestion;
-use super::run::WatchContext;
 use crate::drive::act::{guarded, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::search::take;
 use crate::drive::step::Step;
+use crate::drive::watch::progress::WatchProgress;
+use crate::drive::watch::question::WatchQuestion;
+use crate::drive::watch::run::WatchContext;
 use crate::error::Error;
 use crate::flow::{AskResult, WatchPlace, Watching, check_plan, pause};
 use crate::store::{AskState, Keeper, Lease};

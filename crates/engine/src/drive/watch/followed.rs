@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mozci_core::time::At;
 
-use super::progress::WatchProgress;
 use crate::ci::Ci;
 use crate::drive::progress::{Observer, Progress};
+use crate::drive::watch::progress::WatchProgress;
 use crate::error::Error;
 use crate::flow::pause;
 use crate::store::{Investigation, InvestigationState, Investigations};

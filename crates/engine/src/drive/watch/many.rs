@@ -6,13 +6,13 @@ use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::watch::ending;
 
-use super::ask::{Asking, Requested, ask_for, count, due, join};
-use super::progress::WatchProgress;
-use super::question::WatchQuestion;
-use super::run::{WatchContext, note_outcomes, requested_so_far};
 use crate::drive::progress::Progress;
 use crate::drive::step::Step;
 use crate::drive::tell::Told;
+use crate::drive::watch::ask::{Asking, Requested, ask_for, count, due, join};
+use crate::drive::watch::progress::WatchProgress;
+use crate::drive::watch::question::WatchQuestion;
+use crate::drive::watch::run::{WatchContext, note_outcomes, requested_so_far};
 use crate::error::{Error, Kind};
 use crate::flow::{WatchPlace, Watching};
 use crate::notify::Occasion;

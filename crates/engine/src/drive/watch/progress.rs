@@ -7,7 +7,7 @@ use mozci_core::push::Push;
 use mozci_core::time::At;
 use serde_json::Value;
 
-use super::question::WatchQuestion;
+use crate::drive::watch::question::WatchQuestion;
 use crate::error::Error;
 use crate::flow::{AskResult, Outcome, WatchPlace, Watching};
 use crate::store::InvestigationState;

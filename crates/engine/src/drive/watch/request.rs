@@ -1,17 +1,19 @@
 //! Following one request: a task, what an action makes, a build, or an entry of the ledger.
 
+use crate::flow::resolve;
+use crate::flow::wait;
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::push::PushRef;
 use mozci_core::revision::{RevisionError, RevisionSpec};
 use mozci_core::run_spec::RunSpec;
 
-use super::progress::WatchProgress;
 use crate::ci::Ci;
 use crate::drive::progress::Progress;
 use crate::drive::session::Session;
+use crate::drive::watch::progress::WatchProgress;
 use crate::error::Error;
 use crate::events::Ear;
-use crate::flow::{Awaited, Outcome, find_run, resolve, wait};
+use crate::flow::{Awaited, Outcome, find_run};
 use crate::store::{AskState, Ledger};
 
 /// What somebody typed, if it is a request: an entry of the ledger, else a run that there is.
@@ -61,7 +63,7 @@ pub async fn follow_request(
     awaited: &[Awaited],
     session: &mut Session<'_>,
 ) -> Result<Vec<Outcome>, Error> {
-    let mut ear = Ear::open(session.ci, &[]).await?;
+    let mut ear = Ear::open(session.ci, Vec::new(), None).await?;
     session.report(Progress::InFlight(true));
     let Session { ci, host, cancel, .. } = session;
     let mut on_change =

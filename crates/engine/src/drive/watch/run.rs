@@ -7,13 +7,13 @@ use mozci_core::ids::{JobName, PushId};
 use mozci_core::push::Push;
 use mozci_core::watch::{Expectations, ending};
 
-use super::ask::{Asking, Requested, ask_for, begin, count, due, join};
-use super::progress::WatchProgress;
-use super::question::WatchQuestion;
 use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
+use crate::drive::watch::ask::{Asking, Requested, ask_for, begin, count, due, join};
+use crate::drive::watch::progress::WatchProgress;
+use crate::drive::watch::question::WatchQuestion;
 use crate::error::{Error, Kind};
 use crate::flow::{WatchPlace, Watching};
 use crate::notify::Occasion;

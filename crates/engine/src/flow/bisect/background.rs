@@ -1,9 +1,6 @@
 //! How often a job fails for other reasons: from runs further back than a search looks, and from other
 //! configurations of the job where it has few of its own.
 
-use std::collections::BTreeSet;
-
-use mozci_clients::treeherder::JobFilter;
 use mozci_core::bisect::{History, Pool};
 use mozci_core::facts::PushFacts;
 use mozci_core::flakiness::{Seen, Tally, Told, changes};
@@ -16,7 +13,6 @@ use mozci_core::run::{Run, Says};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::evidence::judge_roughly;
-use crate::flow::history::{in_order, read_as_ended, reading_jobs, treeherder_ids};
 use crate::flow::range::read_range;
 
 /// What is known of the background besides the runs that a search reads anyway.
@@ -32,7 +28,7 @@ pub struct Background {
     pub requests: u64,
 }
 
-/// Pushes that are looked at: one question of Treeherder's.
+/// Pushes that are looked at: one question, where runs are read by range.
 const PUSHES: u32 = 400;
 
 /// Runs that failed and are read to see whether they failed in the way that is chased. What lies
@@ -52,7 +48,7 @@ const OTHERS: usize = 4;
 ///
 /// Runs of before the rate last changed say nothing of what it is now, and are left out. On a CI that
 /// answers push by push nothing is read, since it would cost a request for each.
-pub(super) async fn read_background(
+pub(crate) async fn read_background(
     ci: &Ci,
     job: &JobName,
     before: &[PushFacts],
@@ -61,7 +57,7 @@ pub(super) async fn read_background(
 ) -> Result<Background, Error> {
     let mut background = Background::default();
     let Some(oldest) = before.last().map(|facts| &facts.push) else { return Ok(background) };
-    if known.runs >= most || ci.plain.is_some() || ci.buildapi().is_some() {
+    if known.runs >= most || !ci.backend().capabilities().reads_ranges {
         return Ok(background);
     }
     let requests = || ci.usage().requests;
@@ -78,7 +74,7 @@ pub(super) async fn read_background(
         let seen_before: Vec<Seen> = before.iter().map(|facts| seen(&facts.runs)).collect();
         background.further = since_the_last_change(&seen_before, &own);
     }
-    if known.runs + background.further.runs < ENOUGH && ci.has_graphs() {
+    if known.runs + background.further.runs < ENOUGH && ci.backend().capabilities().siblings {
         let mut pushes: Vec<Push> =
             before.iter().map(|facts| facts.push.clone()).chain(pushes).collect();
         pushes.truncate(PUSHES as usize);
@@ -86,7 +82,7 @@ pub(super) async fn read_background(
         // Where the job ran, others are likely to have run, too.
         let ran = before.iter().filter(|facts| !facts.runs.is_empty()).take(LOOKED_AT);
         let ran: Vec<Push> = ran.map(|facts| facts.push.clone()).collect();
-        for other in siblings(ci, &ran, job).await? {
+        for other in ci.backend().siblings(ci, &ran, job).await?.into_iter().take(OTHERS) {
             let told = runs_of(ci, &pushes, &other, most).await?;
             let history = since_the_last_change(&[], &told);
             if history.runs > 0 {
@@ -105,7 +101,7 @@ pub(super) async fn read_background(
 
 /// What a job's runs on pushes (newest first) said, as many as are wanted.
 async fn runs_of(ci: &Ci, pushes: &[Push], job: &JobName, most: u32) -> Result<Vec<Seen>, Error> {
-    let mut each = all_runs(ci, pushes, job).await?;
+    let mut each = ci.backend().runs(ci, pushes, job).await?;
     let (mut runs, mut failed) = (0u32, 0usize);
     // By how they ended they are judged without being read.
     let most_failed = ci.about().map_or(usize::MAX, |_| FAILED);
@@ -127,50 +123,6 @@ async fn runs_of(ci: &Ci, pushes: &[Push], job: &JobName, most: u32) -> Result<V
 /// Whether a run passed, and nobody knows whether what is chased was part of it.
 fn is_untold(run: &Run) -> bool {
     run.state.is_good() && run.proof().is_some_and(|proof| proof.says == Says::Unknown)
-}
-
-/// A job's runs on pushes, as they ended.
-async fn all_runs(ci: &Ci, pushes: &[Push], job: &JobName) -> Result<Vec<Vec<Run>>, Error> {
-    if ci.farm().is_some() {
-        let jobs = std::slice::from_ref(job);
-        let read = read_as_ended(ci, None, pushes, jobs, None, None).await?;
-        let facts = read.into_iter().next().map(|history| history.facts).unwrap_or_default();
-        return Ok(facts.into_iter().map(|facts| facts.runs).collect());
-    }
-    let ids = treeherder_ids(ci, pushes).await?;
-    let rows = ci.treeherder()?.jobs(&in_order(&ids), &JobFilter::Job(job.clone())).await;
-    let mut each: Vec<Vec<Run>> = vec![Vec::new(); pushes.len()];
-    for row in rows.map_err(reading_jobs)?.rows {
-        if let Some(place) = ids.get(&row.push).filter(|_| row.job == *job) {
-            each[*place].push(row.run);
-        }
-    }
-    Ok(each)
-}
-
-/// The same job on other platforms: labels that are alike but for the platform, as some pushes have them.
-async fn siblings(ci: &Ci, pushes: &[Push], job: &JobName) -> Result<Vec<JobName>, Error> {
-    let Some(ours) = configuration(job.as_str()) else { return Ok(Vec::new()) };
-    let ids = treeherder_ids(ci, pushes).await?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = ci.treeherder()?.jobs(&in_order(&ids), &JobFilter::All).await;
-    let is_sibling = |other: &JobName| {
-        other != job
-            && configuration(other.as_str()).is_some_and(|(kind, rest)| (kind, rest) == ours)
-    };
-    let rows = rows.map_err(reading_jobs)?.rows;
-    let found: BTreeSet<JobName> = rows.into_iter().map(|row| row.job).filter(is_sibling).collect();
-    Ok(found.into_iter().take(OTHERS).collect())
-}
-
-/// Kind, and build type with suite, of a label that has a platform between them:
-/// `test-linux2404-64/opt-xpcshell-3`.
-fn configuration(label: &str) -> Option<(&str, &str)> {
-    let (front, rest) = label.split_once('/')?;
-    let (kind, _) = front.split_once('-')?;
-    Some((kind, rest))
 }
 
 fn seen(runs: &[Run]) -> Seen {
@@ -199,22 +151,6 @@ mod tests {
     use mozci_core::run::{Proof, RunKey, State};
 
     use super::*;
-
-    #[test]
-    fn a_label_is_kind_platform_and_the_rest() {
-        let of = configuration;
-        assert_eq!(of("test-linux2404-64/opt-xpcshell-3"), Some(("test", "opt-xpcshell-3")));
-        assert_eq!(
-            of("test-windows11-64-24h2/opt-xpcshell-3"),
-            of("test-linux2404-64/opt-xpcshell-3")
-        );
-        assert_ne!(
-            of("test-linux2404-64/debug-xpcshell-3"),
-            of("test-linux2404-64/opt-xpcshell-3")
-        );
-        assert_ne!(of("build-linux64/opt"), of("test-linux64/opt"));
-        assert_eq!(of("lint"), None);
-    }
 
     #[test]
     fn a_green_run_of_which_nothing_is_told_makes_the_share_worthless() {

@@ -12,10 +12,10 @@ use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::rate::runs_to_see;
 use mozci_core::revision::RevisionSpec;
 
-use super::background::{Background, read_background};
-use super::question::BisectQuestion;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::bisect::background::{Background, read_background};
+use crate::flow::bisect::question::BisectQuestion;
 use crate::flow::history::{JobHistory, read_jobs};
 use crate::flow::range::read_range;
 use crate::flow::resolve::resolve;

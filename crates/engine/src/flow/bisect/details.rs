@@ -2,11 +2,10 @@
 
 use mozci_core::bisect::Backout;
 use mozci_core::commit::Commit;
-use mozci_core::culprit::{backed_out_at, suspicion};
 use mozci_core::push::Push;
 use mozci_evidence::About;
 
-use crate::ci::{Ci, PushSource};
+use crate::ci::Ci;
 
 /// A push that may have done it.
 #[derive(Debug, Clone)]
@@ -24,9 +23,6 @@ impl CulpritPush {
     }
 }
 
-/// Suspects whose commits are read to weigh them.
-const WEIGHED: usize = 600;
-
 /// What is known of suspects beforehand.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {
@@ -36,54 +32,13 @@ pub struct Known {
     pub backouts: Vec<Backout>,
 }
 
-/// What is known of suspects, oldest first, by their commits: one request for all. None where nobody
-/// tells of commits, or there are too many.
+/// What is known of suspects, oldest first, by their commits. None where nobody tells of commits, or there are
+/// too many.
 pub async fn weigh(ci: &Ci, suspects: &[Push], about: Option<&About>) -> Option<Known> {
-    let PushSource::Hg(pushlog) = &ci.pushes else { return None };
-    let numbers = || suspects.iter().map(|push| push.id.number());
-    let (first, last) = (numbers().min()?, numbers().max()?);
-    if suspects.len() > WEIGHED {
-        return None;
-    }
-    let commits = match pushlog.full(first.saturating_sub(1), last).await {
-        Ok(commits) => commits,
-        Err(error) => {
-            ci.note(format!(
-                "suspects are taken for equally likely, and whether one was backed out is not known: {error}"
-            ));
-            return None;
-        }
-    };
-    let subject = about.and_then(|about| about.subject.as_ref()).map(|subject| subject.name());
-    let of = |number: u64| commits.get(&number).map_or(&[][..], Vec::as_slice);
-    let weights = numbers().map(|number| suspicion(of(number), subject)).collect();
-    let each: Vec<&[Commit]> = numbers().map(of).collect();
-    let gone = backed_out_at(&each).into_iter().enumerate();
-    // Suspects are counted from 1, as the pushes are.
-    let gone = gone.filter_map(|(at, by)| Some(Backout { suspect: at + 1, until: by? + 1 }));
-    Some(Known { weights, backouts: gone.collect() })
+    ci.pushes.weigh(ci, suspects, about).await
 }
 
-/// Pushes whose commits are read at the most.
-const MOST: usize = 8;
-
-/// Reads the commits of pushes, a request a push: of few alone.
+/// Reads the commits of pushes, of few alone.
 pub async fn culprit_pushes(ci: &Ci, pushes: Vec<Push>) -> Vec<CulpritPush> {
-    let mut all = Vec::with_capacity(pushes.len());
-    for (number, push) in pushes.into_iter().enumerate() {
-        let commits = match &ci.pushes {
-            PushSource::Hg(pushlog) if number < MOST => {
-                match pushlog.commits(&push.revision).await {
-                    Ok(commits) => commits,
-                    Err(error) => {
-                        ci.note(format!("the commits of push {} cannot be read: {error}", push.id));
-                        Vec::new()
-                    }
-                }
-            }
-            _ => Vec::new(),
-        };
-        all.push(CulpritPush { push, commits });
-    }
-    all
+    ci.pushes.commits(ci, pushes).await
 }

@@ -5,8 +5,8 @@ use mozci_evidence::About;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::details::Known;
 use crate::error::Error;
+use crate::flow::Known;
 use crate::store::{FORM, Investigation};
 
 /// Everything that a search for a culprit hangs on besides what the CI says, as it is written down.

@@ -9,13 +9,13 @@ use mozci_core::run::{Proof, Run, RunKey, Says};
 use mozci_core::run_spec::RunSpec;
 use mozci_evidence::{About, Failure, Seen, Subject, prove};
 
-use super::find::{AskedRun, find_run};
-use super::read::{is_kept, read_evidence};
-use super::twins::Twins;
-use super::wish::Wish;
+use crate::backend::taskcluster::chunks::{definitions, manifests_for, runs as given};
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::chunks::{definitions, manifests_for, runs as given};
+use crate::flow::evidence::find::{AskedRun, find_run};
+use crate::flow::evidence::read::{is_kept, read_evidence};
+use crate::flow::evidence::twins::Twins;
+use crate::flow::evidence::wish::Wish;
 
 /// What a user asks to have runs judged by.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +91,7 @@ async fn tasks_of<'a>(
     about: &About,
     runs: impl Iterator<Item = &'a Run>,
 ) -> HashMap<TaskId, TaskDefinition> {
-    if about.subject.is_none() || !ci.is_taskcluster() {
+    if about.subject.is_none() || !ci.backend().capabilities().tasks {
         return HashMap::new();
     }
     match definitions(ci, runs.filter_map(|run| run.key.task())).await {
@@ -108,7 +108,7 @@ const GREEN: &str = "the run passed, and what is chased was part of it";
 
 /// Whether what a job runs may differ from push to push without its task telling.
 fn may_drift(ci: &Ci, job: &JobName) -> bool {
-    ci.is_taskcluster() && stem(job.as_str()).is_some()
+    ci.backend().capabilities().tasks && stem(job.as_str()).is_some()
 }
 
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.

@@ -9,10 +9,9 @@ use mozci_clients::side_by_side;
 use mozci_core::run::RunKey;
 use mozci_evidence::Evidence;
 
-use super::find::AskedRun;
-use super::wish::{Reading, RunEvidence, Wish};
-use super::{buildapi, buildbot, taskcluster};
 use crate::ci::Ci;
+use crate::flow::evidence::find::AskedRun;
+use crate::flow::evidence::wish::{Reading, RunEvidence, Wish};
 use crate::store::FactKind;
 
 /// Runs that are read at once.
@@ -52,7 +51,7 @@ fn key(run: &RunKey, wish: &Wish) -> String {
 }
 
 /// Whether a run was read before, so that reading it costs nothing.
-pub(super) fn is_kept(ci: &Ci, run: &RunKey, wish: &Wish) -> bool {
+pub(crate) fn is_kept(ci: &Ci, run: &RunKey, wish: &Wish) -> bool {
     let wish = Wish { rules: ci.rules.clone(), ..wish.clone() };
     ci.fact::<serde::de::IgnoredAny>(FactKind::Evidence, &key(run, &wish)).is_some()
 }
@@ -63,13 +62,7 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
     if let Some(evidence) = ci.fact(FactKind::Evidence, &key).filter(|_| is_final) {
         return Looked { evidence, was_kept: true };
     }
-    let reading = async {
-        match (ci.farm(), ci.buildapi()) {
-            (Some(farm), _) => buildbot::read(farm, run, wish).await,
-            (None, Some(api)) => buildapi::read(api, run, wish).await,
-            (None, None) => taskcluster::read(ci, run, wish).await,
-        }
-    };
+    let reading = ci.backend().read(ci, run, wish);
     let Read { evidence, settled, .. } = aloud(ci, run, reading).await;
     // What broke off on its way, or is not all there yet, may be whole the next time.
     if is_final && settled && !evidence.readings.is_empty() {
@@ -99,33 +92,36 @@ async fn aloud(ci: &Ci, run: &AskedRun, reading: impl Future<Output = Read>) -> 
 }
 
 /// What was read, and whether it stays so.
-pub(super) struct Read {
-    pub(super) evidence: RunEvidence,
-    pub(super) settled: bool,
+#[derive(Debug)]
+pub struct Read {
+    /// What there is.
+    pub evidence: RunEvidence,
+    /// Whether it stays so.
+    pub settled: bool,
     /// When no further source is begun.
     until: Instant,
 }
 
 impl Read {
     /// Nothing yet. The time that the sources have together begins.
-    pub(super) fn begin() -> Self {
+    pub fn begin() -> Self {
         Self { evidence: RunEvidence::default(), settled: true, until: Instant::now() + BUDGET }
     }
 
     /// Nothing, and why.
-    pub(super) fn failed(why: String) -> Self {
+    pub fn failed(why: String) -> Self {
         let evidence = RunEvidence { failed: Some(why), ..RunEvidence::default() };
         Self { evidence, settled: false, ..Self::begin() }
     }
 
     /// What is left of the time that the sources have together.
-    pub(super) fn rest(&self) -> Duration {
+    pub(crate) fn rest(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
     /// How long this source may take. None where the sources before it took all the time: then it is
     /// passed over.
-    pub(super) fn left(&mut self, source: &str) -> Option<Duration> {
+    pub(crate) fn left(&mut self, source: &str) -> Option<Duration> {
         let left = self.rest();
         if left.is_zero() {
             self.settled = false;
@@ -135,7 +131,7 @@ impl Read {
     }
 
     /// Takes in what came of reading a source to its end.
-    pub(super) fn take(
+    pub fn take(
         &mut self,
         source: String,
         link: Option<String>,

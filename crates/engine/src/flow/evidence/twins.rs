@@ -20,7 +20,7 @@ struct Work {
 
 /// Which runs do the same work, and what was read of them.
 #[derive(Debug, Default)]
-pub(super) struct Twins {
+pub(crate) struct Twins {
     works: HashMap<RunKey, Work>,
     read: BTreeMap<Work, Says>,
     /// Whether a run passed in spite of the failure: then a green run says nothing of another one.
@@ -29,7 +29,7 @@ pub(super) struct Twins {
 
 impl Twins {
     /// Of which runs the work is known: where their tasks can be read.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         runs: impl Iterator<Item = (&'a JobName, &'a Run)>,
         definitions: &HashMap<TaskId, TaskDefinition>,
     ) -> Self {
@@ -45,7 +45,7 @@ impl Twins {
 
     /// The green runs that have to be read: of each work those that were read before, or else the
     /// first; and every one whose work is not known.
-    pub(super) fn first_of_each(
+    pub(crate) fn first_of_each(
         &self,
         green: &[RunKey],
         was_read: impl Fn(&RunKey) -> bool,
@@ -75,7 +75,7 @@ impl Twins {
     }
 
     /// Takes note of what a run said that was read, and whether it passed.
-    pub(super) fn note(&mut self, key: &RunKey, passed: bool, says: Says, was_let_pass: bool) {
+    pub(crate) fn note(&mut self, key: &RunKey, passed: bool, says: Says, was_let_pass: bool) {
         self.lenient |= was_let_pass || (passed && says == Says::Bad);
         if let (true, Some(work)) = (passed, self.works.get(key)) {
             let known = self.read.entry(work.clone()).or_insert(says);
@@ -87,7 +87,7 @@ impl Twins {
     }
 
     /// What a green run says that was not read; `None` where it has to be.
-    pub(super) fn proof(&self, key: &RunKey) -> Option<Proof> {
+    pub(crate) fn proof(&self, key: &RunKey) -> Option<Proof> {
         if self.lenient {
             return None;
         }

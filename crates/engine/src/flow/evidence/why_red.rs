@@ -4,10 +4,10 @@ use mozci_core::ids::JobName;
 use mozci_core::run::Run;
 use mozci_evidence::{Failure, Reason, reasons};
 
-use super::find::AskedRun;
-use super::read::read_evidence;
-use super::wish::{RunEvidence, Wish};
 use crate::ci::Ci;
+use crate::flow::evidence::find::AskedRun;
+use crate::flow::evidence::read::read_evidence;
+use crate::flow::evidence::wish::{RunEvidence, Wish};
 
 /// Red runs of one push that are read.
 const MOST: usize = 5;

@@ -35,7 +35,7 @@ impl Wish {
     }
 
     /// What distinguishes it from others, for what is kept.
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let subject = match &self.subject {
             None => String::new(),
             Some(Subject::Test(name)) => format!("test {name}"),
@@ -48,7 +48,7 @@ impl Wish {
 
     /// The question that is put to one source. Less is kept of it than of a file that somebody
     /// looks at by itself: it is kept on disk, one for each run.
-    pub(super) fn question(&self, format: mozci_evidence::Format) -> Question {
+    pub(crate) fn question(&self, format: mozci_evidence::Format) -> Question {
         let limits = Limits { failures: 1000, kept: 1 << 20, ..Limits::default() };
         Question {
             format: Some(format),
@@ -149,7 +149,7 @@ impl RunEvidence {
         all.into_iter().max().unwrap_or(Seen::NotTold)
     }
 
-    pub(super) fn pass_over(&mut self, source: impl Into<String>, why: impl Into<String>) {
+    pub(crate) fn pass_over(&mut self, source: impl Into<String>, why: impl Into<String>) {
         self.passed_over.push(PassedOver { source: source.into(), why: why.into() });
     }
 }

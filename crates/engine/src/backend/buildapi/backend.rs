@@ -1,0 +1,224 @@
+//! A farm of 2011 to 2017 in the roles of a backend.
+
+use std::any::Any;
+use std::time::Duration;
+
+use mozci_core::filter::JobFilter;
+use mozci_core::ids::{JobName, RequestId};
+use mozci_core::plan::Plan;
+use mozci_core::push::Push;
+use mozci_core::run::Run;
+use mozci_core::run_spec::RunSpec;
+use mozci_evidence::About;
+use tokio_util::sync::CancellationToken;
+
+use super::api::BuildApi;
+use super::sends::SelfServeSends;
+use super::{
+    choose, chooser, chosen, doctor, every, evidence, prepare, read_jobs, read_matrix, reconcile,
+    send_all, wait,
+};
+use crate::backend::{
+    Answer, Backend, Capabilities, EventSource, EvidenceSource, Fallible, HealthCheck,
+    HistoryQuestion, JobCatalog, RunSource, Trigger,
+};
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::events::Ear;
+use crate::flow::{
+    AskResult, AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix,
+    Outcome, Prepared, ReadyAsk, Sends,
+};
+use crate::store::{Asking, Ledger, Mark};
+
+/// The farm of a CI that is one.
+pub(crate) fn of_buildapi(ci: &Ci) -> Result<&BuildApi, Error> {
+    let any: &dyn Any = ci.backend();
+    any.downcast_ref().ok_or_else(|| Error::Usage(format!("{} is no BuildAPI", ci.root_url)))
+}
+
+impl Backend for BuildApi {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            graphs: false,
+            chunks: false,
+            coalesces: false,
+            reads_ranges: false,
+            siblings: false,
+            tasks: false,
+            signs: false,
+            patience: Duration::ZERO,
+            request_noun: "task",
+            confirmed_by: "the hook's record",
+        }
+    }
+}
+
+impl JobCatalog for BuildApi {
+    fn choose<'a>(
+        &'a self,
+        ci: &'a Ci,
+        _pushes: &'a [Push],
+        filter: &'a JobFilter,
+    ) -> Fallible<'a, Chosen> {
+        Box::pin(choose(ci, self, filter))
+    }
+
+    fn chosen<'a>(
+        &'a self,
+        ci: &'a Ci,
+        push: &'a Push,
+        filter: &'a JobFilter,
+    ) -> Fallible<'a, Chosen> {
+        Box::pin(chosen(ci, self, push, filter))
+    }
+
+    fn chooser<'a>(
+        &'a self,
+        ci: &'a Ci,
+        pushes: &'a [Push],
+        _exact: bool,
+        with_past: bool,
+    ) -> Fallible<'a, Chooser> {
+        Box::pin(chooser(ci, self, pushes, with_past))
+    }
+
+    fn cadence<'a>(&'a self, _ci: &'a Ci, job: &'a JobName) -> Fallible<'a, Option<u32>> {
+        Box::pin(every(self, job))
+    }
+}
+
+impl RunSource for BuildApi {
+    fn histories<'a>(
+        &'a self,
+        ci: &'a Ci,
+        question: HistoryQuestion<'a>,
+    ) -> Fallible<'a, Vec<JobHistory>> {
+        let HistoryQuestion { ledger, pushes, jobs, read_at, .. } = question;
+        Box::pin(read_jobs(ci, self, ledger, pushes, jobs, read_at))
+    }
+
+    fn history_about<'a>(
+        &'a self,
+        ci: &'a Ci,
+        question: HistoryQuestion<'a>,
+        _about: &'a About,
+    ) -> Fallible<'a, JobHistory> {
+        Box::pin(async move {
+            let read = self.histories(ci, question).await?.into_iter().next();
+            read.ok_or_else(|| Error::Odd("no history came of a job".into()))
+        })
+    }
+
+    fn matrix<'a>(
+        &'a self,
+        ci: &'a Ci,
+        pushes: &'a [Push],
+        filter: &'a JobFilter,
+    ) -> Fallible<'a, Matrix> {
+        Box::pin(read_matrix(ci, self, pushes, filter))
+    }
+
+    fn runs<'a>(
+        &'a self,
+        ci: &'a Ci,
+        pushes: &'a [Push],
+        job: &'a JobName,
+    ) -> Fallible<'a, Vec<Vec<Run>>> {
+        Box::pin(async move {
+            let jobs = std::slice::from_ref(job);
+            let read = read_jobs(ci, self, None, pushes, jobs, Mark::default()).await?;
+            let facts = read.into_iter().flat_map(|history| history.facts);
+            Ok(facts.map(|facts| facts.runs).collect())
+        })
+    }
+}
+
+impl Trigger for BuildApi {
+    fn can_request(&self) -> bool {
+        self.self_serve.is_some()
+    }
+
+    fn requester(&self) -> String {
+        self.user().unwrap_or_default().to_owned()
+    }
+
+    fn sign_in(&self) -> Fallible<'_, ()> {
+        Box::pin(BuildApi::sign_in(self))
+    }
+
+    fn prepare<'a>(&'a self, _ci: &'a Ci, plan: &'a Plan) -> Fallible<'a, Prepared> {
+        Box::pin(async move { Ok(prepare(self, plan)) })
+    }
+
+    fn send<'a>(
+        &'a self,
+        ci: &'a Ci,
+        ledger: &'a Ledger,
+        to_send: &'a [(Asking, ReadyAsk)],
+        cancel: &'a CancellationToken,
+        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
+    ) -> Fallible<'a, Vec<AskResult>> {
+        Box::pin(send_all(ci, self, ledger, to_send, cancel, on_result))
+    }
+
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>> {
+        Box::pin(async move { reconcile(ci, ledger) })
+    }
+
+    fn wait<'a>(
+        &'a self,
+        ci: &'a Ci,
+        outcomes: &'a mut [Outcome],
+        _ear: &'a mut Ear,
+        cancel: &'a CancellationToken,
+        on_change: &'a mut (dyn FnMut(&Outcome) + Send),
+    ) -> Fallible<'a, ()> {
+        Box::pin(wait(ci, self, outcomes, cancel, on_change))
+    }
+
+    fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()> {
+        Box::pin(async move {
+            let once = CancellationToken::new();
+            once.cancel();
+            wait(ci, self, outcomes, &once, &mut |_| {}).await
+        })
+    }
+
+    fn cancels(&self, run: &Run) -> Option<Sends> {
+        let RequestId::BuildRequest(request) = run.key.request else { return None };
+        let build = run.more.as_ref().and_then(|more| more.build);
+        Some(Sends::new(SelfServeSends::Cancel { request, build }))
+    }
+
+    fn link(&self, _request: RequestId) -> Option<String> {
+        None
+    }
+}
+
+impl EventSource for BuildApi {}
+
+impl EvidenceSource for BuildApi {
+    fn find_run<'a>(&'a self, ci: &'a Ci, spec: &'a RunSpec) -> Fallible<'a, AskedRun> {
+        let text = match spec {
+            RunSpec::Task { .. } => format!("{} has builds, and no tasks", ci.root_url),
+            RunSpec::Build { .. } => format!("{} is no Buildbot master", ci.root_url),
+        };
+        Box::pin(async move { Err(Error::Usage(text)) })
+    }
+
+    fn read<'a>(
+        &'a self,
+        _ci: &'a Ci,
+        run: &'a AskedRun,
+        wish: &'a EvidenceWish,
+    ) -> Answer<'a, EvidenceRead> {
+        Box::pin(evidence::read(self, run, wish))
+    }
+}
+
+impl HealthCheck for BuildApi {
+    fn checks<'a>(&'a self, ci: &'a Ci) -> Answer<'a, Vec<Check>> {
+        Box::pin(doctor(ci, self))
+    }
+}

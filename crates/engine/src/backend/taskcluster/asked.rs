@@ -1,0 +1,351 @@
+//! Runs that were asked for and that no source shows yet.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use mozci_clients::side_by_side;
+use mozci_clients::taskcluster::{Asks, TaskStatus};
+use mozci_clients::treeherder::JobRow;
+use mozci_core::ids::{JobName, RequestId, TaskId, TreeherderPushId};
+use mozci_core::push::Push;
+use mozci_core::run::{Run, State};
+
+use crate::backend::taskcluster::created::created_by;
+use crate::backend::taskcluster::decisions::ACTION_GROUP;
+use crate::backend::taskcluster::elsewhere::elsewhere;
+use crate::backend::taskcluster::history::{definition, is_unresolved};
+use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::sends::CREATE;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::store::{AskState, Ledger};
+
+/// What was asked for of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Runs asked for on a push, by its place, that are not there yet.
+    pub(crate) runs: HashMap<usize, u32>,
+    /// Of these, the ones of which nobody can tell whether they were sent.
+    pub(crate) doubtful: HashMap<usize, u32>,
+    /// Runs that Taskcluster knows better, or that Treeherder does not show yet.
+    pub(crate) sightings: Vec<(usize, Run)>,
+}
+
+/// How long after an action's end Treeherder may not yet show what it created.
+const LAG_SECONDS: i64 = 30 * 60;
+
+/// How long the ledger's askings are held against what the CI shows.
+pub(crate) const LEDGER_SECONDS: i64 = 24 * 3600;
+
+struct Action {
+    push: usize,
+    task: TaskId,
+    state: State,
+    /// What it asks for by the ledger, by the jobs' places.
+    ours: Vec<(usize, u32)>,
+}
+
+/// A job with the rows that Treeherder shows of it.
+pub(crate) struct Shown<'a> {
+    pub(crate) job: &'a JobName,
+    pub(crate) rows: &'a [JobRow],
+    /// Its tasks with their pushes' places.
+    places: HashMap<TaskId, usize>,
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn new(
+        job: &'a JobName,
+        rows: &'a [JobRow],
+        ids: &HashMap<TreeherderPushId, usize>,
+    ) -> Self {
+        let place = |row: &JobRow| Some((row.run.key.task()?, *ids.get(&row.push)?));
+        Self { job, rows, places: rows.iter().filter_map(place).collect() }
+    }
+}
+
+/// Reads what was asked for of each of some jobs, and brings unresolved runs up to Taskcluster's
+/// knowledge. `others` also looks at what hooks fired, where somebody is about to ask.
+pub(crate) async fn read(
+    ci: &Ci,
+    ledger: Option<&Ledger>,
+    pushes: &[Push],
+    ids: &HashMap<TreeherderPushId, usize>,
+    groups: &[JobRow],
+    jobs: &[Shown<'_>],
+    others: bool,
+) -> Result<Vec<Asked>, Error> {
+    let mut asked: Vec<Asked> = jobs.iter().map(|_| Asked::default()).collect();
+    let mut actions = shown_actions(ci, ids, groups);
+    if let Some(ledger) = ledger.filter(|_| others) {
+        let elsewhere = elsewhere(ci, ledger, pushes, ids, groups).await?;
+        let action = |(push, task)| Action { push, task, state: State::Pending, ours: Vec::new() };
+        actions.extend(elsewhere.into_iter().map(action));
+    }
+    let mut created: Vec<Vec<(usize, TaskId)>> = vec![Vec::new(); jobs.len()];
+    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
+
+    let unresolved = jobs.iter().flat_map(|shown| shown.rows);
+    let unresolved =
+        unresolved.filter(|row| is_unresolved(&row.run)).filter_map(|r| r.run.key.task());
+    let waiting = actions.iter().filter(|a| !a.state.is_final()).map(|action| action.task);
+    let mut wanted: Vec<TaskId> = unresolved.chain(waiting).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let statuses = statuses(ci, &wanted).await?;
+    for (shown, asked) in jobs.iter().zip(&mut asked) {
+        for (task, push) in &shown.places {
+            let runs = statuses.get(task).map_or(&[][..], |status| &status.runs);
+            asked.sightings.extend(runs.iter().map(|run| (*push, run.clone())));
+        }
+    }
+
+    let judged = actions.into_iter().map(|action| judge(ci, action, &statuses, jobs));
+    let counted: Vec<_> = side_by_side(judged, 8).try_collect().await?;
+    let mut backfills: Vec<Vec<(usize, Backfill)>> = jobs.iter().map(|_| Vec::new()).collect();
+    for (push, job, asks) in counted.into_iter().flatten() {
+        match asks {
+            Still::Runs(runs) => {
+                let asked = asked[job].runs.entry(push).or_default();
+                *asked = asked.saturating_add(runs);
+            }
+            Still::Backfill(backfill) => backfills[job].push((push, backfill)),
+            Still::Created(tasks) => created[job].extend(tasks.into_iter().map(|t| (push, t))),
+        }
+    }
+    for (job, shown) in jobs.iter().enumerate() {
+        let mut seen: Vec<usize> = created[job].iter().map(|(push, _)| *push).collect();
+        seen.extend(shown.places.values());
+        count_backfills(&mut asked[job], &backfills[job], &seen, pushes.len());
+        created[job].retain(|(_, task)| !shown.places.contains_key(task));
+    }
+    let mut hidden: Vec<TaskId> = created.iter().flatten().map(|(_, task)| *task).collect();
+    hidden.sort_unstable();
+    hidden.dedup();
+    let found = self::statuses(ci, &hidden).await?;
+    for (asked, created) in asked.iter_mut().zip(created) {
+        for (push, task) in created {
+            match found.get(&task) {
+                Some(status) => {
+                    asked.sightings.extend(status.runs.iter().map(|run| (push, run.clone())));
+                }
+                // It was created, and the queue does not show it yet.
+                None => *asked.runs.entry(push).or_default() += 1,
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// Of the action tasks on some pushes those that have not ended yet: those that Treeherder shows,
+/// and those that the ledger knows besides.
+pub(crate) async fn pending_actions(
+    ci: &Ci,
+    ledger: &Ledger,
+    pushes: &[Push],
+    ids: &HashMap<TreeherderPushId, usize>,
+    groups: &[JobRow],
+) -> Result<Vec<TaskId>, Error> {
+    let shown = shown_actions(ci, ids, groups);
+    let mut tasks: Vec<TaskId> =
+        shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
+    for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {
+        let ours = asking.times() > 0 && asking.action != CREATE;
+        if let (true, AskState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
+            && pushes.iter().any(|push| push.revision == asking.revision)
+        {
+            tasks.push(*task);
+        }
+    }
+    tasks.sort_unstable();
+    tasks.dedup();
+    let found = statuses(ci, &tasks).await?;
+    tasks.retain(|task| found.get(task).is_none_or(|status| !status.state.is_final()));
+    Ok(tasks)
+}
+
+pub(crate) async fn statuses(
+    ci: &Ci,
+    tasks: &[TaskId],
+) -> Result<HashMap<TaskId, TaskStatus>, Error> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let what = "cannot read the states of tasks, and what cannot be seen is not taken for missing";
+    ci.taskcluster()?.statuses(tasks).await.map_err(Error::service(what))
+}
+
+/// The action tasks that Treeherder shows, those left out which cannot matter any more: failed
+/// ones ask for nothing, and what old ones created is shown itself.
+fn shown_actions(
+    ci: &Ci,
+    ids: &HashMap<TreeherderPushId, usize>,
+    groups: &[JobRow],
+) -> Vec<Action> {
+    let now = ci.now();
+    let mut actions: Vec<Action> = Vec::new();
+    for row in groups.iter().filter(|row| row.group.as_str() == ACTION_GROUP) {
+        let (Some(push), Some(task)) = (ids.get(&row.push), row.run.key.task()) else {
+            continue;
+        };
+        let recent = row.run.seen.is_none_or(|seen| now.since(seen) < LAG_SECONDS);
+        let matters = !row.run.state.is_final() || (row.run.state.is_good() && recent);
+        if matters {
+            let state = row.run.state.clone();
+            actions.push(Action { push: *push, task, state, ours: Vec::new() });
+        }
+    }
+    actions
+}
+
+/// What the ledger knows: action tasks that Treeherder does not show yet, tasks that were created
+/// without an action, and askings of which nobody can tell whether they were sent, which count as
+/// sent.
+#[expect(clippy::too_many_arguments, reason = "it fills in what `read` puts together")]
+fn from_ledger(
+    ci: &Ci,
+    ledger: Option<&Ledger>,
+    pushes: &[Push],
+    groups: &[JobRow],
+    jobs: &[Shown<'_>],
+    actions: &mut Vec<Action>,
+    asked: &mut [Asked],
+    created: &mut [Vec<(usize, TaskId)>],
+) -> Result<(), Error> {
+    let Some(ledger) = ledger else { return Ok(()) };
+    let since = ci.now().plus(-LEDGER_SECONDS);
+    for asking in ledger.askings_since(&ci.root_url, since)? {
+        let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
+            continue;
+        };
+        let ours: Vec<(usize, u32)> = asking
+            .jobs
+            .iter()
+            .filter_map(|a| Some((jobs.iter().position(|s| *s.job == a.job)?, a.times)))
+            .filter(|(_, times)| *times > 0)
+            .collect();
+        match asking.state {
+            _ if ours.is_empty() => {}
+            AskState::Sent { request: RequestId::Task(task) } if asking.action == CREATE => {
+                for (job, _) in ours {
+                    created[job].push((push, task));
+                }
+            }
+            AskState::Sent { request: RequestId::Task(task) } => {
+                match actions.iter_mut().find(|action| action.task == task) {
+                    Some(known) => known.ours = ours,
+                    None if !groups.iter().any(|row| row.run.key.task() == Some(task)) => {
+                        actions.push(Action { push, task, state: State::Pending, ours });
+                    }
+                    None => {}
+                }
+            }
+            AskState::Recorded | AskState::Uncertain { .. } => {
+                for (job, times) in ours {
+                    *asked[job].runs.entry(push).or_default() += times;
+                    if !asking.is_in_hand() {
+                        *asked[job].doubtful.entry(push).or_default() += times;
+                    }
+                }
+            }
+            AskState::NotSent { .. } | AskState::Sent { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Counts what other people's backfills ask for on the pushes below their own.
+///
+/// Their second stage, an action on each of those pushes, may be counted or have created its runs
+/// already: what is asked for or shown there is not counted twice.
+fn count_backfills(
+    asked: &mut Asked,
+    backfills: &[(usize, Backfill)],
+    shown: &[usize],
+    pushes: usize,
+) {
+    for (push, backfill) in backfills {
+        let first = if backfill.inclusive { *push } else { push + 1 };
+        for older in first..(push + 1 + backfill.depth as usize).min(pushes) {
+            let runs = asked.runs.entry(older).or_default();
+            if !backfill.ended || !shown.contains(&older) {
+                *runs = (*runs).max(backfill.times);
+            }
+        }
+    }
+}
+
+/// A backfill of somebody's, whose own push is known beside it.
+struct Backfill {
+    depth: u32,
+    times: u32,
+    inclusive: bool,
+    /// Whether its first stage has ended, so that the second one shows or is about to.
+    ended: bool,
+}
+
+enum Still {
+    Runs(u32),
+    Backfill(Backfill),
+    Created(Vec<TaskId>),
+}
+
+/// What an action asks of each of some jobs, by their places.
+async fn judge(
+    ci: &Ci,
+    action: Action,
+    statuses: &HashMap<TaskId, TaskStatus>,
+    jobs: &[Shown<'_>],
+) -> Result<Vec<(usize, usize, Still)>, Error> {
+    let state = match (statuses.get(&action.task), action.state.is_final()) {
+        (Some(status), _) => status.state.clone(),
+        (None, true) => action.state,
+        // A task that the queue does not know asks for nothing; but one that we sent lately is
+        // only not shown yet.
+        (None, false) => {
+            let still = |(job, times): &(usize, u32)| (action.push, *job, Still::Runs(*times));
+            return Ok(action.ours.iter().map(still).collect());
+        }
+    };
+    if state.is_final() && !state.is_good() {
+        return Ok(Vec::new());
+    }
+    if !action.ours.is_empty() {
+        // The ledger has what was asked for; the task itself need not be read.
+        let mut all = Vec::with_capacity(action.ours.len());
+        for (place, times) in action.ours {
+            let still = match state.is_final() {
+                false => Still::Runs(times),
+                true => Still::Created(created_by(ci, action.task, jobs[place].job, times).await?),
+            };
+            all.push((action.push, place, still));
+        }
+        return Ok(all);
+    }
+    let definition = definition(ci, action.task).await?;
+    if !definition.is_whole() {
+        return Err(Error::Odd(format!(
+            "the action task {} does not say what it asks for, and what cannot be seen is not taken for missing",
+            action.task
+        )));
+    }
+    let Some(context) = definition.action else {
+        return Ok(Vec::new());
+    };
+    let mut all = Vec::new();
+    for (place, shown) in jobs.iter().enumerate() {
+        let is_of_job = |id: &str| id.parse().is_ok_and(|id| shown.places.contains_key(&id));
+        let still = match (context.asks(shown.job, is_of_job), state.is_final()) {
+            (Asks::Nothing, _) => continue,
+            (Asks::Runs(runs), false) => Still::Runs(runs),
+            (Asks::Runs(runs), true) => {
+                Still::Created(created_by(ci, action.task, shown.job, runs).await?)
+            }
+            (Asks::Backfill { depth, times, inclusive }, ended) => {
+                Still::Backfill(Backfill { depth, times, inclusive, ended })
+            }
+        };
+        all.push((action.push, place, still));
+    }
+    Ok(all)
+}

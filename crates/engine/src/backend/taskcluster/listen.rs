@@ -1,0 +1,66 @@
+//! Listening to Pulse.
+
+use std::sync::Arc;
+
+use mozci_clients::pulse::{PulseSettings, QueueKind, QueueName};
+use mozci_clients::taskcluster::Watched;
+use mozci_core::facts::PushFacts;
+use tokio::sync::mpsc;
+
+use super::listened::listened;
+use super::pulse;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::events::{Ear, Line, Teller};
+use crate::store::Standings;
+
+/// Changes of what is listened to that may wait.
+const CHANGES: usize = 256;
+
+/// Listens to what happens to these. A broker that cannot be reached is reported, and the CI polled instead.
+pub(crate) async fn listen(
+    ci: &Ci,
+    settings: Option<&PulseSettings>,
+    facts: Vec<&PushFacts>,
+    instance: Option<&str>,
+) -> Result<Ear, Error> {
+    let deaf = Ear::deaf(ci);
+    let Some(settings) = settings.cloned() else { return Ok(deaf) };
+    let watched = listened(ci, facts.into_iter()).await;
+    let store = match Standings::open(&ci.place.state) {
+        Ok(store) => Arc::new(store),
+        Err(error) => {
+            ci.tell(&format!(
+                "note: {error}; looking every now and then instead of listening to Pulse"
+            ));
+            return Ok(deaf);
+        }
+    };
+    let (changes, wanted) = mpsc::channel(CHANGES);
+    let own = || format!("{}-{}", std::process::id(), slugid::nice());
+    let source = pulse::Source {
+        queue: QueueName::new(&settings.user, &instance.map_or_else(own, str::to_owned)),
+        settings,
+        kind: if instance.is_some() { QueueKind::Durable } else { QueueKind::Temporary },
+        bindings: watched.iter().flat_map(Watched::bindings).collect(),
+        changes: wanted,
+        store: Arc::clone(&store),
+        on_news: ci.on_news(),
+    };
+    let (line, heard) = Line::new(Some(store), Some(changes));
+    let first = match source.open().await {
+        Ok(first) => {
+            line.connected(Teller::Pulse);
+            Some(first)
+        }
+        Err(error) => {
+            ci.tell(&format!("note: {error}; looking every now and then instead"));
+            if !error.may_pass() {
+                return Ok(deaf);
+            }
+            None
+        }
+    };
+    line.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&line))));
+    Ok(Ear::on(ci, line, heard))
+}

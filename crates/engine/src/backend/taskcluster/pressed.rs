@@ -1,0 +1,79 @@
+//! The job on which a button was pressed.
+
+use mozci_clients::taskcluster::{CALLBACKS, Pressed};
+use mozci_core::ids::{JobName, TaskId};
+
+use crate::backend::taskcluster::history::definition;
+use crate::backend::taskcluster::linked::job_that_is_there;
+use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::ci::Ci;
+use crate::error::Error;
+
+/// What was selected when a button was pressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The job.
+    pub job: JobName,
+    /// The repository that it ran for, by Treeherder's name.
+    pub project: String,
+}
+
+/// Reads the selected task, and checks that there is something to be done about it.
+///
+/// # Errors
+/// [`Error::NotFound`] where it is gone, or does not say for which push it ran; [`Error::Usage`] for a decision or an
+/// action task, and for one of another group.
+pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
+    let task = pressed.task;
+    let definition = job_that_is_there(ci, task, pressed.group).await?;
+    let label = &definition.label;
+    if let Some(group) = definition.group.filter(|group| *group != pressed.group.to_string()) {
+        return Err(Error::Usage(format!(
+            "the task {task} ({label}) is of the task group {group}, and the action was asked for on {}",
+            pressed.group
+        )));
+    }
+    let (project, _) = definition.push.ok_or_else(|| {
+        Error::NotFound(format!("the task {task} ({label}) does not say for which push it ran"))
+    })?;
+    Ok(Selected { job: JobName::new(label), project })
+}
+
+/// Where the callbacks of action tasks stand in their definitions.
+const CALLBACK: &str = "payload.env.ACTION_CALLBACK";
+
+/// Another task of the same group that acts on the same job for mozci, was made before our `own`, and has not ended.
+/// Of several presses at one moment each waits for those before it, and sees what they sent.
+///
+/// # Errors
+/// [`Error::Service`] where the queue does not tell.
+pub async fn earlier_press(
+    ci: &Ci,
+    pressed: &Pressed,
+    own: TaskId,
+    job: &JobName,
+) -> Result<Option<TaskId>, Error> {
+    let what = format!("cannot read the task group {}", pressed.group);
+    let tasks = ci.taskcluster()?.group(pressed.group, CALLBACK).await;
+    let tasks = tasks.map_err(Error::service(what))?;
+    let ours = tasks.iter().find(|task| task.status.task == own).ok_or_else(|| {
+        Error::NotFound(format!("the task group {} does not list this task, {own}", pressed.group))
+    })?;
+    let is_ours = |label: &Option<String>| {
+        label.as_deref().is_some_and(|callback| CALLBACKS.contains(&callback))
+    };
+    let mut earlier: Vec<_> = tasks
+        .iter()
+        .filter(|task| is_ours(&task.label) && !task.status.state.is_final())
+        .filter(|task| (task.created_ms, task.status.task) < (ours.created_ms, own))
+        .collect();
+    earlier.sort_by_key(|task| (task.created_ms, task.status.task));
+    for task in earlier {
+        let action = definition(ci, task.status.task).await?.action;
+        let Some(selected) = action.and_then(|action| action.task?.parse().ok()) else { continue };
+        if definition(ci, selected).await?.label == job.as_str() {
+            return Ok(Some(task.status.task));
+        }
+    }
+    Ok(None)
+}

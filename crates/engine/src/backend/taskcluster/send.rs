@@ -1,0 +1,165 @@
+//! Sending requests to a Taskcluster: the first alone, then several at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::StreamExt;
+use mozci_clients::act::ActError;
+use mozci_clients::side_by_side;
+use mozci_clients::taskcluster::{Taskcluster, Triggered};
+use tokio_util::sync::CancellationToken;
+
+use super::reconcile::look_for;
+use super::sends::TaskSends;
+use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::ci::Ci;
+use crate::error::Error;
+use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
+use crate::flow::{ReadyAsk, Sends};
+use crate::store::{AskState, Asking, Ledger};
+
+/// Sends askings to Taskcluster, the first alone, then several at once.
+pub(crate) async fn send_all(
+    ci: &Ci,
+    ledger: &Ledger,
+    to_send: &[(Asking, ReadyAsk)],
+    stop: &CancellationToken,
+    on_result: &mut (dyn FnMut(&AskResult) + Send),
+) -> Result<Vec<AskResult>, Error> {
+    let (first, rest) = to_send.split_at(to_send.len().min(1));
+    let forbidden = AtomicBool::new(false);
+    let taskcluster = ci.taskcluster()?;
+    let mut written = Written::new(ci, ledger);
+    for batch in [first, rest] {
+        let halted = Arc::clone(&written.halted);
+        let sending = batch.iter().map(|(asking, ask)| {
+            send(ci, taskcluster, ledger, asking, ask, (stop, &halted), &forbidden)
+        });
+        let mut sent = side_by_side(sending, AT_ONCE);
+        while let Some(result) = sent.next().await {
+            if result.refusal == Some(Refused::NotAllowed) {
+                forbidden.store(true, Ordering::Relaxed);
+            }
+            written.result(result, on_result);
+        }
+    }
+    for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
+        // The answer was lost. The hook's own record may show that it fired all the same.
+        let sent =
+            Asking { created: result.sent_at, state: result.state.clone(), ..asking.clone() };
+        if matches!(result.state, AskState::Uncertain { .. })
+            && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
+        {
+            let found = AskState::Sent { request: task.into() };
+            if ledger.settle(&sent, &found)? {
+                result.state = found;
+            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str())? {
+                // Another process settled it first.
+                result.state = now.state;
+            }
+            if let AskState::Sent { request } = result.state {
+                result.link = ci.link(request);
+                on_result(result);
+            }
+        }
+    }
+    written.end()
+}
+
+/// Carries one asking out. A hook is triggered once, whatever comes back; a task is created under
+/// an id that hangs on the asking's, and cancelled, as often as it takes to know. Once a try may have
+/// happened nothing that a later one brings proves the contrary.
+async fn carry_out(
+    ci: &Ci,
+    taskcluster: &Taskcluster,
+    ledger: &Ledger,
+    asking: &Asking,
+    sends: &Sends,
+) -> Result<Triggered, ActError> {
+    let mut doubt: Option<String> = None;
+    for tries in 1.. {
+        let done = match sends.get() {
+            Some(TaskSends::Hook(rendered)) => return taskcluster.trigger_hook(rendered).await,
+            Some(TaskSends::Create(body)) => {
+                let task = asking.id.task();
+                taskcluster.create_task(task, body).await.map(|()| task)
+            }
+            Some(TaskSends::Cancel(task)) => taskcluster.cancel_task(*task).await.map(|_| *task),
+            None => {
+                return Err(ActError::NotSent("Taskcluster has no builders".to_owned()));
+            }
+        };
+        let error = match done {
+            Ok(task) => return Ok(Triggered::Task(task)),
+            Err(error) => error,
+        };
+        let again = matches!(error, ActError::Uncertain(_) | ActError::NotSent(_));
+        if let ActError::Uncertain(detail) = &error {
+            doubt = Some(detail.clone());
+        }
+        if !again || tries >= TRIES {
+            return Err(match doubt {
+                Some(detail) => ActError::Uncertain(detail),
+                None => error,
+            });
+        }
+        tokio::time::sleep(ci.retry_pause() * tries).await;
+        // How long it may take to arrive counts from the last try.
+        if let Some(detail) = not_ours(ledger, asking, ci.now()) {
+            return Err(doubt.map_or(ActError::NotSent(detail), ActError::Uncertain));
+        }
+    }
+    Err(ActError::NotSent("it was not tried".to_owned()))
+}
+
+async fn send(
+    ci: &Ci,
+    taskcluster: &Taskcluster,
+    ledger: &Ledger,
+    asking: &Asking,
+    ask: &ReadyAsk,
+    (stop, halted): (&CancellationToken, &AtomicBool),
+    forbidden: &AtomicBool,
+) -> AskResult {
+    let sent_at = ci.now();
+    let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
+    let (mut refusal, mut failed) = (None, false);
+    let state = if stop.is_cancelled() {
+        not_sent("interrupted before it was sent")
+    } else if halted.load(Ordering::Relaxed) {
+        not_sent(HALTED)
+    } else if forbidden.load(Ordering::Relaxed) {
+        not_sent("not sent, since a request before it was not allowed")
+    } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
+        not_sent(&detail)
+    } else {
+        match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
+            Ok(Triggered::Task(task)) => AskState::Sent { request: task.into() },
+            Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
+            Err(ActError::Uncertain(detail)) => {
+                failed = true;
+                AskState::Uncertain { detail }
+            }
+            Err(error) => {
+                refusal = Refused::of(&error);
+                failed = refusal.is_none();
+                let hint = match refusal {
+                    Some(Refused::NotAllowed) => ci.clock_hint(),
+                    Some(Refused::Values | Refused::Over) | None => String::new(),
+                };
+                not_sent(&format!("{error}{hint}"))
+            }
+        }
+    };
+    let link = match &state {
+        AskState::Sent { request } => ci.link(*request),
+        _ => None,
+    };
+    AskResult { link, refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
+}
+
+/// How often an act is sent that may be sent twice without harm.
+const TRIES: u32 = 3;
+
+/// Requests under way at once. The first goes alone: a missing scope shows on it.
+const AT_ONCE: usize = 4;
