@@ -31,7 +31,7 @@ use names::Names;
 pub use opening::Opening;
 use resolved::Resolved;
 pub(crate) use settings::parse;
-use settings::{root_of, settings};
+use settings::settings;
 
 /// One repository of one CI.
 #[derive(Debug)]
@@ -112,8 +112,8 @@ impl Ci {
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
         }
-        let root = root_of(config)?;
-        // What a BuildAPI without a server is known by is where its archive is.
+        let root = backend::root_of(config)?;
+        // A CI without a server is known by where its archive is.
         let root_text = match config.root_url.is_empty() {
             true => root.to_string(),
             false => config.root_url.clone(),

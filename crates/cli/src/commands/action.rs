@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use mozci_clients::taskcluster::{BackfillInput, BisectInput, Button, ENOUGH_RUNS, Pressed};
 use mozci_engine::Error;
+use mozci_engine::backend::taskcluster::{Selected, earlier_press, selected};
 use mozci_engine::config::Config;
-use mozci_engine::flow::{Selected, earlier_press, pause, selected};
+use mozci_engine::flow::pause;
 use serde_json::{Value, json};
 
 use super::{backfill, bisect, trigger};

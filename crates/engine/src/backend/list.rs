@@ -150,3 +150,17 @@ fn taskcluster_access(access: CredentialSource) -> TaskclusterAccess {
         CredentialSource::Given(_) | CredentialSource::Nowhere => TaskclusterAccess::Anonymous,
     }
 }
+
+/// What a CI is known by and told the time of.
+pub(crate) fn root_of(config: &CiConfig) -> Result<Url, Error> {
+    match (config.kind, config.root_url.as_str(), &config.buildjson_dir) {
+        (CiKind::BuildApi, "", Some(folder)) => {
+            let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            Url::from_directory_path(&whole).map_err(|()| {
+                Error::Usage(format!("`buildjson_dir` = {folder:?} in the config is no folder"))
+            })
+        }
+        (CiKind::Taskcluster, url, _) => parse(url, "root_url"),
+        (_, url, _) => parse(url, "url"),
+    }
+}

@@ -7,7 +7,7 @@ pub mod pushes;
 pub(crate) mod roles;
 pub mod taskcluster;
 
-pub(crate) use list::{open, open_pushes, results};
+pub(crate) use list::{open, open_pushes, results, root_of};
 pub use roles::{
     Answer, Backend, Capabilities, EventSource, EvidenceSource, Fallible, FoundRange, HealthCheck,
     HistoryQuestion, JobCatalog, PushSource, RunSource, Trigger,

@@ -5,7 +5,7 @@
 //! the network is what takes the time.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ use crate::error::Error;
 use crate::events::Ear;
 use crate::flow::{
     AskResult, AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, CulpritPush, EvidenceRead,
-    EvidenceWish, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared, ReadyAsk,
-    Sends,
+    EvidenceWish, Given, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared,
+    ReadyAsk, Sends,
 };
 use crate::store::{Asking, Ledger, Mark};
 
@@ -161,6 +161,21 @@ pub trait RunSource {
         _histories: &'a mut [JobHistory],
     ) -> Fallible<'a, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// What tasks were given to run, where it may differ from push to push. Tasks of which nothing is known are
+    /// missing.
+    fn given<'a>(
+        &'a self,
+        _ci: &'a Ci,
+        _tasks: Vec<TaskId>,
+    ) -> Fallible<'a, HashMap<TaskId, Given>> {
+        Box::pin(async { Ok(HashMap::new()) })
+    }
+
+    /// The pool of workers that a task runs in.
+    fn pool_of<'a>(&'a self, _ci: &'a Ci, _task: TaskId) -> Fallible<'a, Option<String>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Whether a platform, as a matrix has it, is that of the tasks that make the others.

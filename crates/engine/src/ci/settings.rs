@@ -7,7 +7,7 @@ use mozci_clients::http::HttpSettings;
 use url::Url;
 
 use crate::ci::Opening;
-use crate::config::{CiConfig, CiKind};
+use crate::config::CiConfig;
 use crate::error::Error;
 use crate::store::{Answers, StoreError};
 
@@ -53,19 +53,5 @@ pub(crate) fn parse(url: &str, key: &str) -> Result<Url, Error> {
                 if url.contains("://") { "" } else { ": it has to begin with http:// or https://" };
             Err(Error::Usage(format!("`{key}` = {url:?} in the config: {error}{hint}")))
         }
-    }
-}
-
-/// What a CI is known by and told the time of.
-pub(crate) fn root_of(config: &CiConfig) -> Result<Url, Error> {
-    match (config.kind, config.root_url.as_str(), &config.buildjson_dir) {
-        (CiKind::BuildApi, "", Some(folder)) => {
-            let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
-            Url::from_directory_path(&whole).map_err(|()| {
-                Error::Usage(format!("`buildjson_dir` = {folder:?} in the config is no folder"))
-            })
-        }
-        (CiKind::Taskcluster, url, _) => parse(url, "root_url"),
-        (_, url, _) => parse(url, "url"),
     }
 }

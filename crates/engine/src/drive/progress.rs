@@ -127,7 +127,7 @@ pub enum Question<'a> {
     Search,
     /// Sending what a watch misses, now and later.
     Watch,
-    /// Marking the culprit in Treeherder.
+    /// Marking the culprit where results are shown.
     Mark,
 }
 

@@ -10,7 +10,6 @@ use mozci_core::plan::Plan;
 use mozci_core::run::Run;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::taskcluster::history::definition;
 use crate::ci::Ci;
 use crate::config::ClosedTree;
 use crate::error::Error;
@@ -101,7 +100,7 @@ async fn pool_of(
         return Ok(Some(known));
     }
     let Some(task) = runs.filter_map(|run| run.key.task()).last() else { return Ok(None) };
-    let pool = definition(ci, task).await?.pool;
+    let pool = ci.backend().pool_of(ci, task).await?;
     if let Some(pool) = &pool {
         ledger.know_pool(&ci.root_url, job, pool)?;
     }

@@ -22,7 +22,7 @@ pub enum Health {
 /// One check of one source.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// The source: `pushlog`, `treeherder`, `taskcluster`, `pulse`, `master`.
+    /// The source: the pushlog, the results, the queue, the broker, the master.
     pub source: &'static str,
     /// What was looked at.
     pub check: &'static str,

@@ -17,7 +17,7 @@ pub struct Matrix {
     pub jobs: Vec<(JobName, JobName)>,
     /// For each push its runs: the job's place, and the run.
     pub rows: Vec<Vec<(u32, Run)>>,
-    /// How many seconds Treeherder's newest word is old, where there is any.
+    /// How many seconds ago the newest result was shown, where the results tell.
     pub behind: Option<i64>,
     /// What could not be read, in words: the rest is shown all the same.
     pub incomplete: Option<String>,

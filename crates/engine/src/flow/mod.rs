@@ -22,7 +22,6 @@ pub(crate) mod resolve;
 pub(crate) mod wait;
 pub(crate) mod watching;
 
-pub use crate::backend::taskcluster::{Selected, earlier_press, selected};
 pub use ask::{AskResult, Refused, ask};
 pub use at_work::{AtWork, MOST_GROUPS, at_work};
 pub use bisect::{
@@ -33,8 +32,8 @@ pub use build_of::BuildOf;
 pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
 pub use evidence::{
-    AskedRun, Looked, PassedOver, Read as EvidenceRead, Reading, RunEvidence, RunName, Subjects,
-    WhyRed, Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
+    AskedRun, Given, Looked, PassedOver, Read as EvidenceRead, Reading, RunEvidence, RunName,
+    Subjects, WhyRed, Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
 };
 pub use guards::{guards, tree_status};
 pub use health::{Check, Health, doctor};

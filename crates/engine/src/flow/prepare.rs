@@ -1,4 +1,4 @@
-//! From a plan to bodies that can be sent: each push's own actions, a last look at Taskcluster.
+//! From a plan to bodies that can be sent.
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -91,9 +91,9 @@ pub struct Asking {
     pub revision: Revision,
     /// What is asked for.
     pub jobs: Vec<AskedJob>,
-    /// The group that they are asked for in: the decision task; on Buildbot the builder.
+    /// The group that they are asked for in: the decision task, or the builder.
     pub group: String,
-    /// The action; `createTask` or `cancelTask` where the queue is asked itself; on Buildbot `force`,
+    /// The action; `createTask` or `cancelTask` where the queue is asked itself; for builders `force`,
     /// `rebuild`, `stop` or `cancel`.
     pub action: String,
     /// Its hook's group; empty where there is no hook.

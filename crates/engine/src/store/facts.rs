@@ -47,8 +47,8 @@ pub enum FactKind {
     Push,
     /// The highest number of a push that was seen.
     LastPush,
-    /// Treeherder's number of a push, by its revision.
-    TreeherderPush,
+    /// The results' number of a push, by its revision.
+    ResultsPush,
     /// A task's definition.
     Task,
     /// The label of a task.
@@ -76,7 +76,7 @@ impl FactKind {
         match self {
             Self::Push => "push/1",
             Self::LastPush => "last-push/1",
-            Self::TreeherderPush => "treeherder-push/1",
+            Self::ResultsPush => "results-push/1",
             Self::Task => "task/2",
             Self::Label => "label/1",
             Self::Decision => "decision/1",

@@ -244,7 +244,7 @@ impl Ledger {
         self.select("investigation = ?1 AND state <> 'not-sent' ORDER BY created, rowid", [id])
     }
 
-    /// The asking of this id, or the one that a self-serve BuildAPI took on under this number
+    /// The asking of this id, or the one that a self-serve server took on under this number
     /// (`self-serve/17`): no other request has only an asking to be found by.
     ///
     /// # Errors

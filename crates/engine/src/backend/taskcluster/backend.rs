@@ -1,6 +1,6 @@
 //! Taskcluster in the roles of a backend.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::events::Ear;
 use crate::flow::{
     AskResult, AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, EvidenceRead, EvidenceWish,
-    JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyAsk, Sends,
+    Given, JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyAsk, Sends,
 };
 use crate::store::{Asking, Ledger};
 
@@ -205,6 +205,14 @@ impl RunSource for TaskclusterBackend {
 
     fn settle_times<'a>(&'a self, ci: &'a Ci, histories: &'a mut [JobHistory]) -> Fallible<'a, ()> {
         Box::pin(history::settle_times(ci, histories))
+    }
+
+    fn given<'a>(&'a self, ci: &'a Ci, tasks: Vec<TaskId>) -> Fallible<'a, HashMap<TaskId, Given>> {
+        Box::pin(chunks::given_to(ci, tasks))
+    }
+
+    fn pool_of<'a>(&'a self, ci: &'a Ci, task: TaskId) -> Fallible<'a, Option<String>> {
+        Box::pin(async move { Ok(history::definition(ci, task).await?.pool) })
     }
 
     fn is_group_platform(&self, platform: &str) -> bool {

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use mozci_clients::taskcluster::TaskDefinition;
 use mozci_clients::treeherder::{JobFilter, Rows};
-use mozci_core::chunks::{Deal, Narrow, chunk_for, manifests_of, stem};
+use mozci_core::chunks::{Deal, Narrow, chunk_for, stem};
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::run::{Run, Says};
-use mozci_evidence::{About, Subject};
+use mozci_evidence::About;
 
 use crate::backend::taskcluster::builds::build_of;
 use crate::backend::taskcluster::history::{
@@ -18,6 +18,7 @@ use crate::backend::taskcluster::history::{
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::evidence::given::{Given, manifests_for};
 use crate::flow::evidence::judge;
 use crate::flow::history::JobHistory;
 use crate::store::FactKind;
@@ -51,27 +52,15 @@ pub(crate) async fn definitions(
     Ok(known)
 }
 
-/// Which manifests hold what is asked about, of all that tasks name. None where nobody can tell.
-pub(crate) fn manifests_for<'a>(
-    about: &About,
-    definitions: impl IntoIterator<Item = &'a TaskDefinition>,
-) -> BTreeSet<String> {
-    match (&about.manifest, &about.subject) {
-        (Some(name), _) | (None, Some(Subject::Group(name))) => BTreeSet::from([name.clone()]),
-        (None, None) => BTreeSet::new(),
-        (None, Some(Subject::Test(name))) => {
-            let named = definitions.into_iter().filter_map(|d| d.manifests.as_ref()).flatten();
-            let found = manifests_of(name, named.map(String::as_str));
-            found.into_iter().map(str::to_owned).collect()
-        }
-    }
+/// What a task was given to run.
+fn given(definition: &TaskDefinition) -> Given {
+    Given { group: definition.group.clone(), manifests: definition.manifests.clone() }
 }
 
-/// Whether a task runs one of the manifests; none where it does not tell, or where nobody knows
-/// which manifests are meant.
-pub(crate) fn runs(definition: &TaskDefinition, manifests: &BTreeSet<String>) -> Option<bool> {
-    let named = definition.manifests.as_ref()?;
-    (!manifests.is_empty()).then(|| named.iter().any(|name| manifests.contains(name)))
+/// What tasks were given to run, by task.
+pub(crate) async fn given_to(ci: &Ci, tasks: Vec<TaskId>) -> Result<HashMap<TaskId, Given>, Error> {
+    let definitions = definitions(ci, tasks).await?;
+    Ok(definitions.iter().map(|(task, definition)| (*task, given(definition))).collect())
 }
 
 /// Reads a job's history for a test or manifest that may be in any of its suite's chunks. Judged by
@@ -143,7 +132,9 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, about: &About) -> Result<JobH
     let tasks = histories.iter().flat_map(|history| &history.facts).flat_map(|facts| &facts.runs);
     let tasks: BTreeSet<TaskId> = tasks.filter_map(|run| run.key.task()).collect();
     let definitions = definitions(ci, tasks).await?;
-    let manifests = manifests_for(about, definitions.values());
+    let given: HashMap<TaskId, Given> =
+        definitions.iter().map(|(task, definition)| (*task, given(definition))).collect();
+    let manifests = manifests_for(about, given.values());
     let mut deals: Vec<Deal> = Vec::new();
     let mut symbols: HashMap<JobName, String> = HashMap::new();
     let Some(first) = histories.first() else {
@@ -160,7 +151,8 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, about: &About) -> Result<JobH
                 if let Some(symbol) = definition.and_then(|d| d.symbol.clone()) {
                     symbols.entry(history.job.clone()).or_insert(symbol);
                 }
-                let has = definition.and_then(|definition| runs(definition, &manifests));
+                let given = run.key.task().and_then(|task| given.get(&task));
+                let has = given.and_then(|given| given.has(&manifests));
                 if let Some(has) = has {
                     deals.push(Deal { push, job: history.job.clone(), has });
                 }

@@ -37,7 +37,7 @@ pub(crate) async fn treeherder_ids(
             ids.insert(id, i);
             continue;
         }
-        match ci.fact::<u64>(FactKind::TreeherderPush, push.revision.hash()) {
+        match ci.fact::<u64>(FactKind::ResultsPush, push.revision.hash()) {
             Some(id) => {
                 ids.insert(TreeherderPushId(id), i);
             }
@@ -66,7 +66,7 @@ pub(crate) async fn treeherder_ids(
             ci.note(format!("Treeherder does not know {missing} of the pushes (yet)"));
         }
         let kept = found.iter().map(|push| (push.push.revision.hash().to_owned(), push.id.0));
-        ci.keep(FactKind::TreeherderPush, kept);
+        ci.keep(FactKind::ResultsPush, kept);
     }
     Ok(ids)
 }

@@ -1,4 +1,4 @@
-//! A mark in Treeherder on the culprit.
+//! A mark on the culprit where results are shown.
 
 use mozci_core::bisect::Verdict;
 use mozci_core::ids::{JobName, TaskId};
@@ -39,8 +39,7 @@ impl Mark {
     }
 }
 
-/// Marks the culprit in Treeherder, where a search found one push. What goes wrong with the mark takes nothing from
-/// the verdict.
+/// Marks the culprit, where a search found one push. What goes wrong with the mark takes nothing from the verdict.
 pub(super) async fn mark_culprit(
     finished: &Finished<'_>,
     permission: Permission,

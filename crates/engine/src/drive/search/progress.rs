@@ -81,7 +81,7 @@ pub enum SearchProgress<'a> {
     MergesUnread(&'a Error),
     /// It ended in this repository.
     Finished(&'a Finished<'a>),
-    /// What became of the culprit's mark in Treeherder.
+    /// What became of the culprit's mark.
     Marked(&'a Mark),
     /// The culprit is a merge: the search goes on in the repository that it came from.
     IntoMerge(&'a Origin),

@@ -38,7 +38,7 @@ pub struct SearchOptions<'a> {
     pub no_wait: bool,
     /// Whether it reports what each run is expected to tell.
     pub explain: bool,
-    /// Whether it marks the culprit in Treeherder.
+    /// Whether it marks the culprit where results are shown.
     pub mark: bool,
     /// Who is notified of how it ends.
     pub notifier: Option<&'a Notifier>,

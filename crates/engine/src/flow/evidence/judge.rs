@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use mozci_clients::taskcluster::TaskDefinition;
 use mozci_core::chunks::stem;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::run::{Proof, Run, RunKey, Says};
 use mozci_core::run_spec::RunSpec;
 use mozci_evidence::{About, Failure, Seen, Subject, prove};
 
-use crate::backend::taskcluster::chunks::{definitions, manifests_for, runs as given};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::evidence::find::{AskedRun, find_run};
+use crate::flow::evidence::given::{Given, manifests_for};
 use crate::flow::evidence::read::{is_kept, read_evidence};
 use crate::flow::evidence::twins::Twins;
 use crate::flow::evidence::wish::Wish;
@@ -85,17 +84,18 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
     }
 }
 
-/// The definitions of runs' tasks, where what is asked about may be part of some and not of others.
+/// What runs' tasks were given, where what is asked about may be part of some and not of others.
 async fn tasks_of<'a>(
     ci: &Ci,
     about: &About,
     runs: impl Iterator<Item = &'a Run>,
-) -> HashMap<TaskId, TaskDefinition> {
+) -> HashMap<TaskId, Given> {
     if about.subject.is_none() || !ci.backend().capabilities().tasks {
         return HashMap::new();
     }
-    match definitions(ci, runs.filter_map(|run| run.key.task())).await {
-        Ok(definitions) => definitions,
+    let tasks = runs.filter_map(|run| run.key.task()).collect();
+    match ci.backend().given(ci, tasks).await {
+        Ok(given) => given,
         Err(error) => {
             ci.note(format!("every run is read, whatever it was given to run: {error}"));
             HashMap::new()
@@ -138,7 +138,7 @@ async fn judge_by_about(
         runs.into_iter().filter(|(_, run)| run.state.is_good() || run.state.is_bad()).collect();
     let tasks = tasks_of(ci, about, ended.iter().map(|(_, run)| &**run)).await;
     let manifests = manifests_for(about, tasks.values());
-    let given = |key: &RunKey| given(tasks.get(&key.task()?)?, &manifests);
+    let given = |key: &RunKey| tasks.get(&key.task()?)?.has(&manifests);
     ended.retain_mut(|(job, run)| {
         let proof = match given(&run.key) {
             Some(false) => (Says::NotRun, OTHERS),

@@ -1,6 +1,7 @@
 //! What runs say of themselves: their artifacts and logs, read once.
 
 pub(crate) mod find;
+pub(crate) mod given;
 pub(crate) mod judge;
 pub(crate) mod read;
 pub(crate) mod twins;
@@ -8,6 +9,7 @@ pub(crate) mod why_red;
 pub(crate) mod wish;
 
 pub use find::{AskedRun, RunName, find_run};
+pub use given::Given;
 pub use judge::{Subjects, judge_by};
 pub(crate) use judge::{judge, judge_roughly};
 pub use read::{Looked, Read, read_evidence};

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use mozci_clients::taskcluster::TaskDefinition;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::run::{Proof, Run, RunKey, Says};
+
+use crate::flow::evidence::given::Given;
 
 /// Why a green run is taken for what another one said.
 const READ: &str = "the run passed, and another green run of the same task on this push, which was read, had passed what is chased";
@@ -31,14 +32,14 @@ impl Twins {
     /// Of which runs the work is known: where their tasks can be read.
     pub(crate) fn new<'a>(
         runs: impl Iterator<Item = (&'a JobName, &'a Run)>,
-        definitions: &HashMap<TaskId, TaskDefinition>,
+        given: &HashMap<TaskId, Given>,
     ) -> Self {
         let work = |(job, run): (&JobName, &Run)| {
-            let definition = definitions.get(&run.key.task()?)?;
-            let group = definition.group.clone()?;
+            let given = given.get(&run.key.task()?)?;
+            let group = given.group.clone()?;
             let chunk = run.more.as_ref().and_then(|more| more.chunk.clone());
             let job = chunk.unwrap_or_else(|| job.clone());
-            Some((run.key, Work { group, job, manifests: definition.manifests.clone() }))
+            Some((run.key, Work { group, job, manifests: given.manifests.clone() }))
         };
         Self { works: runs.filter_map(work).collect(), ..Self::default() }
     }
@@ -112,19 +113,18 @@ mod tests {
     }
 
     fn twins(runs: &[Run], of: &[(u8, &str, &[&str])]) -> Twins {
-        let definitions = of
+        let given = of
             .iter()
             .map(|(byte, group, manifests)| {
-                let definition = TaskDefinition {
+                let given = Given {
                     group: Some((*group).to_owned()),
                     manifests: Some(manifests.iter().map(|m| (*m).to_owned()).collect()),
-                    ..TaskDefinition::default()
                 };
-                (TaskId::from_bytes([*byte; 16]), definition)
+                (TaskId::from_bytes([*byte; 16]), given)
             })
             .collect();
         let job = JobName::new("test-1");
-        Twins::new(runs.iter().map(|run| (&job, run)), &definitions)
+        Twins::new(runs.iter().map(|run| (&job, run)), &given)
     }
 
     #[test]
