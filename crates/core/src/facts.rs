@@ -119,11 +119,11 @@ pub enum Decision {
         /// The newest task of the job on this push, if there is one.
         own: Option<TaskId>,
     },
-    /// This CI has no such tasks: builders are forced.
+    /// This CI has no such tasks: jobs are requested one by one.
     Forced(Forced),
 }
 
-/// How a builder is asked for on a Buildbot master.
+/// How jobs of a push are requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Forced {
     /// The job itself.
@@ -145,6 +145,8 @@ pub enum Forcing {
         /// The newest build of the push's own.
         own: Option<BuildId>,
     },
+    /// The backend has a route of its own, which only it understands.
+    Route(String),
     /// A self-serve BuildAPI takes it.
     SelfServe {
         /// The push's own request that is asked for again, where one was run.
@@ -160,6 +162,7 @@ impl Forcing {
         match self {
             Self::Scheduler(name) => Some(Through::ForceScheduler(name.clone())),
             Self::Repeats { own } => own.map(Through::RepeatedBuild),
+            Self::Route(route) => Some(Through::Route(route.clone())),
             Self::SelfServe { again: Some(request), .. } => Some(Through::Again(*request)),
             Self::SelfServe { again: None, files } => {
                 Some(Through::SelfServe { files: files.clone() })

@@ -170,6 +170,8 @@ pub enum Through {
     RepeatedBuild(BuildId),
     /// By asking a self-serve BuildAPI for this request of the push's own again.
     Again(BuildRequestId),
+    /// By a route of the backend's own, which only it understands.
+    Route(String),
     /// By asking a self-serve BuildAPI for the builder.
     SelfServe {
         /// With these files, on which a test runs.

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use url::Url;
 
 use crate::backend::pushes::Pushes;
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, PushSource};
 use crate::config::{ClosedTree, PushlogKind};
 use crate::error::Error;
 use crate::store::{Day, Facts, Place};
@@ -75,7 +75,27 @@ impl Ci {
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL that is none, [`Error::NotFound`] for an unknown repository.
-    pub fn open(mut opening: Opening<'_>) -> Result<Self, Error> {
+    pub fn open(opening: Opening<'_>) -> Result<Self, Error> {
+        Self::assemble(opening, None)
+    }
+
+    /// Opens a repository with a backend and a source of pushes of somebody's own, whatever kind of CI the config
+    /// says it is.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with(
+        opening: Opening<'_>,
+        backend: Arc<dyn Backend>,
+        pushes: Arc<dyn PushSource>,
+    ) -> Result<Self, Error> {
+        Self::assemble(opening, Some((backend, Pushes::Own(pushes))))
+    }
+
+    fn assemble(
+        mut opening: Opening<'_>,
+        own_parts: Option<(Arc<dyn Backend>, Pushes)>,
+    ) -> Result<Self, Error> {
         let config = opening.config;
         let (repo, own) = config.repo(opening.repo)?;
         let mut notes = Vec::new();
@@ -107,7 +127,6 @@ impl Ci {
             None => None,
         };
         let results = backend::results(config, own, &http, &project)?;
-        let pushes = backend::open_pushes(&opening, &repo, own, pushlog(repo.as_str())?, &results)?;
         let mut others = Vec::new();
         for name in config.repos.keys().filter(|name| *name != repo.as_str()) {
             others.extend(pushlog(name)?.map(|pushlog| (name.clone(), pushlog)));
@@ -137,7 +156,14 @@ impl Ci {
                 None
             }
         };
-        let backend = backend::open(&mut opening, &http, &root, &repo, own, results)?;
+        let (backend, pushes) = match own_parts {
+            Some(parts) => parts,
+            None => {
+                let own_log = pushlog(repo.as_str())?;
+                let pushes = backend::open_pushes(&opening, &repo, own, own_log, &results)?;
+                (backend::open(&mut opening, &http, &root, &repo, own, results)?, pushes)
+            }
+        };
         Ok(Self {
             backend,
             root,

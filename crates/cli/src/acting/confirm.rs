@@ -54,6 +54,7 @@ pub(super) fn details(plan: &Plan) -> Vec<String> {
                 Through::ForceScheduler(name) => format!("force scheduler {name}"),
                 Through::RepeatedBuild(build) => format!("repeats the build {build}"),
                 Through::Again(request) => format!("build request {request} again"),
+                Through::Route(route) => route.clone(),
                 Through::SelfServe { files } if files.is_empty() => "asked anew".to_owned(),
                 Through::SelfServe { files } => format!("with {}", files.join(" and ")),
             }

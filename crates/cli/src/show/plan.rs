@@ -81,6 +81,7 @@ fn ways(plan: &Plan) -> String {
             Through::ForceScheduler(name) => format!("through the force scheduler {name}"),
             Through::RepeatedBuild(_) => "by repeating the pushes' own builds".to_owned(),
             Through::Again(_) => "as the pushes' own requests, again".to_owned(),
+            Through::Route(route) => format!("by {route}"),
             Through::SelfServe { files } if files.is_empty() => "of self-serve".to_owned(),
             Through::SelfServe { .. } => "of self-serve, with their builds' files".to_owned(),
         };

@@ -79,7 +79,7 @@ impl Refused {
 
 impl AskResult {
     /// How an asking ended that was neither refused nor failed.
-    pub(crate) fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
+    pub fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
         Self {
             id: asking.id.clone(),
             push: ask.push.clone(),

@@ -112,6 +112,7 @@ pub(crate) async fn prepare(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<Prepare
             Through::DecisionTask(_)
             | Through::ClonedTask(_)
             | Through::Again(_)
+            | Through::Route(_)
             | Through::SelfServe { .. } => {
                 prepared.left_out.push(left_out(request, "it needs a task graph".into()));
                 continue;
