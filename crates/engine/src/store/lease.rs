@@ -29,10 +29,10 @@ pub struct Lease {
     pub fence: i64,
 }
 
-/// An investigation that another process drives.
+/// An investigation that somebody else drives: another process, or another task of this one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "investigation {id} is driven by another process at this moment ({process}): wait for it, or end that one"
+    "investigation {id} is being driven at this moment (process {process}): wait for it, or end that one"
 )]
 pub struct Held {
     /// The investigation.
@@ -82,7 +82,8 @@ impl Investigations {
             };
             let (holder, until, fence) = query.query_row([id], read).map_err(&failed)?;
             // A clock that was set back makes a lease look longer than any is.
-            let held = now.0 < until && until <= now.0 + HELD && holder != me;
+            // Another task of this process is as foreign as another process.
+            let held = now.0 < until && until <= now.0 + HELD;
             if held && *living.entry(holder.clone()).or_insert_with(|| lives(folder, &holder)) {
                 let process = holder.split(' ').next().unwrap_or_default().to_owned();
                 taken.push(Err(Held { id: (*id).to_owned(), process }));
@@ -205,7 +206,9 @@ mod tests {
     fn one_drives_and_another_waits() {
         let (_folder, store, id) = store();
         let first = store.take(&id, At(100)).unwrap().unwrap();
-        // The same process may take it anew; the older lease is worth nothing then.
+        // Another task of the same process waits, too. Once it was let go, the older lease is worth nothing.
+        assert!(store.take(&id, At(101)).unwrap().is_err());
+        store.release(&first).unwrap();
         let second = store.take(&id, At(101)).unwrap().unwrap();
         assert!(second.fence > first.fence);
         assert!(!holds(&store.connection.lock(), &first).unwrap());
@@ -223,6 +226,7 @@ mod tests {
     fn a_lease_that_was_lost_is_not_renewed_and_one_that_is_let_go_is_free() {
         let (_folder, store, id) = store();
         let first = store.take(&id, At(100)).unwrap().unwrap();
+        store.release(&first).unwrap();
         let second = store.take(&id, At(100)).unwrap().unwrap();
         store.renew(std::slice::from_ref(&first), At(500)).unwrap();
         store.release(&first).unwrap();

@@ -1,0 +1,75 @@
+//! Watching jobs on pushes.
+
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::watch::Expectations;
+use mozci_engine::drive::Permission;
+use mozci_engine::drive::watch::{WatchContext, WatchQuestion, Watched, watch};
+use mozci_engine::flow::read_range;
+use mozci_engine::store::InvestigationState;
+
+use crate::world::World;
+
+async fn run(world: &mut World, expect: Expectations, permission: Permission) -> Watched {
+    let spec = RangeSpec {
+        rev: RevisionSpec::Tip,
+        reach: Reach::Back(2),
+        every: std::num::NonZeroU32::MIN,
+    };
+    let pushes: Vec<Push> = read_range(&world.ci, &spec).await.unwrap().pushes;
+    let question = WatchQuestion {
+        jobs: vec![JobName::new("job")],
+        pushes: pushes.iter().map(|push| push.revision.hash().to_owned()).collect(),
+        expect,
+    };
+    let World { ci, ledger, store, host, cancel, .. } = world;
+    let session = mozci_engine::drive::Session { ci, ledger, host, cancel };
+    let mut context = WatchContext::new(session, store, permission, None, None);
+    watch(&question, pushes, &mut context).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_ended_is_told_and_nothing_is_requested() {
+    let mut world = World::new(3, 2);
+    let expect = Expectations { most: 10, ..Expectations::default() };
+    let watched = run(&mut world, expect, Permission::Given).await;
+    assert!(watched.is_bad && !watched.interrupted);
+    let order = world.host.order();
+    assert_eq!(order[..2], ["opened", "in-flight:true"]);
+    assert!(order.last().unwrap().starts_with("watch-ended:ended: "), "{order:?}");
+    assert!(world.host.begun.is_empty(), "one that requests nothing is no investigation");
+}
+
+#[tokio::test]
+async fn what_fails_is_run_again_as_often_as_was_said() {
+    let mut world = World::new(3, 2);
+    let expect = Expectations { retry_failed: 2, most: 10, ..Expectations::default() };
+    run(&mut world, expect, Permission::Given).await;
+    assert_eq!(world.toy.runs_on(3, "job", false).len(), 3, "one, and two more");
+    let found = world.store.by_prefix(&world.host.begun[0]).unwrap();
+    assert_eq!(found[0].state, InvestigationState::Done);
+    assert_eq!(world.ledger.of_investigation(&found[0].id).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_it_would_request() {
+    let mut world = World::new(3, 2);
+    let expect = Expectations { retry_failed: 2, most: 10, ..Expectations::default() };
+    run(&mut world, expect, Permission::DryRun).await;
+    assert_eq!(world.host.count("watch-planned"), 1);
+    assert_eq!(world.toy.runs_on(3, "job", false).len(), 1);
+    assert!(world.store.by_prefix("").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_cancelled_watch_can_be_resumed() {
+    let mut world = World::new(3, 2);
+    world.host.cancels_at = Some(("begun", world.cancel.clone()));
+    let expect = Expectations { retry_failed: 2, most: 10, ..Expectations::default() };
+    let watched = run(&mut world, expect, Permission::Given).await;
+    assert!(watched.interrupted);
+    let found = world.store.by_prefix(&world.host.begun[0]).unwrap();
+    assert_eq!(found[0].state, InvestigationState::Open);
+}

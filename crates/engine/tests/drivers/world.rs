@@ -1,0 +1,108 @@
+//! A toy CI that is open, with its ledger and its investigations.
+
+use std::sync::Arc;
+
+use mozci_core::backfill::{self, Question};
+use mozci_core::guard::Budgets;
+use mozci_core::ids::JobName;
+use mozci_core::plan::{Plan, Wish};
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
+use mozci_engine::ci::{Ci, Opening};
+use mozci_engine::config::{ClosedTree, Config, CredentialSource};
+use mozci_engine::drive::Session;
+use mozci_engine::flow::{JobHistory, read_job, read_range};
+use mozci_engine::store::{Investigations, Ledger, Place};
+use tokio_util::sync::CancellationToken;
+
+use crate::host::Recorder;
+use crate::toy::Toy;
+
+pub(crate) struct World {
+    pub(crate) ci: Ci,
+    pub(crate) toy: Arc<Toy>,
+    pub(crate) ledger: Ledger,
+    pub(crate) store: Investigations,
+    pub(crate) host: Recorder,
+    pub(crate) cancel: CancellationToken,
+    folder: tempfile::TempDir,
+}
+
+/// A config that names no server: the backend is given to what opens it. It has to say some kind.
+const CONFIG: &str = r#"
+default_ci = "toy"
+[ci.toy]
+kind = "buildbot"
+url = "http://toy.invalid/"
+poll_seconds = 0.05
+[ci.toy.repos.main]
+pushlog = "changes"
+"#;
+
+impl World {
+    pub(crate) fn new(pushes: u64, culprit: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let toy = Arc::new(Toy::new(folder.path(), pushes, culprit));
+        Self::over(folder, toy)
+    }
+
+    /// Another process, so to speak: the same CI and files, opened anew.
+    pub(crate) fn again(self) -> Self {
+        let Self { toy, folder, .. } = self;
+        Self::over(folder, toy)
+    }
+
+    fn over(folder: tempfile::TempDir, toy: Arc<Toy>) -> Self {
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, CONFIG).unwrap();
+        let config = Config::load(Some(&path)).unwrap();
+        let (_, ci) = config.ci(None).unwrap();
+        let opening = Opening {
+            config: ci,
+            repo: None,
+            clone: None,
+            credentials: CredentialSource::Nowhere,
+            sandbox: None,
+            http: None,
+            pulse: None,
+            budgets: Budgets::default(),
+            closed_tree: ClosedTree::Refuse,
+            rules: None,
+            runs_read: 100,
+            place: Place::at(folder.path()),
+            user_agent: "test".into(),
+            on_request: None,
+            on_news: None,
+        };
+        let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), Arc::<Toy>::clone(&toy)).unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let store = Investigations::open(folder.path()).unwrap();
+        let (host, cancel) = (Recorder::default(), CancellationToken::new());
+        Self { ci, toy, ledger, store, host, cancel, folder }
+    }
+
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session {
+            ci: &self.ci,
+            ledger: &mut self.ledger,
+            host: &mut self.host,
+            cancel: &self.cancel,
+        }
+    }
+
+    /// The job's history, and what a backfill of it would send.
+    pub(crate) async fn backfill(&self) -> (Vec<JobHistory>, Plan) {
+        let spec = RangeSpec {
+            rev: RevisionSpec::Tip,
+            reach: Reach::Back(100),
+            every: std::num::NonZeroU32::MIN,
+        };
+        let pushes = read_range(&self.ci, &spec).await.unwrap().pushes;
+        let job = JobName::new("job");
+        let history = read_job(&self.ci, Some(&self.ledger), &pushes, &job).await.unwrap();
+        let wish = Wish { times: 1, only_built: false };
+        let question = Question { job, wish, every: std::num::NonZeroU32::MIN, anyway: false };
+        let plan = backfill::backfill(&history.facts, &question, &history.past()).plan;
+        (vec![history], plan)
+    }
+}
