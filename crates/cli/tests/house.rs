@@ -86,6 +86,79 @@ fn a_services_shapes_do_not_leave_their_folder() {
     }
 }
 
+/// The kinds of CI, by the names that only their own folders know.
+const BACKENDS: [&str; 4] = ["taskcluster", "treeherder", "buildbot", "buildapi"];
+
+/// Where a backend's name may stand: its folder, the sources of pushes, the config, and the list of backends.
+const MAY_NAME: [&str; 7] = [
+    "engine/src/backend/taskcluster/",
+    "engine/src/backend/buildbot/",
+    "engine/src/backend/buildapi/",
+    "engine/src/backend/pushes/",
+    "engine/src/backend/list.rs",
+    "engine/src/backend/mod.rs",
+    "engine/src/config/",
+];
+
+#[test]
+fn engine_names_no_backend_outside_of_its_folder() {
+    for (path, text) in sources("engine/src") {
+        let shown = path.display().to_string();
+        if MAY_NAME.iter().any(|place| shown.contains(place)) {
+            continue;
+        }
+        let text = text.to_lowercase();
+        for name in BACKENDS {
+            assert!(!text.contains(name), "{shown} names {name}");
+        }
+    }
+}
+
+/// What a file imports of its own crate, as the first part of each path.
+fn imports(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let paths = lines.flat_map(|line| line.split("crate::").skip(1));
+    paths
+        .map(|path| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+        .collect()
+}
+
+/// Folders of one crate that import each other, and why that stands.
+const CIRCLES: [(&str, &str, &str); 3] = [
+    // A flow asks the backend of a CI by its roles; a backend answers in the flows' types.
+    ("engine", "backend", "flow"),
+    // A CI has a backend, and a backend is asked about a CI.
+    ("engine", "backend", "ci"),
+    // Commands run drivers through the terminal, which renders a search and a watch as their commands do.
+    ("cli", "acting", "commands"),
+];
+
+#[test]
+fn folders_do_not_import_each_other() {
+    for crate_ in ["core", "evidence", "clients", "engine", "sim", "cli"] {
+        let root = crates().join(crate_).join("src");
+        let all = sources(&format!("{crate_}/src"));
+        let folder_of = |path: &Path| {
+            let own = path.strip_prefix(&root).unwrap();
+            let first = own.components().next().unwrap().as_os_str().to_string_lossy();
+            first.trim_end_matches(".rs").to_owned()
+        };
+        let is_folder = |name: &str| root.join(name).is_dir();
+        let mut edges = std::collections::BTreeSet::new();
+        for (path, text) in &all {
+            let from = folder_of(path);
+            let others = imports(text).into_iter().filter(|to| *to != from && is_folder(to));
+            edges.extend(others.filter(|_| is_folder(&from)).map(|to| (from.clone(), to)));
+        }
+        for (a, b) in edges.iter().filter(|(a, b)| a < b) {
+            let circle = edges.contains(&(b.clone(), a.clone()));
+            let stands = CIRCLES.contains(&(crate_, a.as_str(), b.as_str()));
+            assert!(!circle || stands, "{crate_}: {a} and {b} import each other");
+        }
+    }
+}
+
 #[test]
 fn no_host_stands_in_code() {
     for folder in ["core/src", "evidence/src", "clients/src", "engine/src", "cli/src"] {

@@ -39,7 +39,7 @@ pub type Answer<'a, T> = BoxFuture<'a, T>;
 pub type Fallible<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// What a CI is like, where flows differ by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Pushes have task graphs: what can run is known, and what was chosen.
     pub graphs: bool,
@@ -79,7 +79,7 @@ pub struct HistoryQuestion<'a> {
 }
 
 /// What can run.
-pub trait JobCatalog {
+pub trait JobCatalog: Send + Sync {
     /// The jobs that a filter means among everything that can run on these pushes.
     fn choose<'a>(
         &'a self,
@@ -88,22 +88,27 @@ pub trait JobCatalog {
         filter: &'a JobFilter,
     ) -> Fallible<'a, Chosen>;
 
-    /// The jobs that were chosen for a push and that a filter means.
+    /// The jobs that were chosen for a push and that a filter means. By default all that can run there.
     fn chosen<'a>(
         &'a self,
         ci: &'a Ci,
         push: &'a Push,
         filter: &'a JobFilter,
-    ) -> Fallible<'a, Chosen>;
+    ) -> Fallible<'a, Chosen> {
+        self.choose(ci, std::slice::from_ref(push), filter)
+    }
 
     /// What can run on the newest of some pushes that tells; with `exact` on the newest of them and no other.
     fn chooser<'a>(
         &'a self,
         ci: &'a Ci,
-        pushes: &'a [Push],
-        exact: bool,
-        with_past: bool,
-    ) -> Fallible<'a, Chooser>;
+        _pushes: &'a [Push],
+        _exact: bool,
+        _with_past: bool,
+    ) -> Fallible<'a, Chooser> {
+        let text = format!("nobody tells what can run on pushes of {}", ci.repo);
+        Box::pin(async move { Err(Error::Usage(text)) })
+    }
 
     /// Every how many pushes a job runs, where that is known not to be each.
     fn cadence<'a>(&'a self, _ci: &'a Ci, _job: &'a JobName) -> Fallible<'a, Option<u32>> {
@@ -112,7 +117,7 @@ pub trait JobCatalog {
 }
 
 /// What ran.
-pub trait RunSource {
+pub trait RunSource: Send + Sync {
     /// The histories of some jobs, judged by how their runs ended.
     fn histories<'a>(
         &'a self,
@@ -120,13 +125,19 @@ pub trait RunSource {
         question: HistoryQuestion<'a>,
     ) -> Fallible<'a, Vec<JobHistory>>;
 
-    /// The history of a job judged by a test, where its manifests move between chunks.
+    /// The history of a job judged by a test, where its manifests move between chunks: asked for only where the
+    /// capabilities have chunks.
     fn history_about<'a>(
         &'a self,
         ci: &'a Ci,
         question: HistoryQuestion<'a>,
-        about: &'a About,
-    ) -> Fallible<'a, JobHistory>;
+        _about: &'a About,
+    ) -> Fallible<'a, JobHistory> {
+        Box::pin(async move {
+            let read = self.histories(ci, question).await?.into_iter().next();
+            read.ok_or_else(|| Error::Odd("no history came of a job".into()))
+        })
+    }
 
     /// Every job of every push.
     fn matrix<'a>(
@@ -142,7 +153,14 @@ pub trait RunSource {
         ci: &'a Ci,
         pushes: &'a [Push],
         job: &'a JobName,
-    ) -> Fallible<'a, Vec<Vec<Run>>>;
+    ) -> Fallible<'a, Vec<Vec<Run>>> {
+        Box::pin(async move {
+            let (jobs, read_at) = (std::slice::from_ref(job), Mark::default());
+            let question = HistoryQuestion { ledger: None, pushes, jobs, builds: None, read_at };
+            let facts = self.histories(ci, question).await?.into_iter().flat_map(|one| one.facts);
+            Ok(facts.map(|facts| facts.runs).collect())
+        })
+    }
 
     /// The same job on other platforms, as some pushes have it.
     fn siblings<'a>(
@@ -197,7 +215,7 @@ pub trait RunSource {
 }
 
 /// What is requested, and what becomes of it.
-pub trait Trigger {
+pub trait Trigger: Send + Sync {
     /// Whether there is something to send requests with.
     fn can_request(&self) -> bool;
 
@@ -247,14 +265,24 @@ pub trait Trigger {
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()>;
 
-    /// Looks once at requests.
-    fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()>;
+    /// Looks once at requests. By default as one that is cancelled at once waits for them.
+    fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()> {
+        Box::pin(async move {
+            let once = CancellationToken::new();
+            once.cancel();
+            self.wait(ci, outcomes, &mut Ear::deaf(ci), &once, &mut |_| {}).await
+        })
+    }
 
     /// What takes a run back, where it can be.
-    fn cancels(&self, run: &Run) -> Option<Sends>;
+    fn cancels(&self, _run: &Run) -> Option<Sends> {
+        None
+    }
 
     /// Where a request can be looked at.
-    fn link(&self, request: RequestId) -> Option<String>;
+    fn link(&self, _request: RequestId) -> Option<String> {
+        None
+    }
 
     /// Whether requests take values that are given with a command.
     fn takes_values(&self) -> bool {
@@ -288,7 +316,7 @@ pub trait Trigger {
 }
 
 /// What happens.
-pub trait EventSource {
+pub trait EventSource: Send + Sync {
     /// Listens to what happens to these, and from then on. `instance` names a queue that outlives the process.
     fn listen<'a>(
         &'a self,
@@ -301,9 +329,12 @@ pub trait EventSource {
 }
 
 /// What runs say of themselves.
-pub trait EvidenceSource {
+pub trait EvidenceSource: Send + Sync {
     /// A run by whatever names it.
-    fn find_run<'a>(&'a self, ci: &'a Ci, spec: &'a RunSpec) -> Fallible<'a, AskedRun>;
+    fn find_run<'a>(&'a self, ci: &'a Ci, _spec: &'a RunSpec) -> Fallible<'a, AskedRun> {
+        let text = format!("runs of {} have no names", ci.root_url);
+        Box::pin(async move { Err(Error::Usage(text)) })
+    }
 
     /// The revision that a task ran for.
     fn revision_of<'a>(&'a self, ci: &'a Ci, _task: TaskId) -> Fallible<'a, String> {
@@ -320,15 +351,20 @@ pub trait EvidenceSource {
     fn read<'a>(
         &'a self,
         ci: &'a Ci,
-        run: &'a AskedRun,
-        wish: &'a EvidenceWish,
-    ) -> Answer<'a, EvidenceRead>;
+        _run: &'a AskedRun,
+        _wish: &'a EvidenceWish,
+    ) -> Answer<'a, EvidenceRead> {
+        let why = format!("{} keeps nothing of its runs", ci.root_url);
+        Box::pin(async move { EvidenceRead::failed(why) })
+    }
 }
 
 /// Whether all is well.
-pub trait HealthCheck {
+pub trait HealthCheck: Send + Sync {
     /// Checks every source. What fails is told, and no error.
-    fn checks<'a>(&'a self, ci: &'a Ci) -> Answer<'a, Vec<Check>>;
+    fn checks<'a>(&'a self, _ci: &'a Ci) -> Answer<'a, Vec<Check>> {
+        Box::pin(async { Vec::new() })
+    }
 }
 
 /// A kind of CI.

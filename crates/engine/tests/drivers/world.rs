@@ -15,8 +15,8 @@ use mozci_engine::flow::{JobHistory, read_job, read_range};
 use mozci_engine::store::{Investigations, Ledger, Place};
 use tokio_util::sync::CancellationToken;
 
+use crate::folder::Toy;
 use crate::host::Recorder;
-use crate::toy::Toy;
 
 pub(crate) struct World {
     pub(crate) ci: Ci,

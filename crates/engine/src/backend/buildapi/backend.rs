@@ -1,7 +1,6 @@
 //! A farm of 2011 to 2017 in the roles of a backend.
 
 use std::any::Any;
-use std::time::Duration;
 
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::{JobName, RequestId};
@@ -9,7 +8,6 @@ use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 use mozci_core::run_spec::RunSpec;
-use mozci_evidence::About;
 use tokio_util::sync::CancellationToken;
 
 use super::api::BuildApi;
@@ -29,7 +27,7 @@ use crate::flow::{
     AskResult, AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix,
     Outcome, Prepared, ReadyAsk, Sends,
 };
-use crate::store::{Asking, Ledger, Mark};
+use crate::store::{Asking, Ledger};
 
 /// The farm of a CI that is one.
 pub(crate) fn of_buildapi(ci: &Ci) -> Result<&BuildApi, Error> {
@@ -40,16 +38,9 @@ pub(crate) fn of_buildapi(ci: &Ci) -> Result<&BuildApi, Error> {
 impl Backend for BuildApi {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            graphs: false,
-            chunks: false,
-            coalesces: false,
-            reads_ranges: false,
-            siblings: false,
-            tasks: false,
-            signs: false,
-            patience: Duration::ZERO,
             request_noun: "task",
             confirmed_by: "the hook's record",
+            ..Capabilities::default()
         }
     }
 }
@@ -98,18 +89,6 @@ impl RunSource for BuildApi {
         Box::pin(read_jobs(ci, self, ledger, pushes, jobs, read_at))
     }
 
-    fn history_about<'a>(
-        &'a self,
-        ci: &'a Ci,
-        question: HistoryQuestion<'a>,
-        _about: &'a About,
-    ) -> Fallible<'a, JobHistory> {
-        Box::pin(async move {
-            let read = self.histories(ci, question).await?.into_iter().next();
-            read.ok_or_else(|| Error::Odd("no history came of a job".into()))
-        })
-    }
-
     fn matrix<'a>(
         &'a self,
         ci: &'a Ci,
@@ -117,20 +96,6 @@ impl RunSource for BuildApi {
         filter: &'a JobFilter,
     ) -> Fallible<'a, Matrix> {
         Box::pin(read_matrix(ci, self, pushes, filter))
-    }
-
-    fn runs<'a>(
-        &'a self,
-        ci: &'a Ci,
-        pushes: &'a [Push],
-        job: &'a JobName,
-    ) -> Fallible<'a, Vec<Vec<Run>>> {
-        Box::pin(async move {
-            let jobs = std::slice::from_ref(job);
-            let read = read_jobs(ci, self, None, pushes, jobs, Mark::default()).await?;
-            let facts = read.into_iter().flat_map(|history| history.facts);
-            Ok(facts.map(|facts| facts.runs).collect())
-        })
     }
 }
 
@@ -177,22 +142,10 @@ impl Trigger for BuildApi {
         Box::pin(wait(ci, self, outcomes, cancel, on_change))
     }
 
-    fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()> {
-        Box::pin(async move {
-            let once = CancellationToken::new();
-            once.cancel();
-            wait(ci, self, outcomes, &once, &mut |_| {}).await
-        })
-    }
-
     fn cancels(&self, run: &Run) -> Option<Sends> {
         let RequestId::BuildRequest(request) = run.key.request else { return None };
         let build = run.more.as_ref().and_then(|more| more.build);
         Some(Sends::new(SelfServeSends::Cancel { request, build }))
-    }
-
-    fn link(&self, _request: RequestId) -> Option<String> {
-        None
     }
 }
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use mozci_core::facts::PushFacts;
 use mozci_core::filter::JobFilter;
-use mozci_core::ids::{JobName, RequestId};
+use mozci_core::ids::RequestId;
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::Run;
 use mozci_core::run_spec::RunSpec;
-use mozci_evidence::About;
 use tokio_util::sync::CancellationToken;
 
 use super::farm::Farm;
@@ -33,7 +32,7 @@ use crate::flow::{
     AskResult, AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix,
     Outcome, Prepared, ReadyAsk, Sends,
 };
-use crate::store::{Asking, Ledger, Mark};
+use crate::store::{Asking, Ledger};
 
 /// How long a master that is started anew may be away.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -64,16 +63,12 @@ pub(crate) async fn resolve_named(ci: &Ci, spec: &RevisionSpec) -> Result<Push, 
 impl Backend for Farm {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            graphs: false,
-            chunks: false,
             coalesces: self.coalesces(),
             reads_ranges: true,
-            siblings: false,
-            tasks: false,
-            signs: false,
             patience: PATIENCE,
             request_noun: "request",
             confirmed_by: "the newest buildsets",
+            ..Capabilities::default()
         }
     }
 }
@@ -118,18 +113,6 @@ impl RunSource for Farm {
         Box::pin(read_jobs(ci, self, ledger, pushes, jobs, read_at))
     }
 
-    fn history_about<'a>(
-        &'a self,
-        ci: &'a Ci,
-        question: HistoryQuestion<'a>,
-        _about: &'a About,
-    ) -> Fallible<'a, JobHistory> {
-        Box::pin(async move {
-            let read = self.histories(ci, question).await?.into_iter().next();
-            read.ok_or_else(|| Error::Odd("no history came of a job".into()))
-        })
-    }
-
     fn matrix<'a>(
         &'a self,
         ci: &'a Ci,
@@ -137,20 +120,6 @@ impl RunSource for Farm {
         filter: &'a JobFilter,
     ) -> Fallible<'a, Matrix> {
         Box::pin(read_matrix(ci, self, pushes, filter))
-    }
-
-    fn runs<'a>(
-        &'a self,
-        ci: &'a Ci,
-        pushes: &'a [Push],
-        job: &'a JobName,
-    ) -> Fallible<'a, Vec<Vec<Run>>> {
-        Box::pin(async move {
-            let jobs = std::slice::from_ref(job);
-            let read = read_jobs(ci, self, None, pushes, jobs, Mark::default()).await?;
-            let facts = read.into_iter().flat_map(|history| history.facts);
-            Ok(facts.map(|facts| facts.runs).collect())
-        })
     }
 }
 
@@ -213,14 +182,6 @@ impl Trigger for Farm {
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()> {
         Box::pin(wait(ci, self, outcomes, ear, cancel, on_change))
-    }
-
-    fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()> {
-        Box::pin(async move {
-            let once = CancellationToken::new();
-            once.cancel();
-            wait(ci, self, outcomes, &mut Ear::deaf(ci), &once, &mut |_| {}).await
-        })
     }
 
     fn cancels(&self, run: &Run) -> Option<Sends> {
