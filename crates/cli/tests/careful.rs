@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mozci_sim::{HuntConfig, SimConfig, SimCredentials, WorldConfig};
 
-use crate::world::{JOB, Served};
+use crate::world::{JOB, Said, Served};
 
 #[test]
 fn credentials_are_fetched_once_something_is_sent_or_a_read_is_refused() {
@@ -136,4 +136,24 @@ fn a_deployment_that_shows_strangers_nothing_is_read_with_credentials() {
     assert_eq!(said.status, 4, "{said:?}");
     let line = "refuses with 403: missing scope queue:get-task:gecko-level-3/sim";
     assert!(said.stderr.contains(line), "{said:?}");
+}
+
+#[test]
+fn twenty_processes_open_a_fresh_ledger_at_once() {
+    let served = Served::settled();
+    for round in 0..3 {
+        let home = tempfile::TempDir::new().unwrap();
+        let commands: Vec<_> = (0..20)
+            .map(|_| {
+                let mut command = served.command(&["requests"]);
+                command.env("XDG_STATE_HOME", home.path().join("state"));
+                command.env("XDG_CACHE_HOME", home.path().join("cache"));
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        for child in commands {
+            let said = Said::new(&child.wait_with_output().unwrap());
+            assert_eq!(said.status, 0, "{round}: {said:?}");
+        }
+    }
 }

@@ -33,6 +33,9 @@ use resolved::Resolved;
 pub(crate) use settings::parse;
 use settings::settings;
 
+/// Notes that are kept until somebody takes them.
+const NOTES: usize = 200;
+
 /// One repository of one CI.
 #[derive(Debug)]
 pub struct Ci {
@@ -297,8 +300,11 @@ impl Ci {
     pub fn note(&self, text: impl Into<String>) {
         let text = text.into();
         let mut notes = self.notes.lock();
-        if !notes.contains(&text) {
+        if notes.len() < NOTES && !notes.contains(&text) {
             notes.push(text);
+            if notes.len() == NOTES {
+                notes.push("there are more notes, which are not kept".to_owned());
+            }
         }
     }
 }

@@ -125,6 +125,9 @@ impl Observer for Terminal<'_> {
                 "{} never arrived: asking again",
                 plural(runs as usize, "run")
             )),
+            Progress::NotRenewed(error) => context.talk(&format!(
+                "note: the investigation's lease could not be renewed: {error}; another process may take it over"
+            )),
             Progress::Undelivered(problem) => {
                 context.talk(&format!("note: {problem}; it is tried again later"));
             }

@@ -9,7 +9,7 @@ use mozci_engine::Error;
 use mozci_engine::drive::search::take;
 use mozci_engine::drive::watch::{WatchQuestion, is_watch};
 use mozci_engine::flow::{BisectQuestion, read_range};
-use mozci_engine::store::{Investigation, InvestigationState, Investigations};
+use mozci_engine::store::{Investigation, InvestigationState, Investigations, LISTED};
 use serde_json::{Value, json};
 
 use super::bisect::{self, EndArgs, check_mark, summary};
@@ -131,6 +131,9 @@ fn list(store: &Investigations, context: &Context, out: &mut Out, stats: &Stats)
             summary(last.as_ref())
         ));
         values.push(of_one(found, last));
+    }
+    if all.len() == LISTED {
+        out.line(&format!("  the newest {LISTED}: there may be older ones"));
     }
     if all.is_empty() {
         out.line("no investigation was begun here yet: `mozci bisect` begins one");

@@ -4,15 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When a request was sent and when its answer was there.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    /// Sent.
-    pub from: Instant,
-    /// Answered.
-    pub until: Instant,
-}
-
 /// Counts requests. Shared by every client of a program.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -21,7 +12,8 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Inner {
-    spans: Vec<Span>,
+    requests: u64,
+    chain: Chain,
     bytes: u64,
     retries: u64,
     cache_hits: u64,
@@ -58,7 +50,8 @@ impl Meter {
     /// Counts one request and its answer's size.
     pub fn request(&self, from: Instant, bytes: usize) {
         let mut inner = self.inner();
-        inner.spans.push(Span { from, until: Instant::now() });
+        inner.requests += 1;
+        inner.chain.add(from, Instant::now());
         inner.bytes += bytes as u64;
     }
 
@@ -114,13 +107,13 @@ impl Meter {
     pub fn usage(&self) -> Usage {
         let inner = self.inner();
         Usage {
-            requests: inner.spans.len() as u64,
+            requests: inner.requests,
             bytes: inner.bytes,
             retries: inner.retries,
             cache_hits: inner.cache_hits,
             confirmed: inner.confirmed,
             held: inner.held,
-            longest_chain: longest_chain(&inner.spans),
+            longest_chain: inner.chain.length,
         }
     }
 
@@ -129,19 +122,23 @@ impl Meter {
     }
 }
 
-/// The most spans of which none overlaps another: always take the one that ends first.
-fn longest_chain(spans: &[Span]) -> u64 {
-    let mut spans = spans.to_vec();
-    spans.sort_by_key(|span| span.until);
-    let mut chain = 0;
-    let mut free_from = None;
-    for span in spans {
-        if free_from.is_none_or(|free| span.from >= free) {
-            chain += 1;
-            free_from = Some(span.until);
+/// The most requests of which none overlaps another. Of requests in the order of their answers the one that is
+/// answered first is always part of such a chain, so that nothing else has to be kept.
+#[derive(Debug, Default)]
+struct Chain {
+    length: u64,
+    /// When the last of them had its answer.
+    free_from: Option<Instant>,
+}
+
+impl Chain {
+    /// Adds a request whose answer came after those of all before it.
+    fn add(&mut self, from: Instant, until: Instant) {
+        if self.free_from.is_none_or(|free| from >= free) {
+            self.length += 1;
+            self.free_from = Some(until);
         }
     }
-    chain
 }
 
 #[cfg(test)]
@@ -161,12 +158,14 @@ mod tests {
     #[test]
     fn the_longest_chain_is_of_requests_that_waited_for_each_other() {
         let start = Instant::now();
-        let span = |from, until| Span {
-            from: start + Duration::from_millis(from),
-            until: start + Duration::from_millis(until),
+        let chain = |requests: &[(u64, u64)]| {
+            let mut chain = Chain::default();
+            let at = |millis| start + Duration::from_millis(millis);
+            requests.iter().for_each(|(from, until)| chain.add(at(*from), at(*until)));
+            chain.length
         };
-        assert_eq!(longest_chain(&[]), 0);
-        assert_eq!(longest_chain(&[span(0, 10), span(0, 12), span(5, 20)]), 1);
-        assert_eq!(longest_chain(&[span(0, 10), span(10, 20), span(0, 30), span(21, 30)]), 3);
+        assert_eq!(chain(&[]), 0);
+        assert_eq!(chain(&[(0, 10), (0, 12), (5, 20)]), 1);
+        assert_eq!(chain(&[(0, 10), (10, 20), (0, 30), (21, 30)]), 3);
     }
 }

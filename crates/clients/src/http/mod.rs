@@ -18,7 +18,7 @@ pub use client::{Body, Http, HttpSettings};
 pub(crate) use error::beginning;
 pub use error::{HttpError, Problem};
 pub use kept::{Kept, KeptAnswer};
-pub use meter::{Meter, Span, Usage};
+pub use meter::{Meter, Usage};
 pub(crate) use secrets::without_secrets;
 pub use session::{ActAnswer, Signer};
 pub(crate) use streamed::PATIENCE;

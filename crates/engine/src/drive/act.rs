@@ -12,6 +12,7 @@ use crate::drive::follow::follow;
 use crate::drive::progress::{Permission, Progress, Question, Stage};
 use crate::drive::session::Session;
 use crate::error::Error;
+use crate::flow::guards::guards_now;
 use crate::flow::{AskResult, JobHistory, Outcome, Prepared, ask, check_plan, guards, prepare};
 
 /// What an act goes by.
@@ -167,6 +168,19 @@ pub(super) async fn guarded(
     histories: &[JobHistory],
 ) -> Result<Result<(), Refusal>, Error> {
     match guards(session.ci, session.ledger, plan, histories, session.cancel).await {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Guard(refusal)) => Ok(Err(refusal)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same without waiting for a closed tree.
+pub(super) async fn guarded_now(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    histories: &[JobHistory],
+) -> Result<Result<(), Refusal>, Error> {
+    match guards_now(session.ci, session.ledger, plan, histories).await {
         Ok(()) => Ok(Ok(())),
         Err(Error::Guard(refusal)) => Ok(Err(refusal)),
         Err(error) => Err(error),

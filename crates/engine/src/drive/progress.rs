@@ -99,6 +99,9 @@ pub enum Progress<'a> {
         /// Their runs.
         runs: u32,
     },
+    /// The lease of an investigation could not be renewed: somebody else may take it over, and then nothing more
+    /// is sent here.
+    NotRenewed(&'a Error),
     /// A message could not be delivered; it is tried again later.
     Undelivered(&'a str),
     /// Of a search.

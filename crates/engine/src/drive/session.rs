@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ci::Ci;
 use crate::drive::progress::{Host, Progress};
 use crate::error::Error;
-use crate::store::Ledger;
+use crate::store::{Keeper, Ledger};
 
 /// What every driver works with.
 pub struct Session<'a> {
@@ -23,6 +23,13 @@ impl Session<'_> {
     /// Reports progress.
     pub fn report(&mut self, progress: Progress<'_>) {
         self.host.on(self.ci, progress);
+    }
+
+    /// Reports that a lease could not be renewed, where it could not.
+    pub(super) fn report_keeper(&mut self, keeper: Option<&Keeper>) {
+        if let Some(problem) = keeper.and_then(Keeper::take_problem) {
+            self.report(Progress::NotRenewed(&problem.into()));
+        }
     }
 
     /// Whether somebody cancelled.

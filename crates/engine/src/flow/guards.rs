@@ -32,6 +32,34 @@ pub async fn guards(
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         return Ok(());
     }
+    budgets(ci, ledger, plan, histories).await?;
+    tree(ci, stop).await
+}
+
+/// The same without waiting for a closed tree, for whoever has something else to do meanwhile.
+///
+/// # Errors
+/// As [`guards`].
+pub(crate) async fn guards_now(
+    ci: &Ci,
+    ledger: &Ledger,
+    plan: &Plan,
+    histories: &[JobHistory],
+) -> Result<(), Error> {
+    if plan.requests.is_empty() && plan.waits_for.is_empty() {
+        return Ok(());
+    }
+    budgets(ci, ledger, plan, histories).await?;
+    closed_tree(ci).await?.map_or(Ok(()), |refusal| Err(Error::Guard(refusal)))
+}
+
+/// Every guard but the tree's.
+async fn budgets(
+    ci: &Ci,
+    ledger: &Ledger,
+    plan: &Plan,
+    histories: &[JobHistory],
+) -> Result<(), Error> {
     let used = ledger.runs_since(&ci.root_url, ci.day().since)?;
     // Of several jobs one that ails is left out by itself, when the plan is made.
     let one = if histories.len() == 1 { histories } else { &[] };
@@ -39,8 +67,7 @@ pub async fn guards(
     let newest = newest.flat_map(|facts| facts.runs.iter().rev());
     guard::check(plan, &ci.budgets, used, newest, ci.now()).map_err(Error::Guard)?;
     service(ci, ledger, plan)?;
-    pools(ci, ledger, plan, histories).await?;
-    tree(ci, stop).await
+    pools(ci, ledger, plan, histories).await
 }
 
 /// A CI that did not take the last askings is left alone for a while, then tried with one.
@@ -107,19 +134,23 @@ async fn pool_of(
     Ok(pool)
 }
 
+/// Why nothing is sent while the tree is closed; none where it is not.
+async fn closed_tree(ci: &Ci) -> Result<Option<Refusal>, Error> {
+    let Some(status) = tree_status(ci).await? else { return Ok(None) };
+    if status.state != TreeState::Closed {
+        return Ok(None);
+    }
+    let reason = if status.reason.is_empty() { "no reason is given".into() } else { status.reason };
+    Ok(Some(Refusal::TreeClosed { tree: ci.tree().to_owned(), reason }))
+}
+
 /// How often a closed tree is looked at while it is waited for.
 const LOOK: Duration = Duration::from_secs(60);
 
 async fn tree(ci: &Ci, stop: &CancellationToken) -> Result<(), Error> {
     let mut told = false;
     loop {
-        let Some(status) = tree_status(ci).await? else { return Ok(()) };
-        if status.state != TreeState::Closed {
-            return Ok(());
-        }
-        let reason =
-            if status.reason.is_empty() { "no reason is given".into() } else { status.reason };
-        let refusal = Refusal::TreeClosed { tree: ci.tree().to_owned(), reason };
+        let Some(refusal) = closed_tree(ci).await? else { return Ok(()) };
         if ci.closed_tree() != ClosedTree::Wait || stop.is_cancelled() {
             return Err(Error::Guard(refusal));
         }

@@ -14,6 +14,9 @@ use crate::store::owners::this_process;
 use crate::store::place::{Shared, folder_of, open};
 use crate::store::schema::{FILE, MIGRATIONS};
 
+/// Investigations that are listed at once, at the most.
+pub const LISTED: usize = 1000;
+
 /// The form in which questions and steps are written by this version.
 pub const FORM: u32 = 1;
 
@@ -38,12 +41,9 @@ impl InvestigationState {
         }
     }
 
-    fn parse(text: &str) -> Self {
-        match text {
-            "done" => Self::Done,
-            "cancelled" => Self::Cancelled,
-            _ => Self::Open,
-        }
+    /// Reads the word; none for one that this version does not know.
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Open, Self::Done, Self::Cancelled].into_iter().find(|state| state.word() == text)
     }
 }
 
@@ -198,13 +198,13 @@ impl Investigations {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
-                    WHERE state = 'open' AND ci = ?1 AND repo = ?2 ORDER BY created, id LIMIT 100000";
+                    WHERE state = 'open' AND ci = ?1 AND repo = ?2 ORDER BY created, id";
         let mut statement = connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([ci, repo], row).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
-    /// Those whose ids begin so, newest first; all of them for an empty text.
+    /// Those whose ids begin so, newest first; all of them for an empty text, up to [`LISTED`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -212,9 +212,10 @@ impl Investigations {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let text = "SELECT id, form, ci, repo, question, created, state FROM investigations \
-                    WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created DESC, id LIMIT 1000";
+                    WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created DESC, id LIMIT ?2";
         let mut statement = connection.prepare(text).map_err(&failed)?;
-        let rows = statement.query_map([prefix], row).map_err(&failed)?;
+        let most = i64::try_from(LISTED).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![prefix, most], row).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
@@ -225,8 +226,7 @@ impl Investigations {
     pub fn steps(&self, id: &str) -> Result<Vec<(At, Value)>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
-        let text =
-            "SELECT at, step FROM steps WHERE investigation = ?1 ORDER BY number LIMIT 100000";
+        let text = "SELECT at, step FROM steps WHERE investigation = ?1 ORDER BY number";
         let mut statement = connection.prepare(text).map_err(&failed)?;
         let rows = statement.query_map([id], |row| Ok((At(row.get(0)?), json(row, 1)?)));
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
@@ -246,7 +246,26 @@ impl Investigations {
 
 fn json(row: &Row<'_>, place: usize) -> rusqlite::Result<Value> {
     let text: String = row.get(place)?;
-    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    serde_json::from_str(&text).map_err(|error| unreadable(place, error))
+}
+
+/// What is stored and cannot be read, instead of something that was never written.
+fn unreadable(
+    place: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(place, rusqlite::types::Type::Text, error.into())
+}
+
+fn state(row: &Row<'_>, place: usize) -> rusqlite::Result<InvestigationState> {
+    let word: String = row.get(place)?;
+    InvestigationState::parse(&word).ok_or_else(|| {
+        let id: String = row.get(0).unwrap_or_default();
+        let text = format!(
+            "investigation {id} is in the state {word:?}, which this version does not know"
+        );
+        unreadable(place, text)
+    })
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Investigation> {
@@ -257,7 +276,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Investigation> {
         repo: row.get(3)?,
         question: json(row, 4)?,
         created: At(row.get(5)?),
-        state: InvestigationState::parse(&row.get::<_, String>(6)?),
+        state: state(row, 6)?,
     })
 }
 
@@ -288,6 +307,24 @@ mod tests {
         // Nobody goes on with what has ended.
         let late = open().step(&lease, &json!({"round": 9}), At(20)).unwrap_err();
         assert!(matches!(late, StoreError::TakenOver { .. }), "{late}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_not_something_else() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Investigations::open(folder.path()).unwrap();
+        let id = store.begin("https://ci", "autoland", &json!({}), At(0)).unwrap();
+        let lease = store.take(&id, At(0)).unwrap().unwrap();
+        store.step(&lease, &json!({"step": "begun"}), At(1)).unwrap();
+        let set = |text: &str| store.connection.lock().execute(text, []).unwrap();
+        set("UPDATE steps SET step = '{\"step\": \"be'");
+        assert!(store.steps(&id).is_err() && store.last_step(&id).is_err());
+        set("PRAGMA ignore_check_constraints = ON");
+        set("UPDATE investigations SET state = 'paused'");
+        let error = store.by_prefix(&id).unwrap_err().to_string();
+        assert!(error.contains("paused") && error.contains(&id), "{error}");
+        set("UPDATE investigations SET state = 'open', question = '{'");
+        assert!(store.open_ones("https://ci", "autoland").is_err());
     }
 
     #[test]

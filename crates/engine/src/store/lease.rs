@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use mozci_core::time::At;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::store::error::StoreError;
@@ -150,6 +152,8 @@ impl Investigations {
 pub struct Keeper {
     stop: Option<Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// Why leases could not be renewed the last time, where they could not.
+    problem: Arc<Mutex<Option<StoreError>>>,
 }
 
 impl Keeper {
@@ -160,16 +164,23 @@ impl Keeper {
     pub fn of(folder: &Path, leases: Vec<Lease>) -> Result<Self, StoreError> {
         let store = Investigations::open(folder)?;
         let (stop, stopped) = channel();
+        let problem = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&problem);
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(RENEWED) == Err(RecvTimeoutError::Timeout) {
-                // One that cannot be written now is renewed the next time; four may fail.
-                let _ = store.renew(&leases, At(chrono::Utc::now().timestamp()));
+                // One that cannot be renewed now is renewed the next time: three may fail until it runs out.
+                *noted.lock() = store.renew(&leases, At(chrono::Utc::now().timestamp())).err();
             }
             for lease in &leases {
                 let _ = store.release(lease);
             }
         });
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), problem })
+    }
+
+    /// Why leases could not be renewed the last time; once.
+    pub fn take_problem(&self) -> Option<StoreError> {
+        self.problem.lock().take()
     }
 }
 

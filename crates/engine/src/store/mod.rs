@@ -23,7 +23,7 @@ pub use asking::{AskId, AskState, AskedJob, Asking};
 pub use ends::{Came, PassedOver};
 pub use error::StoreError;
 pub use facts::{FactCount, FactKind, Facts};
-pub use investigations::{FORM, Investigation, InvestigationState, Investigations};
+pub use investigations::{FORM, Investigation, InvestigationState, Investigations, LISTED};
 pub use lease::{Held, Keeper, Lease};
 pub use ledger::{Booking, Day, Ledger, Mark, Recorded};
 pub use limits::Spent;

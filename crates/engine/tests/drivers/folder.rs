@@ -20,6 +20,8 @@ pub(crate) struct Toy {
     pub(crate) culprit: u64,
     /// Answers that get lost after the request arrived, one a request.
     pub(crate) lost_answers: Mutex<u32>,
+    /// A push whose requests cannot be prepared, and how often that fails.
+    pub(crate) broken: Mutex<Option<(u64, u32)>>,
 }
 
 impl Toy {
@@ -29,7 +31,7 @@ impl Toy {
         let folder = folder.join("ci");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("pushes.json"), json!(each).to_string()).unwrap();
-        let toy = Self { folder, culprit, lost_answers: Mutex::new(0) };
+        let toy = Self { folder, culprit, lost_answers: Mutex::new(0), broken: Mutex::new(None) };
         toy.write_run(1, "job", 1, "passed");
         toy.write_run(pushes, "job", 1, "failed");
         toy

@@ -70,6 +70,7 @@ impl Observer for Recorder {
             Progress::PollFailed(_) => "poll-failed".into(),
             Progress::GaveUp(_) => "gave-up".into(),
             Progress::NeverArrived { .. } => "never-arrived".into(),
+            Progress::NotRenewed(_) => "not-renewed".into(),
             Progress::Undelivered(_) => "undelivered".into(),
             Progress::Search(progress) => match progress {
                 SearchProgress::Opened { .. } => "opened".into(),

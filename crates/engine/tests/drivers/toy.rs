@@ -1,5 +1,6 @@
 //! A backend for a CI that is a folder of files, written against the roles: what a new kind of CI takes.
 
+use mozci_clients::http::{HttpError, Problem};
 use mozci_core::facts::{Build, Decision, Forced, Forcing, PushFacts};
 use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::{BuildRequestId, JobName};
@@ -114,6 +115,15 @@ impl Trigger for Toy {
     }
 
     fn prepare<'a>(&'a self, _ci: &'a Ci, plan: &'a Plan) -> Fallible<'a, Prepared> {
+        if let Some((push, times)) = self.broken.lock().unwrap().as_mut()
+            && *times > 0
+            && plan.requests.iter().any(|request| request.push.id.number() == *push)
+        {
+            *times -= 1;
+            let problem = Problem::Broken("away".into());
+            let error = HttpError { problem, method: "GET", url: "file:".into() };
+            return Box::pin(async move { Err(Error::service("cannot read the folder")(error)) });
+        }
         let mut prepared = Prepared::default();
         for request in &plan.requests {
             let Through::Route(route) = &request.through else { continue };

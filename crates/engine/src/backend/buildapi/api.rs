@@ -51,6 +51,17 @@ pub(crate) struct BuildApi {
     listed: Mutex<HashMap<(String, String), BTreeSet<BuildRequestId>>>,
 }
 
+/// Entries of each of the maps in memory; at more it begins anew, which costs requests and no answer.
+const MOST: usize = 50_000;
+
+/// Makes room in a map that is full.
+fn bounded<K, V>(map: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if map.len() >= MOST {
+        map.clear();
+    }
+    map
+}
+
 /// The largest allthethings.json that is read, in bytes: the real one has 50 MB.
 const LARGEST_THINGS: u64 = 256 << 20;
 
@@ -171,7 +182,8 @@ impl BuildApi {
     /// Notes where what a build left is.
     pub(crate) fn note_left(&self, key: RunKey, row: &DumpRow) {
         let left = Left { log: row.log.clone(), uploaded: row.uploaded.clone() };
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key, left);
+        let mut known = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        bounded(&mut known).insert(key, left);
     }
 
     /// What is known of requests from the dump of a day that is over, and which are not known.
@@ -191,7 +203,8 @@ impl BuildApi {
     /// Keeps what the dump of a day that is over has of requests.
     pub(crate) fn keep_rows(&self, day: Day, found: &HashMap<BuildRequestId, Vec<DumpRow>>) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.entry(day).or_default().extend(found.iter().map(|(id, rows)| (*id, rows.clone())));
+        bounded(bounded(&mut rows).entry(day).or_default())
+            .extend(found.iter().map(|(id, rows)| (*id, rows.clone())));
     }
 
     /// Notes what is listed for a revision.
@@ -199,7 +212,7 @@ impl BuildApi {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         for one in list {
             let key = (revision.to_owned(), one.builder.clone());
-            listed.entry(key).or_default().insert(one.request);
+            bounded(&mut listed).entry(key).or_default().insert(one.request);
         }
     }
 
@@ -231,7 +244,7 @@ impl BuildApi {
                 }
             };
             let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.insert(file.clone(), there);
+            bounded(&mut files).insert(file.clone(), there);
             if !there {
                 return Ok(false);
             }

@@ -28,6 +28,7 @@ const WAITS: u32 = 3;
 impl Run<'_, '_> {
     /// Decides what to do next.
     pub(super) async fn decide(&mut self, search: &Search) -> Result<Decision, Error> {
+        self.context.session.report_keeper(self.keeper.as_ref());
         if self.context.session.is_cancelled() {
             return Ok(Decision::End(Ended::Interrupted));
         }

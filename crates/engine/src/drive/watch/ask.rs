@@ -9,7 +9,7 @@ use mozci_core::plan::{LeftOut, Plan, Why};
 use mozci_core::time::At;
 use mozci_core::watch::{Expectations, Next, next, plan};
 
-use crate::drive::act::{guarded, send};
+use crate::drive::act::{guarded, guarded_now, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::search::take;
 use crate::drive::step::Step;
@@ -109,6 +109,11 @@ const RETRIES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
+/// How long to pause before a try that is the so-manieth in a row; none where it is given up.
+pub(super) fn pause_before(tries: usize) -> Option<Duration> {
+    RETRIES.get(tries).copied()
+}
+
 /// Sends what a plan says. A service that fails before anything is sent is tried again.
 pub(super) async fn ask_for(
     plan: &Plan,
@@ -117,26 +122,28 @@ pub(super) async fn ask_for(
     keeper: &mut Option<Keeper>,
     question: &WatchQuestion,
 ) -> Result<Asking, Error> {
-    let mut pauses = RETRIES.into_iter();
+    let mut tries = 0;
     loop {
-        let asking = try_to(plan, watching, context, keeper, question).await;
-        match (asking, pauses.next()) {
+        let asking = try_to(plan, watching, context, keeper, (question, true)).await;
+        match (asking, pause_before(tries)) {
             (Err(error @ Error::Service { .. }), Some(time)) => {
                 let seconds = time.as_secs();
                 context.report(WatchProgress::Retrying { error: &error, seconds });
                 pause(time, context.session.cancel).await;
+                tries += 1;
             }
             (asking, _) => return asking,
         }
     }
 }
 
-async fn try_to(
+/// Sends what a plan says, once. `waits` is whether a closed tree is waited for here.
+pub(super) async fn try_to(
     plan: &Plan,
     watching: &Watching,
     context: &mut WatchContext<'_>,
     keeper: &mut Option<Keeper>,
-    question: &WatchQuestion,
+    (question, waits): (&WatchQuestion, bool),
 ) -> Result<Asking, Error> {
     let ci = context.session.ci;
     let new = |out: &&LeftOut| !context.left_out.contains(&(out.push.id, out.job.clone()));
@@ -148,7 +155,11 @@ async fn try_to(
     }
     check_plan(ci, plan).await?;
     let used = context.session.used_today()?;
-    if let Err(refusal) = guarded(&mut context.session, plan, &watching.histories).await? {
+    let passed = match waits {
+        true => guarded(&mut context.session, plan, &watching.histories).await?,
+        false => guarded_now(&mut context.session, plan, &watching.histories).await?,
+    };
+    if let Err(refusal) = passed {
         return Ok(Asking::Refused(refusal));
     }
     if context.permission.is_dry_run() {

@@ -1,15 +1,18 @@
 //! Several watches in one process: one connection, one reading, each with its own lease, budget and end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
 
+use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::watch::ending;
 
+use crate::config::ClosedTree;
 use crate::drive::progress::Progress;
 use crate::drive::step::Step;
 use crate::drive::tell::Told;
-use crate::drive::watch::ask::{Asking, Requested, ask_for, count, due, join};
+use crate::drive::watch::ask::{Asking, Requested, count, due, join, pause_before, try_to};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::{WatchContext, note_outcomes, requested_so_far};
@@ -25,7 +28,12 @@ struct Member {
     requested: Requested,
     places: Vec<WatchPlace>,
     ended: bool,
+    /// How often in a row a service failed, and when it is tried again: the others go on meanwhile.
+    retry: Option<(usize, Instant)>,
 }
+
+/// How often a closed tree is looked at.
+const TREE: Duration = Duration::from_secs(60);
 
 /// Which of the watches are at a place.
 type ByPlace = HashMap<WatchPlace, Vec<usize>>;
@@ -80,10 +88,16 @@ pub async fn watch_many(
         if !open || context.session.is_cancelled() {
             break;
         }
+        context.session.report_keeper(keeper.as_ref());
+        let retries = members.iter().filter_map(|member| member.retry.filter(|_| !member.ended));
+        let until = retries.map(|(_, at)| at).min();
         let (ledger, cancel) = (&*context.session.ledger, context.session.cancel);
-        let changed = match watching.next(ci, ledger, cancel).await {
-            Ok(changed) => changed,
-            Err(error) => {
+        let next = watching.next(ci, ledger, cancel);
+        let changed = match or_until(next, until).await {
+            // What was taken in by then is not told again: everybody decides anew.
+            None => watching.places().collect(),
+            Some(Ok(changed)) => changed,
+            Some(Err(error)) => {
                 context.report(WatchProgress::Failed(&error));
                 problem = Some(error.kind());
                 break;
@@ -91,8 +105,12 @@ pub async fn watch_many(
         };
         let concerned: HashSet<usize> =
             changed.iter().filter_map(|place| by_place.get(place)).flatten().copied().collect();
-        dirty = concerned.into_iter().collect();
+        let now = Instant::now();
+        let due = members.iter().enumerate();
+        let due = due.filter(|(_, member)| member.retry.is_some_and(|(_, at)| at <= now));
+        dirty = concerned.into_iter().chain(due.map(|(i, _)| i)).collect();
         dirty.sort_unstable();
+        dirty.dedup();
     }
     context.session.report(Progress::InFlight(false));
     context.session.ledger.under(None);
@@ -102,6 +120,14 @@ pub async fn watch_many(
     }
     watching.close().await;
     Ok(problem)
+}
+
+/// What comes of a future, or nothing once a time has come.
+async fn or_until<T>(future: impl Future<Output = T>, until: Option<Instant>) -> Option<T> {
+    match until {
+        None => Some(future.await),
+        Some(until) => tokio::time::timeout_at(until.into(), future).await.ok(),
+    }
 }
 
 /// The watches with their places, and which of them are at a place.
@@ -128,7 +154,7 @@ fn members(
             .collect();
         places.iter().for_each(|place| by_place.entry(*place).or_default().push(i));
         let requested = requested_so_far(context, &lease.id)?;
-        members.push(Member { question, lease, requested, places, ended: false });
+        members.push(Member { question, lease, requested, places, ended: false, retry: None });
     }
     Ok((members, by_place))
 }
@@ -149,9 +175,24 @@ async fn step(
         let plan = join(watching, wanted);
         context.session.ledger.under(Some(member.lease.clone()));
         context.lease = Some(member.lease.clone());
-        let asking = ask_for(&plan, watching, context, keeper, &member.question).await;
+        let asking = try_to(&plan, watching, context, keeper, (&member.question, false)).await;
         context.session.ledger.under(None);
-        match asking? {
+        let tries = member.retry.take().map_or(0, |(tries, _)| tries);
+        let asking = match (asking, pause_before(tries)) {
+            (Err(error @ Error::Service { .. }), Some(time)) => {
+                let seconds = time.as_secs();
+                context.report(WatchProgress::Retrying { error: &error, seconds });
+                member.retry = Some((tries + 1, Instant::now() + time));
+                return Ok(None);
+            }
+            (asking, _) => asking?,
+        };
+        let waits_for_tree = context.session.ci.closed_tree() == ClosedTree::Wait;
+        match asking {
+            Asking::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
+                member.retry = Some((0, Instant::now() + TREE));
+                waits = true;
+            }
             Asking::Sent(results, left_out) => {
                 if results.iter().any(|r| matches!(r.state, AskState::NotSent { .. })) {
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));

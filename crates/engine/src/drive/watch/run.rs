@@ -145,6 +145,7 @@ pub async fn watch(
         if !waits || context.session.is_cancelled() {
             break;
         }
+        context.session.report_keeper(keeper.as_ref());
         context.report(WatchProgress::Waits(&watching));
         let (ledger, cancel) = (&*context.session.ledger, context.session.cancel);
         match watching.next(ci, ledger, cancel).await {
