@@ -37,6 +37,7 @@ mod marks;
 mod master;
 mod modern;
 mod names;
+mod old_state;
 mod other_clients;
 mod outputs;
 mod plain;
