@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::world::{JOB, Said, Served};
 
 /// The builder that JOB is there.
-const BUILDER: &str = "Ubuntu VM 12.04 x64 autoland opt test mochitest-1";
+pub(crate) const BUILDER: &str = "Ubuntu VM 12.04 x64 autoland opt test mochitest-1";
 const BUILD: &str = "Linux x86-64 autoland build";
 
 /// A world whose pushes ended by now, so that the dumps have all of them.

@@ -8,6 +8,7 @@ mod bad_input;
 mod broker;
 mod careful;
 mod chooser;
+mod conformance;
 mod cutting;
 mod doctor;
 mod era;

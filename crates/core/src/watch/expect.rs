@@ -39,12 +39,13 @@ pub enum Next {
 
 /// What comes next. What was asked for before is in the facts, so that asking again for the same
 /// never follows; `asked` counts the runs that watching has asked for here, of which the
-/// infrastructure may have lost some.
-pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32) -> Next {
+/// infrastructure may have lost some. `settles` is whether somebody may still tell whether requests in doubt
+/// arrived: only then are they waited for. They count as sent in any case.
+pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool) -> Next {
     let has = have(facts);
     let said = |what: fn(&Run) -> bool| facts.runs.iter().filter(|run| what(run)).count() as u32;
     let (good, bad) = (said(Run::is_good), said(Run::is_bad));
-    let waits = facts.is_under_way() || facts.asked > 0;
+    let waits = facts.is_under_way() || (facts.doubtful > 0 && settles);
     if let Some(batch) = expect.until_failure {
         return match () {
             () if bad > 0 => Next::Ended,
@@ -135,15 +136,15 @@ mod tests {
     #[test]
     fn who_only_looks_asks_for_nothing() {
         for states in [&[][..], &[Failed], &[Coalesced], &[Expired], &[Passed]] {
-            assert_eq!(next(&facts(1, states), &ONLY_LOOK, 0), Next::Ended, "{states:?}");
+            assert_eq!(next(&facts(1, states), &ONLY_LOOK, 0, true), Next::Ended, "{states:?}");
         }
-        assert_eq!(next(&facts(1, &[Failed, Running]), &ONLY_LOOK, 0), Next::Wait);
+        assert_eq!(next(&facts(1, &[Failed, Running]), &ONLY_LOOK, 0, true), Next::Wait);
     }
 
     #[test]
     fn what_failed_is_run_again_as_often_as_was_said() {
         let expect = Expectations { retry_failed: 3, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked);
+        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
         assert_eq!(next(&[Passed], 0), Next::Ended);
         assert_eq!(next(&[Running], 0), Next::Wait);
         assert_eq!(next(&[Failed], 0), ask(4, Why::Failed));
@@ -155,13 +156,17 @@ mod tests {
         assert_eq!(next(&[Failed, Exception, Exception, Exception], 6), Next::Ended);
         let mut asked_for = facts(1, &[Failed]);
         asked_for.asked = 3;
-        assert_eq!(super::next(&asked_for, &expect, 3), Next::Wait);
+        assert_eq!(super::next(&asked_for, &expect, 3, true), Next::Wait);
+        // In doubt, and nobody can tell any more: they count, and are not waited for.
+        asked_for.doubtful = 3;
+        assert_eq!(super::next(&asked_for, &expect, 3, true), Next::Wait);
+        assert_eq!(super::next(&asked_for, &expect, 3, false), Next::Ended);
     }
 
     #[test]
     fn what_is_missing_is_asked_for_where_it_was_no_decision() {
         let expect = Expectations { fill: true, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked);
+        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
         assert_eq!(next(&[Coalesced], 0), ask(1, Why::Coalesced));
         assert_eq!(next(&[Expired], 0), ask(1, Why::Lost));
         assert_eq!(next(&[Coalesced, Exception], 1), ask(1, Why::Lost));
@@ -171,9 +176,9 @@ mod tests {
         assert_eq!(next(&[Coalesced, Passed], 1), Next::Ended);
         let mut built = facts(1, &[]);
         built.build = Build::NotNeeded;
-        assert_eq!(super::next(&built, &expect, 0), Next::Ended);
+        assert_eq!(super::next(&built, &expect, 0, true), Next::Ended);
         built.build = Build::Ready(JobName::new("build"));
-        assert_eq!(super::next(&built, &expect, 0), ask(1, Why::NotRun));
+        assert_eq!(super::next(&built, &expect, 0, true), ask(1, Why::NotRun));
     }
 
     #[test]
@@ -194,7 +199,7 @@ mod tests {
     #[test]
     fn it_is_run_until_it_fails_and_no_longer() {
         let expect = Expectations { until_failure: Some(5), most: 12, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked);
+        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
         let until = |passed| Why::UntilFailure { passed };
         assert_eq!(next(&[], 0), ask(5, until(0)));
         assert_eq!(next(&vec![Passed; 5], 5), ask(10, until(5)));

@@ -7,8 +7,8 @@ use mozci_core::ids::{BuildRequestId, JobName, Revision};
 
 use crate::store::{AskState, Asking};
 
-/// The askings for a builder on a revision that may have come to something, in their order, each with
-/// the request that came of it, as far as that is listed.
+/// The askings for a builder on a revision that may have come to something, each with the request that came of
+/// it, as far as that is listed: first those that were taken on, then those in doubt.
 pub(crate) fn matched<'a>(
     askings: &'a [Asking],
     revision: &Revision,
@@ -20,14 +20,73 @@ pub(crate) fn matched<'a>(
             && asking.jobs.iter().any(|one| one.job == *job && one.times > 0)
             && !matches!(asking.state, AskState::NotSent { .. })
     };
-    let ours: Vec<&Asking> = askings.iter().filter(asks).collect();
-    let known: Vec<BTreeSet<BuildRequestId>> = ours.iter().map(|asking| known(asking)).collect();
-    let found = carried(&known, listed);
-    ours.into_iter().zip(found).collect()
+    // What was taken on made a request for sure; of what is in doubt each may have made one of the rest.
+    let is_sure = |asking: &&Asking| matches!(asking.state, AskState::Sent { .. });
+    let (sure, doubtful): (Vec<&Asking>, Vec<&Asking>) =
+        askings.iter().filter(asks).partition(is_sure);
+    let mut rest = listed.clone();
+    let mut all = Vec::with_capacity(sure.len() + doubtful.len());
+    for some in [sure, doubtful] {
+        let known: Vec<BTreeSet<BuildRequestId>> =
+            some.iter().map(|asking| known(asking)).collect();
+        let found = carried(&known, &rest);
+        found.iter().flatten().for_each(|request| {
+            rest.remove(request);
+        });
+        all.extend(some.into_iter().zip(found));
+    }
+    all
 }
 
 /// The requests that were listed when something was asked for, as its body has them.
 fn known(asking: &Asking) -> BTreeSet<BuildRequestId> {
     let ids = asking.body["known"].as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_u64().map(BuildRequestId)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mozci_core::ids::{RequestId, Vcs};
+    use mozci_core::time::At;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::{AskId, AskedJob};
+
+    #[test]
+    fn one_in_doubt_takes_nothing_from_one_that_was_taken_on() {
+        let revision = Revision::new(Vcs::Hg, &"a".repeat(40)).unwrap();
+        let job = JobName::new("test");
+        let asking = |state| Asking {
+            id: AskId::new(),
+            plan: String::new(),
+            ci: String::new(),
+            repo: mozci_core::ids::RepoName::new("r"),
+            push: 1,
+            revision: revision.clone(),
+            jobs: vec![AskedJob { job: job.clone(), times: 1, why: String::new() }],
+            group: String::new(),
+            action: String::new(),
+            hook_group: String::new(),
+            hook: String::new(),
+            body: json!({"known": [1]}),
+            created: At(0),
+            state,
+            process: String::new(),
+            in_hand: false,
+            asker: String::new(),
+            investigation: None,
+        };
+        // The first never arrived, which nobody knows; the second did.
+        let askings = [
+            asking(AskState::Uncertain { detail: String::new() }),
+            asking(AskState::Sent {
+                request: RequestId::SelfServe(mozci_core::ids::SelfServeId(9)),
+            }),
+        ];
+        let listed = BTreeSet::from([BuildRequestId(1), BuildRequestId(2)]);
+        let found = matched(&askings, &revision, &job, &listed);
+        let of = |asking: &Asking| found.iter().find(|(one, _)| one.id == asking.id).unwrap().1;
+        assert_eq!((of(&askings[1]), of(&askings[0])), (Some(BuildRequestId(2)), None));
+    }
 }

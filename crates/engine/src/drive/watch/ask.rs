@@ -17,7 +17,7 @@ use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::WatchContext;
 use crate::error::Error;
-use crate::flow::{AskResult, WatchPlace, Watching, check_plan, pause};
+use crate::flow::{AskResult, SETTLE_SECONDS, WatchPlace, Watching, check_plan, pause};
 use crate::store::{AskState, Keeper, Lease};
 
 /// What came of wanting more runs.
@@ -53,19 +53,28 @@ pub(super) type Requested = HashMap<(u64, JobName), u32>;
 /// Where runs are wanted: how many in all, and why.
 pub(super) type Wanted = Vec<(WatchPlace, u32, Why)>;
 
-/// What is wanted at some places, and whether something is waited for there.
+/// Whether somebody may still tell whether requests in doubt arrived.
+pub(super) fn settles(context: &WatchContext<'_>) -> Result<bool, Error> {
+    let (ci, ledger) = (context.session.ci, &*context.session.ledger);
+    let young =
+        |asking: &crate::store::Asking| ci.now().since(asking.created) <= SETTLE_SECONDS + 5;
+    Ok(ledger.open_askings(&ci.root_url)?.iter().any(young))
+}
+
+/// What is wanted at some places, and whether something is waited for there. `settles` is whether requests in doubt
+/// are waited for.
 pub(super) fn due(
     watching: &mut Watching,
     now: At,
     places: impl IntoIterator<Item = WatchPlace>,
     expect: &Expectations,
-    requested: &Requested,
+    (requested, settles): (&Requested, bool),
 ) -> (Wanted, bool) {
     let (mut wanted, mut waits) = (Wanted::new(), false);
     for place in places {
         let facts = watching.facts(place);
         let key = (facts.push.id.number(), watching.histories[place.0].job.clone());
-        match next(facts, expect, requested.get(&key).copied().unwrap_or(0)) {
+        match next(facts, expect, requested.get(&key).copied().unwrap_or(0), settles) {
             Next::Wait => waits = true,
             Next::Ended => {}
             Next::Ask { why: Why::NotRun, .. } if watching.still_comes(place, now).is_some() => {

@@ -12,7 +12,9 @@ use crate::config::ClosedTree;
 use crate::drive::progress::Progress;
 use crate::drive::step::Step;
 use crate::drive::tell::Told;
-use crate::drive::watch::ask::{Asking, Requested, count, due, join, pause_before, try_to};
+use crate::drive::watch::ask::{
+    Asking, Requested, count, due, join, pause_before, settles, try_to,
+};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::{WatchContext, note_outcomes, requested_so_far};
@@ -167,9 +169,9 @@ async fn step(
     context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
     let places = member.places.iter().copied();
-    let now = context.session.ci.now();
+    let (now, settles) = (context.session.ci.now(), settles(context)?);
     let (wanted, mut waits) =
-        due(watching, now, places, &member.question.expect, &member.requested);
+        due(watching, now, places, &member.question.expect, (&member.requested, settles));
     let mut news = None;
     if !wanted.is_empty() {
         let plan = join(watching, wanted);

@@ -11,7 +11,7 @@ use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
-use crate::drive::watch::ask::{Asking, Requested, ask_for, begin, count, due, join};
+use crate::drive::watch::ask::{Asking, Requested, ask_for, begin, count, due, join, settles};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::error::{Error, Kind};
@@ -113,9 +113,9 @@ pub async fn watch(
     let all: Vec<WatchPlace> = watching.places().collect();
     context.report(WatchProgress::Changed { watching: &watching, places: &all });
     loop {
-        let places = all.iter().copied();
+        let (places, settles) = (all.iter().copied(), settles(context)?);
         let (wanted, mut waits) =
-            due(&mut watching, ci.now(), places, &question.expect, &requested);
+            due(&mut watching, ci.now(), places, &question.expect, (&requested, settles));
         if asks && watched.refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(&plan, &watching, context, &mut keeper, question).await? {
