@@ -1,5 +1,6 @@
 //! Where the files are, and how they are opened.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -97,11 +98,16 @@ pub(super) fn open(
         migrate(&mut connection, &path, migrations)?;
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(&failed)?;
-    if unclean && !CACHE_FILES.contains(&name) {
+    if unclean && !CACHE_FILES.contains(&name) && !CHECKED.lock().contains(&path) {
         check(&connection, &path)?;
+        CHECKED.lock().insert(path.clone());
     }
     Ok((path, connection))
 }
+
+/// The files that this process has found whole. A check reads the whole file, and while this process has a file open,
+/// its journal looks like that of a process that was killed. One path a state folder.
+static CHECKED: parking_lot::Mutex<BTreeSet<PathBuf>> = parking_lot::Mutex::new(BTreeSet::new());
 
 /// Whether the file has its journal and its newest tables already.
 fn is_current(connection: &Connection, known: i64) -> bool {
@@ -235,7 +241,7 @@ mod tests {
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         std::fs::remove_file(&path).unwrap();
         let other = Connection::open(&path).unwrap();
-        other.execute_batch("CREATE TABLE mine (x); PRAGMA user_version = 3").unwrap();
+        other.execute_batch("CREATE TABLE mine (x); PRAGMA user_version = 4").unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
         let error = ledger.open_askings("http://tc").unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");

@@ -2,7 +2,7 @@
 //! to be told. They are one file, so that one transaction can check one and write another.
 
 /// Each brings the file from one version to the next.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
 CREATE TABLE askings (
     id            TEXT PRIMARY KEY,
@@ -115,7 +115,39 @@ CREATE TABLE messages (
     UNIQUE (investigation, question, channel)
 );
 ",
+    // Both are read with every poll, out of all that was ever requested.
+    "
+CREATE INDEX askings_open ON askings (ci, created) WHERE state IN ('recorded', 'uncertain');
+CREATE INDEX askings_of_task ON askings (task, ci) WHERE task IS NOT NULL;
+",
 ];
 
 /// The file's name.
 pub(super) const FILE: &str = "ledger.db";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read with every poll must not cost more with every request that was ever sent.
+    #[test]
+    fn polls_read_no_whole_table() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration).unwrap();
+        }
+        for (condition, index) in [
+            ("ci = ?1 AND state IN ('recorded', 'uncertain') ORDER BY created", "askings_open"),
+            ("ci = ?1 AND task = ?2", "askings_of_task"),
+            ("task = ?1 AND id <> 'x' AND ci = ?2", "askings_of_task"),
+            ("investigation = ?1 AND state <> 'not-sent'", "askings_of_investigation"),
+        ] {
+            let explain = format!("EXPLAIN QUERY PLAN SELECT id FROM askings WHERE {condition}");
+            let values = vec!["x"; condition.matches('?').count()];
+            let plan: String = connection
+                .query_row(&explain, rusqlite::params_from_iter(values), |row| row.get("detail"))
+                .unwrap();
+            assert!(plan.contains(index), "{condition}: {plan}");
+        }
+    }
+}

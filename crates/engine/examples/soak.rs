@@ -1,0 +1,164 @@
+//! Whether anything grows in a long process: searches and watches, one after the other, over CIs that are folders of
+//! files, in one process with one ledger.
+//!
+//! `soak COUNT` prints a line of JSON for each tenth: how many are done, the memory held, and the time.
+#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![allow(clippy::unwrap_used, reason = "a bench ends where something is not as it should be")]
+
+#[path = "../tests/drivers/folder.rs"]
+mod folder;
+#[path = "../tests/drivers/toy.rs"]
+mod toy;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use mozci_core::guard::Budgets;
+use mozci_core::ids::JobName;
+use mozci_core::push::Push;
+use mozci_core::range::{RangeSpec, Reach};
+use mozci_core::revision::RevisionSpec;
+use mozci_core::watch::Expectations;
+use mozci_engine::Error;
+use mozci_engine::ci::{Ci, Opening};
+use mozci_engine::config::{ClosedTree, Config, CredentialSource};
+use mozci_engine::drive::search::{Ended, Repositories, SearchContext, SearchOptions, search};
+use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch};
+use mozci_engine::drive::{Consent, Observer, Permission, Progress, Question, Session};
+use mozci_engine::flow::{BisectQuestion, read_range};
+use mozci_engine::store::{Investigations, Ledger, Place};
+use tokio_util::sync::CancellationToken;
+
+use folder::Toy;
+
+/// Nobody looks on.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn on(&mut self, _ci: &Ci, _progress: Progress<'_>) {}
+}
+
+impl Consent for Nobody {
+    fn confirm<'a>(&'a mut self, _question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async { Ok(true) })
+    }
+}
+
+impl Repositories for Nobody {
+    fn open(&self, repo: &str) -> Result<Ci, Error> {
+        Err(Error::Usage(format!("there is no {repo}")))
+    }
+}
+
+const CONFIG: &str = r#"
+[ci.toy]
+kind = "buildbot"
+url = "http://toy-NUMBER.invalid/"
+poll_seconds = 0.05
+[ci.toy.repos.main]
+pushlog = "changes"
+"#;
+
+/// Pushes of a world.
+const PUSHES: u64 = 12;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let count: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("config.toml");
+    let (mut ledger, store) =
+        (Ledger::open(home.path()).unwrap(), Investigations::open(home.path()).unwrap());
+    let (started, cancel) = (Instant::now(), CancellationToken::new());
+    for number in 1..=count {
+        let world = tempfile::tempdir_in(home.path()).unwrap();
+        let culprit = 2 + number % (PUSHES - 1);
+        let toy = Arc::new(Toy::new(world.path(), PUSHES, culprit));
+        // A server of its own: the numbers of its requests are those of the world before.
+        std::fs::write(&path, CONFIG.replace("NUMBER", &number.to_string())).unwrap();
+        let config = Config::load(Some(&path)).unwrap();
+        let (_, config) = config.ci(Some("toy")).unwrap();
+        let place = Place { state: home.path().to_owned(), cache: world.path().to_owned() };
+        let opening = Opening {
+            config,
+            repo: None,
+            clone: None,
+            credentials: CredentialSource::Nowhere,
+            sandbox: None,
+            http: None,
+            pulse: None,
+            budgets: Budgets { day: u32::MAX, ..Budgets::default() },
+            closed_tree: ClosedTree::Refuse,
+            rules: None,
+            runs_read: 100,
+            place,
+            user_agent: "soak".into(),
+            on_request: None,
+            on_news: None,
+        };
+        let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), toy).unwrap();
+        let mut host = Nobody;
+        let session = Session { ci: &ci, ledger: &mut ledger, host: &mut host, cancel: &cancel };
+        match number.is_multiple_of(2) {
+            true => one_search(session, &store).await,
+            false => one_watch(session, &store, &ci).await,
+        }
+        if number.is_multiple_of((count / 10).max(1)) {
+            let seconds = started.elapsed().as_secs();
+            let line = serde_json::json!({"done": number, "rss_kib": rss(), "seconds": seconds});
+            println!("{line}");
+        }
+    }
+}
+
+async fn one_search<'a>(session: Session<'a>, store: &'a Investigations) {
+    let question = BisectQuestion {
+        job: "job".into(),
+        about: None,
+        bad: format!("{PUSHES:040x}"),
+        good: None,
+        max_revisions: 100,
+        delta: 0.01,
+        p_min: 0.05,
+        deterministic: true,
+        budget: 100,
+        at_once: 4,
+        background: 0,
+        priors: true,
+        anyway: false,
+    };
+    let options = SearchOptions {
+        permission: Permission::Given,
+        no_wait: false,
+        explain: false,
+        mark: false,
+        notifier: None,
+    };
+    let mut context = SearchContext { session, store, repositories: &Nobody, options };
+    let searched = search(&question, None, false, &mut context).await.unwrap();
+    assert!(matches!(searched.ended, Ended::Verdict(_)), "{:?}", searched.ended);
+}
+
+async fn one_watch<'a>(session: Session<'a>, store: &'a Investigations, ci: &Ci) {
+    let spec = RangeSpec {
+        rev: RevisionSpec::Tip,
+        reach: Reach::Single,
+        every: std::num::NonZeroU32::MIN,
+    };
+    let pushes: Vec<Push> = read_range(ci, &spec).await.unwrap().pushes;
+    let question = WatchQuestion {
+        jobs: vec![JobName::new("job")],
+        pushes: pushes.iter().map(|push| push.revision.hash().to_owned()).collect(),
+        expect: Expectations { retry_failed: 1, most: 10, ..Expectations::default() },
+    };
+    let mut context = WatchContext::new(session, store, Permission::Given, None, None);
+    watch(&question, pushes, &mut context).await.unwrap();
+}
+
+/// The memory that this process holds, in KiB; 0 where the system does not tell.
+fn rss() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
