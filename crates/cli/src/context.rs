@@ -6,7 +6,7 @@ use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
 use mozci_engine::drive::search::Repositories;
 use mozci_engine::notify::Courier;
-use mozci_engine::store::Place;
+use mozci_engine::store::Directories;
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
 use tempfile::TempDir;
@@ -46,7 +46,7 @@ impl Context {
         let (name, ci) = config.ci(global.ci.as_deref())?;
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
         let credentials = credentials(ci, |name| std::env::var(name).ok())?;
-        let place = Place::usual()?;
+        let place = Directories::usual()?;
         Self::of(global, &config, (name, ci), repo.as_deref(), credentials, place)
     }
 
@@ -64,7 +64,7 @@ impl Context {
         std::fs::write(&path, text).map_err(failed("cannot write the demo's config"))?;
         let config = Config::load(Some(&path))?;
         let (_, ci) = config.ci(Some("demo"))?;
-        let (repo, place) = (global.repo.as_deref(), Place::at(folder.path()));
+        let (repo, place) = (global.repo.as_deref(), Directories::at(folder.path()));
         let credentials = credentials(ci, |_| None)?;
         let open = Self::of(global, &config, ("demo", ci), repo, credentials, place)?;
         Ok(Self { sim: Some((sim, folder)), ..open })
@@ -96,7 +96,7 @@ impl Context {
         (name, ci): (&str, &CiConfig),
         repo: Option<&str>,
         credentials: CredentialSource,
-        place: Place,
+        place: Directories,
     ) -> Result<Self, Error> {
         Self::with(global, config, (name, ci), repo, credentials, place, None)
     }
@@ -107,7 +107,7 @@ impl Context {
         (name, ci): (&str, &CiConfig),
         repo: Option<&str>,
         credentials: CredentialSource,
-        place: Place,
+        place: Directories,
         http: Option<Http>,
     ) -> Result<Self, Error> {
         let (pulse, deaf) = match pulse(ci, |name| std::env::var(name).ok()) {

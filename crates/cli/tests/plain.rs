@@ -84,7 +84,7 @@ fn a_run_is_repeated_by_a_clone_and_a_hole_elsewhere_is_left_out() {
     let world = served.world();
     let job = world.catalog.find(JOB).unwrap();
     for result in results {
-        // The task's id is the asking's own, so that sending it again makes no second task.
+        // The task's id is the trigger request's own, so that sending it again makes no second task.
         assert_eq!(result["id"], result["task"], "{result}");
         let dynamic = world.dynamic();
         let id = result["task"].as_str().unwrap().parse().unwrap();

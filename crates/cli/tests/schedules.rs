@@ -105,7 +105,7 @@ fn truth(world: &World) -> HashMap<(u64, String), u32> {
     have
 }
 
-/// Whether a job has a failed run on a push. What came of askings since may be newer, so that this
+/// Whether a job has a failed run on a push. What came of trigger requests since may be newer, so that this
 /// is looked at only where the world stands still.
 fn failed_and_nothing_to_come(world: &World, push: u64, job: &str) -> bool {
     let dynamic = world.dynamic();

@@ -131,7 +131,7 @@ impl Served {
         rusqlite::Connection::open(self.home.path().join("state/mozci/ledger.db")).unwrap()
     }
 
-    /// How many askings stand in the ledger in a state.
+    /// How many trigger requests stand in the ledger in a state.
     pub(crate) fn askings(&self, state: &str) -> i64 {
         let count = "SELECT count(*) FROM askings WHERE state = ?";
         self.ledger().query_row(count, [state], |row| row.get(0)).unwrap()

@@ -81,7 +81,7 @@ macro_rules! number {
 }
 
 number! {
-    /// A self-serve BuildAPI's number for an asking that it took on: its job request, which is not the
+    /// A self-serve BuildAPI's number for a trigger request that it took on: its job request, which is not the
     /// build request that comes of it.
     SelfServeId
 }
@@ -208,7 +208,7 @@ pub enum RequestId {
     Task(TaskId),
     /// A Buildbot build request.
     BuildRequest(BuildRequestId),
-    /// An asking that a self-serve BuildAPI took on, under its own number.
+    /// A trigger request that a self-serve BuildAPI took on, under its own number.
     SelfServe(SelfServeId),
 }
 

@@ -17,8 +17,8 @@ use mozci_core::push::Push;
 use mozci_core::time::At;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{ClosedTree, Config, CredentialSource};
-use mozci_engine::events::Ear;
-use mozci_engine::store::Place;
+use mozci_engine::events::Subscription;
+use mozci_engine::store::Directories;
 use serde_json::json;
 
 /// The group that is listened to.
@@ -136,30 +136,30 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         closed_tree: ClosedTree::Refuse,
         rules: None,
         runs_read: 0,
-        place: Place::at(&folder),
+        place: Directories::at(&folder),
         user_agent: "event_flood".into(),
         on_request: None,
         on_news: None,
     })?;
     let facts = facts()?;
     let started = Instant::now();
-    let ear = Ear::open(&ci, vec![&facts], Some("flood")).await?;
+    let subscription = Subscription::open(&ci, vec![&facts], Some("flood")).await?;
     let mut memory = vec![resident()];
-    while ear.told() < count {
-        if ear.told() * 10 / count.max(1) >= memory.len() as u64 {
+    while subscription.told() < count {
+        if subscription.told() * 10 / count.max(1) >= memory.len() as u64 {
             memory.push(resident());
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let seconds = started.elapsed().as_secs_f64();
     memory.push(resident());
-    let per_second = if count == 0 { 0.0 } else { ear.told() as f64 / seconds };
+    let per_second = if count == 0 { 0.0 } else { subscription.told() as f64 / seconds };
     let told = json!({
-        "events": ear.told(), "seconds": seconds, "per_second": per_second, "rss_kib": memory,
+        "events": subscription.told(), "seconds": seconds, "per_second": per_second, "rss_kib": memory,
     });
     println!("{told}");
     if count > 0 {
-        ear.close().await;
+        subscription.close().await;
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())

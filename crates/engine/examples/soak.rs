@@ -27,7 +27,7 @@ use mozci_engine::drive::search::{Ended, Repositories, SearchContext, SearchOpti
 use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch};
 use mozci_engine::drive::{Consent, Observer, Permission, Progress, Question, Session};
 use mozci_engine::flow::{BisectQuestion, read_range};
-use mozci_engine::store::{Investigations, Ledger, Place};
+use mozci_engine::store::{Directories, Investigations, Ledger};
 use tokio_util::sync::CancellationToken;
 
 use folder::Toy;
@@ -79,7 +79,7 @@ async fn main() {
         std::fs::write(&path, CONFIG.replace("NUMBER", &number.to_string())).unwrap();
         let config = Config::load(Some(&path)).unwrap();
         let (_, config) = config.ci(Some("toy")).unwrap();
-        let place = Place { state: home.path().to_owned(), cache: world.path().to_owned() };
+        let place = Directories { state: home.path().to_owned(), cache: world.path().to_owned() };
         let opening = Opening {
             config,
             repo: None,

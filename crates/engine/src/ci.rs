@@ -25,7 +25,7 @@ use crate::backend::pushes::Pushes;
 use crate::backend::{self, Backend, PushSource};
 use crate::config::{ClosedTree, PushlogKind};
 use crate::error::Error;
-use crate::store::{Day, Facts, Place};
+use crate::store::{Day, Directories, Facts};
 pub(crate) use names::Named;
 use names::Names;
 pub use opening::Opening;
@@ -53,7 +53,7 @@ pub struct Ci {
     /// How long to pause between two looks while waiting.
     pub poll: Duration,
     /// Where the files are.
-    pub place: Place,
+    pub place: Directories,
     pub(crate) others: Vec<(String, Pushlog)>,
     /// The repositories that are merged into this one, by their names.
     merges_from: Vec<String>,

@@ -4,7 +4,7 @@ use mozci_core::plan::{LeftOut, LeftOutReason};
 use mozci_core::push::count_pushes;
 use mozci_core::run::{Run, State};
 use mozci_engine::Kind;
-use mozci_engine::flow::{AskResult, JobHistory, Outcome, Refused};
+use mozci_engine::flow::{JobHistory, Outcome, Refused, TriggerResult};
 
 use crate::app::Interrupt;
 use crate::failure;
@@ -40,7 +40,7 @@ pub(super) fn left_out_status<'a>(
 }
 
 /// Says where not everything got through, for those who do not read each result.
-pub(crate) fn say_unsent(results: &[AskResult]) {
+pub(crate) fn say_unsent(results: &[TriggerResult]) {
     let unsent = results.iter().filter(|result| result.is_missing()).count();
     if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
         let what_to_do = if any_refused(results, Refused::Values) {
@@ -55,19 +55,19 @@ pub(crate) fn say_unsent(results: &[AskResult]) {
     }
 }
 
-fn any_refused(results: &[AskResult], why: Refused) -> bool {
+fn any_refused(results: &[TriggerResult], why: Refused) -> bool {
     results.iter().any(|result| result.refusal == Some(why))
 }
 
 /// The exit status of what was sent alone.
-pub(crate) fn ended_with(results: &[AskResult], interrupt: &Interrupt) -> u8 {
+pub(crate) fn ended_with(results: &[TriggerResult], interrupt: &Interrupt) -> u8 {
     if interrupt.stop.is_cancelled() {
         failure::status(Kind::Interrupted)
     } else if any_refused(results, Refused::NotAllowed) {
         failure::status(Kind::NotAllowed)
     } else if any_refused(results, Refused::Values) {
         failure::status(Kind::Usage)
-    } else if results.iter().any(AskResult::is_missing) {
+    } else if results.iter().any(TriggerResult::is_missing) {
         failure::status(Kind::Service)
     } else {
         0

@@ -161,7 +161,7 @@ fn usual_range(every: Option<u32>) -> u32 {
     every.map_or(MAX_REVISIONS, |every| every.saturating_mul(8).clamp(MAX_REVISIONS, 400))
 }
 
-/// What askings of this command are called in the ledger.
+/// What trigger requests of this command are called in the ledger.
 const BACKFILL: &str = "backfill";
 
 /// Refuses to go on from a push whose only runs a backfill made: automation that goes on from those

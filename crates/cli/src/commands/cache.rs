@@ -1,6 +1,6 @@
 //! `mozci cache`
 
-use mozci_engine::store::{CACHE_FILES, Facts, Place};
+use mozci_engine::store::{CACHE_FILES, Directories, Facts};
 use serde_json::{Value, json};
 
 use crate::app::{Done, Global};
@@ -23,7 +23,7 @@ enum CacheCommand {
 
 /// Show or clear what is kept so as not to ask twice. The ledger is no cache and stays.
 pub(crate) fn run(args: &Args, global: &Global) -> Done {
-    let place = Place::usual()?;
+    let place = Directories::usual()?;
     let mut out = Out::stdout(global);
     match args.command.unwrap_or(CacheCommand::Size) {
         CacheCommand::Size => show(&place, &mut out)?,
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Done {
     out.finish().map(|()| 0)
 }
 
-fn show(place: &Place, out: &mut Out) -> Result<(), mozci_engine::Error> {
+fn show(place: &Directories, out: &mut Out) -> Result<(), mozci_engine::Error> {
     let files = place.cache_files();
     let total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
     let is_there = place.cache.join(CACHE_FILES[0]).exists();

@@ -7,10 +7,10 @@ use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_engine::ci::Ci;
 use mozci_engine::flow::{
-    AskResult, AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, ask, at_work, read_matrix,
+    AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, TriggerResult, ask, at_work, read_matrix,
     read_range,
 };
-use mozci_engine::store::AskedJob;
+use mozci_engine::store::RequestedJob;
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -119,7 +119,7 @@ pub(crate) async fn run(
             format!("{} of {}", plural(count, one), plural(pushes.len(), "push"))
         }
     });
-    let mut results: Vec<AskResult> = Vec::new();
+    let mut results: Vec<TriggerResult> = Vec::new();
     let mut left_out = Vec::new();
     let acts = !taken.is_empty() && !args.confirm.dry_run;
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
@@ -128,7 +128,7 @@ pub(crate) async fn run(
             asks: taken.iter().filter_map(|taken| ready(&context.ci, taken)).collect(),
             ..Prepared::default()
         };
-        let mut on_result = |result: &AskResult| show_result(out, result, true);
+        let mut on_result = |result: &TriggerResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
         interrupt.acting.store(false, Ordering::Relaxed);
@@ -198,7 +198,7 @@ fn ready(ci: &Ci, taken: &Taken) -> Option<ReadyAsk> {
     let why = format!("it is {}", run.state.word());
     Some(ReadyAsk {
         push: push.clone(),
-        jobs: vec![AskedJob { job: job.clone(), times: 0, why }],
+        jobs: vec![RequestedJob { job: job.clone(), times: 0, why }],
         group: match run.key.request {
             RequestId::Task(task) => task.to_string(),
             RequestId::BuildRequest(_) | RequestId::SelfServe(_) => job.to_string(),

@@ -4,7 +4,7 @@ use mozci_core::ids::{PushId, PushlogId};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use mozci_engine::flow::{Awaited, Outcome, stand};
-use mozci_engine::store::{AskState, Asking, Came, Ledger};
+use mozci_engine::store::{Came, Ledger, TriggerRequest, TriggerState};
 use serde_json::{Value, json};
 
 use mozci_engine::drive::settle;
@@ -120,11 +120,11 @@ pub(crate) async fn run(
 
 /// Looks at what became of what nobody waited for, and notes the ends. Where the CI cannot be read the ledger
 /// is shown as it is.
-async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[Asking]) {
+async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[TriggerRequest]) {
     let ci = &context.ci;
     let mut awaited = Vec::new();
     for asking in askings {
-        let AskState::Sent { request } = asking.state else { continue };
+        let TriggerState::Sent { request } = asking.state else { continue };
         let Ok(known) = ledger.outcomes(&asking.id) else { continue };
         let ours = asking.jobs.iter().filter(|asked| asked.times > 0);
         for asked in ours.filter(|asked| !known.iter().any(|came| came.job == asked.job)) {
@@ -200,7 +200,7 @@ const LOOKED_AT: usize = 200;
 const PASSED_OVER: u32 = 200;
 
 /// Who asked, why, and under which plan.
-fn second_line(asking: &Asking) -> String {
+fn second_line(asking: &TriggerRequest) -> String {
     let mut parts = Vec::new();
     if !asking.asker.is_empty() {
         parts.push(format!("by {}", asking.asker));
@@ -213,25 +213,25 @@ fn second_line(asking: &Asking) -> String {
     format!("           {}", parts.join(" · "))
 }
 
-fn word(state: &AskState) -> &'static str {
+fn word(state: &TriggerState) -> &'static str {
     match state {
-        AskState::Recorded => "recorded",
-        AskState::Sent { .. } => "sent",
-        AskState::NotSent { .. } => "not sent",
-        AskState::Uncertain { .. } => "UNCERTAIN",
+        TriggerState::Planned => "recorded",
+        TriggerState::Sent { .. } => "sent",
+        TriggerState::NotSent { .. } => "not sent",
+        TriggerState::Uncertain { .. } => "UNCERTAIN",
     }
 }
 
-fn detail(state: &AskState) -> String {
+fn detail(state: &TriggerState) -> String {
     match state {
-        AskState::Recorded => String::new(),
-        AskState::Sent { request } => request.to_string(),
-        AskState::NotSent { detail } | AskState::Uncertain { detail } => detail.clone(),
+        TriggerState::Planned => String::new(),
+        TriggerState::Sent { request } => request.to_string(),
+        TriggerState::NotSent { detail } | TriggerState::Uncertain { detail } => detail.clone(),
     }
 }
 
-/// An asking with the body as it was sent.
-fn entry(asking: &Asking, came: &[Came], context: &Context) -> Value {
+/// A trigger request with the body as it was sent.
+fn entry(asking: &TriggerRequest, came: &[Came], context: &Context) -> Value {
     let mut entry = json!({
         "id": asking.id,
         "plan": asking.plan,
@@ -249,7 +249,7 @@ fn entry(asking: &Asking, came: &[Came], context: &Context) -> Value {
         "investigation": asking.investigation,
         "outcomes": came,
         "link": match &asking.state {
-            AskState::Sent { request } => context.ci.link(*request),
+            TriggerState::Sent { request } => context.ci.link(*request),
             _ => None,
         },
     });

@@ -2,8 +2,8 @@
 
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::plan::{LeftOut, Plan, Through};
-use mozci_engine::flow::{AskResult, JobHistory, Outcome};
-use mozci_engine::store::AskState;
+use mozci_engine::flow::{JobHistory, Outcome, TriggerResult};
+use mozci_engine::store::TriggerState;
 
 use super::out::Out;
 use super::words::{machine_time, mark, plural};
@@ -122,15 +122,15 @@ pub(crate) fn show_left_out(out: &mut Out, left_out: &[LeftOut]) {
     }
 }
 
-/// What became of one asking.
-pub(crate) fn show_result(out: &mut Out, result: &AskResult, names: bool) {
+/// What became of one trigger request.
+pub(crate) fn show_result(out: &mut Out, result: &TriggerResult, names: bool) {
     let teller = match result.by_action {
         true => "the hook's record",
         false => "the CI",
     };
     let text = match &result.state {
-        AskState::Recorded => "recorded".to_owned(),
-        AskState::Sent { request } => match (result.times(), result.by_action) {
+        TriggerState::Planned => "recorded".to_owned(),
+        TriggerState::Sent { request } => match (result.times(), result.by_action) {
             (0, _) => format!("cancelled: {}", what(*request)),
             (times, by_action) => {
                 let runs = plural(times as usize, "run");
@@ -138,9 +138,11 @@ pub(crate) fn show_result(out: &mut Out, result: &AskResult, names: bool) {
                 format!("asked for {runs}{}: {action}{}", of_jobs(result), what(*request))
             }
         },
-        AskState::NotSent { detail } if result.times() == 0 => format!("not cancelled: {detail}"),
-        AskState::NotSent { detail } => format!("not asked for: {detail}"),
-        AskState::Uncertain { detail } => format!(
+        TriggerState::NotSent { detail } if result.times() == 0 => {
+            format!("not cancelled: {detail}")
+        }
+        TriggerState::NotSent { detail } => format!("not asked for: {detail}"),
+        TriggerState::Uncertain { detail } => format!(
             "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until {teller} tells, run the command again in a minute (asking {})",
             result.id.as_str()
         ),
@@ -160,7 +162,7 @@ pub(crate) fn show_result(out: &mut Out, result: &AskResult, names: bool) {
 }
 
 /// Of how many jobs, where that is more than one.
-fn of_jobs(result: &AskResult) -> String {
+fn of_jobs(result: &TriggerResult) -> String {
     match result.jobs.len() {
         1 => String::new(),
         count => format!(" of {count} jobs"),

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use mozci_engine::store::{AskState, Asking};
+use mozci_engine::store::{TriggerRequest, TriggerState};
 
 use super::plan::what;
 use crate::context::Context;
 
-/// Says what became of askings that were in doubt, a line for each kind of ending.
-pub(crate) fn show_settled(context: &Context, askings: &[Asking]) {
+/// Says what became of trigger requests that were in doubt, a line for each kind of ending.
+pub(crate) fn show_settled(context: &Context, askings: &[TriggerRequest]) {
     let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for asking in askings {
         let (ending, which) = match &asking.state {
-            AskState::Sent { request } => {
+            TriggerState::Sent { request } => {
                 ("did arrive".to_owned(), format!("{} ({})", asking.push, what(*request)))
             }
-            AskState::NotSent { detail } => {
+            TriggerState::NotSent { detail } => {
                 (format!("was not sent: {detail}"), asking.push.to_string())
             }
-            AskState::Uncertain { detail } => (
+            TriggerState::Uncertain { detail } => (
                 format!("stays UNCERTAIN and counts as asked for: {detail}"),
                 format!("{} (asking {})", asking.push, asking.id.as_str()),
             ),
-            AskState::Recorded => ("is open".to_owned(), asking.push.to_string()),
+            TriggerState::Planned => ("is open".to_owned(), asking.push.to_string()),
         };
         endings.entry(format!("{} on push {{}} {ending}", asking.names())).or_default().push(which);
     }

@@ -20,7 +20,7 @@ use super::wire::LastFires;
 use crate::act::ActError;
 use crate::http::{Http, HttpError, Problem};
 
-/// How long an act's answer may take. An asking counts as settled after twice this.
+/// How long an act's answer may take. A trigger request counts as settled after twice this.
 const ACT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Credentials of a Taskcluster client. Their token is in no output, log or error.

@@ -34,7 +34,7 @@ pub struct HuntSettings {
 
 /// A job's history between a good push and a bad one.
 #[derive(Debug, Clone)]
-pub struct Hunt<'a> {
+pub struct SearchModel<'a> {
     job: &'a JobName,
     /// Oldest first: the good push, then the suspects, the last of which is the bad one.
     facts: Vec<&'a PushFacts>,
@@ -83,7 +83,7 @@ pub struct Out {
     pub why: LeftOutReason,
 }
 
-impl<'a> Hunt<'a> {
+impl<'a> SearchModel<'a> {
     /// Of a history, newest first, with its good and its bad push by their places. What is older than
     /// the good push tells the background, what is newer than the bad one how often it fails since.
     pub fn new(

@@ -10,7 +10,7 @@ mod range;
 mod suspicion;
 
 pub use assumed::{Assumed, Assumption, Known, assumptions};
-pub use hunt::{Hunt, HuntSettings, Out};
+pub use hunt::{HuntSettings, Out, SearchModel};
 pub use lives::backed_out_at;
 pub use proof::{Proved, Side};
 pub use range::last_good;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hunt::{Hunt, HuntSettings};
+use super::hunt::{HuntSettings, SearchModel};
 use crate::bisect::Search;
 use crate::facts::Build;
 use crate::have::have;
@@ -18,7 +18,7 @@ const MOST: u32 = 20;
 /// (`docs/bisect.md`), and take 8 to 16.
 const DEARER: f64 = 2.5;
 
-impl Hunt<'_> {
+impl SearchModel<'_> {
     /// Puts runs on the newest push that has a build in the place of as many dear ones, where these would
     /// have builds made and little is known of how often it fails.
     pub(super) fn on_the_newest(
@@ -101,7 +101,7 @@ mod tests {
         all.push(facts(20, &[Passed, Passed]));
         let good = all.len() - 1;
         // A run takes 20 minutes and a build 30 unless something is known: so a run with one costs 2.5.
-        let hunt = Hunt::new(&job, &all, PastRuns::default(), good, bad);
+        let hunt = SearchModel::new(&job, &all, PastRuns::default(), good, bad);
         let settings = HuntSettings {
             delta: 0.01,
             p_min: 0.05,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::hunt::Hunt;
+use super::hunt::SearchModel;
 use crate::facts::PushFacts;
 use crate::flakiness::{Tally, Told};
 use crate::push::PushRef;
@@ -45,7 +45,7 @@ pub struct Proved {
 
 impl Proved {
     /// Of the suspects `first` to `last`, by their numbers.
-    pub fn of(hunt: &Hunt<'_>, first: usize, last: usize) -> Self {
+    pub fn of(hunt: &SearchModel<'_>, first: usize, last: usize) -> Self {
         let numbers = 0..=hunt.suspects();
         let (mut since, mut before) = (Tally::default(), Tally::default());
         for number in numbers.clone() {

@@ -1,10 +1,10 @@
-//! Which listed requests came of which askings: BuildAPI says of neither.
+//! Which listed requests came of which trigger requests: BuildAPI says of neither.
 
 use std::collections::BTreeSet;
 
 use crate::ids::BuildRequestId;
 
-/// The requests that came of some askings for one builder on one revision, in the order in which they
+/// The requests that came of some trigger requests for one builder on one revision, in the order in which they
 /// were asked: of those that were not listed yet when it was asked the first that no earlier asking
 /// takes. That it is somebody else's makes no difference to how many runs there are.
 pub fn carried(

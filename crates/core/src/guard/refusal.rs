@@ -73,7 +73,7 @@ pub enum Refusal {
     Service {
         /// What it said last.
         why: String,
-        /// How many minutes it takes until one asking may be tried.
+        /// How many minutes it takes until one trigger request may be tried.
         minutes: u32,
     },
 }

@@ -7,7 +7,7 @@ use crate::run::{Run, State};
 use crate::sighting::{Sightings, Source};
 
 /// Takes in where a request of the job on this push stands, whatever the order in which it is told.
-/// A request that nobody knew of is what an asking made that had shown nothing yet, as long as there
+/// A request that nobody knew of is what a trigger request made that had shown nothing yet, as long as there
 /// is one. Says whether anything is new.
 pub fn apply(facts: &mut PushFacts, told: &Standing) -> bool {
     let is_new = !facts.runs.iter().any(|run| run.key.request == told.request);

@@ -24,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::{
-    AskResult, AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, CulpritPush, EvidenceRead,
-    EvidenceWish, Given, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared,
-    ReadyAsk, Sends,
+    AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, CulpritPush, EvidenceRead, EvidenceWish,
+    Given, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared, ReadyAsk, Sends,
+    TriggerResult,
 };
-use crate::store::{Asking, Ledger, Mark};
+use crate::store::{Ledger, LedgerCursor, TriggerRequest};
 
 /// What a method of a role returns.
 pub type Answer<'a, T> = BoxFuture<'a, T>;
@@ -75,7 +75,7 @@ pub struct HistoryQuestion<'a> {
     /// The jobs' builds, where they are known from an earlier reading.
     pub builds: Option<&'a [BuildOf]>,
     /// Where the ledger ended when reading began.
-    pub read_at: Mark,
+    pub read_at: LedgerCursor,
 }
 
 /// What can run.
@@ -155,7 +155,7 @@ pub trait RunSource: Send + Sync {
         job: &'a JobName,
     ) -> Fallible<'a, Vec<Vec<Run>>> {
         Box::pin(async move {
-            let (jobs, read_at) = (std::slice::from_ref(job), Mark::default());
+            let (jobs, read_at) = (std::slice::from_ref(job), LedgerCursor::default());
             let question = HistoryQuestion { ledger: None, pushes, jobs, builds: None, read_at };
             let facts = self.histories(ci, question).await?.into_iter().flat_map(|one| one.facts);
             Ok(facts.map(|facts| facts.runs).collect())
@@ -247,20 +247,20 @@ pub trait Trigger: Send + Sync {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(Asking, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyAsk)],
         cancel: &'a CancellationToken,
-        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
-    ) -> Fallible<'a, Vec<AskResult>>;
+        on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
+    ) -> Fallible<'a, Vec<TriggerResult>>;
 
     /// Settles requests in doubt. Those that changed.
-    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>>;
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>>;
 
     /// Follows requests until they have ended, or somebody cancels.
     fn wait<'a>(
         &'a self,
         ci: &'a Ci,
         outcomes: &'a mut [Outcome],
-        ear: &'a mut Ear,
+        subscription: &'a mut Subscription,
         cancel: &'a CancellationToken,
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()>;
@@ -270,7 +270,7 @@ pub trait Trigger: Send + Sync {
         Box::pin(async move {
             let once = CancellationToken::new();
             once.cancel();
-            self.wait(ci, outcomes, &mut Ear::deaf(ci), &once, &mut |_| {}).await
+            self.wait(ci, outcomes, &mut Subscription::deaf(ci), &once, &mut |_| {}).await
         })
     }
 
@@ -323,8 +323,8 @@ pub trait EventSource: Send + Sync {
         ci: &'a Ci,
         _facts: Vec<&'a PushFacts>,
         _instance: Option<&'a str>,
-    ) -> Fallible<'a, Ear> {
-        Box::pin(async move { Ok(Ear::deaf(ci)) })
+    ) -> Fallible<'a, Subscription> {
+        Box::pin(async move { Ok(Subscription::deaf(ci)) })
     }
 }
 

@@ -5,7 +5,7 @@ use mozci_clients::pulse::PulseSettings;
 use mozci_core::guard::Budgets;
 
 use crate::config::{CiConfig, ClosedTree, CredentialSource};
-use crate::store::Place;
+use crate::store::Directories;
 
 /// What opens a [`Ci`](crate::ci::Ci).
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Opening<'a> {
     /// Rules of text logs, where the config has some of its own.
     pub rules: Option<std::sync::Arc<mozci_evidence::Rules>>,
     /// Where the files are.
-    pub place: Place,
+    pub place: Directories,
     /// The program that renders what an action's file computes, in a process of its own: itself, where
     /// it takes that argument. Without one an action that computes is left out.
     pub sandbox: Option<std::path::PathBuf>,

@@ -13,7 +13,7 @@ use crate::drive::progress::{Permission, Progress, Question, Stage};
 use crate::drive::session::Session;
 use crate::error::Error;
 use crate::flow::guards::guards_now;
-use crate::flow::{AskResult, JobHistory, Outcome, Prepared, ask, check_plan, guards, prepare};
+use crate::flow::{JobHistory, Outcome, Prepared, TriggerResult, ask, check_plan, guards, prepare};
 
 /// What an act goes by.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ pub struct Acted {
     /// What was left out besides what the plan left out.
     pub left_out: Vec<LeftOut>,
     /// What became of each request.
-    pub results: Vec<AskResult>,
+    pub results: Vec<TriggerResult>,
     /// What came of what was sent, where it was followed.
     pub outcomes: Vec<Outcome>,
     /// The histories as they stand when everything has ended.
@@ -219,7 +219,7 @@ async fn send_prepared(
         || plan.requests.iter().any(|request| request.is_needed() || request.narrow.is_some());
     report_pace(session, &prepared);
     let Session { ci, ledger, host, cancel } = session;
-    let mut on_result = |result: &AskResult| host.on(ci, Progress::Sent { result, named });
+    let mut on_result = |result: &TriggerResult| host.on(ci, Progress::Sent { result, named });
     let sent = ask(ci, ledger, prepared, read_at, cancel, &mut on_result);
     let (results, more) = sent.await?;
     session.report(Progress::LeftOut(&more));

@@ -14,11 +14,11 @@ use crate::drive::act::{Act, Acted, all_facts, guarded, plan_all, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::session::Session;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::{
-    AskResult, Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, pause, read_jobs,
+    Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, TriggerResult, pause, read_jobs,
 };
-use crate::store::{AskState, Asking};
+use crate::store::{TriggerRequest, TriggerState};
 
 /// How long to back off after a poll that failed, at the most.
 const BACK_OFF: Duration = Duration::from_secs(15);
@@ -54,9 +54,9 @@ pub(super) async fn follow(
     mut consented: bool,
 ) -> Result<(), Error> {
     let (ci, cancel) = (session.ci, session.cancel);
-    let mut ear = Ear::open(ci, all_facts(act.histories).collect(), None).await?;
-    session.report(Progress::Waiting { source: ear.told_by() });
-    acted.outcomes = watch(act, session, &acted.results, &mut ear).await?;
+    let mut subscription = Subscription::open(ci, all_facts(act.histories).collect(), None).await?;
+    session.report(Progress::Waiting { source: subscription.told_by() });
+    acted.outcomes = watch(act, session, &acted.results, &mut subscription).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };
     let followed = Followed {
         pushes: first.facts.iter().map(|facts| facts.push.clone()).collect(),
@@ -118,7 +118,7 @@ pub(super) async fn follow(
             }
             let mut round = send(session, &next, &now).await?;
             acted.left_out.append(&mut round.left_out);
-            acted.outcomes.extend(watch(act, session, &round.results, &mut ear).await?);
+            acted.outcomes.extend(watch(act, session, &round.results, &mut subscription).await?);
             acted.results.append(&mut round.results);
             continue;
         }
@@ -132,7 +132,7 @@ pub(super) async fn follow(
             // No event tells of what is in doubt.
             true => pause(ci.poll, cancel).await,
             false => {
-                ear.next(&at_work(&now), cancel).await;
+                subscription.next(&at_work(&now), cancel).await;
             }
         }
     }
@@ -216,8 +216,8 @@ impl Pending {
 }
 
 /// What a request was for that turned out never to have arrived, by the push's head and the job.
-fn never_arrived(asking: &Asking) -> Vec<(String, JobName)> {
-    if !matches!(asking.state, AskState::NotSent { .. }) {
+fn never_arrived(asking: &TriggerRequest) -> Vec<(String, JobName)> {
+    if !matches!(asking.state, TriggerState::NotSent { .. }) {
         return Vec::new();
     }
     let wanted = asking.jobs.iter().filter(|asked| asked.times > 0);
@@ -228,8 +228,8 @@ fn never_arrived(asking: &Asking) -> Vec<(String, JobName)> {
 async fn watch(
     act: &Act<'_>,
     session: &mut Session<'_>,
-    results: &[AskResult],
-    ear: &mut Ear,
+    results: &[TriggerResult],
+    subscription: &mut Subscription,
 ) -> Result<Vec<Outcome>, Error> {
     let Session { ci, ledger, host, cancel } = session;
     let named = act.histories.len() > 1;
@@ -242,7 +242,7 @@ async fn watch(
             unwritten = unwritten.take().or(came.err());
         }
     };
-    let outcomes = wait(ci, &awaited(results), ear, cancel, &mut on_change).await?;
+    let outcomes = wait(ci, &awaited(results), subscription, cancel, &mut on_change).await?;
     match unwritten {
         Some(error) => Err(error.into()),
         None => Ok(outcomes),
@@ -267,10 +267,10 @@ fn at_work(histories: &[JobHistory]) -> Vec<RequestId> {
     open.map(|run| run.key.request).collect()
 }
 
-fn awaited(results: &[AskResult]) -> Vec<Awaited> {
+fn awaited(results: &[TriggerResult]) -> Vec<Awaited> {
     let mut awaited: Vec<Awaited> = Vec::new();
     for result in results {
-        let AskState::Sent { request } = result.state else { continue };
+        let TriggerState::Sent { request } = result.state else { continue };
         awaited.extend(result.jobs.iter().map(|asked| Awaited {
             push: result.push.clone(),
             job: asked.job.clone(),

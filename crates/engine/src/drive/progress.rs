@@ -8,9 +8,9 @@ use crate::ci::Ci;
 use crate::drive::search::SearchProgress;
 use crate::drive::watch::WatchProgress;
 use crate::error::Error;
-use crate::events::Teller;
-use crate::flow::{AskResult, JobHistory, Outcome};
-use crate::store::Asking;
+use crate::events::EventOrigin;
+use crate::flow::{JobHistory, Outcome, TriggerResult};
+use crate::store::TriggerRequest;
 
 /// Something that happened while a driver worked. The list is closed: whoever renders it handles all of it.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub enum Progress<'a> {
     /// A request was sent, or was not.
     Sent {
         /// What became of it.
-        result: &'a AskResult,
+        result: &'a TriggerResult,
         /// Whether the job has to be named.
         named: bool,
     },
@@ -70,7 +70,7 @@ pub enum Progress<'a> {
     /// Waiting begins.
     Waiting {
         /// Who reports events; none where the CI is polled.
-        source: Option<Teller>,
+        source: Option<EventOrigin>,
     },
     /// Where something that was requested stands, once it has ended.
     Ended {
@@ -80,7 +80,7 @@ pub enum Progress<'a> {
         named: bool,
     },
     /// It is known now what became of requests that were in doubt.
-    Settled(&'a [Asking]),
+    Settled(&'a [TriggerRequest]),
     /// Requests of an earlier command are still in doubt, and count as sent.
     InDoubt {
         /// How many.

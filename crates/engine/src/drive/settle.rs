@@ -5,7 +5,7 @@ use crate::drive::progress::{Observer, Progress};
 use crate::error::Error;
 use crate::flow::SETTLE_SECONDS;
 use crate::flow::reconcile;
-use crate::store::{Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest};
 
 /// Settles what can be told by now. That it cannot be read is reported, and no error.
 pub async fn settle(ci: &Ci, ledger: &Ledger, observer: &mut dyn Observer) {
@@ -26,7 +26,7 @@ pub async fn open_ledger(ci: &Ci, observer: &mut dyn Observer) -> Result<Ledger,
     let now = ci.now();
     let mut open = ledger.open_askings(&ci.root_url)?;
     open.retain(|asking| !asking.is_in_hand());
-    let (old, young): (Vec<Asking>, Vec<Asking>) =
+    let (old, young): (Vec<TriggerRequest>, Vec<TriggerRequest>) =
         open.into_iter().partition(|asking| now.since(asking.created) > SETTLE_SECONDS);
     if let Some(newest) = young.iter().map(|asking| asking.created).max() {
         let seconds = (SETTLE_SECONDS + 1 - now.since(newest)).max(1);

@@ -29,7 +29,7 @@ pub(super) enum Step<'a> {
         plan: &'a Plan,
     },
     /// A watch is about to send requests.
-    Asking {
+    TriggerRequest {
         /// Their runs.
         runs: u32,
         /// The requests.

@@ -1,7 +1,7 @@
 //! One stream of events, whoever tells them: a broker, a server, or the clock of somebody who has to look.
 
-pub(crate) mod ear;
-pub(crate) mod line;
+pub(crate) mod hub;
+pub(crate) mod subscription;
 
-pub use ear::{Ear, Teller};
-pub(crate) use line::Line;
+pub(crate) use hub::Hub;
+pub use subscription::{EventOrigin, Subscription};

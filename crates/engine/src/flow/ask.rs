@@ -17,21 +17,22 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::prepare::{Prepared, ReadyAsk};
 use crate::store::{
-    AskId, AskState, AskedJob, Asking, Booking, Ledger, Mark, Recorded, StoreError,
+    Booking, Ledger, LedgerCursor, Recorded, RequestedJob, StoreError, TriggerId, TriggerRequest,
+    TriggerState,
 };
 
-/// What became of one asking.
+/// What became of one trigger request.
 #[derive(Debug, Clone, Serialize)]
-pub struct AskResult {
+pub struct TriggerResult {
     /// Its id in the ledger.
-    pub id: AskId,
+    pub id: TriggerId,
     /// Where.
     pub push: PushRef,
     /// What for.
-    pub jobs: Vec<AskedJob>,
+    pub jobs: Vec<RequestedJob>,
     /// How it ended.
     #[serde(flatten)]
-    pub state: AskState,
+    pub state: TriggerState,
     /// Requests that were made before and in whose place the master ran others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coalesced: Vec<RequestId>,
@@ -77,9 +78,9 @@ impl Refused {
     }
 }
 
-impl AskResult {
-    /// How an asking ended that was neither refused nor failed.
-    pub fn new(asking: &Asking, ask: &ReadyAsk, state: AskState, sent_at: At) -> Self {
+impl TriggerResult {
+    /// How a trigger request ended that was neither refused nor failed.
+    pub fn new(asking: &TriggerRequest, ask: &ReadyAsk, state: TriggerState, sent_at: At) -> Self {
         Self {
             id: asking.id.clone(),
             push: ask.push.clone(),
@@ -105,14 +106,14 @@ impl AskResult {
 
     /// Whether something did not get through that is still wanted.
     pub fn is_missing(&self) -> bool {
-        !matches!(self.state, AskState::Sent { .. }) && self.refusal != Some(Refused::Over)
+        !matches!(self.state, TriggerState::Sent { .. }) && self.refusal != Some(Refused::Over)
     }
 }
 
 /// Sends what was prepared. `stop` ends it between two requests: what was not sent is marked so,
 /// what is under way is waited for.
 ///
-/// Returns a result an asking, and what another command had asked for in the meantime.
+/// Returns a result a trigger request, and what another command had asked for in the meantime.
 ///
 /// # Errors
 /// [`Error::Store`] where the ledger cannot be written, [`Error::Guard`] where the day has seen
@@ -121,17 +122,17 @@ pub async fn ask(
     ci: &Ci,
     ledger: &mut Ledger,
     prepared: Prepared,
-    read_at: Mark,
+    read_at: LedgerCursor,
     stop: &CancellationToken,
-    on_result: &mut (dyn FnMut(&AskResult) + Send),
-) -> Result<(Vec<AskResult>, Vec<LeftOut>), Error> {
+    on_result: &mut (dyn FnMut(&TriggerResult) + Send),
+) -> Result<(Vec<TriggerResult>, Vec<LeftOut>), Error> {
     if !prepared.asks.is_empty() {
         ci.backend().sign_in().await?;
     }
-    let plan = AskId::new();
+    let plan = TriggerId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
     let me = ledger.process()?;
-    let askings: Vec<Asking> =
+    let askings: Vec<TriggerRequest> =
         prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask, &me)).collect();
     let day = ci.day();
     let recorded = match ledger.record(&askings, read_at, day)? {
@@ -177,20 +178,21 @@ pub async fn ask(
 const FAILED: usize = 3;
 
 /// Closes the breaker of a CI that takes what it is asked for, and opens that of one that fails.
-fn note_service(ci: &Ci, ledger: &Ledger, results: &[AskResult]) -> Result<(), Error> {
-    if results.iter().any(|result| matches!(result.state, AskState::Sent { .. })) {
+fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Result<(), Error> {
+    if results.iter().any(|result| matches!(result.state, TriggerState::Sent { .. })) {
         ledger.set_breaker(&ci.root_url, None)?;
         return Ok(());
     }
-    let is_failed =
-        |result: &&AskResult| result.failed || matches!(result.state, AskState::Uncertain { .. });
+    let is_failed = |result: &&TriggerResult| {
+        result.failed || matches!(result.state, TriggerState::Uncertain { .. })
+    };
     let failed = results.iter().filter(is_failed).count();
     let is_open = ledger.breaker(&ci.root_url)?.is_some();
     if failed >= FAILED || (is_open && failed > 0) {
         let last = results.iter().rev().find(is_failed);
         let why = last.map_or(String::new(), |result| match &result.state {
-            AskState::NotSent { detail } | AskState::Uncertain { detail } => detail.clone(),
-            AskState::Sent { .. } | AskState::Recorded => String::new(),
+            TriggerState::NotSent { detail } | TriggerState::Uncertain { detail } => detail.clone(),
+            TriggerState::Sent { .. } | TriggerState::Planned => String::new(),
         });
         ledger.set_breaker(&ci.root_url, Some((ci.now(), &why)))?;
     }
@@ -207,7 +209,7 @@ pub(crate) struct Written<'a> {
     ledger: &'a Ledger,
     /// Set where nothing more may be sent.
     pub(crate) halted: Arc<AtomicBool>,
-    pub(crate) results: Vec<AskResult>,
+    pub(crate) results: Vec<TriggerResult>,
     broken: Option<StoreError>,
 }
 
@@ -219,8 +221,8 @@ impl<'a> Written<'a> {
     /// Shows a result and writes it down.
     pub(crate) fn result(
         &mut self,
-        result: AskResult,
-        on_result: &mut (dyn FnMut(&AskResult) + Send),
+        result: TriggerResult,
+        on_result: &mut (dyn FnMut(&TriggerResult) + Send),
     ) {
         if let Err(error) = self.ledger.mark(&result.id, &result.state) {
             self.broken(error);
@@ -231,10 +233,10 @@ impl<'a> Written<'a> {
     /// Shows a result that is written down already.
     pub(crate) fn add(
         &mut self,
-        result: AskResult,
-        on_result: &mut (dyn FnMut(&AskResult) + Send),
+        result: TriggerResult,
+        on_result: &mut (dyn FnMut(&TriggerResult) + Send),
     ) {
-        if matches!(result.state, AskState::Sent { .. } | AskState::Uncertain { .. }) {
+        if matches!(result.state, TriggerState::Sent { .. } | TriggerState::Uncertain { .. }) {
             self.ci.http().meter().sent();
         }
         on_result(&result);
@@ -248,7 +250,7 @@ impl<'a> Written<'a> {
     }
 
     /// The results, or why the ledger could not be written.
-    pub(crate) fn end(self) -> Result<Vec<AskResult>, Error> {
+    pub(crate) fn end(self) -> Result<Vec<TriggerResult>, Error> {
         match self.broken {
             Some(error) => Err(error.into()),
             None => Ok(self.results),
@@ -256,10 +258,10 @@ impl<'a> Written<'a> {
     }
 }
 
-fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
-    let id = AskId::new();
+fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> TriggerRequest {
+    let id = TriggerId::new();
     let WrittenDown { action, hook_group, hook, body } = ask.sends.written(&id, &ask.jobs);
-    Asking {
+    TriggerRequest {
         id,
         plan: plan.to_owned(),
         ci: ci.root_url.clone(),
@@ -273,7 +275,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
         hook,
         body,
         created: ci.now(),
-        state: AskState::Recorded,
+        state: TriggerState::Planned,
         process: process.to_owned(),
         in_hand: true,
         asker: ci.backend().requester(),
@@ -281,8 +283,8 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> Asking {
     }
 }
 
-/// Why an asking that is about to be sent must not be.
-pub(crate) fn not_ours(ledger: &Ledger, asking: &Asking, now: At) -> Option<String> {
+/// Why a trigger request that is about to be sent must not be.
+pub(crate) fn not_ours(ledger: &Ledger, asking: &TriggerRequest, now: At) -> Option<String> {
     match ledger.sending(&asking.id, now) {
         Ok(true) => None,
         Ok(false) => Some("another command gave it up in the meantime".to_owned()),

@@ -70,7 +70,7 @@ async fn budgets(
     pools(ci, ledger, plan, histories).await
 }
 
-/// A CI that did not take the last askings is left alone for a while, then tried with one.
+/// A CI that did not take the last trigger requests is left alone for a while, then tried with one.
 fn service(ci: &Ci, ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
     let Some((opened, why)) = ledger.breaker(&ci.root_url)? else { return Ok(()) };
     let rest = i64::from(ci.budgets.breaker.rest_minutes) * 60;

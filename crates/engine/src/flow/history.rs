@@ -11,7 +11,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
 use crate::flow::evidence::judge;
-use crate::store::{Ledger, Mark};
+use crate::store::{Ledger, LedgerCursor};
 
 /// A job on many pushes.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct JobHistory {
     /// The build's runs on each of them.
     pub build_runs: Vec<Vec<Run>>,
     /// Where the ledger ended when reading began: what was asked for later is not in here.
-    pub read_at: Mark,
+    pub read_at: LedgerCursor,
 }
 
 impl JobHistory {
@@ -117,9 +117,9 @@ pub(crate) async fn read_as_ended(
 }
 
 /// Where the ledger ends.
-fn mark(ledger: Option<&Ledger>) -> Result<Mark, Error> {
+fn mark(ledger: Option<&Ledger>) -> Result<LedgerCursor, Error> {
     match ledger {
         Some(ledger) => Ok(ledger.mark_now()?),
-        None => Ok(Mark::default()),
+        None => Ok(LedgerCursor::default()),
     }
 }

@@ -22,11 +22,11 @@ pub(crate) mod resolve;
 pub(crate) mod wait;
 pub(crate) mod watching;
 
-pub use ask::{AskResult, Refused, ask};
+pub use ask::{Refused, TriggerResult, ask};
 pub use at_work::{AtWork, MOST_GROUPS, at_work};
 pub use bisect::{
-    Background, BisectQuestion, Case, CulpritPush, Known, Since, culprit_pushes, job_of_failure,
-    open_case, weigh,
+    Background, BisectQuestion, CulpritPush, Known, SearchData, Since, culprit_pushes,
+    job_of_failure, open_case, weigh,
 };
 pub use build_of::BuildOf;
 pub use choose::{Chosen, choose, chosen, every};
@@ -50,4 +50,4 @@ pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;
 pub use wait::{Awaited, LIMIT, Outcome, pause, stand, wait};
-pub use watching::{Place as WatchPlace, Watching};
+pub use watching::{Directories as CellIndex, Watching};

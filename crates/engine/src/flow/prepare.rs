@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskId, AskedJob};
+use crate::store::{RequestedJob, TriggerId};
 
 /// A plan that is ready to be sent.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ pub struct ReadyAsk {
     /// Where.
     pub push: PushRef,
     /// What for.
-    pub jobs: Vec<AskedJob>,
+    pub jobs: Vec<RequestedJob>,
     /// What it goes by: a decision task, a task, a builder.
     pub group: String,
     /// What is sent.
@@ -40,7 +40,7 @@ pub struct ReadyAsk {
 /// What a backend sends for a request.
 pub trait Sendable: Any + Debug + Send + Sync {
     /// As it stands in the ledger. `id` is the request's id there, `jobs` what it is for.
-    fn written(&self, id: &AskId, jobs: &[AskedJob]) -> WrittenDown;
+    fn written(&self, id: &TriggerId, jobs: &[RequestedJob]) -> WrittenDown;
 
     /// Whether it makes an action, which makes the runs in its turn.
     fn by_action(&self) -> bool {
@@ -77,7 +77,7 @@ impl Sends {
         any.downcast_ref()
     }
 
-    pub(crate) fn written(&self, id: &AskId, jobs: &[AskedJob]) -> WrittenDown {
+    pub(crate) fn written(&self, id: &TriggerId, jobs: &[RequestedJob]) -> WrittenDown {
         self.0.written(id, jobs)
     }
 
@@ -116,6 +116,6 @@ pub(crate) fn left_out(request: &PlannedRequest, why: LeftOutReason) -> LeftOut 
     LeftOut { push: request.push.clone(), job: request.job.clone(), why }
 }
 
-pub(crate) fn asked(request: &PlannedRequest, times: u32) -> AskedJob {
-    AskedJob { job: request.job.clone(), times, why: request.why.to_string() }
+pub(crate) fn asked(request: &PlannedRequest, times: u32) -> RequestedJob {
+    RequestedJob { job: request.job.clone(), times, why: request.why.to_string() }
 }

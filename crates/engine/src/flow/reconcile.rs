@@ -4,20 +4,20 @@ use std::time::{Duration, Instant};
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskState, Asking, Ledger, SettlingTurn};
+use crate::store::{Ledger, SettlingTurn, TriggerRequest, TriggerState};
 
 /// How long a request that was sent may take to show among a hook's fires: the request's own
 /// timeout and as much again.
 pub const SETTLE_SECONDS: i64 = 60;
 
-/// How far a fire's time may lie before the asking's, for clocks that differ.
+/// How far a fire's time may lie before the trigger request's, for clocks that differ.
 pub(crate) const SKEW_SECONDS: i64 = 60;
 
 /// How often a request in doubt is looked for again where what was found belongs to another one.
 pub(crate) const TRIES: u32 = 3;
 
 /// The requests in doubt. A command at work marks its own, so that these are left out.
-pub(crate) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+pub(crate) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut open = ledger.open_askings(&ci.root_url)?;
     open.retain(|asking| !asking.is_in_hand());
     Ok(open)
@@ -54,15 +54,15 @@ const TURN_POLL: Duration = Duration::from_millis(50);
 /// it has to be looked for again, since what was found belongs to another request.
 pub(crate) fn conclude(
     ledger: &Ledger,
-    asking: &Asking,
-    state: AskState,
-    changed: &mut Vec<Asking>,
+    asking: &TriggerRequest,
+    state: TriggerState,
+    changed: &mut Vec<TriggerRequest>,
 ) -> Result<bool, Error> {
     if state == asking.state {
         return Ok(true);
     }
     if ledger.settle(asking, &state)? {
-        changed.push(Asking { state, ..asking.clone() });
+        changed.push(TriggerRequest { state, ..asking.clone() });
         return Ok(true);
     }
     // Somebody else settled it, or its sender came back: their word stands.
@@ -81,6 +81,6 @@ pub(crate) fn with_source(error: &Error) -> String {
 ///
 /// # Errors
 /// [`Error::Store`]. What cannot be read leaves a request as it is.
-pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+pub async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     ci.backend().settle(ci, ledger).await
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 
 /// Something that was asked for.
 #[derive(Debug, Clone)]
@@ -125,12 +125,12 @@ pub async fn pause(time: Duration, stop: &CancellationToken) {
 pub async fn wait(
     ci: &Ci,
     awaited: &[Awaited],
-    ear: &mut Ear,
+    subscription: &mut Subscription,
     stop: &CancellationToken,
     on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<Vec<Outcome>, Error> {
     let mut outcomes: Vec<Outcome> = awaited.iter().map(Outcome::of).collect();
-    ci.backend().wait(ci, &mut outcomes, ear, stop, on_change).await?;
+    ci.backend().wait(ci, &mut outcomes, subscription, stop, on_change).await?;
     Ok(outcomes)
 }
 

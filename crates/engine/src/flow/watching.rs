@@ -15,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::{Ear, Teller};
-use crate::flow::ask::AskResult;
+use crate::events::{EventOrigin, Subscription};
+use crate::flow::ask::TriggerResult;
 use crate::flow::build_of::BuildOf;
 use crate::flow::history::{JobHistory, read_jobs};
 use crate::flow::reconcile::reconcile;
-use crate::store::{AskState, Ledger};
+use crate::store::{Ledger, TriggerState};
 
 /// A job on a push: its history's place, and the push's place in it.
-pub type Place = (usize, usize);
+pub type Directories = (usize, usize);
 
 /// Jobs on pushes, as they stand.
 #[derive(Debug)]
@@ -31,19 +31,19 @@ pub struct Watching {
     /// What is known of each job.
     pub histories: Vec<JobHistory>,
     pushes: Vec<Push>,
-    ear: Ear,
+    subscription: Subscription,
     /// Where a job on the push of a task group is.
-    by_group: HashMap<(TaskId, JobName), Place>,
+    by_group: HashMap<(TaskId, JobName), Directories>,
     /// Where a request is known to be.
-    by_request: HashMap<RequestId, Place>,
+    by_request: HashMap<RequestId, Directories>,
     /// The places whose build has this name on the push of a group.
-    by_build: HashMap<(TaskId, JobName), Vec<Place>>,
+    by_build: HashMap<(TaskId, JobName), Vec<Directories>>,
     /// Actions that have not made their runs yet, with what they were asked for.
-    actions: HashMap<RequestId, Vec<(Place, u32)>>,
+    actions: HashMap<RequestId, Vec<(Directories, u32)>>,
     /// When the state is read though nobody told anything.
     read_at: Option<Instant>,
     /// The places that it is read for.
-    coming: BTreeSet<Place>,
+    coming: BTreeSet<Directories>,
     /// Events that were taken in, and looks that were made, for whoever counts.
     pub heard: u64,
     /// How often the state was read.
@@ -78,11 +78,11 @@ impl Watching {
     ) -> Result<Self, Error> {
         let histories = read_jobs(ci, Some(ledger), pushes, jobs, None).await?;
         let all = histories.iter().flat_map(|history| &history.facts);
-        let ear = Ear::open(ci, all.collect(), instance).await?;
+        let subscription = Subscription::open(ci, all.collect(), instance).await?;
         let mut watching = Self {
             histories,
             pushes: pushes.to_vec(),
-            ear,
+            subscription,
             by_group: HashMap::new(),
             by_request: HashMap::new(),
             by_build: HashMap::new(),
@@ -94,7 +94,7 @@ impl Watching {
         };
         watching.index();
         // What happened between the reading and the listening nobody told.
-        if watching.ear.told_by().is_some() {
+        if watching.subscription.told_by().is_some() {
             watching.look(ci, ledger).await?;
         }
         Ok(watching)
@@ -102,17 +102,17 @@ impl Watching {
 
     /// Ends watching for good.
     pub async fn close(self) {
-        self.ear.close().await;
+        self.subscription.close().await;
     }
 
     /// Who tells what happens; none where it is looked for.
-    pub fn told_by(&self) -> Option<Teller> {
-        self.ear.told_by()
+    pub fn told_by(&self) -> Option<EventOrigin> {
+        self.subscription.told_by()
     }
 
     /// For how long a job that was not run may still come by itself. The state is read then, if
     /// nothing is told before.
-    pub fn still_comes(&mut self, place: Place, now: At) -> Option<Duration> {
+    pub fn still_comes(&mut self, place: Directories, now: At) -> Option<Duration> {
         let build_runs = self.histories[place.0].build_runs.get(place.1)?;
         let left = Duration::from_secs(still_comes(build_runs, now)?);
         self.coming.insert(place);
@@ -128,11 +128,11 @@ impl Watching {
             .filter(|out| out.why.comes_from_others())
             .map(|out| (out.push.id, &out.job))
             .collect();
-        let is_left_out = |(job, push): &Place| {
+        let is_left_out = |(job, push): &Directories| {
             let history = &self.histories[*job];
             left_out.contains(&(history.facts[*push].push.id, &history.job))
         };
-        let coming: Vec<Place> = self.places().filter(is_left_out).collect();
+        let coming: Vec<Directories> = self.places().filter(is_left_out).collect();
         let any = !coming.is_empty();
         if any {
             self.coming.extend(coming);
@@ -148,12 +148,12 @@ impl Watching {
     }
 
     /// What is known at a place.
-    pub fn facts(&self, (history, push): Place) -> &PushFacts {
+    pub fn facts(&self, (history, push): Directories) -> &PushFacts {
         &self.histories[history].facts[push]
     }
 
     /// Every place, by pushes and then jobs.
-    pub fn places(&self) -> impl Iterator<Item = Place> + use<> {
+    pub fn places(&self) -> impl Iterator<Item = Directories> + use<> {
         let (jobs, pushes) = (self.histories.len(), self.pushes.len());
         (0..pushes).flat_map(move |push| (0..jobs).map(move |job| (job, push)))
     }
@@ -177,9 +177,9 @@ impl Watching {
     }
 
     /// Notes what was asked for, so that what comes of it is known as that.
-    pub fn asked(&mut self, results: &[AskResult]) {
+    pub fn asked(&mut self, results: &[TriggerResult]) {
         for result in results {
-            let AskState::Sent { request } = result.state else { continue };
+            let TriggerState::Sent { request } = result.state else { continue };
             for asked in &result.jobs {
                 let Some(place) = self.place(&asked.job, result) else { continue };
                 let facts = &mut self.histories[place.0].facts[place.1];
@@ -195,7 +195,7 @@ impl Watching {
         }
     }
 
-    fn place(&self, job: &JobName, result: &AskResult) -> Option<Place> {
+    fn place(&self, job: &JobName, result: &TriggerResult) -> Option<Directories> {
         let history = self.histories.iter().position(|history| history.job == *job)?;
         let push = self.pushes.iter().position(|push| push.id == result.push.id)?;
         Some((history, push))
@@ -211,7 +211,7 @@ impl Watching {
         ci: &Ci,
         ledger: &Ledger,
         stop: &CancellationToken,
-    ) -> Result<Vec<Place>, Error> {
+    ) -> Result<Vec<Directories>, Error> {
         let (by_group, by_request, by_build, actions) =
             (&self.by_group, &self.by_request, &self.by_build, &self.actions);
         let histories = &self.histories;
@@ -231,7 +231,7 @@ impl Watching {
             _ => false,
         };
         let until = self.read_at.map(|at| at.saturating_duration_since(Instant::now()));
-        let heard = self.ear.next_of(&matters, until, stop).await;
+        let heard = self.subscription.next_of(&matters, until, stop).await;
         if stop.is_cancelled() {
             return Ok(Vec::new());
         }
@@ -266,7 +266,7 @@ impl Watching {
         ours.any(|facts| facts.runs.iter().any(|run| run.state.is_waiting()))
     }
 
-    fn take(&mut self, told: &Standing, changed: &mut BTreeSet<Place>) {
+    fn take(&mut self, told: &Standing, changed: &mut BTreeSet<Directories>) {
         if self.actions.contains_key(&told.request) {
             if told.state.is_final() {
                 self.action_ended(told, changed);
@@ -299,7 +299,7 @@ impl Watching {
 
     /// An action that ended well has made its runs, which are told of by themselves; what has not
     /// shown up a moment later is looked for. One that failed made nothing.
-    fn action_ended(&mut self, told: &Standing, changed: &mut BTreeSet<Place>) {
+    fn action_ended(&mut self, told: &Standing, changed: &mut BTreeSet<Directories>) {
         for (place, times) in self.actions.remove(&told.request).unwrap_or_default() {
             let facts = &mut self.histories[place.0].facts[place.1];
             if !told.state.is_good() {
@@ -318,7 +318,7 @@ impl Watching {
         ci: &Ci,
         ledger: &Ledger,
         stop: &CancellationToken,
-    ) -> Result<Vec<Place>, Error> {
+    ) -> Result<Vec<Directories>, Error> {
         let started = Instant::now();
         let mut failures = 0;
         loop {
@@ -341,7 +341,7 @@ impl Watching {
     }
 
     /// Reads everything. Gives the places where something is new.
-    async fn look(&mut self, ci: &Ci, ledger: &Ledger) -> Result<Vec<Place>, Error> {
+    async fn look(&mut self, ci: &Ci, ledger: &Ledger) -> Result<Vec<Directories>, Error> {
         self.read_at = None;
         self.looks += 1;
         reconcile(ci, ledger).await?;
@@ -349,13 +349,13 @@ impl Watching {
         let builds: Vec<BuildOf> = self.histories.iter().map(|h| h.build.clone()).collect();
         let mut now = read_jobs(ci, Some(ledger), &self.pushes, &jobs, Some(&builds)).await?;
         // What was given time to come is decided on again, whether it came or not.
-        let mut changed: Vec<Place> = std::mem::take(&mut self.coming).into_iter().collect();
+        let mut changed: Vec<Directories> = std::mem::take(&mut self.coming).into_iter().collect();
         for (i, history) in now.iter_mut().enumerate() {
             for (j, facts) in history.facts.iter_mut().enumerate() {
                 let before = &self.histories[i].facts[j];
                 // What was told already a source that lags behind may not show yet.
                 let mut runs = before.runs.clone();
-                runs.retain(|run| self.ear.standing(run.key.request).is_some());
+                runs.retain(|run| self.subscription.standing(run.key.request).is_some());
                 for run in runs {
                     let told = Standing {
                         request: run.key.request,

@@ -1,4 +1,4 @@
-//! What the ledger knows beside askings: what came of them, and what was left out.
+//! What the ledger knows beside trigger requests: what came of them, and what was left out.
 
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::plan::LeftOut;
@@ -6,9 +6,9 @@ use mozci_core::time::At;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use crate::store::asking::AskId;
 use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
+use crate::store::request::TriggerId;
 
 /// What came of a job that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ pub struct PassedOver {
 const LEFT_OUT: usize = 1_000;
 
 impl Ledger {
-    /// Notes what came of what a request was made for; of a request that is no asking's nothing.
+    /// Notes what came of what a request was made for; of a request that is no trigger request's nothing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -60,11 +60,11 @@ impl Ledger {
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
-    /// What came of an asking, as far as anybody followed it.
+    /// What came of a trigger request, as far as anybody followed it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn outcomes(&self, id: &AskId) -> Result<Vec<Came>, StoreError> {
+    pub fn outcomes(&self, id: &TriggerId) -> Result<Vec<Came>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT job, at, outcome FROM outcomes WHERE asking = ? ORDER BY job";
@@ -129,7 +129,7 @@ impl Ledger {
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
 
-    /// When the oldest of the newest askings was made: what was left out before it belongs to none of
+    /// When the oldest of the newest trigger requests was made: what was left out before it belongs to none of
     /// them.
     ///
     /// # Errors

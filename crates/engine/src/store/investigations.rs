@@ -7,11 +7,11 @@ use mozci_core::time::At;
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use crate::store::asking::AskId;
 use crate::store::error::StoreError;
 use crate::store::lease::{Lease, holds};
 use crate::store::owners::this_process;
 use crate::store::place::{Shared, folder_of, open};
+use crate::store::request::TriggerId;
 use crate::store::schema::{FILE, MIGRATIONS};
 
 /// Investigations that are listed at once, at the most.
@@ -127,7 +127,7 @@ impl Investigations {
     ) -> Result<String, StoreError> {
         let connection = self.connection.lock();
         // Short enough to type, of letters and digits alone.
-        let long = AskId::new().as_str().to_owned();
+        let long = TriggerId::new().as_str().to_owned();
         let id: String = long.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let me = this_process(self.folder())?;
         connection

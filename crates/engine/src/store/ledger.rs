@@ -8,15 +8,15 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use crate::store::asking::{AskId, AskState, Asking};
 use crate::store::error::StoreError;
 use crate::store::lease::{Lease, holds};
 use crate::store::owners::this_process;
 use crate::store::place::{Shared, folder_of, open};
+use crate::store::request::{TriggerId, TriggerRequest, TriggerState};
 use crate::store::rows::{COLUMNS, asking, insert, jobs_of};
 use crate::store::schema::{FILE, MIGRATIONS};
 
-/// What became of an attempt to write askings down.
+/// What became of an attempt to write trigger requests down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// It stands in the ledger.
@@ -28,7 +28,7 @@ pub enum Recorded {
 /// A place in the ledger: what was written after it, nobody has seen who read it then. It hangs on
 /// no clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Mark(i64);
+pub struct LedgerCursor(i64);
 
 /// What may be asked for within a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,10 @@ pub struct Day {
     pub limit: u32,
 }
 
-/// What came of writing askings down.
+/// What came of writing trigger requests down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Booking {
-    /// For each asking whether it stands there.
+    /// For each trigger request whether it stands there.
     Booked(Vec<Recorded>),
     /// None does: the day would see too many runs.
     OverBudget {
@@ -125,14 +125,14 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn mark_now(&self) -> Result<Mark, StoreError> {
+    pub fn mark_now(&self) -> Result<LedgerCursor, StoreError> {
         let connection = self.connection.lock();
         let newest = "SELECT coalesce(max(rowid), 0) FROM askings";
         let found = connection.query_row(newest, [], |row| row.get(0));
-        found.map(Mark).map_err(StoreError::sqlite(&self.path))
+        found.map(LedgerCursor).map_err(StoreError::sqlite(&self.path))
     }
 
-    /// Writes askings down in one transaction, before any of them is sent. One of whose jobs
+    /// Writes trigger requests down in one transaction, before any of them is sent. One of whose jobs
     /// somebody else asked for on the same push after `read` is not written; none is where the day
     /// would see too much.
     ///
@@ -140,8 +140,8 @@ impl Ledger {
     /// [`StoreError`]; then none is written.
     pub fn record(
         &mut self,
-        askings: &[Asking],
-        read: Mark,
+        askings: &[TriggerRequest],
+        read: LedgerCursor,
         day: Day,
     ) -> Result<Booking, StoreError> {
         let connection = self.connection.lock();
@@ -190,12 +190,12 @@ impl Ledger {
         Ok(Booking::Booked(outcome))
     }
 
-    /// Notes that an asking is sent at this instant, before it is. False where it is no longer
+    /// Notes that a trigger request is sent at this instant, before it is. False where it is no longer
     /// there to be sent: somebody else gave it up, or took over the investigation that it is for.
     ///
     /// # Errors
     /// [`StoreError`]; then it must not be sent.
-    pub fn sending(&self, id: &AskId, now: At) -> Result<bool, StoreError> {
+    pub fn sending(&self, id: &TriggerId, now: At) -> Result<bool, StoreError> {
         let connection = self.connection.lock();
         connection
             .execute(
@@ -208,48 +208,48 @@ impl Ledger {
             .map_err(StoreError::sqlite(&self.path))
     }
 
-    /// The askings of a CI of which nobody can tell yet whether they were sent.
+    /// The trigger requests of a CI of which nobody can tell yet whether they were sent.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn open_askings(&self, ci: &str) -> Result<Vec<Asking>, StoreError> {
+    pub fn open_askings(&self, ci: &str) -> Result<Vec<TriggerRequest>, StoreError> {
         self.select(
             "ci = ?1 AND state IN ('recorded', 'uncertain') ORDER BY created, rowid",
             params![ci],
         )
     }
 
-    /// The askings of a CI since an instant, however they ended, whatever name the configuration
+    /// The trigger requests of a CI since an instant, however they ended, whatever name the configuration
     /// had for the repository.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn askings_since(&self, ci: &str, since: At) -> Result<Vec<Asking>, StoreError> {
+    pub fn askings_since(&self, ci: &str, since: At) -> Result<Vec<TriggerRequest>, StoreError> {
         self.select("ci = ?1 AND created >= ?2 ORDER BY created, rowid", params![ci, since.0])
     }
 
-    /// The newest askings of a CI, newest first.
+    /// The newest trigger requests of a CI, newest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn newest(&self, ci: &str, most: u32) -> Result<Vec<Asking>, StoreError> {
+    pub fn newest(&self, ci: &str, most: u32) -> Result<Vec<TriggerRequest>, StoreError> {
         self.select("ci = ?1 ORDER BY created DESC, rowid DESC LIMIT ?2", params![ci, most])
     }
 
-    /// The askings of an investigation that may have come to something, the oldest first.
+    /// The trigger requests of an investigation that may have come to something, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn of_investigation(&self, id: &str) -> Result<Vec<Asking>, StoreError> {
+    pub fn of_investigation(&self, id: &str) -> Result<Vec<TriggerRequest>, StoreError> {
         self.select("investigation = ?1 AND state <> 'not-sent' ORDER BY created, rowid", [id])
     }
 
-    /// The asking of this id, or the one that a self-serve server took on under this number
-    /// (`self-serve/17`): no other request has only an asking to be found by.
+    /// The trigger request of this id, or the one that a self-serve server took on under this number
+    /// (`self-serve/17`): no other request has only a trigger request to be found by.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn find(&self, ci: &str, id: &str) -> Result<Option<Asking>, StoreError> {
+    pub fn find(&self, ci: &str, id: &str) -> Result<Option<TriggerRequest>, StoreError> {
         match id.parse() {
             Ok(RequestId::SelfServe(_)) => {
                 Ok(self.select("ci = ?1 AND task = ?2 ORDER BY created", params![ci, id])?.pop())
@@ -271,18 +271,18 @@ impl Ledger {
         &self,
         condition: &str,
         values: impl rusqlite::Params,
-    ) -> Result<Vec<Asking>, StoreError> {
+    ) -> Result<Vec<TriggerRequest>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE {condition}");
         let mut query = connection.prepare(&sql).map_err(&failed)?;
         let folder = self.folder();
         let rows = query.query_map(values, |row| asking(folder, row)).map_err(&failed)?;
-        let mut askings: Vec<Asking> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        let mut askings: Vec<TriggerRequest> = rows.collect::<Result<_, _>>().map_err(&failed)?;
         // While the question is open, another one sees the same snapshot.
         drop(query);
         for read in &mut askings {
-            if read.state == AskState::Recorded
+            if read.state == TriggerState::Planned
                 && !read.is_in_hand()
                 && let Some(now) = self.one(&read.id).map_err(&failed)?
             {
@@ -294,7 +294,7 @@ impl Ledger {
         Ok(askings)
     }
 
-    fn one(&self, id: &AskId) -> Result<Option<Asking>, rusqlite::Error> {
+    fn one(&self, id: &TriggerId) -> Result<Option<TriggerRequest>, rusqlite::Error> {
         let connection = self.connection.lock();
         let sql = format!("SELECT {COLUMNS} FROM askings WHERE id = ?");
         let mut query = connection.prepare_cached(&sql)?;
@@ -315,25 +315,25 @@ fn runs_since(connection: &Connection, ci: &str, since: At) -> Result<u32, rusql
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::AskedJob;
+    use crate::store::RequestedJob;
     use mozci_core::ids::{RepoName, Revision, TaskId, Vcs};
 
-    fn asking(plan: &str, created: i64) -> Asking {
-        Asking {
-            id: AskId::new(),
+    fn asking(plan: &str, created: i64) -> TriggerRequest {
+        TriggerRequest {
+            id: TriggerId::new(),
             plan: plan.into(),
             ci: "http://tc".into(),
             repo: RepoName::new("autoland"),
             push: 7,
             revision: Revision::new(Vcs::Hg, &"a".repeat(40)).unwrap(),
-            jobs: vec![AskedJob { job: JobName::new("test"), times: 2, why: "not run".into() }],
+            jobs: vec![RequestedJob { job: JobName::new("test"), times: 2, why: "not run".into() }],
             group: "group".into(),
             action: "add-new-jobs".into(),
             hook_group: "g".into(),
             hook: "h".into(),
             body: serde_json::json!({"user": {"input": {}}}),
             created: At(created),
-            state: AskState::Recorded,
+            state: TriggerState::Planned,
             process: String::new(),
             in_hand: true,
             asker: "me".into(),
@@ -343,7 +343,7 @@ mod tests {
 
     const ENOUGH: Day = Day { since: At(0), limit: u32::MAX };
 
-    fn book(ledger: &mut Ledger, askings: &[Asking], read: Mark) -> Vec<Recorded> {
+    fn book(ledger: &mut Ledger, askings: &[TriggerRequest], read: LedgerCursor) -> Vec<Recorded> {
         match ledger.record(askings, read, ENOUGH).unwrap() {
             Booking::Booked(recorded) => recorded,
             over => panic!("{over:?}"),
@@ -354,11 +354,14 @@ mod tests {
     fn what_is_recorded_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        let first = Asking { process: ledger.process().unwrap(), ..asking("p1", 100) };
-        assert_eq!(book(&mut ledger, std::slice::from_ref(&first), Mark(0)), [Recorded::New]);
+        let first = TriggerRequest { process: ledger.process().unwrap(), ..asking("p1", 100) };
+        assert_eq!(
+            book(&mut ledger, std::slice::from_ref(&first), LedgerCursor(0)),
+            [Recorded::New]
+        );
         assert_eq!(ledger.open_askings("http://tc").unwrap(), std::slice::from_ref(&first));
         let task = TaskId::from_bytes([3; 16]);
-        ledger.mark(&first.id, &AskState::Sent { request: task.into() }).unwrap();
+        ledger.mark(&first.id, &TriggerState::Sent { request: task.into() }).unwrap();
         assert!(ledger.open_askings("http://tc").unwrap().is_empty());
         let known = ledger.owner("http://tc", task.into(), None).unwrap();
         assert_eq!(known, Some(first.id));
@@ -387,7 +390,7 @@ mod tests {
         let mut ask = |plan, job: &str| {
             let mut asking = asking(plan, 100);
             asking.jobs[0].job = JobName::new(job);
-            ledger.record(&[asking], Mark(0), day).unwrap()
+            ledger.record(&[asking], LedgerCursor(0), day).unwrap()
         };
         assert_eq!(ask("p1", "a"), Booking::Booked(vec![Recorded::New]));
         assert_eq!(ask("p2", "b"), Booking::Booked(vec![Recorded::New]));
@@ -399,11 +402,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         let (process, lock) = crate::store::owners::another(folder.path()).unwrap();
-        let theirs = Asking { process, ..asking("p", 1) };
-        ledger.record(&[theirs], Mark(0), ENOUGH).unwrap();
+        let theirs = TriggerRequest { process, ..asking("p", 1) };
+        ledger.record(&[theirs], LedgerCursor(0), ENOUGH).unwrap();
         let read = ledger.open_askings("http://tc").unwrap();
         drop(lock);
-        // It marked the asking before it ended: that this row does not say so yet is no doubt.
+        // It marked the trigger request before it ended: that this row does not say so yet is no doubt.
         assert!(read[0].is_in_hand());
         let read = ledger.open_askings("http://tc").unwrap();
         assert!(!read[0].is_in_hand(), "nobody is left to mark it");
@@ -416,7 +419,7 @@ mod tests {
         ledger.connection.lock().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(ledger.path()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let error = ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap_err();
+        let error = ledger.record(&[asking("p", 1)], LedgerCursor(0), ENOUGH).unwrap_err();
         assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     }
 
@@ -424,10 +427,10 @@ mod tests {
     fn a_full_disk_loses_nothing_that_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
-        ledger.record(&[asking("p", 1)], Mark(0), ENOUGH).unwrap();
+        ledger.record(&[asking("p", 1)], LedgerCursor(0), ENOUGH).unwrap();
         ledger.connection.lock().pragma_update(None, "max_page_count", 1).unwrap();
-        let many: Vec<Asking> = (0..500).map(|i| asking("q", 1000 + i)).collect();
-        let error = ledger.record(&many, Mark(500), ENOUGH).unwrap_err();
+        let many: Vec<TriggerRequest> = (0..500).map(|i| asking("q", 1000 + i)).collect();
+        let error = ledger.record(&many, LedgerCursor(500), ENOUGH).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
         assert_eq!(ledger.runs_since("http://tc", At(0)).unwrap(), 2);
     }
@@ -461,11 +464,14 @@ mod tests {
         let mut ledger = Ledger::open(folder.path()).unwrap();
         ledger.under(Some(asleep));
         let early = asking("p0", 100);
-        assert_eq!(book(&mut ledger, std::slice::from_ref(&early), Mark(0)), [Recorded::New]);
+        assert_eq!(
+            book(&mut ledger, std::slice::from_ref(&early), LedgerCursor(0)),
+            [Recorded::New]
+        );
         let awake = store.take(&id, At(100)).unwrap().unwrap();
         // What was written down and not sent before it slept is not sent any more.
         assert!(!ledger.sending(&early.id, At(101)).unwrap());
-        let late = ledger.record(&[asking("p1", 101)], Mark(0), ENOUGH).unwrap();
+        let late = ledger.record(&[asking("p1", 101)], LedgerCursor(0), ENOUGH).unwrap();
         assert_eq!(late, Booking::TakenOver);
         ledger.under(Some(awake));
         let mine = asking("p2", 102);

@@ -7,9 +7,9 @@
 use mozci_core::ids::RequestId;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::store::asking::{AskId, AskState, Asking};
 use crate::store::error::StoreError;
 use crate::store::ledger::Ledger;
+use crate::store::request::{TriggerId, TriggerRequest, TriggerState};
 use crate::store::rows::columns;
 
 /// Actions that name a request that exists already. Several entries may name the same one; every
@@ -22,11 +22,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn mark(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
+    pub fn mark(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let connection = self.connection.lock();
         let transaction = immediate(&connection).map_err(&failed)?;
-        if let AskState::Sent { request } = state {
+        if let TriggerState::Sent { request } = state {
             let others = format!(
                 "UPDATE askings SET state = 'uncertain', task = NULL,
                     detail = 'the request that was taken for it belongs to another entry'
@@ -38,7 +38,7 @@ impl Ledger {
             transaction.execute(&others, values).map_err(&failed)?;
         }
         let condition = match state {
-            AskState::Sent { .. } => "TRUE",
+            TriggerState::Sent { .. } => "TRUE",
             _ => "state IN ('recorded', 'uncertain')",
         };
         set(&transaction, id, state, condition).map_err(&failed)?;
@@ -50,7 +50,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn mark_again(&self, id: &AskId, state: &AskState) -> Result<(), StoreError> {
+    pub fn mark_again(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         set(&connection, id, state, "TRUE").map(drop).map_err(failed)
@@ -62,11 +62,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn settle(&self, read: &Asking, state: &AskState) -> Result<bool, StoreError> {
+    pub fn settle(&self, read: &TriggerRequest, state: &TriggerState) -> Result<bool, StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let connection = self.connection.lock();
         let transaction = immediate(&connection).map_err(&failed)?;
-        if let AskState::Sent { request } = state
+        if let TriggerState::Sent { request } = state
             && owner(&transaction, &read.ci, *request, read.id.as_str()).map_err(&failed)?.is_some()
         {
             return Ok(false);
@@ -86,10 +86,10 @@ impl Ledger {
         &self,
         ci: &str,
         request: RequestId,
-        except: Option<&AskId>,
-    ) -> Result<Option<AskId>, StoreError> {
+        except: Option<&TriggerId>,
+    ) -> Result<Option<TriggerId>, StoreError> {
         let connection = self.connection.lock();
-        let except = except.map_or("", AskId::as_str);
+        let except = except.map_or("", TriggerId::as_str);
         owner(&connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
     }
 
@@ -116,8 +116,8 @@ fn immediate(connection: &Connection) -> Result<Transaction<'_>, rusqlite::Error
 
 fn set(
     connection: &Connection,
-    id: &AskId,
-    state: &AskState,
+    id: &TriggerId,
+    state: &TriggerState,
     condition: &str,
 ) -> Result<bool, rusqlite::Error> {
     let (word, task, detail) = columns(state);
@@ -132,7 +132,7 @@ fn owner(
     ci: &str,
     request: RequestId,
     except: &str,
-) -> Result<Option<AskId>, rusqlite::Error> {
+) -> Result<Option<TriggerId>, rusqlite::Error> {
     let select = format!(
         "SELECT id FROM askings WHERE ci = ?1 AND task = ?2 AND id <> ?3
            AND action NOT IN {NAMES_AN_EXISTING_REQUEST}
@@ -142,5 +142,5 @@ fn owner(
     );
     let values = params![ci, request.to_string(), except];
     let found = connection.query_row(&select, values, |row| row.get(0)).optional()?;
-    Ok(found.map(AskId::from_ledger))
+    Ok(found.map(TriggerId::from_ledger))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use mozci_core::time::At;
 use rusqlite::params;
 
-use crate::store::asking::AskId;
 use crate::store::error::StoreError;
 use crate::store::place::{Shared, open};
+use crate::store::request::TriggerId;
 use crate::store::schema::{FILE, MIGRATIONS};
 
 /// A message on its way.
@@ -63,7 +63,7 @@ impl Outbox {
         now: At,
     ) -> Result<bool, StoreError> {
         let connection = self.connection.lock();
-        let id = AskId::new().as_str().to_owned();
+        let id = TriggerId::new().as_str().to_owned();
         let insert = "INSERT OR IGNORE INTO messages
              (id, investigation, question, channel, body, created, next_try)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)";

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::store::asking::AskId;
 use crate::store::error::StoreError;
 use crate::store::place::{private, private_folder};
+use crate::store::request::TriggerId;
 
 /// The folder of the files, beside those of the store.
 const FOLDER: &str = "owners";
@@ -46,7 +46,7 @@ pub(super) fn this_process(folder: &Path) -> Result<String, StoreError> {
 /// A new name in a folder, with the file whose lock stands for its life.
 pub(super) fn another(folder: &Path) -> Result<(String, File), StoreError> {
     let unique: String =
-        AskId::new().as_str().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+        TriggerId::new().as_str().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let name = format!("{} {unique}", std::process::id());
     private_folder(&folder.join(FOLDER))?;
     let path = folder.join(FOLDER).join(format!("{unique}.lock"));

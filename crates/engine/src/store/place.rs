@@ -12,14 +12,14 @@ use crate::store::error::StoreError;
 
 /// The folders of the ledger and of the facts.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Directories {
     /// Where the ledger is; losing it loses history.
     pub state: PathBuf,
     /// Where facts are; losing them costs requests.
     pub cache: PathBuf,
 }
 
-impl Place {
+impl Directories {
     /// The user's own folders, by the XDG variables.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Place {
 /// The files of the cache, besides those that SQLite puts beside them.
 pub const CACHE_FILES: [&str; 2] = ["facts.db", "answers.db"];
 
-impl Place {
+impl Directories {
     /// The files of the cache that are there, with their sizes in bytes.
     pub fn cache_files(&self) -> Vec<(PathBuf, u64)> {
         let mut files = Vec::new();

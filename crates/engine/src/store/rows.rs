@@ -6,26 +6,26 @@ use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
-use crate::store::asking::{AskId, AskState, AskedJob, Asking};
 use crate::store::lease::Lease;
 use crate::store::owners::lives;
+use crate::store::request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
 
-/// What an asking is read from, in the order that [`asking`] goes by.
+/// What a trigger request is read from, in the order that [`asking`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
      hook_group, hook, body, created, state, task, detail, process, asker, investigation";
 
-pub(super) fn columns(state: &AskState) -> (&'static str, Option<String>, &str) {
+pub(super) fn columns(state: &TriggerState) -> (&'static str, Option<String>, &str) {
     match state {
-        AskState::Recorded => ("recorded", None, ""),
-        AskState::Sent { request } => ("sent", Some(request.to_string()), ""),
-        AskState::NotSent { detail } => ("not-sent", None, detail),
-        AskState::Uncertain { detail } => ("uncertain", None, detail),
+        TriggerState::Planned => ("recorded", None, ""),
+        TriggerState::Sent { request } => ("sent", Some(request.to_string()), ""),
+        TriggerState::NotSent { detail } => ("not-sent", None, detail),
+        TriggerState::Uncertain { detail } => ("uncertain", None, detail),
     }
 }
 
 pub(super) fn insert(
     connection: &Connection,
-    asking: &Asking,
+    asking: &TriggerRequest,
     command: &str,
     lease: Option<&Lease>,
 ) -> Result<(), rusqlite::Error> {
@@ -69,7 +69,7 @@ pub(super) fn insert(
 }
 
 /// Reads a row that this program wrote into the ledger of a folder; one that it can't have written is an error.
-pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<Asking, rusqlite::Error> {
+pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<TriggerRequest, rusqlite::Error> {
     let bad = |column: usize, error: String| {
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
@@ -81,17 +81,17 @@ pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<Asking, rusqlite::E
     };
     let detail: String = row.get(15)?;
     let state = match row.get::<_, String>(13)?.as_str() {
-        "recorded" => AskState::Recorded,
-        "sent" => AskState::Sent {
+        "recorded" => TriggerState::Planned,
+        "sent" => TriggerState::Sent {
             request: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
         },
-        "not-sent" => AskState::NotSent { detail },
-        _ => AskState::Uncertain { detail },
+        "not-sent" => TriggerState::NotSent { detail },
+        _ => TriggerState::Uncertain { detail },
     };
     let process: String = row.get(16)?;
-    Ok(Asking {
-        in_hand: state == AskState::Recorded && lives(folder, &process),
-        id: AskId::from_ledger(row.get(0)?),
+    Ok(TriggerRequest {
+        in_hand: state == TriggerState::Planned && lives(folder, &process),
+        id: TriggerId::from_ledger(row.get(0)?),
         plan: row.get(1)?,
         ci: row.get(2)?,
         repo: RepoName::new(row.get::<_, String>(3)?),
@@ -113,15 +113,15 @@ pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<Asking, rusqlite::E
     })
 }
 
-/// The jobs of an asking.
+/// The jobs of a trigger request.
 pub(super) fn jobs_of(
     connection: &Connection,
-    id: &AskId,
-) -> Result<Vec<AskedJob>, rusqlite::Error> {
+    id: &TriggerId,
+) -> Result<Vec<RequestedJob>, rusqlite::Error> {
     let mut query = connection
         .prepare_cached("SELECT job, times, why FROM asked_jobs WHERE asking = ? ORDER BY job")?;
     let read = |row: &Row<'_>| {
-        Ok(AskedJob {
+        Ok(RequestedJob {
             job: JobName::new(row.get::<_, String>(0)?),
             times: row.get(1)?,
             why: row.get(2)?,

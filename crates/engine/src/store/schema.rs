@@ -29,7 +29,7 @@ CREATE TABLE askings (
 CREATE INDEX askings_of_job ON askings (ci, job, created);
 CREATE INDEX askings_by_day ON askings (created);
 ",
-    // One asking may be for several jobs of its push.
+    // One trigger request may be for several jobs of its push.
     "
 CREATE TABLE asked_jobs (
     asking        TEXT NOT NULL REFERENCES askings (id),

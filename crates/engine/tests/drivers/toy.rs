@@ -14,12 +14,12 @@ use mozci_engine::backend::{
     HistoryQuestion, JobCatalog, PushSource, RunSource, Trigger,
 };
 use mozci_engine::ci::Ci;
-use mozci_engine::events::Ear;
+use mozci_engine::events::Subscription;
 use mozci_engine::flow::{
-    AskResult, BuildOf, Chosen, JobHistory, Matrix, Outcome, Prepared, ReadyAsk, Sendable, Sends,
-    WrittenDown, pause,
+    BuildOf, Chosen, JobHistory, Matrix, Outcome, Prepared, ReadyAsk, Sendable, Sends,
+    TriggerResult, WrittenDown, pause,
 };
-use mozci_engine::store::{AskId, AskState, AskedJob, Asking, Ledger};
+use mozci_engine::store::{Ledger, RequestedJob, TriggerId, TriggerRequest, TriggerState};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ impl Toy {
 struct File(u64);
 
 impl Sendable for File {
-    fn written(&self, id: &AskId, _jobs: &[AskedJob]) -> WrittenDown {
+    fn written(&self, id: &TriggerId, _jobs: &[RequestedJob]) -> WrittenDown {
         let body = json!({"push": self.0, "id": id.as_str()});
         WrittenDown { action: "file".into(), body, ..WrittenDown::default() }
     }
@@ -130,7 +130,7 @@ impl Trigger for Toy {
             for _ in 0..request.times {
                 prepared.asks.push(ReadyAsk {
                     push: request.push.clone(),
-                    jobs: vec![AskedJob {
+                    jobs: vec![RequestedJob {
                         job: request.job.clone(),
                         times: 1,
                         why: request.why.to_string(),
@@ -147,16 +147,16 @@ impl Trigger for Toy {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(Asking, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyAsk)],
         cancel: &'a CancellationToken,
-        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
-    ) -> Fallible<'a, Vec<AskResult>> {
+        on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
+    ) -> Fallible<'a, Vec<TriggerResult>> {
         Box::pin(async move {
             let mut results = Vec::new();
             for (asking, ask) in to_send {
                 let state = match ask.sends.get::<File>() {
                     _ if cancel.is_cancelled() => {
-                        AskState::NotSent { detail: "interrupted before it was sent".into() }
+                        TriggerState::NotSent { detail: "interrupted before it was sent".into() }
                     }
                     Some(File(push)) if ledger.sending(&asking.id, ci.now())? => {
                         let job = ask.jobs[0].job.as_str();
@@ -166,17 +166,17 @@ impl Trigger for Toy {
                         match lost.checked_sub(1) {
                             Some(rest) => {
                                 *lost = rest;
-                                AskState::Uncertain { detail: "the answer was lost".into() }
+                                TriggerState::Uncertain { detail: "the answer was lost".into() }
                             }
-                            None => AskState::Sent {
+                            None => TriggerState::Sent {
                                 request: BuildRequestId(push * 1000 + number).into(),
                             },
                         }
                     }
-                    _ => AskState::NotSent { detail: "nobody wants it any more".into() },
+                    _ => TriggerState::NotSent { detail: "nobody wants it any more".into() },
                 };
                 ledger.mark(&asking.id, &state)?;
-                let result = AskResult::new(asking, ask, state, ci.now());
+                let result = TriggerResult::new(asking, ask, state, ci.now());
                 on_result(&result);
                 results.push(result);
             }
@@ -185,15 +185,15 @@ impl Trigger for Toy {
     }
 
     // A file that is there is a run that counts, whoever made it.
-    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>> {
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(async move {
             let mut settled = Vec::new();
             for asking in ledger.open_askings(&ci.root_url)? {
                 let runs = self.runs_on(asking.push, asking.jobs[0].job.as_str(), false);
                 let Some(run) = runs.last().filter(|_| !asking.is_in_hand()) else { continue };
-                let state = AskState::Sent { request: run.key.request };
+                let state = TriggerState::Sent { request: run.key.request };
                 if ledger.settle(&asking, &state)? {
-                    settled.push(Asking { state, ..asking });
+                    settled.push(TriggerRequest { state, ..asking });
                 }
             }
             Ok(settled)
@@ -204,7 +204,7 @@ impl Trigger for Toy {
         &'a self,
         ci: &'a Ci,
         outcomes: &'a mut [Outcome],
-        _ear: &'a mut Ear,
+        _subscription: &'a mut Subscription,
         cancel: &'a CancellationToken,
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()> {

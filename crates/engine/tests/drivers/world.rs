@@ -12,7 +12,7 @@ use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{ClosedTree, Config, CredentialSource};
 use mozci_engine::drive::Session;
 use mozci_engine::flow::{JobHistory, read_job, read_range};
-use mozci_engine::store::{Investigations, Ledger, Place};
+use mozci_engine::store::{Directories, Investigations, Ledger};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::Toy;
@@ -69,7 +69,7 @@ impl World {
             closed_tree: ClosedTree::Refuse,
             rules: None,
             runs_read: 100,
-            place: Place::at(folder.path()),
+            place: Directories::at(folder.path()),
             user_agent: "test".into(),
             on_request: None,
             on_news: None,

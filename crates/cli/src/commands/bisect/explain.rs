@@ -2,13 +2,13 @@
 
 use mozci_core::bisect::Search;
 use mozci_core::plan::Plan;
-use mozci_engine::flow::Case;
+use mozci_engine::flow::SearchData;
 
 use crate::show::Out;
 use mozci_core::rate::percent;
 
 /// Says of each push of a plan what one run there is expected to tell.
-pub(super) fn explain(out: &mut Out, case: &Case, search: &Search, plan: &Plan) {
+pub(super) fn explain(out: &mut Out, case: &SearchData, search: &Search, plan: &Plan) {
     let asked = plan.requests.iter().map(|request| (&request.push, request.times));
     let waiting = plan.waits_for.iter().map(|waits| (&waits.push, waits.times));
     for (push, times) in asked.chain(waiting) {

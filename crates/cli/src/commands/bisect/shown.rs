@@ -5,7 +5,7 @@ use mozci_core::plan::Plan;
 use mozci_core::rate::{Rate, runs_to_see};
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::search::{Ended, Finished, assumed, names, verdict_line};
-use mozci_engine::flow::{BisectQuestion, Case};
+use mozci_engine::flow::{BisectQuestion, SearchData};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -19,7 +19,7 @@ const BARS: usize = 8;
 const WIDEST: f64 = 30.0;
 
 /// What is chased, and between which pushes.
-pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
+pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &SearchData) {
     let hunt = case.hunt();
     let history = hunt.history();
     let background = Rate::of(history.failures, history.runs);
@@ -65,7 +65,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &Case) {
 }
 
 /// What is believed by now, as bars over the likeliest suspects.
-pub(super) fn belief(out: &mut Out, case: &Case, search: &Search, asked: u32) {
+pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, asked: u32) {
     let posterior = search.posterior();
     let seen: u32 = search.counts().iter().map(|counts| counts.telling()).sum();
     if seen == 0 {
@@ -118,7 +118,7 @@ pub(super) fn belief(out: &mut Out, case: &Case, search: &Search, asked: u32) {
 }
 
 /// Where the search goes on, since what was taken for good fails, too.
-pub(super) fn widened(out: &mut Out, case: &Case) {
+pub(super) fn widened(out: &mut Out, case: &SearchData) {
     out.line("");
     out.line(&format!(
         "it failed before all of them already: going back to push {} {}, {}",
@@ -129,7 +129,7 @@ pub(super) fn widened(out: &mut Out, case: &Case) {
 }
 
 /// Suspects that were backed out before the bad push.
-pub(super) fn gone(out: &mut Out, case: &Case, gone: &[Backout]) {
+pub(super) fn gone(out: &mut Out, case: &SearchData, gone: &[Backout]) {
     let pushes: Vec<_> = case.pushes().collect();
     for Backout { suspect, until } in gone {
         if let (Some(suspect), Some(until)) = (pushes.get(*suspect), pushes.get(*until)) {
@@ -256,7 +256,7 @@ fn resume(out: &mut Out, finished: &Finished<'_>, context: &Context) {
     }
 }
 
-fn likeliest(out: &mut Out, case: &Case, search: &Search) {
+fn likeliest(out: &mut Out, case: &SearchData, search: &Search) {
     let hunt = case.hunt();
     let credible = search.credible(0.95);
     // What is no push is named first: it is most often overlooked.

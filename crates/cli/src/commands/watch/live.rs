@@ -10,7 +10,7 @@ use mozci_core::plan::Plan;
 use mozci_core::push::{Push, PushRef};
 use mozci_core::watch::{Ending, ending};
 use mozci_engine::Error;
-use mozci_engine::flow::{AskResult, WatchPlace, Watching};
+use mozci_engine::flow::{CellIndex, TriggerResult, Watching};
 use serde_json::{Value, json};
 
 use super::view::json_line;
@@ -69,7 +69,7 @@ impl Live {
     pub(super) fn show(
         &mut self,
         watching: &Watching,
-        changed: &[WatchPlace],
+        changed: &[CellIndex],
         out: &mut Out,
     ) -> Result<(), Error> {
         match self.way {
@@ -104,7 +104,7 @@ impl Live {
     pub(super) fn asked(
         &mut self,
         plan: &Plan,
-        results: &[AskResult],
+        results: &[TriggerResult],
         out: &mut Out,
     ) -> Result<(), Error> {
         self.drawn.clear();

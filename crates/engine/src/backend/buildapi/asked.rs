@@ -1,28 +1,28 @@
-//! What came of askings: which listed request each made.
+//! What came of trigger requests: which listed request each made.
 
 use std::collections::BTreeSet;
 
 use mozci_core::era::carried;
 use mozci_core::ids::{BuildRequestId, JobName, Revision};
 
-use crate::store::{AskState, Asking};
+use crate::store::{TriggerRequest, TriggerState};
 
-/// The askings for a builder on a revision that may have come to something, each with the request that came of
+/// The trigger requests for a builder on a revision that may have come to something, each with the request that came of
 /// it, as far as that is listed: first those that were taken on, then those in doubt.
 pub(crate) fn matched<'a>(
-    askings: &'a [Asking],
+    askings: &'a [TriggerRequest],
     revision: &Revision,
     job: &JobName,
     listed: &BTreeSet<BuildRequestId>,
-) -> Vec<(&'a Asking, Option<BuildRequestId>)> {
-    let asks = |asking: &&Asking| {
+) -> Vec<(&'a TriggerRequest, Option<BuildRequestId>)> {
+    let asks = |asking: &&TriggerRequest| {
         asking.revision == *revision
             && asking.jobs.iter().any(|one| one.job == *job && one.times > 0)
-            && !matches!(asking.state, AskState::NotSent { .. })
+            && !matches!(asking.state, TriggerState::NotSent { .. })
     };
     // What was taken on made a request for sure; of what is in doubt each may have made one of the rest.
-    let is_sure = |asking: &&Asking| matches!(asking.state, AskState::Sent { .. });
-    let (sure, doubtful): (Vec<&Asking>, Vec<&Asking>) =
+    let is_sure = |asking: &&TriggerRequest| matches!(asking.state, TriggerState::Sent { .. });
+    let (sure, doubtful): (Vec<&TriggerRequest>, Vec<&TriggerRequest>) =
         askings.iter().filter(asks).partition(is_sure);
     let mut rest = listed.clone();
     let mut all = Vec::with_capacity(sure.len() + doubtful.len());
@@ -39,7 +39,7 @@ pub(crate) fn matched<'a>(
 }
 
 /// The requests that were listed when something was asked for, as its body has them.
-fn known(asking: &Asking) -> BTreeSet<BuildRequestId> {
+fn known(asking: &TriggerRequest) -> BTreeSet<BuildRequestId> {
     let ids = asking.body["known"].as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_u64().map(BuildRequestId)).collect()
 }
@@ -51,20 +51,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::{AskId, AskedJob};
+    use crate::store::{RequestedJob, TriggerId};
 
     #[test]
     fn one_in_doubt_takes_nothing_from_one_that_was_taken_on() {
         let revision = Revision::new(Vcs::Hg, &"a".repeat(40)).unwrap();
         let job = JobName::new("test");
-        let asking = |state| Asking {
-            id: AskId::new(),
+        let asking = |state| TriggerRequest {
+            id: TriggerId::new(),
             plan: String::new(),
             ci: String::new(),
             repo: mozci_core::ids::RepoName::new("r"),
             push: 1,
             revision: revision.clone(),
-            jobs: vec![AskedJob { job: job.clone(), times: 1, why: String::new() }],
+            jobs: vec![RequestedJob { job: job.clone(), times: 1, why: String::new() }],
             group: String::new(),
             action: String::new(),
             hook_group: String::new(),
@@ -79,14 +79,15 @@ mod tests {
         };
         // The first never arrived, which nobody knows; the second did.
         let askings = [
-            asking(AskState::Uncertain { detail: String::new() }),
-            asking(AskState::Sent {
+            asking(TriggerState::Uncertain { detail: String::new() }),
+            asking(TriggerState::Sent {
                 request: RequestId::SelfServe(mozci_core::ids::SelfServeId(9)),
             }),
         ];
         let listed = BTreeSet::from([BuildRequestId(1), BuildRequestId(2)]);
         let found = matched(&askings, &revision, &job, &listed);
-        let of = |asking: &Asking| found.iter().find(|(one, _)| one.id == asking.id).unwrap().1;
+        let of =
+            |asking: &TriggerRequest| found.iter().find(|(one, _)| one.id == asking.id).unwrap().1;
         assert_eq!((of(&askings[1]), of(&askings[0])), (Some(BuildRequestId(2)), None));
     }
 }

@@ -22,12 +22,12 @@ use crate::backend::{
 };
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::{
-    AskResult, AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix,
-    Outcome, Prepared, ReadyAsk, Sends,
+    AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix, Outcome,
+    Prepared, ReadyAsk, Sends, TriggerResult,
 };
-use crate::store::{Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest};
 
 /// The farm of a CI that is one.
 pub(crate) fn of_buildapi(ci: &Ci) -> Result<&BuildApi, Error> {
@@ -120,14 +120,14 @@ impl Trigger for BuildApi {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(Asking, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyAsk)],
         cancel: &'a CancellationToken,
-        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
-    ) -> Fallible<'a, Vec<AskResult>> {
+        on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
+    ) -> Fallible<'a, Vec<TriggerResult>> {
         Box::pin(send_all(ci, self, ledger, to_send, cancel, on_result))
     }
 
-    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>> {
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(async move { reconcile(ci, ledger) })
     }
 
@@ -135,7 +135,7 @@ impl Trigger for BuildApi {
         &'a self,
         ci: &'a Ci,
         outcomes: &'a mut [Outcome],
-        _ear: &'a mut Ear,
+        _subscription: &'a mut Subscription,
         cancel: &'a CancellationToken,
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()> {

@@ -16,7 +16,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
 use crate::flow::history::JobHistory;
-use crate::store::{AskState, Asking, Ledger, Mark};
+use crate::store::{Ledger, LedgerCursor, TriggerRequest, TriggerState};
 
 /// How long a request that was taken on may take to be listed, in seconds.
 const SHOWS: i64 = 24 * 3600;
@@ -28,7 +28,7 @@ pub(crate) async fn read_jobs(
     ledger: Option<&Ledger>,
     pushes: &[Push],
     jobs: &[JobName],
-    read_at: Mark,
+    read_at: LedgerCursor,
 ) -> Result<Vec<JobHistory>, Error> {
     let farm = api.farm().await?;
     let builds: Vec<BuildOf> = jobs.iter().map(|job| build_of(ci, farm, job)).collect();
@@ -149,8 +149,8 @@ async fn built_for(
     }
 }
 
-/// What the ledger has of askings that no list shows yet, and how much of it is in doubt.
-fn unseen(open: &[Asking], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u32) {
+/// What the ledger has of trigger requests that no list shows yet, and how much of it is in doubt.
+fn unseen(open: &[TriggerRequest], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u32) {
     let listed: BTreeSet<BuildRequestId> =
         runs.iter().filter_map(|run| run.key.request.build_request()).collect();
     let (mut asked, mut doubtful) = (0, 0);
@@ -158,7 +158,7 @@ fn unseen(open: &[Asking], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u3
         if request.is_none() {
             let times: u32 =
                 asking.jobs.iter().filter(|one| one.job == *job).map(|one| one.times).sum();
-            let sure = matches!(asking.state, AskState::Sent { .. }) || asking.is_in_hand();
+            let sure = matches!(asking.state, TriggerState::Sent { .. }) || asking.is_in_hand();
             asked += times;
             doubtful += if sure { 0 } else { times };
         }

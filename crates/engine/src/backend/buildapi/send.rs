@@ -1,4 +1,4 @@
-//! Asking a self-serve BuildAPI: one asking a run, so that each comes to one request.
+//! Asking a self-serve BuildAPI: one trigger request a run, so that each comes to one request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,10 @@ use crate::backend::buildapi::api::BuildApi;
 use crate::backend::buildapi::sends::SelfServeSends;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
+use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
 use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked};
 use crate::flow::reconcile::{SETTLE_SECONDS, conclude, in_doubt};
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Requests under way at once. The first goes alone: that the user is refused shows on it.
 const AT_ONCE: usize = 4;
@@ -49,15 +49,15 @@ pub(crate) fn prepare(api: &BuildApi, plan: &Plan) -> Prepared {
     prepared
 }
 
-/// Sends askings, the first alone, then several at once.
+/// Sends trigger requests, the first alone, then several at once.
 pub(crate) async fn send_all(
     ci: &Ci,
     api: &BuildApi,
     ledger: &Ledger,
-    to_send: &[(Asking, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyAsk)],
     stop: &CancellationToken,
-    on_result: &mut (dyn FnMut(&AskResult) + Send),
-) -> Result<Vec<AskResult>, Error> {
+    on_result: &mut (dyn FnMut(&TriggerResult) + Send),
+) -> Result<Vec<TriggerResult>, Error> {
     let forbidden = AtomicBool::new(false);
     let mut written = Written::new(ci, ledger);
     let (first, rest) = to_send.split_at(to_send.len().min(1));
@@ -81,13 +81,13 @@ async fn send(
     ci: &Ci,
     api: &BuildApi,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
     ask: &ReadyAsk,
     (stop, halted): (&CancellationToken, &AtomicBool),
     forbidden: &AtomicBool,
-) -> AskResult {
+) -> TriggerResult {
     let sent_at = ci.now();
-    let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
+    let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
     let state = if stop.is_cancelled() {
         not_sent("interrupted before it was sent")
@@ -96,12 +96,12 @@ async fn send(
     } else if forbidden.load(Ordering::Relaxed) {
         not_sent("not sent, since a request before it was not allowed")
     } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
-        AskState::NotSent { detail }
+        TriggerState::NotSent { detail }
     } else {
         match carry_out(api, &ask.sends).await {
-            Ok(request) => AskState::Sent { request },
+            Ok(request) => TriggerState::Sent { request },
             // A second one cannot be told from the first: it is not sent again.
-            Err(ActError::Uncertain(detail)) => AskState::Uncertain { detail },
+            Err(ActError::Uncertain(detail)) => TriggerState::Uncertain { detail },
             Err(error) => {
                 refusal = Refused::of(&error);
                 failed = matches!(error, ActError::NotSent(_));
@@ -114,11 +114,11 @@ async fn send(
                     }
                     _ => "",
                 };
-                AskState::NotSent { detail: format!("{error}{hint}") }
+                TriggerState::NotSent { detail: format!("{error}{hint}") }
             }
         }
     };
-    AskResult { refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
+    TriggerResult { refusal, failed, ..TriggerResult::new(asking, ask, state, sent_at) }
 }
 
 async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError> {
@@ -139,18 +139,18 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
     }
 }
 
-/// Looks at the askings of which nobody could tell whether they arrived. What a request was made for
+/// Looks at the trigger requests of which nobody could tell whether they arrived. What a request was made for
 /// BuildAPI does not keep: one that is listed for the builder and that nobody knows may be ours or
-/// somebody else's, and counts as a run in either case; so an asking stays in doubt, and is shown.
-pub(crate) fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+/// somebody else's, and counts as a run in either case; so a trigger request stays in doubt, and is shown.
+pub(crate) fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut changed = Vec::new();
     for asking in in_doubt(ci, ledger)? {
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        if !settled || !matches!(asking.state, AskState::Recorded) {
+        if !settled || !matches!(asking.state, TriggerState::Planned) {
             continue;
         }
         let detail = "BuildAPI keeps no record by which it could be found".to_owned();
-        conclude(ledger, &asking, AskState::Uncertain { detail }, &mut changed)?;
+        conclude(ledger, &asking, TriggerState::Uncertain { detail }, &mut changed)?;
     }
     Ok(changed)
 }

@@ -4,7 +4,7 @@ use mozci_core::ids::{BuildId, BuildRequestId, JobName};
 use serde_json::json;
 
 use crate::flow::{Sendable, WrittenDown};
-use crate::store::{AskId, AskedJob};
+use crate::store::{RequestedJob, TriggerId};
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(crate) enum SelfServeSends {
 }
 
 impl Sendable for SelfServeSends {
-    fn written(&self, _id: &AskId, _jobs: &[AskedJob]) -> WrittenDown {
+    fn written(&self, _id: &TriggerId, _jobs: &[RequestedJob]) -> WrittenDown {
         let (action, body) = match self {
             Self::Ask { builder, revision, files, known } => (
                 "self-serve",

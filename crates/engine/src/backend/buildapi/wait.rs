@@ -14,7 +14,7 @@ use crate::backend::buildapi::rows::read_rows;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::wait::{FAILURES, LIMIT, Outcome};
-use crate::store::{AskState, Ledger};
+use crate::store::{Ledger, TriggerState};
 
 /// Waits until every request has ended.
 pub(crate) async fn wait(
@@ -70,7 +70,7 @@ async fn look(
             all.iter().filter_map(|run| run.key.request.build_request()).collect();
         let of_asking = matched(&askings, &outcome.push.revision, &outcome.job, &listed);
         let request = of_asking.into_iter().find_map(|(asking, request)| match asking.state {
-            AskState::Sent { request: sent } if sent == outcome.action => request,
+            TriggerState::Sent { request: sent } if sent == outcome.action => request,
             _ => None,
         });
         let request = request.map_or(outcome.action, RequestId::BuildRequest);

@@ -26,13 +26,13 @@ use crate::backend::{
 };
 use crate::ci::{Ci, Named};
 use crate::error::Error;
-use crate::events::{Ear, Line};
+use crate::events::{Hub, Subscription};
 use crate::flow::resolve::called;
 use crate::flow::{
-    AskResult, AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix,
-    Outcome, Prepared, ReadyAsk, Sends,
+    AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix, Outcome,
+    Prepared, ReadyAsk, Sends, TriggerResult,
 };
-use crate::store::{Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest};
 
 /// How long a master that is started anew may be away.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -162,14 +162,14 @@ impl Trigger for Farm {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(Asking, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyAsk)],
         cancel: &'a CancellationToken,
-        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
-    ) -> Fallible<'a, Vec<AskResult>> {
+        on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
+    ) -> Fallible<'a, Vec<TriggerResult>> {
         Box::pin(send_all(ci, self, ledger, to_send, cancel, on_result))
     }
 
-    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>> {
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(reconcile(ci, self, ledger))
     }
 
@@ -177,11 +177,11 @@ impl Trigger for Farm {
         &'a self,
         ci: &'a Ci,
         outcomes: &'a mut [Outcome],
-        ear: &'a mut Ear,
+        subscription: &'a mut Subscription,
         cancel: &'a CancellationToken,
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()> {
-        Box::pin(wait(ci, self, outcomes, ear, cancel, on_change))
+        Box::pin(wait(ci, self, outcomes, subscription, cancel, on_change))
     }
 
     fn cancels(&self, run: &Run) -> Option<Sends> {
@@ -206,16 +206,16 @@ impl EventSource for Farm {
         ci: &'a Ci,
         _facts: Vec<&'a PushFacts>,
         _instance: Option<&'a str>,
-    ) -> Fallible<'a, Ear> {
+    ) -> Fallible<'a, Subscription> {
         Box::pin(async move {
             let master = self.master().await?.clone();
-            let (line, heard) = Line::new(None, None);
+            let (hub, heard) = Hub::new(None, None);
             let first = master.events().await.ok();
             if let Some(first) = &first {
-                line.connected(first.channel.into());
+                hub.connected(first.channel.into());
             }
-            line.runs(tokio::spawn(events::listen(master, first, Arc::downgrade(&line))));
-            Ok(Ear::on(ci, line, heard))
+            hub.runs(tokio::spawn(events::listen(master, first, Arc::downgrade(&hub))));
+            Ok(Subscription::on(ci, hub, heard))
         })
     }
 }

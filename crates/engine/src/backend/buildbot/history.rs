@@ -18,7 +18,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
 use crate::flow::history::JobHistory;
-use crate::store::{AskState, Ledger, Mark};
+use crate::store::{Ledger, LedgerCursor, TriggerState};
 
 /// Reads the histories of some builders over pushes, in the builders' order.
 pub(crate) async fn read_jobs(
@@ -27,7 +27,7 @@ pub(crate) async fn read_jobs(
     ledger: Option<&Ledger>,
     pushes: &[Push],
     jobs: &[JobName],
-    read_at: Mark,
+    read_at: LedgerCursor,
 ) -> Result<Vec<JobHistory>, Error> {
     let ids = ids_of(ci, farm, jobs).await?;
     // Where all is said that would be inferred, the other builders need not be read.
@@ -181,7 +181,7 @@ fn newest_build(runs: &[Run]) -> Option<BuildId> {
     runs.iter().filter_map(|run| run.more.as_ref()?.build).max()
 }
 
-/// What the ledger has of askings that no list shows: written down and not answered yet.
+/// What the ledger has of trigger requests that no list shows: written down and not answered yet.
 struct Unseen(HashMap<(usize, JobName), (u32, u32)>);
 
 impl Unseen {
@@ -189,7 +189,8 @@ impl Unseen {
         let mut unseen = Self(HashMap::new());
         let Some(ledger) = ledger else { return Ok(unseen) };
         for asking in ledger.open_askings(&ci.root_url)? {
-            let open = matches!(asking.state, AskState::Recorded | AskState::Uncertain { .. });
+            let open =
+                matches!(asking.state, TriggerState::Planned | TriggerState::Uncertain { .. });
             let place = pushes.iter().position(|push| push.revision == asking.revision);
             let (Some(place), true) = (place, open) else { continue };
             for asked in &asking.jobs {

@@ -11,13 +11,17 @@ use crate::backend::buildbot::sends::{FORCE, REBUILD};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS, TRIES, conclude, in_doubt, turn};
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// The newest buildsets that are looked through.
 const LOOKED_THROUGH: usize = 1000;
 
 /// Looks at every open asking of the CI and marks what can be told now.
-pub(crate) async fn reconcile(ci: &Ci, farm: &Farm, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+pub(crate) async fn reconcile(
+    ci: &Ci,
+    farm: &Farm,
+    ledger: &Ledger,
+) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
     let open = in_doubt(ci, ledger)?;
     let mut changed = Vec::new();
@@ -31,14 +35,14 @@ pub(crate) async fn reconcile(ci: &Ci, farm: &Farm, ledger: &Ledger) -> Result<V
             // Only an answer tells the master's time.
             let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
             let state = match found {
-                Ok(Search::Found(request)) => AskState::Sent { request: request.into() },
-                Ok(Search::ProvenAbsent) if settled => AskState::NotSent {
+                Ok(Search::Found(request)) => TriggerState::Sent { request: request.into() },
+                Ok(Search::ProvenAbsent) if settled => TriggerState::NotSent {
                     detail: "it never arrived: the master has no buildset of it".into(),
                 },
-                Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                Ok(Search::CannotTell) if settled => TriggerState::Uncertain {
                     detail: "the newest buildsets do not reach back to it".into(),
                 },
-                Err(error) if settled => AskState::Uncertain {
+                Err(error) if settled => TriggerState::Uncertain {
                     detail: format!("the newest buildsets cannot be read: {error}"),
                 },
                 Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => break,
@@ -51,12 +55,12 @@ pub(crate) async fn reconcile(ci: &Ci, farm: &Farm, ledger: &Ledger) -> Result<V
     Ok(changed)
 }
 
-/// The request that an asking made, if the master has one.
+/// The request that a trigger request made, if the master has one.
 pub(crate) async fn look_for(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
 ) -> Result<Option<BuildRequestId>, Error> {
     match search(ci, farm, ledger, asking, &newest(farm).await?).await? {
         Search::Found(request) => Ok(Some(request)),
@@ -82,7 +86,7 @@ async fn search(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
     newest: &[Set],
 ) -> Result<Search, Error> {
     let master = farm.master().await?;
@@ -147,7 +151,7 @@ async fn forced_alike(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
     newest: &[Set],
 ) -> Result<Option<BuildRequestId>, Error> {
     let told = asking.body["reason"].as_str().is_some_and(|text| text.contains(asking.id.as_str()));

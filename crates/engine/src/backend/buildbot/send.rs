@@ -21,10 +21,10 @@ use crate::backend::buildbot::farm::Farm;
 use crate::backend::buildbot::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
-use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
+use crate::events::Subscription;
+use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
 use crate::flow::prepare::{ReadyAsk, Sends};
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Requests that wait and whose branch is asked for.
 const ASKED_ABOUT: usize = 5;
@@ -32,32 +32,32 @@ const ASKED_ABOUT: usize = 5;
 /// How often a request that was coalesced away is made again.
 const TRIES: usize = 5;
 
-/// Sends askings, those of one builder one after the other. Every result is marked in the ledger as
+/// Sends trigger requests, those of one builder one after the other. Every result is marked in the ledger as
 /// soon as the master has answered, and told when its build has begun.
 pub(crate) async fn send_all(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    to_send: &[(Asking, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyAsk)],
     stop: &CancellationToken,
-    on_result: &mut (dyn FnMut(&AskResult) + Send),
-) -> Result<Vec<AskResult>, Error> {
-    let paces = |(_, ask): &(Asking, ReadyAsk)| paces(farm, &ask.sends);
+    on_result: &mut (dyn FnMut(&TriggerResult) + Send),
+) -> Result<Vec<TriggerResult>, Error> {
+    let paces = |(_, ask): &(TriggerRequest, ReadyAsk)| paces(farm, &ask.sends);
     let mut written = Written::new(ci, ledger);
     let sending = Sending {
         halted: Arc::clone(&written.halted),
         ci,
         farm,
         ledger,
-        ear: if to_send.iter().any(paces) {
-            Some(Ear::open(ci, Vec::new(), None).await?)
+        subscription: if to_send.iter().any(paces) {
+            Some(Subscription::open(ci, Vec::new(), None).await?)
         } else {
             None
         },
         stop,
         forbidden: AtomicBool::new(false),
     };
-    let mut chains: Vec<(&str, VecDeque<&(Asking, ReadyAsk)>)> = Vec::new();
+    let mut chains: Vec<(&str, VecDeque<&(TriggerRequest, ReadyAsk)>)> = Vec::new();
     for item in to_send {
         let builder = item.1.group.as_str();
         match chains.iter_mut().find(|(known, _)| *known == builder) {
@@ -104,7 +104,7 @@ struct Sending<'a> {
     farm: &'a Farm,
     ledger: &'a Ledger,
     /// Hears when builds begin, where that is waited for.
-    ear: Option<Ear>,
+    subscription: Option<Subscription>,
     stop: &'a CancellationToken,
     /// Set where nothing more may be sent, since the ledger or the master failed.
     halted: Arc<AtomicBool>,
@@ -123,16 +123,16 @@ impl Sending<'_> {
     /// Sends one request until a build carries it. An error that ends it comes with how far it got.
     async fn one(
         &self,
-        asking: &Asking,
+        asking: &TriggerRequest,
         ask: &ReadyAsk,
         refused: bool,
-    ) -> (AskResult, Option<Error>) {
-        let mut result = AskResult::new(asking, ask, AskState::Recorded, self.ci.now());
+    ) -> (TriggerResult, Option<Error>) {
+        let mut result = TriggerResult::new(asking, ask, TriggerState::Planned, self.ci.now());
         let error = self.until_begun(asking, ask, refused, &mut result).await.err();
-        if matches!(result.state, AskState::Recorded) {
+        if matches!(result.state, TriggerState::Planned) {
             // The error came before it was sent.
             let detail = "not sent, since something before it failed".to_owned();
-            result.state = AskState::NotSent { detail };
+            result.state = TriggerState::NotSent { detail };
             let _ = self.ledger.mark(&result.id, &result.state);
         }
         (result, error)
@@ -140,12 +140,12 @@ impl Sending<'_> {
 
     async fn until_begun(
         &self,
-        asking: &Asking,
+        asking: &TriggerRequest,
         ask: &ReadyAsk,
         refused: bool,
-        result: &mut AskResult,
+        result: &mut TriggerResult,
     ) -> Result<(), Error> {
-        let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
+        let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
         loop {
             result.state = if self.stop.is_cancelled() {
                 not_sent("interrupted before it was sent")
@@ -165,15 +165,16 @@ impl Sending<'_> {
                 }
             };
             self.ledger.mark(&result.id, &result.state)?;
-            let AskState::Sent { request } = result.state else { return Ok(()) };
+            let TriggerState::Sent { request } = result.state else { return Ok(()) };
             result.link = self.ci.link(request);
-            let (Some(id), Some(ear)) = (request.build_request(), &self.ear) else {
+            let (Some(id), Some(subscription)) = (request.build_request(), &self.subscription)
+            else {
                 return Ok(());
             };
             if !paces(self.farm, &ask.sends) {
                 return Ok(());
             }
-            match self.begun(id, ear.another(), ask).await {
+            match self.begun(id, subscription.another(), ask).await {
                 Begun::Well => return Ok(()),
                 Begun::Coalesced => result.coalesced.push(request),
             }
@@ -186,20 +187,20 @@ impl Sending<'_> {
                 return Ok(self.ledger.mark_again(&result.id, &result.state)?);
             }
             // It is on its way again.
-            result.state = AskState::Recorded;
+            result.state = TriggerState::Planned;
             self.ledger.mark_again(&result.id, &result.state)?;
         }
     }
 
     async fn send(
         &self,
-        asking: &Asking,
+        asking: &TriggerRequest,
         sends: &Sends,
-        result: &mut AskResult,
-    ) -> Result<AskState, Error> {
+        result: &mut TriggerResult,
+    ) -> Result<TriggerState, Error> {
         result.sent_at = self.ci.now();
         if let Some(detail) = not_ours(self.ledger, asking, result.sent_at) {
-            return Ok(AskState::NotSent { detail });
+            return Ok(TriggerState::NotSent { detail });
         }
         let master = self.farm.master().await?;
         let reason = format!("mozci {}", asking.id.as_str());
@@ -220,13 +221,13 @@ impl Sending<'_> {
             None => Err(ActError::NotSent("a Buildbot master has no tasks".into())),
         };
         Ok(match sent {
-            Ok(request) => AskState::Sent { request: RequestId::BuildRequest(request) },
+            Ok(request) => TriggerState::Sent { request: RequestId::BuildRequest(request) },
             Err(ActError::Uncertain(detail)) => {
                 // The answer was lost; the newest buildsets may show that it arrived all the same.
-                let sent = Asking { created: result.sent_at, ..asking.clone() };
+                let sent = TriggerRequest { created: result.sent_at, ..asking.clone() };
                 match look_for(self.ci, self.farm, self.ledger, &sent).await {
-                    Ok(Some(request)) => AskState::Sent { request: request.into() },
-                    _ => AskState::Uncertain { detail },
+                    Ok(Some(request)) => TriggerState::Sent { request: request.into() },
+                    _ => TriggerState::Uncertain { detail },
                 }
             }
             Err(error) => {
@@ -235,7 +236,7 @@ impl Sending<'_> {
                 if forbidden {
                     self.forbidden.store(true, Ordering::Relaxed);
                 }
-                AskState::NotSent { detail: format!("{error}{}", self.hint(forbidden)) }
+                TriggerState::NotSent { detail: format!("{error}{}", self.hint(forbidden)) }
             }
         })
     }
@@ -254,10 +255,12 @@ impl Sending<'_> {
     /// Waits until nothing of the builder waits that our request would be run in the place of: a
     /// farm's own request for its newest push is worth more than ours for an old one.
     async fn let_others_begin(&self, ask: &ReadyAsk) -> Result<(), Error> {
-        let Some(ear) = &self.ear else { return Ok(()) };
+        let Some(subscription) = &self.subscription else { return Ok(()) };
         let builders = self.farm.builders().await?;
         let builder = builders.iter().find(|builder| builder.name == ask.group);
-        let (Some(builder), mut ear) = (builder, ear.another()) else { return Ok(()) };
+        let (Some(builder), mut subscription) = (builder, subscription.another()) else {
+            return Ok(());
+        };
         let mut told = false;
         let mut failing: Option<Instant> = None;
         while !self.stop.is_cancelled() {
@@ -268,7 +271,7 @@ impl Sending<'_> {
                     if since.elapsed() > self.ci.patience() {
                         return Err(error);
                     }
-                    ear.next(&[], self.stop).await;
+                    subscription.next(&[], self.stop).await;
                     continue;
                 }
             };
@@ -281,7 +284,7 @@ impl Sending<'_> {
                 ));
             }
             let waiting: Vec<RequestId> = waiting.into_iter().map(RequestId::from).collect();
-            ear.next(&waiting, self.stop).await;
+            subscription.next(&waiting, self.stop).await;
         }
         Ok(())
     }
@@ -311,7 +314,12 @@ impl Sending<'_> {
 
     /// Waits until a request is built, or is gone. What cannot be read for a while is waited for;
     /// a stop leaves the request as it is.
-    async fn begun(&self, id: BuildRequestId, mut ear: Ear, ask: &ReadyAsk) -> Begun {
+    async fn begun(
+        &self,
+        id: BuildRequestId,
+        mut subscription: Subscription,
+        ask: &ReadyAsk,
+    ) -> Begun {
         let mut failing: Option<Instant> = None;
         let mut told = false;
         while !self.stop.is_cancelled() {
@@ -353,7 +361,7 @@ impl Sending<'_> {
                     }
                 }
             }
-            ear.next(&[id.into()], self.stop).await;
+            subscription.next(&[id.into()], self.stop).await;
         }
         Begun::Well
     }

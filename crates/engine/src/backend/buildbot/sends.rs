@@ -4,7 +4,7 @@ use mozci_core::ids::{BuildId, BuildRequestId, SchedulerName};
 use serde_json::{Map, Value, json};
 
 use crate::flow::{Sendable, WrittenDown};
-use crate::store::{AskId, AskedJob};
+use crate::store::{RequestedJob, TriggerId};
 
 /// What a builder is forced by.
 pub(crate) const FORCE: &str = "force";
@@ -38,7 +38,7 @@ pub(crate) enum BuildSends {
 }
 
 impl Sendable for BuildSends {
-    fn written(&self, id: &AskId, jobs: &[AskedJob]) -> WrittenDown {
+    fn written(&self, id: &TriggerId, jobs: &[RequestedJob]) -> WrittenDown {
         let (action, hook, body) = match self {
             Self::Force { scheduler, parameters, reason_room } => {
                 let mut parameters = parameters.clone();

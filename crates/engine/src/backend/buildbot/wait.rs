@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::buildbot::farm::Farm;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::wait::{FAILURES, LIMIT, Outcome};
 
 /// Waits until every request has ended; hears of it where the master tells, and looks from time to
@@ -19,7 +19,7 @@ pub(crate) async fn wait(
     ci: &Ci,
     farm: &Farm,
     outcomes: &mut [Outcome],
-    ear: &mut Ear,
+    subscription: &mut Subscription,
     stop: &CancellationToken,
     on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
@@ -56,7 +56,7 @@ pub(crate) async fn wait(
                 // What is not there tells nothing: it is looked for.
                 Some(_) => crate::flow::pause(ci.poll.min(RETRY), stop).await,
                 None => {
-                    ear.next(&open, stop).await;
+                    subscription.next(&open, stop).await;
                 }
             }
         }
@@ -93,7 +93,7 @@ async fn look(
         let done = request.complete.is_some();
         if done != outcome.done || runs != outcome.runs {
             (outcome.runs, outcome.done) = (runs, done);
-            // There is no action between the asking and its run.
+            // There is no action between the trigger request and its run.
             outcome.action_state = State::Passed;
             on_change(outcome);
         }

@@ -5,7 +5,7 @@ use mozci_core::ids::RepoName;
 
 use crate::config::RepoConfig;
 use crate::error::Error;
-use crate::store::Place;
+use crate::store::Directories;
 
 /// A Git repository that pushes are read from.
 #[derive(Debug)]
@@ -19,7 +19,11 @@ pub struct GitPushes {
 
 impl GitPushes {
     /// By the configuration of a repository.
-    pub(crate) fn new(repo: &RepoName, own: &RepoConfig, place: &Place) -> Result<Self, Error> {
+    pub(crate) fn new(
+        repo: &RepoName,
+        own: &RepoConfig,
+        place: &Directories,
+    ) -> Result<Self, Error> {
         let url = own.url.clone().ok_or_else(|| {
             Error::Usage(format!(
                 "the repository {repo} has pushlog = \"git\" and no `url` in the config: a clone's folder, or where to clone from"

@@ -18,7 +18,7 @@ use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::backend::taskcluster::sends::CREATE;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskState, Ledger};
+use crate::store::{Ledger, TriggerState};
 
 /// What was asked for of a job.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(crate) struct Asked {
 /// How long after an action's end Treeherder may not yet show what it created.
 const LAG_SECONDS: i64 = 30 * 60;
 
-/// How long the ledger's askings are held against what the CI shows.
+/// How long the ledger's trigger requests are held against what the CI shows.
 pub(crate) const LEDGER_SECONDS: i64 = 24 * 3600;
 
 struct Action {
@@ -151,7 +151,7 @@ pub(crate) async fn pending_actions(
         shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
     for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {
         let ours = asking.times() > 0 && asking.action != CREATE;
-        if let (true, AskState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
+        if let (true, TriggerState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
             && pushes.iter().any(|push| push.revision == asking.revision)
         {
             tasks.push(*task);
@@ -199,7 +199,7 @@ fn shown_actions(
 }
 
 /// What the ledger knows: action tasks that Treeherder does not show yet, tasks that were created
-/// without an action, and askings of which nobody can tell whether they were sent, which count as
+/// without an action, and trigger requests of which nobody can tell whether they were sent, which count as
 /// sent.
 #[expect(clippy::too_many_arguments, reason = "it fills in what `read` puts together")]
 fn from_ledger(
@@ -226,12 +226,12 @@ fn from_ledger(
             .collect();
         match asking.state {
             _ if ours.is_empty() => {}
-            AskState::Sent { request: RequestId::Task(task) } if asking.action == CREATE => {
+            TriggerState::Sent { request: RequestId::Task(task) } if asking.action == CREATE => {
                 for (job, _) in ours {
                     created[job].push((push, task));
                 }
             }
-            AskState::Sent { request: RequestId::Task(task) } => {
+            TriggerState::Sent { request: RequestId::Task(task) } => {
                 match actions.iter_mut().find(|action| action.task == task) {
                     Some(known) => known.ours = ours,
                     None if !groups.iter().any(|row| row.run.key.task() == Some(task)) => {
@@ -240,7 +240,7 @@ fn from_ledger(
                     None => {}
                 }
             }
-            AskState::Recorded | AskState::Uncertain { .. } => {
+            TriggerState::Planned | TriggerState::Uncertain { .. } => {
                 for (job, times) in ours {
                     *asked[job].runs.entry(push).or_default() += times;
                     if !asking.is_in_hand() {
@@ -248,7 +248,7 @@ fn from_ledger(
                     }
                 }
             }
-            AskState::NotSent { .. } | AskState::Sent { .. } => {}
+            TriggerState::NotSent { .. } | TriggerState::Sent { .. } => {}
         }
     }
     Ok(())

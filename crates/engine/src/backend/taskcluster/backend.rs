@@ -30,12 +30,12 @@ use crate::backend::{
 };
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::{
-    AskResult, AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, EvidenceRead, EvidenceWish,
-    Given, JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyAsk, Sends,
+    AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, Given,
+    JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyAsk, Sends, TriggerResult,
 };
-use crate::store::{Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest};
 
 /// A Taskcluster, as the configuration of a repository has it.
 #[derive(Debug)]
@@ -262,14 +262,14 @@ impl Trigger for TaskclusterBackend {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(Asking, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyAsk)],
         cancel: &'a CancellationToken,
-        on_result: &'a mut (dyn FnMut(&AskResult) + Send),
-    ) -> Fallible<'a, Vec<AskResult>> {
+        on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
+    ) -> Fallible<'a, Vec<TriggerResult>> {
         Box::pin(send::send_all(ci, ledger, to_send, cancel, on_result))
     }
 
-    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<Asking>> {
+    fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(reconcile::reconcile(ci, ledger))
     }
 
@@ -277,11 +277,11 @@ impl Trigger for TaskclusterBackend {
         &'a self,
         ci: &'a Ci,
         outcomes: &'a mut [Outcome],
-        ear: &'a mut Ear,
+        subscription: &'a mut Subscription,
         cancel: &'a CancellationToken,
         on_change: &'a mut (dyn FnMut(&Outcome) + Send),
     ) -> Fallible<'a, ()> {
-        Box::pin(wait::wait(ci, outcomes, ear, cancel, on_change))
+        Box::pin(wait::wait(ci, outcomes, subscription, cancel, on_change))
     }
 
     fn stand<'a>(&'a self, ci: &'a Ci, outcomes: &'a mut [Outcome]) -> Fallible<'a, ()> {
@@ -317,7 +317,7 @@ impl EventSource for TaskclusterBackend {
         ci: &'a Ci,
         facts: Vec<&'a PushFacts>,
         instance: Option<&'a str>,
-    ) -> Fallible<'a, Ear> {
+    ) -> Fallible<'a, Subscription> {
         Box::pin(listen::listen(ci, self.pulse.as_ref(), facts, instance))
     }
 }

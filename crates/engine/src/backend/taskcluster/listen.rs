@@ -11,7 +11,7 @@ use super::listened::listened;
 use super::pulse;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::{Ear, Line, Teller};
+use crate::events::{EventOrigin, Hub, Subscription};
 use crate::store::Standings;
 
 /// Changes of what is listened to that may wait.
@@ -23,8 +23,8 @@ pub(crate) async fn listen(
     settings: Option<&PulseSettings>,
     facts: Vec<&PushFacts>,
     instance: Option<&str>,
-) -> Result<Ear, Error> {
-    let deaf = Ear::deaf(ci);
+) -> Result<Subscription, Error> {
+    let deaf = Subscription::deaf(ci);
     let Some(settings) = settings.cloned() else { return Ok(deaf) };
     let watched = listened(ci, facts.into_iter()).await;
     let store = match Standings::open(&ci.place.state) {
@@ -47,10 +47,10 @@ pub(crate) async fn listen(
         store: Arc::clone(&store),
         on_news: ci.on_news(),
     };
-    let (line, heard) = Line::new(Some(store), Some(changes));
+    let (hub, heard) = Hub::new(Some(store), Some(changes));
     let first = match source.open().await {
         Ok(first) => {
-            line.connected(Teller::Pulse);
+            hub.connected(EventOrigin::Pulse);
             Some(first)
         }
         Err(error) => {
@@ -61,6 +61,6 @@ pub(crate) async fn listen(
             None
         }
     };
-    line.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&line))));
-    Ok(Ear::on(ci, line, heard))
+    hub.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&hub))));
+    Ok(Subscription::on(ci, hub, heard))
 }

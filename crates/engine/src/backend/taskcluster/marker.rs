@@ -15,7 +15,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::ask::ask;
 use crate::flow::prepare::{Prepared, ReadyAsk, Sends};
-use crate::store::{AskedJob, Ledger};
+use crate::store::{Ledger, RequestedJob};
 
 /// The command by which marks stand in the ledger.
 const MARK: &str = "mark";
@@ -48,7 +48,7 @@ pub(crate) async fn mark(
     })?;
     let asks = vec![ReadyAsk {
         push: PushRef::from(of.push),
-        jobs: vec![AskedJob { job: name, times: 1, why: "a mark on the culprit".into() }],
+        jobs: vec![RequestedJob { job: name, times: 1, why: "a mark on the culprit".into() }],
         group: String::new(),
         sends: Sends::new(TaskSends::Create(body)),
     }];

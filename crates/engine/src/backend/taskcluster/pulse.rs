@@ -11,8 +11,8 @@ use mozci_clients::taskcluster::{Watched, event};
 use mozci_core::event::{Event, Gap};
 use tokio::sync::mpsc;
 
-use crate::events::ear::Teller;
-use crate::events::line::{Change, Line, Pauses};
+use crate::events::hub::{Change, Hub, Pauses};
+use crate::events::subscription::EventOrigin;
 use crate::store::{Aside, Standings, StoreError};
 
 /// A queue, and what comes into it.
@@ -52,12 +52,12 @@ enum Ended {
 
 /// Listens, and connects anew whenever the connection has ended; a refusal ends it for good, and
 /// whoever follows looks for itself from then on.
-pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, line: Weak<Line>) {
+pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub: Weak<Hub>) {
     let mut pauses = Pauses::new();
     loop {
         if let Some(listening) = open.take() {
             pauses = Pauses::new();
-            match hear(&mut source, listening, &line).await {
+            match hear(&mut source, listening, &hub).await {
                 Ended::Unwanted => return,
                 Ended::Broken(why) => source.say(&format!(
                     "note: {why}; connecting again, and looking every now and then until it is there"
@@ -65,9 +65,9 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, line
             }
         }
         {
-            let Some(line) = line.upgrade() else { return };
-            line.is(None);
-            line.tell(Event::Silence);
+            let Some(hub) = hub.upgrade() else { return };
+            hub.is(None);
+            hub.tell(Event::Silence);
         }
         tokio::time::sleep(pauses.next()).await;
         match source.open().await {
@@ -78,15 +78,15 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, line
                 return;
             }
         }
-        let Some(line) = line.upgrade() else { return };
+        let Some(hub) = hub.upgrade() else { return };
         if open.is_some() {
-            line.connected(Teller::Pulse);
-            line.tell(Event::Gap(Gap::Reconnected));
+            hub.connected(EventOrigin::Pulse);
+            hub.tell(Event::Gap(Gap::Reconnected));
         }
     }
 }
 
-async fn hear(source: &mut Source, mut listening: Listening, line: &Weak<Line>) -> Ended {
+async fn hear(source: &mut Source, mut listening: Listening, hub: &Weak<Hub>) -> Ended {
     loop {
         let batch = tokio::select! {
             batch = listening.next() => batch,
@@ -102,9 +102,9 @@ async fn hear(source: &mut Source, mut listening: Listening, line: &Weak<Line>) 
                     return Ended::Broken(error.to_string());
                 }
                 // What happened before the binding was there was not told.
-                let Some(line) = line.upgrade() else { return Ended::Unwanted };
-                line.forget();
-                line.tell(Event::Gap(Gap::Begun));
+                let Some(hub) = hub.upgrade() else { return Ended::Unwanted };
+                hub.forget();
+                hub.tell(Event::Gap(Gap::Begun));
                 continue;
             }
         };
@@ -112,14 +112,14 @@ async fn hear(source: &mut Source, mut listening: Listening, line: &Weak<Line>) 
             Ok(batch) => batch,
             Err(error) => return Ended::Broken(error.to_string()),
         };
-        let Some(line) = line.upgrade() else { return Ended::Unwanted };
-        match keep(&source.store, &batch, line.session()).await {
+        let Some(hub) = hub.upgrade() else { return Ended::Unwanted };
+        match keep(&source.store, &batch, hub.session()).await {
             Ok(events) => {
                 if let Err(error) = listening.done(&batch).await {
                     return Ended::Broken(error.to_string());
                 }
-                line.count.fetch_add(batch.deliveries.len() as u64, Ordering::Relaxed);
-                events.into_iter().for_each(|event| line.tell(event));
+                hub.count.fetch_add(batch.deliveries.len() as u64, Ordering::Relaxed);
+                events.into_iter().for_each(|event| hub.tell(event));
             }
             // What is not acknowledged comes again.
             Err(error) => return Ended::Broken(error.to_string()),

@@ -21,13 +21,13 @@ use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::backend::taskcluster::sends::{CANCEL, CREATE};
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Looks at every open asking of the CI and marks what can be told now.
 ///
 /// # Errors
-/// [`Error::Store`]. What cannot be read leaves an asking as it is.
-pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, Error> {
+/// [`Error::Store`]. What cannot be read leaves a trigger request as it is.
+pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
     let mut changed = Vec::new();
     let open = in_doubt(ci, ledger)?;
@@ -41,15 +41,15 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, E
             // Only an answer tells the servers' time.
             let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
             let state = match searched {
-                Ok(Search::Found(task)) => AskState::Sent { request: task.into() },
+                Ok(Search::Found(task)) => TriggerState::Sent { request: task.into() },
                 Ok(Search::ProvenAbsent) if settled => {
-                    AskState::NotSent { detail: absent(&asking) }
+                    TriggerState::NotSent { detail: absent(&asking) }
                 }
-                Ok(Search::CannotTell) if settled => AskState::Uncertain {
+                Ok(Search::CannotTell) if settled => TriggerState::Uncertain {
                     detail: "the hook's record does not reach back to it".to_owned(),
                 },
                 Ok(Search::ProvenAbsent | Search::CannotTell) => break,
-                Err(error) if settled => AskState::Uncertain {
+                Err(error) if settled => TriggerState::Uncertain {
                     detail: format!("the hook's record cannot be read: {}", with_source(&error)),
                 },
                 Err(_) => break,
@@ -62,8 +62,8 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<Asking>, E
     Ok(changed)
 }
 
-/// What to say of an asking that is proven not to have arrived.
-fn absent(asking: &Asking) -> String {
+/// What to say of a trigger request that is proven not to have arrived.
+fn absent(asking: &TriggerRequest) -> String {
     match (asking.action.as_str(), deadline(&asking.body)) {
         (CREATE, Some(deadline)) => format!(
             "the queue has no task {}, whose deadline is {}: what is asked for again gets a new body and a new id",
@@ -75,11 +75,11 @@ fn absent(asking: &Asking) -> String {
     }
 }
 
-/// The action task that an asking made, if the hook's record shows one.
+/// The action task that a trigger request made, if the hook's record shows one.
 pub(crate) async fn look_for(
     ci: &Ci,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
 ) -> Result<Option<TaskId>, Error> {
     match search(ci, ledger, asking).await? {
         Search::Found(task) => Ok(Some(task)),
@@ -93,7 +93,7 @@ enum Search {
     CannotTell,
 }
 
-async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Error> {
+async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Search, Error> {
     if asking.hook.is_empty() {
         return at_the_queue(ci, asking).await;
     }
@@ -133,7 +133,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &Asking) -> Result<Search, Err
 }
 
 /// Whether the queue has done what it was asked itself: a task of a known id is there or is not.
-async fn at_the_queue(ci: &Ci, asking: &Asking) -> Result<Search, Error> {
+async fn at_the_queue(ci: &Ci, asking: &TriggerRequest) -> Result<Search, Error> {
     let cancelled = asking.body["taskId"].as_str().and_then(|id| id.parse().ok());
     let task = cancelled.unwrap_or_else(|| asking.id.task());
     let found = statuses(ci, &[task]).await?;

@@ -14,18 +14,18 @@ use super::sends::TaskSends;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{AskResult, HALTED, Refused, Written, not_ours};
+use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
 use crate::flow::{ReadyAsk, Sends};
-use crate::store::{AskState, Asking, Ledger};
+use crate::store::{Ledger, TriggerRequest, TriggerState};
 
-/// Sends askings to Taskcluster, the first alone, then several at once.
+/// Sends trigger requests to Taskcluster, the first alone, then several at once.
 pub(crate) async fn send_all(
     ci: &Ci,
     ledger: &Ledger,
-    to_send: &[(Asking, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyAsk)],
     stop: &CancellationToken,
-    on_result: &mut (dyn FnMut(&AskResult) + Send),
-) -> Result<Vec<AskResult>, Error> {
+    on_result: &mut (dyn FnMut(&TriggerResult) + Send),
+) -> Result<Vec<TriggerResult>, Error> {
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     let forbidden = AtomicBool::new(false);
     let taskcluster = ci.taskcluster()?;
@@ -45,19 +45,22 @@ pub(crate) async fn send_all(
     }
     for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
         // The answer was lost. The hook's own record may show that it fired all the same.
-        let sent =
-            Asking { created: result.sent_at, state: result.state.clone(), ..asking.clone() };
-        if matches!(result.state, AskState::Uncertain { .. })
+        let sent = TriggerRequest {
+            created: result.sent_at,
+            state: result.state.clone(),
+            ..asking.clone()
+        };
+        if matches!(result.state, TriggerState::Uncertain { .. })
             && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
         {
-            let found = AskState::Sent { request: task.into() };
+            let found = TriggerState::Sent { request: task.into() };
             if ledger.settle(&sent, &found)? {
                 result.state = found;
             } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str())? {
                 // Another process settled it first.
                 result.state = now.state;
             }
-            if let AskState::Sent { request } = result.state {
+            if let TriggerState::Sent { request } = result.state {
                 result.link = ci.link(request);
                 on_result(result);
             }
@@ -66,14 +69,14 @@ pub(crate) async fn send_all(
     written.end()
 }
 
-/// Carries one asking out. A hook is triggered once, whatever comes back; a task is created under
-/// an id that hangs on the asking's, and cancelled, as often as it takes to know. Once a try may have
+/// Carries one trigger request out. A hook is triggered once, whatever comes back; a task is created under
+/// an id that hangs on the trigger request's, and cancelled, as often as it takes to know. Once a try may have
 /// happened nothing that a later one brings proves the contrary.
 async fn carry_out(
     ci: &Ci,
     taskcluster: &Taskcluster,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
     sends: &Sends,
 ) -> Result<Triggered, ActError> {
     let mut doubt: Option<String> = None;
@@ -116,13 +119,13 @@ async fn send(
     ci: &Ci,
     taskcluster: &Taskcluster,
     ledger: &Ledger,
-    asking: &Asking,
+    asking: &TriggerRequest,
     ask: &ReadyAsk,
     (stop, halted): (&CancellationToken, &AtomicBool),
     forbidden: &AtomicBool,
-) -> AskResult {
+) -> TriggerResult {
     let sent_at = ci.now();
-    let not_sent = |detail: &str| AskState::NotSent { detail: detail.to_owned() };
+    let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
     let state = if stop.is_cancelled() {
         not_sent("interrupted before it was sent")
@@ -134,11 +137,11 @@ async fn send(
         not_sent(&detail)
     } else {
         match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
-            Ok(Triggered::Task(task)) => AskState::Sent { request: task.into() },
+            Ok(Triggered::Task(task)) => TriggerState::Sent { request: task.into() },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => {
                 failed = true;
-                AskState::Uncertain { detail }
+                TriggerState::Uncertain { detail }
             }
             Err(error) => {
                 refusal = Refused::of(&error);
@@ -152,10 +155,10 @@ async fn send(
         }
     };
     let link = match &state {
-        AskState::Sent { request } => ci.link(*request),
+        TriggerState::Sent { request } => ci.link(*request),
         _ => None,
     };
-    AskResult { link, refusal, failed, ..AskResult::new(asking, ask, state, sent_at) }
+    TriggerResult { link, refusal, failed, ..TriggerResult::new(asking, ask, state, sent_at) }
 }
 
 /// How often an act is sent that may be sent twice without harm.

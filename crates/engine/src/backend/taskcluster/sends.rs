@@ -5,7 +5,7 @@ use mozci_core::ids::TaskId;
 use serde_json::{Value, json};
 
 use crate::flow::{Sendable, WrittenDown};
-use crate::store::{AskId, AskedJob};
+use crate::store::{RequestedJob, TriggerId};
 
 /// What a task is created by, where there are no actions.
 pub(crate) const CREATE: &str = "createTask";
@@ -25,7 +25,7 @@ pub(crate) enum TaskSends {
 }
 
 impl Sendable for TaskSends {
-    fn written(&self, _id: &AskId, _jobs: &[AskedJob]) -> WrittenDown {
+    fn written(&self, _id: &TriggerId, _jobs: &[RequestedJob]) -> WrittenDown {
         let direct = |action: &str, body: Value| WrittenDown {
             action: action.to_owned(),
             body,

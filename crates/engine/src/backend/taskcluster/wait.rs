@@ -18,13 +18,13 @@ use crate::backend::taskcluster::history::definition;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 
 /// Waits until everything has ended.
 pub(crate) async fn wait(
     ci: &Ci,
     outcomes: &mut [Outcome],
-    ear: &mut Ear,
+    subscription: &mut Subscription,
     stop: &CancellationToken,
     on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
@@ -32,12 +32,12 @@ pub(crate) async fn wait(
     let mut created = Known::new(outcomes);
     if !created.itself.is_empty() {
         let tasks: Vec<Watched> = created.itself.iter().copied().map(Watched::Task).collect();
-        ear.also(Box::new(tasks)).await;
+        subscription.also(Box::new(tasks)).await;
     }
     let (mut failures, mut seen) = (0, HashSet::new());
     seen.extend(created.open(outcomes));
     while outcomes.iter().any(|outcome| !outcome.done) {
-        let looked = look(ci, outcomes, &mut created, ear, on_change).await;
+        let looked = look(ci, outcomes, &mut created, subscription, on_change).await;
         let failed = looked.is_err();
         match looked {
             Ok(()) => failures = 0,
@@ -60,7 +60,7 @@ pub(crate) async fn wait(
             true => pause(ci.poll, stop).await,
             false if open.is_empty() || fresh => {}
             false => {
-                ear.next(&open, stop).await;
+                subscription.next(&open, stop).await;
             }
         }
     }
@@ -69,11 +69,11 @@ pub(crate) async fn wait(
 
 /// Looks once, without waiting.
 pub(crate) async fn stand(ci: &Ci, outcomes: &mut [Outcome]) -> Result<(), Error> {
-    let ear = Ear::deaf(ci);
+    let subscription = Subscription::deaf(ci);
     let mut created = Known::new(outcomes);
     // What actions made is known after the first look, and where that stands after the second.
     for _ in 0..2 {
-        look(ci, outcomes, &mut created, &ear, &mut |_| {}).await?;
+        look(ci, outcomes, &mut created, &subscription, &mut |_| {}).await?;
     }
     Ok(())
 }
@@ -82,10 +82,10 @@ async fn look(
     ci: &Ci,
     outcomes: &mut [Outcome],
     created: &mut Known,
-    ear: &Ear,
+    subscription: &Subscription,
     on_change: &mut (dyn FnMut(&Outcome) + Send),
 ) -> Result<(), Error> {
-    let statuses = standing(ci, &created.open(outcomes), ear).await?;
+    let statuses = standing(ci, &created.open(outcomes), subscription).await?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let before = (outcome.action_state.clone(), outcome.runs.clone(), outcome.done);
         match created.of(outcome) {
@@ -107,12 +107,12 @@ async fn look(
 async fn standing(
     ci: &Ci,
     wanted: &[RequestId],
-    ear: &Ear,
+    subscription: &Subscription,
 ) -> Result<HashMap<TaskId, TaskStatus>, Error> {
     let mut statuses = HashMap::new();
     let mut untold = Vec::new();
     for task in wanted.iter().filter_map(|request| request.task()) {
-        match ear.standing(task.into()) {
+        match subscription.standing(task.into()) {
             Some(Standing { state, runs, .. }) => {
                 statuses.insert(task, TaskStatus { task, state, runs });
             }
@@ -129,7 +129,7 @@ async fn standing(
             state: status.state.clone(),
             runs: status.runs.clone(),
         });
-        ear.learned(learned.collect());
+        subscription.learned(learned.collect());
         statuses.extend(read);
     }
     Ok(statuses)

@@ -9,7 +9,7 @@ use crate::drive::search::assumed::assumed;
 use crate::drive::search::outcome::{Ended, Finished, names, verdict_line};
 use crate::drive::session::Session;
 use crate::error::Error;
-use crate::flow::{AskResult, MarkOf, Marked, mark};
+use crate::flow::{MarkOf, Marked, TriggerResult, mark};
 
 /// What became of a mark.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub enum Mark {
         push: u64,
     },
     /// It was requested, or was not.
-    Requested(Box<AskResult>),
+    Requested(Box<TriggerResult>),
 }
 
 impl Mark {

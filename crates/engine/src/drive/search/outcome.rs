@@ -8,7 +8,7 @@ use mozci_core::push::Push;
 use mozci_core::rate::percent;
 use serde_json::{Value, json};
 
-use crate::flow::{AskResult, BisectQuestion, Case, CulpritPush, Since};
+use crate::flow::{BisectQuestion, CulpritPush, SearchData, Since, TriggerResult};
 use crate::notify::Occasion;
 
 /// Why a search is over.
@@ -77,7 +77,7 @@ pub struct Finished<'a> {
     /// What was searched.
     pub question: &'a BisectQuestion,
     /// The history.
-    pub case: &'a Case,
+    pub case: &'a SearchData,
     /// The search.
     pub search: &'a Search,
     /// Why it is over.
@@ -93,7 +93,7 @@ pub struct Finished<'a> {
     /// The investigation.
     pub id: Option<&'a str>,
     /// What became of each request of this command.
-    pub results: &'a [AskResult],
+    pub results: &'a [TriggerResult],
     /// The last round's plan.
     pub plan: Option<&'a Plan>,
 }
@@ -146,7 +146,7 @@ impl Finished<'_> {
 }
 
 /// The pushes of a search by their numbers, for verdicts.
-pub fn names(case: &Case) -> Vec<Push> {
+pub fn names(case: &SearchData) -> Vec<Push> {
     case.pushes().cloned().collect()
 }
 

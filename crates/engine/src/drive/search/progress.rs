@@ -6,7 +6,7 @@ use mozci_core::plan::Plan;
 use crate::drive::search::mark::Mark;
 use crate::drive::search::outcome::Finished;
 use crate::error::Error;
-use crate::flow::{BisectQuestion, Case, Origin};
+use crate::flow::{BisectQuestion, Origin, SearchData};
 
 /// Something that happened in a search.
 #[derive(Debug)]
@@ -18,14 +18,14 @@ pub enum SearchProgress<'a> {
         /// What is searched.
         question: &'a BisectQuestion,
         /// The history.
-        case: &'a Case,
+        case: &'a SearchData,
     },
     /// The bad push was backed out since; the search goes on all the same.
     BackedOutAnyway,
     /// What is believed by now.
     Belief {
         /// The history.
-        case: &'a Case,
+        case: &'a SearchData,
         /// The search.
         search: &'a Search,
         /// Runs that the search requested so far.
@@ -34,12 +34,12 @@ pub enum SearchProgress<'a> {
     /// What was taken for good fails, too: the search goes further back.
     Widened {
         /// The history from the older good push on.
-        case: &'a Case,
+        case: &'a SearchData,
     },
     /// Suspects that were backed out before the bad push.
     Gone {
         /// The history.
-        case: &'a Case,
+        case: &'a SearchData,
         /// These.
         backouts: &'a [Backout],
     },
@@ -59,7 +59,7 @@ pub enum SearchProgress<'a> {
     /// What each run of the next round is expected to tell.
     Explained {
         /// The history.
-        case: &'a Case,
+        case: &'a SearchData,
         /// The search.
         search: &'a Search,
         /// The round.

@@ -13,8 +13,8 @@ use crate::drive::search::progress::SearchProgress;
 use crate::drive::search::run::{Run, SearchContext};
 use crate::drive::step::Step;
 use crate::error::Error;
-use crate::flow::{AskResult, check_plan};
-use crate::store::{AskState, Keeper, Lease};
+use crate::flow::{TriggerResult, check_plan};
+use crate::store::{Keeper, Lease, TriggerState};
 
 impl Run<'_, '_> {
     /// Sends a round and waits for it. Why the search is over, where it is.
@@ -40,9 +40,9 @@ impl Run<'_, '_> {
         let sent = send(&mut self.context.session, &plan, histories).await?;
         // Only what was sent, or may have been, is spent.
         let spent = sent.results.iter().filter(|result| {
-            matches!(result.state, AskState::Sent { .. } | AskState::Uncertain { .. })
+            matches!(result.state, TriggerState::Sent { .. } | TriggerState::Uncertain { .. })
         });
-        self.runs += spent.map(AskResult::times).sum::<u32>();
+        self.runs += spent.map(TriggerResult::times).sum::<u32>();
         // A push that takes no requests is set aside, and the search goes on without it.
         let refused: Vec<PushId> = sent
             .left_out
@@ -122,7 +122,7 @@ impl Run<'_, '_> {
         let (plan, mut acted) = sent.unwrap_or_else(|| (Plan::empty(1), Acted::default()));
         if options.no_wait {
             session.report(Progress::InFlight(false));
-            let lost = acted.results.iter().any(AskResult::is_missing);
+            let lost = acted.results.iter().any(TriggerResult::is_missing);
             self.results.append(&mut acted.results);
             return Ok(Some(if lost { Ended::Service } else { Ended::Left }));
         }

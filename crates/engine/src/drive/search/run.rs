@@ -17,7 +17,7 @@ use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
 use crate::error::Error;
-use crate::flow::{AskResult, BisectQuestion, Case, Origin, culprit_pushes, open_case};
+use crate::flow::{BisectQuestion, Origin, SearchData, TriggerResult, culprit_pushes, open_case};
 use crate::store::{InvestigationState, Investigations, Keeper, Lease, Ledger};
 
 /// Opens other repositories of the same CI.
@@ -81,14 +81,14 @@ pub(super) struct Run<'c, 'a> {
     pub(super) question: BisectQuestion,
     /// What was asked, as it is stored.
     pub(super) stored: BisectQuestion,
-    pub(super) case: Case,
+    pub(super) case: SearchData,
     pub(super) settings: HuntSettings,
     pub(super) lease: Option<Lease>,
     pub(super) keeper: Option<Keeper>,
     /// Runs that were requested, and in how many rounds.
     pub(super) runs: u32,
     pub(super) rounds: u32,
-    pub(super) results: Vec<AskResult>,
+    pub(super) results: Vec<TriggerResult>,
     pub(super) last_plan: Option<Plan>,
     /// How often in a row it waited for what was under way.
     pub(super) waited: u32,

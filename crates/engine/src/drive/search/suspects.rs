@@ -12,7 +12,7 @@ use crate::drive::progress::Progress;
 use crate::drive::search::outcome::Ended;
 use crate::drive::search::progress::SearchProgress;
 use crate::drive::session::Session;
-use crate::flow::{BisectQuestion, Case, CulpritPush, Merge, culprit_pushes, weigh};
+use crate::flow::{BisectQuestion, CulpritPush, Merge, SearchData, culprit_pushes, weigh};
 
 /// Which of the culprits are merges, and where they came from.
 pub(super) async fn merges_of(session: &mut Session<'_>, culprits: &[CulpritPush]) -> Vec<Merge> {
@@ -36,7 +36,7 @@ pub(super) async fn merges_of(session: &mut Session<'_>, culprits: &[CulpritPush
 }
 
 /// How the search is to go, with the suspects weighed by what they touch.
-pub(super) async fn weighed(question: &BisectQuestion, case: &Case, ci: &Ci) -> HuntSettings {
+pub(super) async fn weighed(question: &BisectQuestion, case: &SearchData, ci: &Ci) -> HuntSettings {
     let suspects: Vec<Push> = case.pushes().skip(1).cloned().collect();
     let known = weigh(ci, &suspects, question.about.as_ref()).await;
     question.settings(ci.budgets.push, known)
@@ -46,7 +46,7 @@ pub(super) async fn weighed(question: &BisectQuestion, case: &Case, ci: &Ci) -> 
 /// says of their commits: messages need not name every one.
 pub(super) async fn gone_by_then(
     ci: &Ci,
-    case: &Case,
+    case: &SearchData,
     suspects: std::ops::RangeInclusive<usize>,
 ) -> Vec<Backout> {
     let pushes: Vec<&Push> = case.pushes().collect();
@@ -73,7 +73,7 @@ pub(super) async fn gone_by_then(
 /// What ends a search before it begins.
 pub(super) async fn early(
     question: &BisectQuestion,
-    case: &Case,
+    case: &SearchData,
     session: &mut Session<'_>,
 ) -> Option<Ended> {
     let bad = culprit_pushes(session.ci, vec![case.bad().clone()]).await;

@@ -17,13 +17,13 @@ use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::WatchContext;
 use crate::error::Error;
-use crate::flow::{AskResult, SETTLE_SECONDS, WatchPlace, Watching, check_plan, pause};
-use crate::store::{AskState, Keeper, Lease};
+use crate::flow::{CellIndex, SETTLE_SECONDS, TriggerResult, Watching, check_plan, pause};
+use crate::store::{Keeper, Lease, TriggerState};
 
 /// What came of wanting more runs.
-pub(super) enum Asking {
+pub(super) enum TriggerRequest {
     /// What was sent, and what was left out only then.
-    Sent(Vec<AskResult>, Vec<LeftOut>),
+    Sent(Vec<TriggerResult>, Vec<LeftOut>),
     /// All of it was left out.
     Nothing,
     /// A guard refused.
@@ -51,13 +51,14 @@ pub(super) fn begin(
 pub(super) type Requested = HashMap<(u64, JobName), u32>;
 
 /// Where runs are wanted: how many in all, and why.
-pub(super) type Wanted = Vec<(WatchPlace, u32, Why)>;
+pub(super) type Wanted = Vec<(CellIndex, u32, Why)>;
 
 /// Whether somebody may still tell whether requests in doubt arrived.
 pub(super) fn settles(context: &WatchContext<'_>) -> Result<bool, Error> {
     let (ci, ledger) = (context.session.ci, &*context.session.ledger);
-    let young =
-        |asking: &crate::store::Asking| ci.now().since(asking.created) <= SETTLE_SECONDS + 5;
+    let young = |asking: &crate::store::TriggerRequest| {
+        ci.now().since(asking.created) <= SETTLE_SECONDS + 5
+    };
     Ok(ledger.open_askings(&ci.root_url)?.iter().any(young))
 }
 
@@ -66,7 +67,7 @@ pub(super) fn settles(context: &WatchContext<'_>) -> Result<bool, Error> {
 pub(super) fn due(
     watching: &mut Watching,
     now: At,
-    places: impl IntoIterator<Item = WatchPlace>,
+    places: impl IntoIterator<Item = CellIndex>,
     expect: &Expectations,
     (requested, settles): (&Requested, bool),
 ) -> (Wanted, bool) {
@@ -87,9 +88,9 @@ pub(super) fn due(
 }
 
 /// Counts what was sent, or may have been. Says whether anything was.
-pub(super) fn count(requested: &mut Requested, results: &[AskResult]) -> bool {
+pub(super) fn count(requested: &mut Requested, results: &[TriggerResult]) -> bool {
     let mut sent = false;
-    let may_be = |result: &&AskResult| !matches!(result.state, AskState::NotSent { .. });
+    let may_be = |result: &&TriggerResult| !matches!(result.state, TriggerState::NotSent { .. });
     for result in results.iter().filter(may_be) {
         sent = true;
         for job in &result.jobs {
@@ -130,7 +131,7 @@ pub(super) async fn ask_for(
     context: &mut WatchContext<'_>,
     keeper: &mut Option<Keeper>,
     question: &WatchQuestion,
-) -> Result<Asking, Error> {
+) -> Result<TriggerRequest, Error> {
     let mut tries = 0;
     loop {
         let asking = try_to(plan, watching, context, keeper, (question, true)).await;
@@ -153,14 +154,14 @@ pub(super) async fn try_to(
     context: &mut WatchContext<'_>,
     keeper: &mut Option<Keeper>,
     (question, waits): (&WatchQuestion, bool),
-) -> Result<Asking, Error> {
+) -> Result<TriggerRequest, Error> {
     let ci = context.session.ci;
     let new = |out: &&LeftOut| !context.left_out.contains(&(out.push.id, out.job.clone()));
     let left_out: Vec<LeftOut> = plan.left_out.iter().filter(new).cloned().collect();
     context.session.report(Progress::LeftOut(&left_out));
     context.left_out.extend(left_out.into_iter().map(|out| (out.push.id, out.job)));
     if plan.requests.is_empty() {
-        return Ok(Asking::Nothing);
+        return Ok(TriggerRequest::Nothing);
     }
     check_plan(ci, plan).await?;
     let used = context.session.used_today()?;
@@ -169,17 +170,17 @@ pub(super) async fn try_to(
         false => guarded_now(&mut context.session, plan, &watching.histories).await?,
     };
     if let Err(refusal) = passed {
-        return Ok(Asking::Refused(refusal));
+        return Ok(TriggerRequest::Refused(refusal));
     }
     if context.permission.is_dry_run() {
         context.report(WatchProgress::Planned { plan, used });
         context.session.report(Progress::DryRun);
-        return Ok(Asking::Declined);
+        return Ok(TriggerRequest::Declined);
     }
     if !context.consented {
         context.report(WatchProgress::Planned { plan, used });
         if !context.session.host.confirm(Question::Watch).await? {
-            return Ok(Asking::Declined);
+            return Ok(TriggerRequest::Declined);
         }
         context.consented = true;
     }
@@ -189,9 +190,9 @@ pub(super) async fn try_to(
         context.session.ledger.under(Some(lease));
     }
     if let Some(lease) = &context.lease {
-        let step = Step::Asking { runs: plan.runs(), plan };
+        let step = Step::TriggerRequest { runs: plan.runs(), plan };
         context.store.step(lease, &step.to_value(), ci.now())?;
     }
     let acted = send(&mut context.session, plan, &watching.histories).await?;
-    Ok(Asking::Sent(acted.results, acted.left_out))
+    Ok(TriggerRequest::Sent(acted.results, acted.left_out))
 }

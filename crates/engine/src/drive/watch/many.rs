@@ -13,22 +13,22 @@ use crate::drive::progress::Progress;
 use crate::drive::step::Step;
 use crate::drive::tell::Told;
 use crate::drive::watch::ask::{
-    Asking, Requested, count, due, join, pause_before, settles, try_to,
+    Requested, TriggerRequest, count, due, join, pause_before, settles, try_to,
 };
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::{WatchContext, note_outcomes, requested_so_far};
 use crate::error::{Error, Kind};
-use crate::flow::{WatchPlace, Watching};
+use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
-use crate::store::{AskState, InvestigationState, Keeper, Lease};
+use crate::store::{InvestigationState, Keeper, Lease, TriggerState};
 
 /// One of the watches.
 struct Member {
     question: WatchQuestion,
     lease: Lease,
     requested: Requested,
-    places: Vec<WatchPlace>,
+    places: Vec<CellIndex>,
     ended: bool,
     /// How often in a row a service failed, and when it is tried again: the others go on meanwhile.
     retry: Option<(usize, Instant)>,
@@ -38,7 +38,7 @@ struct Member {
 const TREE: Duration = Duration::from_secs(60);
 
 /// Which of the watches are at a place.
-type ByPlace = HashMap<WatchPlace, Vec<usize>>;
+type ByPlace = HashMap<CellIndex, Vec<usize>>;
 
 /// Follows all of these to their ends. What failed, if something did.
 ///
@@ -138,7 +138,7 @@ fn members(
     watching: &Watching,
     context: &WatchContext<'_>,
 ) -> Result<(Vec<Member>, ByPlace), Error> {
-    let place_of: HashMap<(&str, &JobName), WatchPlace> = watching
+    let place_of: HashMap<(&str, &JobName), CellIndex> = watching
         .places()
         .map(|place| {
             let head = watching.facts(place).push.revision.hash();
@@ -148,7 +148,7 @@ fn members(
     let mut by_place = ByPlace::new();
     let mut members = Vec::with_capacity(watches.len());
     for (i, (question, lease)) in watches.into_iter().enumerate() {
-        let places: Vec<WatchPlace> = question
+        let places: Vec<CellIndex> = question
             .pushes
             .iter()
             .flat_map(|push| question.jobs.iter().map(move |job| (push.as_str(), job)))
@@ -191,23 +191,23 @@ async fn step(
         };
         let waits_for_tree = context.session.ci.closed_tree() == ClosedTree::Wait;
         match asking {
-            Asking::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
+            TriggerRequest::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
                 member.retry = Some((0, Instant::now() + TREE));
                 waits = true;
             }
-            Asking::Sent(results, left_out) => {
-                if results.iter().any(|r| matches!(r.state, AskState::NotSent { .. })) {
+            TriggerRequest::Sent(results, left_out) => {
+                if results.iter().any(|r| matches!(r.state, TriggerState::NotSent { .. })) {
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
                 waits |= count(&mut member.requested, &results);
                 waits |= watching.others_asked(&left_out);
                 watching.asked(&results);
             }
-            Asking::Nothing => waits |= !plan.waits_for.is_empty(),
-            Asking::Refused(refusal) => {
+            TriggerRequest::Nothing => waits |= !plan.waits_for.is_empty(),
+            TriggerRequest::Refused(refusal) => {
                 news = Some((Occasion::NeedsYou, Kind::Guard, format!("refused: {refusal}")));
             }
-            Asking::Declined => {}
+            TriggerRequest::Declined => {}
         }
     }
     if waits {

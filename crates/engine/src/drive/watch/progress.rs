@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::drive::watch::question::WatchQuestion;
 use crate::error::Error;
-use crate::flow::{AskResult, Outcome, WatchPlace, Watching};
+use crate::flow::{CellIndex, Outcome, TriggerResult, Watching};
 use crate::store::InvestigationState;
 
 /// Something that happened in a watch.
@@ -43,7 +43,7 @@ pub enum WatchProgress<'a> {
         /// What is known.
         watching: &'a Watching,
         /// The places.
-        places: &'a [WatchPlace],
+        places: &'a [CellIndex],
     },
     /// It waits.
     Waits(&'a Watching),
@@ -52,7 +52,7 @@ pub enum WatchProgress<'a> {
         /// The plan.
         plan: &'a Plan,
         /// What became of each request.
-        results: &'a [AskResult],
+        results: &'a [TriggerResult],
     },
     /// What a plan would send, before somebody agrees or in a dry run.
     Planned {

@@ -12,9 +12,9 @@ use crate::drive::progress::Progress;
 use crate::drive::session::Session;
 use crate::drive::watch::progress::WatchProgress;
 use crate::error::Error;
-use crate::events::Ear;
+use crate::events::Subscription;
 use crate::flow::{Awaited, Outcome, find_run};
-use crate::store::{AskState, Ledger};
+use crate::store::{Ledger, TriggerState};
 
 /// What somebody typed, if it is a request: an entry of the ledger, else a run that there is.
 ///
@@ -23,7 +23,7 @@ use crate::store::{AskState, Ledger};
 pub async fn find_request(ci: &Ci, text: &str) -> Result<Option<Vec<Awaited>>, Error> {
     let ledger = Ledger::open(&ci.place.state)?;
     if let Some(asking) = ledger.find(&ci.root_url, text)? {
-        let AskState::Sent { request } = asking.state else {
+        let TriggerState::Sent { request } = asking.state else {
             return Err(Error::NotFound(format!(
                 "asking {text} was never sent, as far as anybody can tell: there is nothing to follow"
             )));
@@ -63,12 +63,12 @@ pub async fn follow_request(
     awaited: &[Awaited],
     session: &mut Session<'_>,
 ) -> Result<Vec<Outcome>, Error> {
-    let mut ear = Ear::open(session.ci, Vec::new(), None).await?;
+    let mut subscription = Subscription::open(session.ci, Vec::new(), None).await?;
     session.report(Progress::InFlight(true));
     let Session { ci, host, cancel, .. } = session;
     let mut on_change =
         |outcome: &Outcome| host.on(ci, Progress::Watch(WatchProgress::Stands(outcome)));
-    let outcomes = wait(ci, awaited, &mut ear, cancel, &mut on_change).await?;
+    let outcomes = wait(ci, awaited, &mut subscription, cancel, &mut on_change).await?;
     session.report(Progress::InFlight(false));
     Ok(outcomes)
 }

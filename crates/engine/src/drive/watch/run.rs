@@ -11,13 +11,15 @@ use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
-use crate::drive::watch::ask::{Asking, Requested, ask_for, begin, count, due, join, settles};
+use crate::drive::watch::ask::{
+    Requested, TriggerRequest, ask_for, begin, count, due, join, settles,
+};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::error::{Error, Kind};
-use crate::flow::{WatchPlace, Watching};
+use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
-use crate::store::{AskState, InvestigationState, Investigations, Keeper, Lease};
+use crate::store::{InvestigationState, Investigations, Keeper, Lease, TriggerState};
 
 /// What a watch works with.
 pub struct WatchContext<'a> {
@@ -110,7 +112,7 @@ pub async fn watch(
     context.report(WatchProgress::Opened { jobs, pushes: &pushes, watching: &watching });
     let mut watched = Watched::default();
     context.session.report(Progress::InFlight(true));
-    let all: Vec<WatchPlace> = watching.places().collect();
+    let all: Vec<CellIndex> = watching.places().collect();
     context.report(WatchProgress::Changed { watching: &watching, places: &all });
     loop {
         let (places, settles) = (all.iter().copied(), settles(context)?);
@@ -119,7 +121,7 @@ pub async fn watch(
         if asks && watched.refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(&plan, &watching, context, &mut keeper, question).await? {
-                Asking::Sent(results, left_out) => {
+                TriggerRequest::Sent(results, left_out) => {
                     let sent = count(&mut requested, &results);
                     context.report(WatchProgress::Requested { plan: &plan, results: &results });
                     watching.asked(&results);
@@ -134,12 +136,12 @@ pub async fn watch(
                         }
                     }
                 }
-                Asking::Nothing => waits |= !plan.waits_for.is_empty(),
-                Asking::Refused(refusal) => {
+                TriggerRequest::Nothing => waits |= !plan.waits_for.is_empty(),
+                TriggerRequest::Refused(refusal) => {
                     context.report(WatchProgress::Refused(&refusal));
                     watched.refused = Some(refusal);
                 }
-                Asking::Declined => break,
+                TriggerRequest::Declined => break,
             }
         }
         if !waits || context.session.is_cancelled() {
@@ -232,7 +234,7 @@ pub(super) fn note_outcomes(
 ) -> Result<(), Error> {
     let (ci, ledger) = (context.session.ci, &*context.session.ledger);
     for asking in ledger.of_investigation(investigation)? {
-        let AskState::Sent { request } = asking.state else { continue };
+        let TriggerState::Sent { request } = asking.state else { continue };
         for asked in &asking.jobs {
             let mut places = watching.places().filter(|place| {
                 let push = watching.facts(*place).push.id.number();

@@ -1,7 +1,7 @@
 //! What is read for a search: the pushes between good and bad, what came before and since, and the
 //! job's runs on all of them.
 
-use mozci_core::culprit::{Hunt, last_good};
+use mozci_core::culprit::{SearchModel, last_good};
 use mozci_core::facts::PushFacts;
 use mozci_core::flakiness::{Tally, Told};
 use mozci_core::ids::JobName;
@@ -29,7 +29,7 @@ const AHEAD: u32 = 20;
 
 /// A search's history.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub struct SearchData {
     /// The job on all pushes, newest first: since the bad one, to it, to the good one, and before.
     pub history: JobHistory,
     good: usize,
@@ -54,7 +54,11 @@ pub struct Since {
 /// # Errors
 /// [`Error::Usage`] for a good push that is bad, a bad one that is good, or where they stand the
 /// wrong way around; [`Error::NotFound`] where there is no good one.
-pub async fn open_case(ci: &Ci, ledger: &Ledger, question: &BisectQuestion) -> Result<Case, Error> {
+pub async fn open_case(
+    ci: &Ci,
+    ledger: &Ledger,
+    question: &BisectQuestion,
+) -> Result<SearchData, Error> {
     let spec = |hash: &str| {
         hash.parse::<RevisionSpec>().map_err(|error| Error::Usage(format!("{hash}: {error}")))
     };
@@ -98,7 +102,7 @@ pub async fn open_case(ci: &Ci, ledger: &Ledger, question: &BisectQuestion) -> R
     let reach = at + question.max_revisions as usize;
     let good = good.filter(|good| question.good.is_some() || *good <= reach);
     let good = good.ok_or_else(|| no_good(&history, at, question, older.at_start))?;
-    let case = Case { history, good, bad: at, background: Background::default() };
+    let case = SearchData { history, good, bad: at, background: Background::default() };
     case.check(question)?;
     Ok(case)
 }
@@ -131,7 +135,7 @@ fn no_good(history: &JobHistory, bad: usize, question: &BisectQuestion, at_start
     })
 }
 
-impl Case {
+impl SearchData {
     /// What is wrong with the ends, if anything is.
     fn check(&self, question: &BisectQuestion) -> Result<(), Error> {
         let (good, bad) = (&self.history.facts[self.good], &self.history.facts[self.bad]);
@@ -153,9 +157,10 @@ impl Case {
     }
 
     /// What the history says to a search.
-    pub fn hunt(&self) -> Hunt<'_> {
+    pub fn hunt(&self) -> SearchModel<'_> {
         let past = self.history.past();
-        let hunt = Hunt::new(&self.history.job, &self.history.facts, past, self.good, self.bad);
+        let hunt =
+            SearchModel::new(&self.history.job, &self.history.facts, past, self.good, self.bad);
         hunt.knowing(self.background.further, self.background.pool)
     }
 
@@ -165,7 +170,7 @@ impl Case {
     /// [`Error::Service`].
     pub async fn read_background(&mut self, ci: &Ci, most: u32) -> Result<(), Error> {
         let before = &self.history.facts[self.good + 1..];
-        let known = Hunt::new(
+        let known = SearchModel::new(
             &self.history.job,
             &self.history.facts,
             self.history.past(),

@@ -7,7 +7,7 @@ pub(crate) mod find_job;
 pub(crate) mod question;
 
 pub use background::Background;
-pub use case::{Case, Since, open_case};
+pub use case::{SearchData, Since, open_case};
 pub use details::{CulpritPush, Known, culprit_pushes, weigh};
 pub use find_job::job_of_failure;
 pub use question::BisectQuestion;

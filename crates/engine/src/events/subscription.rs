@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::events::line::{Change, Line, Scope};
+use crate::events::hub::{Change, Hub, Scope};
 
 /// How long nothing may be heard on a connection until the state is read all the same.
 const QUIET: Duration = Duration::from_secs(600);
@@ -26,7 +26,7 @@ const CLOSED: Duration = Duration::from_secs(5);
 
 /// Who tells what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Teller {
+pub enum EventOrigin {
     /// Pulse.
     Pulse,
     /// A master's WebSocket.
@@ -35,7 +35,7 @@ pub enum Teller {
     ServerSent,
 }
 
-impl Teller {
+impl EventOrigin {
     /// Who tells, in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -49,21 +49,21 @@ impl Teller {
 /// Hears what happens on a CI; where the CI tells nothing, it pauses as long as the configuration
 /// says between two looks.
 #[derive(Debug)]
-pub struct Ear {
+pub struct Subscription {
     heard: Option<Receiver<Event>>,
-    line: Option<Arc<Line>>,
+    hub: Option<Arc<Hub>>,
     poll: Duration,
 }
 
-impl Ear {
+impl Subscription {
     /// One that hears nothing: whoever has it looks.
     pub fn deaf(ci: &Ci) -> Self {
-        Self { heard: None, line: None, poll: ci.poll }
+        Self { heard: None, hub: None, poll: ci.poll }
     }
 
     /// One on a connection.
-    pub(crate) fn on(ci: &Ci, line: Arc<Line>, heard: Receiver<Event>) -> Self {
-        Self { heard: Some(heard), line: Some(line), poll: ci.poll }
+    pub(crate) fn on(ci: &Ci, hub: Arc<Hub>, heard: Receiver<Event>) -> Self {
+        Self { heard: Some(heard), hub: Some(hub), poll: ci.poll }
     }
 
     /// Opens one. What happens to these from here on is heard, where the CI tells. With `instance` its queue
@@ -81,18 +81,18 @@ impl Ear {
 
     /// Another one on the same connection.
     pub fn another(&self) -> Self {
-        let heard = self.line.as_ref().map(|line| line.sender.subscribe());
-        Self { heard, line: self.line.clone(), poll: self.poll }
+        let heard = self.hub.as_ref().map(|hub| hub.sender.subscribe());
+        Self { heard, hub: self.hub.clone(), poll: self.poll }
     }
 
     /// Who tells at the moment; none where it is looked for from time to time.
-    pub fn told_by(&self) -> Option<Teller> {
-        self.line.as_ref()?.by()
+    pub fn told_by(&self) -> Option<EventOrigin> {
+        self.hub.as_ref()?.by()
     }
 
     /// Listens to more. What happened to it so far has to be looked for.
     pub async fn also(&self, scope: Scope) {
-        if let Some(changes) = self.line.as_ref().and_then(|line| line.changes.as_ref()) {
+        if let Some(changes) = self.hub.as_ref().and_then(|hub| hub.changes.as_ref()) {
             // It ends only with the connection, and then there is nothing to hear.
             let _ = changes.send(Change::More(scope)).await;
         }
@@ -100,10 +100,10 @@ impl Ear {
 
     /// Ends listening for good: a queue that would be kept is removed.
     pub async fn close(self) {
-        let Some(line) = self.line else { return };
-        let Some(changes) = &line.changes else { return };
+        let Some(hub) = self.hub else { return };
+        let Some(changes) = &hub.changes else { return };
         if changes.send(Change::End).await.is_ok()
-            && let Some(task) = line.take_task()
+            && let Some(task) = hub.take_task()
         {
             // A broker that does not answer removes it when nobody has listened for a day.
             let _ = tokio::time::timeout(CLOSED, task).await;
@@ -112,21 +112,21 @@ impl Ear {
 
     /// Messages that were told and stored so far, whether they concern anybody here or not.
     pub fn told(&self) -> u64 {
-        self.line.as_ref().map_or(0, |line| line.count.load(Ordering::Relaxed))
+        self.hub.as_ref().map_or(0, |hub| hub.count.load(Ordering::Relaxed))
     }
 
     /// Where a request stands, if that was told since the connection is there, or learned from a look.
     pub fn standing(&self, request: RequestId) -> Option<Standing> {
-        self.line.as_ref()?.standing(request)
+        self.hub.as_ref()?.standing(request)
     }
 
     /// Takes in what was looked for, so that it need not be looked for again while events come.
     pub fn learned(&self, standings: Vec<Standing>) {
-        let Some(line) = self.line.as_ref().filter(|line| line.by().is_some()) else { return };
-        let Some(store) = &line.told else { return };
+        let Some(hub) = self.hub.as_ref().filter(|hub| hub.by().is_some()) else { return };
+        let Some(store) = &hub.told else { return };
         let events: Vec<Event> = standings.into_iter().map(Event::Stands).collect();
         // What cannot be kept is looked for again.
-        let _ = store.keep(&events, &[], line.session());
+        let _ = store.keep(&events, &[], hub.session());
     }
 
     /// Waits until something of these requests changes, or something may have been missed, or it is
@@ -187,8 +187,8 @@ impl Ear {
             }
         }
         // Nobody told anything for long: what is known is held against the CI once.
-        if let Some(line) = self.line.as_ref().filter(|_| !stop.is_cancelled()) {
-            line.forget();
+        if let Some(hub) = self.hub.as_ref().filter(|_| !stop.is_cancelled()) {
+            hub.forget();
         }
         Vec::new()
     }

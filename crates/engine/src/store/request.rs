@@ -1,22 +1,22 @@
-//! What is asked of a CI, and how an asking ends.
+//! What is asked of a CI, and how a trigger request ends.
 
 use mozci_core::ids::{JobName, RepoName, RequestId, Revision, TaskId};
 use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The id of one asking: a slugid of our own.
+/// The id of one trigger request: a slugid of our own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
-pub struct AskId(String);
+pub struct TriggerId(String);
 
-impl AskId {
+impl TriggerId {
     /// A new one.
     pub fn new() -> Self {
         Self(slugid::nice())
     }
 
-    /// The id of the task that the asking creates, where it creates one itself: the same bytes, so
+    /// The id of the task that the trigger request creates, where it creates one itself: the same bytes, so
     /// that sending it again makes no second task.
     pub fn task(&self) -> TaskId {
         // Ours are slugids; anything else that a ledger may hold gets an id that nobody has.
@@ -33,18 +33,19 @@ impl AskId {
     }
 }
 
-impl Default for AskId {
+impl Default for TriggerId {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// How an asking ended.
+/// How a trigger request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
-pub enum AskState {
+pub enum TriggerState {
     /// Written down; whether it was sent is not known if the process is gone.
-    Recorded,
+    #[serde(rename = "recorded")]
+    Planned,
     /// Sent, and answered with the request that it made: an action task, a task, a build request.
     Sent {
         /// The request.
@@ -63,9 +64,9 @@ pub enum AskState {
     },
 }
 
-/// Runs of one job that an asking is for.
+/// Runs of one job that a trigger request is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AskedJob {
+pub struct RequestedJob {
     /// The job.
     pub job: JobName,
     /// Runs asked for; none where it is taken back.
@@ -74,11 +75,11 @@ pub struct AskedJob {
     pub why: String,
 }
 
-/// One asking.
+/// One trigger request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asking {
+pub struct TriggerRequest {
     /// Its id.
-    pub id: AskId,
+    pub id: TriggerId,
     /// The plan that it belongs to.
     pub plan: String,
     /// The CI's root URL.
@@ -90,7 +91,7 @@ pub struct Asking {
     /// The push's head.
     pub revision: Revision,
     /// What is asked for.
-    pub jobs: Vec<AskedJob>,
+    pub jobs: Vec<RequestedJob>,
     /// The group that they are asked for in: the decision task, or the builder.
     pub group: String,
     /// The action; `createTask` or `cancelTask` where the queue is asked itself; for builders `force`,
@@ -105,7 +106,7 @@ pub struct Asking {
     /// When it was written down.
     pub created: At,
     /// How it ended.
-    pub state: AskState,
+    pub state: TriggerState,
     /// The process that wrote it down, by its name in the ledger's folder.
     pub process: String,
     /// Whether that process was there to mark how it ends, when this was read.
@@ -116,7 +117,7 @@ pub struct Asking {
     pub investigation: Option<String>,
 }
 
-impl Asking {
+impl TriggerRequest {
     /// Runs asked for, of all its jobs.
     pub fn times(&self) -> u32 {
         self.jobs.iter().map(|asked| asked.times).sum()
@@ -135,6 +136,6 @@ impl Asking {
     /// Whether it is under way in a process that was there when this was read. Looked up with the row,
     /// and never later: a process that ended since has marked it, which only a new row shows.
     pub fn is_in_hand(&self) -> bool {
-        self.state == AskState::Recorded && self.in_hand
+        self.state == TriggerState::Planned && self.in_hand
     }
 }

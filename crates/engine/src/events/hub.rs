@@ -1,4 +1,4 @@
-//! The connection that all ears of a command share.
+//! The connection that all subscriptions of a command share.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::events::ear::Teller;
+use crate::events::subscription::EventOrigin;
 use crate::store::Standings;
 
 /// Events that are kept for a listener that is busy; one that misses some looks for itself.
@@ -19,11 +19,11 @@ const KEPT: usize = 4096;
 /// Pauses between attempts to connect.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
-/// The connection that all ears of a command share. It ends with the last of them.
+/// The connection that all subscriptions of a command share. It ends with the last of them.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Hub {
     pub(crate) sender: Sender<Event>,
-    by: Mutex<Option<Teller>>,
+    by: Mutex<Option<EventOrigin>>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// What has been told so far, where whoever tells says all that is to be known.
     pub(crate) told: Option<Arc<Standings>>,
@@ -47,7 +47,7 @@ pub(crate) enum Change {
     End,
 }
 
-impl Drop for Line {
+impl Drop for Hub {
     fn drop(&mut self) {
         if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
@@ -55,7 +55,7 @@ impl Drop for Line {
     }
 }
 
-impl Line {
+impl Hub {
     /// One on which nobody tells anything yet.
     pub(crate) fn new(
         told: Option<Arc<Standings>>,
@@ -68,12 +68,12 @@ impl Line {
     }
 
     /// Who tells at the moment.
-    pub(crate) fn by(&self) -> Option<Teller> {
+    pub(crate) fn by(&self) -> Option<EventOrigin> {
         *self.by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes who tells from here on.
-    pub(crate) fn is(&self, by: Option<Teller>) {
+    pub(crate) fn is(&self, by: Option<EventOrigin>) {
         *self.by.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
@@ -93,7 +93,7 @@ impl Line {
     }
 
     /// A new connection: what was told before may be out of date.
-    pub(crate) fn connected(&self, by: Teller) {
+    pub(crate) fn connected(&self, by: EventOrigin) {
         self.forget();
         self.is(Some(by));
     }
