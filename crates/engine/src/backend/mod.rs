@@ -1,4 +1,4 @@
-//! The kinds of CI. [`roles`] says what each can do; a kind is a folder, and one line in `list.rs`.
+//! The kinds of CI. `roles.rs` says what each can do; a kind is a folder, and one line in `list.rs`.
 
 pub(crate) mod buildapi;
 pub(crate) mod buildbot;
