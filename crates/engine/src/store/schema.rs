@@ -115,8 +115,10 @@ CREATE TABLE messages (
     UNIQUE (investigation, question, channel)
 );
 ",
-    // Both are read with every poll, out of all that was ever requested.
+    // What is read with every poll or every plan costs the same however much was ever requested, of however many CIs.
     "
+CREATE INDEX askings_of_ci ON askings (ci, created);
+DROP INDEX askings_by_day;
 CREATE INDEX askings_open ON askings (ci, created) WHERE state IN ('recorded', 'uncertain');
 CREATE INDEX askings_of_task ON askings (task, ci) WHERE task IS NOT NULL;
 ",
@@ -138,6 +140,8 @@ mod tests {
         }
         for (condition, index) in [
             ("ci = ?1 AND state IN ('recorded', 'uncertain') ORDER BY created", "askings_open"),
+            ("ci = ?1 AND created >= ?2 ORDER BY created", "askings_of_ci"),
+            ("ci = ?1 ORDER BY created DESC LIMIT 10", "askings_of_ci"),
             ("ci = ?1 AND task = ?2", "askings_of_task"),
             ("task = ?1 AND id <> 'x' AND ci = ?2", "askings_of_task"),
             ("investigation = ?1 AND state <> 'not-sent'", "askings_of_investigation"),
