@@ -28,8 +28,9 @@ pub(super) enum Step<'a> {
         /// Its requests.
         plan: &'a Plan,
     },
-    /// A watch is about to send requests.
-    TriggerRequest {
+    /// A watch is about to send requests. Older rows have this name.
+    #[serde(rename = "asking")]
+    Requests {
         /// Their runs.
         runs: u32,
         /// The requests.
@@ -46,5 +47,25 @@ impl Step<'_> {
     /// As it is stored.
     pub(super) fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs read these words, and rows that are there have them.
+    #[test]
+    fn stored_names_stay() {
+        let plan = &Plan::empty(1);
+        for (step, name) in [
+            (Step::Begun { good: None }, "begun"),
+            (Step::Widened { good: "a" }, "widened"),
+            (Step::Round { round: 1, runs: 1, plan }, "round"),
+            (Step::Requests { runs: 1, plan }, "asking"),
+            (Step::Ended { end: Value::Null }, "ended"),
+        ] {
+            assert_eq!(step.to_value()["step"], name);
+        }
     }
 }

@@ -50,4 +50,4 @@ pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;
 pub use wait::{Awaited, LIMIT, Outcome, pause, stand, wait};
-pub use watching::{Directories as CellIndex, Watching};
+pub use watching::{CellIndex, Watching};

@@ -23,7 +23,7 @@ use crate::flow::reconcile::reconcile;
 use crate::store::{Ledger, TriggerState};
 
 /// A job on a push: its history's place, and the push's place in it.
-pub type Directories = (usize, usize);
+pub type CellIndex = (usize, usize);
 
 /// Jobs on pushes, as they stand.
 #[derive(Debug)]
@@ -33,17 +33,17 @@ pub struct Watching {
     pushes: Vec<Push>,
     subscription: Subscription,
     /// Where a job on the push of a task group is.
-    by_group: HashMap<(TaskId, JobName), Directories>,
+    by_group: HashMap<(TaskId, JobName), CellIndex>,
     /// Where a request is known to be.
-    by_request: HashMap<RequestId, Directories>,
+    by_request: HashMap<RequestId, CellIndex>,
     /// The places whose build has this name on the push of a group.
-    by_build: HashMap<(TaskId, JobName), Vec<Directories>>,
+    by_build: HashMap<(TaskId, JobName), Vec<CellIndex>>,
     /// Actions that have not made their runs yet, with what they were asked for.
-    actions: HashMap<RequestId, Vec<(Directories, u32)>>,
+    actions: HashMap<RequestId, Vec<(CellIndex, u32)>>,
     /// When the state is read though nobody told anything.
     read_at: Option<Instant>,
     /// The places that it is read for.
-    coming: BTreeSet<Directories>,
+    coming: BTreeSet<CellIndex>,
     /// Events that were taken in, and looks that were made, for whoever counts.
     pub heard: u64,
     /// How often the state was read.
@@ -112,7 +112,7 @@ impl Watching {
 
     /// For how long a job that was not run may still come by itself. The state is read then, if
     /// nothing is told before.
-    pub fn still_comes(&mut self, place: Directories, now: At) -> Option<Duration> {
+    pub fn still_comes(&mut self, place: CellIndex, now: At) -> Option<Duration> {
         let build_runs = self.histories[place.0].build_runs.get(place.1)?;
         let left = Duration::from_secs(still_comes(build_runs, now)?);
         self.coming.insert(place);
@@ -128,11 +128,11 @@ impl Watching {
             .filter(|out| out.why.comes_from_others())
             .map(|out| (out.push.id, &out.job))
             .collect();
-        let is_left_out = |(job, push): &Directories| {
+        let is_left_out = |(job, push): &CellIndex| {
             let history = &self.histories[*job];
             left_out.contains(&(history.facts[*push].push.id, &history.job))
         };
-        let coming: Vec<Directories> = self.places().filter(is_left_out).collect();
+        let coming: Vec<CellIndex> = self.places().filter(is_left_out).collect();
         let any = !coming.is_empty();
         if any {
             self.coming.extend(coming);
@@ -148,12 +148,12 @@ impl Watching {
     }
 
     /// What is known at a place.
-    pub fn facts(&self, (history, push): Directories) -> &PushFacts {
+    pub fn facts(&self, (history, push): CellIndex) -> &PushFacts {
         &self.histories[history].facts[push]
     }
 
     /// Every place, by pushes and then jobs.
-    pub fn places(&self) -> impl Iterator<Item = Directories> + use<> {
+    pub fn places(&self) -> impl Iterator<Item = CellIndex> + use<> {
         let (jobs, pushes) = (self.histories.len(), self.pushes.len());
         (0..pushes).flat_map(move |push| (0..jobs).map(move |job| (job, push)))
     }
@@ -195,7 +195,7 @@ impl Watching {
         }
     }
 
-    fn place(&self, job: &JobName, result: &TriggerResult) -> Option<Directories> {
+    fn place(&self, job: &JobName, result: &TriggerResult) -> Option<CellIndex> {
         let history = self.histories.iter().position(|history| history.job == *job)?;
         let push = self.pushes.iter().position(|push| push.id == result.push.id)?;
         Some((history, push))
@@ -211,7 +211,7 @@ impl Watching {
         ci: &Ci,
         ledger: &Ledger,
         stop: &CancellationToken,
-    ) -> Result<Vec<Directories>, Error> {
+    ) -> Result<Vec<CellIndex>, Error> {
         let (by_group, by_request, by_build, actions) =
             (&self.by_group, &self.by_request, &self.by_build, &self.actions);
         let histories = &self.histories;
@@ -266,7 +266,7 @@ impl Watching {
         ours.any(|facts| facts.runs.iter().any(|run| run.state.is_waiting()))
     }
 
-    fn take(&mut self, told: &Standing, changed: &mut BTreeSet<Directories>) {
+    fn take(&mut self, told: &Standing, changed: &mut BTreeSet<CellIndex>) {
         if self.actions.contains_key(&told.request) {
             if told.state.is_final() {
                 self.action_ended(told, changed);
@@ -299,7 +299,7 @@ impl Watching {
 
     /// An action that ended well has made its runs, which are told of by themselves; what has not
     /// shown up a moment later is looked for. One that failed made nothing.
-    fn action_ended(&mut self, told: &Standing, changed: &mut BTreeSet<Directories>) {
+    fn action_ended(&mut self, told: &Standing, changed: &mut BTreeSet<CellIndex>) {
         for (place, times) in self.actions.remove(&told.request).unwrap_or_default() {
             let facts = &mut self.histories[place.0].facts[place.1];
             if !told.state.is_good() {
@@ -318,7 +318,7 @@ impl Watching {
         ci: &Ci,
         ledger: &Ledger,
         stop: &CancellationToken,
-    ) -> Result<Vec<Directories>, Error> {
+    ) -> Result<Vec<CellIndex>, Error> {
         let started = Instant::now();
         let mut failures = 0;
         loop {
@@ -341,7 +341,7 @@ impl Watching {
     }
 
     /// Reads everything. Gives the places where something is new.
-    async fn look(&mut self, ci: &Ci, ledger: &Ledger) -> Result<Vec<Directories>, Error> {
+    async fn look(&mut self, ci: &Ci, ledger: &Ledger) -> Result<Vec<CellIndex>, Error> {
         self.read_at = None;
         self.looks += 1;
         reconcile(ci, ledger).await?;
@@ -349,7 +349,7 @@ impl Watching {
         let builds: Vec<BuildOf> = self.histories.iter().map(|h| h.build.clone()).collect();
         let mut now = read_jobs(ci, Some(ledger), &self.pushes, &jobs, Some(&builds)).await?;
         // What was given time to come is decided on again, whether it came or not.
-        let mut changed: Vec<Directories> = std::mem::take(&mut self.coming).into_iter().collect();
+        let mut changed: Vec<CellIndex> = std::mem::take(&mut self.coming).into_iter().collect();
         for (i, history) in now.iter_mut().enumerate() {
             for (j, facts) in history.facts.iter_mut().enumerate() {
                 let before = &self.histories[i].facts[j];

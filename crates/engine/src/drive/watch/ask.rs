@@ -21,7 +21,7 @@ use crate::flow::{CellIndex, SETTLE_SECONDS, TriggerResult, Watching, check_plan
 use crate::store::{Keeper, Lease, TriggerState};
 
 /// What came of wanting more runs.
-pub(super) enum TriggerRequest {
+pub(super) enum RequestOutcome {
     /// What was sent, and what was left out only then.
     Sent(Vec<TriggerResult>, Vec<LeftOut>),
     /// All of it was left out.
@@ -131,7 +131,7 @@ pub(super) async fn ask_for(
     context: &mut WatchContext<'_>,
     keeper: &mut Option<Keeper>,
     question: &WatchQuestion,
-) -> Result<TriggerRequest, Error> {
+) -> Result<RequestOutcome, Error> {
     let mut tries = 0;
     loop {
         let asking = try_to(plan, watching, context, keeper, (question, true)).await;
@@ -154,14 +154,14 @@ pub(super) async fn try_to(
     context: &mut WatchContext<'_>,
     keeper: &mut Option<Keeper>,
     (question, waits): (&WatchQuestion, bool),
-) -> Result<TriggerRequest, Error> {
+) -> Result<RequestOutcome, Error> {
     let ci = context.session.ci;
     let new = |out: &&LeftOut| !context.left_out.contains(&(out.push.id, out.job.clone()));
     let left_out: Vec<LeftOut> = plan.left_out.iter().filter(new).cloned().collect();
     context.session.report(Progress::LeftOut(&left_out));
     context.left_out.extend(left_out.into_iter().map(|out| (out.push.id, out.job)));
     if plan.requests.is_empty() {
-        return Ok(TriggerRequest::Nothing);
+        return Ok(RequestOutcome::Nothing);
     }
     check_plan(ci, plan).await?;
     let used = context.session.used_today()?;
@@ -170,17 +170,17 @@ pub(super) async fn try_to(
         false => guarded_now(&mut context.session, plan, &watching.histories).await?,
     };
     if let Err(refusal) = passed {
-        return Ok(TriggerRequest::Refused(refusal));
+        return Ok(RequestOutcome::Refused(refusal));
     }
     if context.permission.is_dry_run() {
         context.report(WatchProgress::Planned { plan, used });
         context.session.report(Progress::DryRun);
-        return Ok(TriggerRequest::Declined);
+        return Ok(RequestOutcome::Declined);
     }
     if !context.consented {
         context.report(WatchProgress::Planned { plan, used });
         if !context.session.host.confirm(Question::Watch).await? {
-            return Ok(TriggerRequest::Declined);
+            return Ok(RequestOutcome::Declined);
         }
         context.consented = true;
     }
@@ -190,9 +190,9 @@ pub(super) async fn try_to(
         context.session.ledger.under(Some(lease));
     }
     if let Some(lease) = &context.lease {
-        let step = Step::TriggerRequest { runs: plan.runs(), plan };
+        let step = Step::Requests { runs: plan.runs(), plan };
         context.store.step(lease, &step.to_value(), ci.now())?;
     }
     let acted = send(&mut context.session, plan, &watching.histories).await?;
-    Ok(TriggerRequest::Sent(acted.results, acted.left_out))
+    Ok(RequestOutcome::Sent(acted.results, acted.left_out))
 }

@@ -13,7 +13,7 @@ use crate::drive::progress::Progress;
 use crate::drive::step::Step;
 use crate::drive::tell::Told;
 use crate::drive::watch::ask::{
-    Requested, TriggerRequest, count, due, join, pause_before, settles, try_to,
+    RequestOutcome, Requested, count, due, join, pause_before, settles, try_to,
 };
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
@@ -191,11 +191,11 @@ async fn step(
         };
         let waits_for_tree = context.session.ci.closed_tree() == ClosedTree::Wait;
         match asking {
-            TriggerRequest::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
+            RequestOutcome::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
                 member.retry = Some((0, Instant::now() + TREE));
                 waits = true;
             }
-            TriggerRequest::Sent(results, left_out) => {
+            RequestOutcome::Sent(results, left_out) => {
                 if results.iter().any(|r| matches!(r.state, TriggerState::NotSent { .. })) {
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
@@ -203,11 +203,11 @@ async fn step(
                 waits |= watching.others_asked(&left_out);
                 watching.asked(&results);
             }
-            TriggerRequest::Nothing => waits |= !plan.waits_for.is_empty(),
-            TriggerRequest::Refused(refusal) => {
+            RequestOutcome::Nothing => waits |= !plan.waits_for.is_empty(),
+            RequestOutcome::Refused(refusal) => {
                 news = Some((Occasion::NeedsYou, Kind::Guard, format!("refused: {refusal}")));
             }
-            TriggerRequest::Declined => {}
+            RequestOutcome::Declined => {}
         }
     }
     if waits {

@@ -12,7 +12,7 @@ use crate::drive::session::Session;
 use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
 use crate::drive::watch::ask::{
-    Requested, TriggerRequest, ask_for, begin, count, due, join, settles,
+    RequestOutcome, Requested, ask_for, begin, count, due, join, settles,
 };
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
@@ -121,7 +121,7 @@ pub async fn watch(
         if asks && watched.refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(&plan, &watching, context, &mut keeper, question).await? {
-                TriggerRequest::Sent(results, left_out) => {
+                RequestOutcome::Sent(results, left_out) => {
                     let sent = count(&mut requested, &results);
                     context.report(WatchProgress::Requested { plan: &plan, results: &results });
                     watching.asked(&results);
@@ -136,12 +136,12 @@ pub async fn watch(
                         }
                     }
                 }
-                TriggerRequest::Nothing => waits |= !plan.waits_for.is_empty(),
-                TriggerRequest::Refused(refusal) => {
+                RequestOutcome::Nothing => waits |= !plan.waits_for.is_empty(),
+                RequestOutcome::Refused(refusal) => {
                     context.report(WatchProgress::Refused(&refusal));
                     watched.refused = Some(refusal);
                 }
-                TriggerRequest::Declined => break,
+                RequestOutcome::Declined => break,
             }
         }
         if !waits || context.session.is_cancelled() {
