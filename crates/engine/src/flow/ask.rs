@@ -1,9 +1,6 @@
 //! Asking: written down first, then sent, then marked.
 
 use crate::flow::WrittenDown;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use mozci_clients::act::ActError;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::{RequestId, TaskId};
@@ -17,8 +14,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::prepare::{Prepared, ReadyAsk};
 use crate::store::{
-    Booking, Ledger, LedgerCursor, Recorded, RequestedJob, StoreError, TriggerId, TriggerRequest,
-    TriggerState,
+    Booking, Ledger, LedgerCursor, Recorded, RequestedJob, TriggerId, TriggerRequest, TriggerState,
 };
 
 /// What became of one trigger request.
@@ -199,65 +195,6 @@ fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Result<(
     Ok(())
 }
 
-/// Why nothing more is sent where the ledger cannot be written.
-pub(crate) const HALTED: &str = "not sent, since the ledger could not be written";
-
-/// Results as they are written to the ledger. Where it cannot be written nothing more is sent, but
-/// what is under way is waited for and shown.
-pub(crate) struct Written<'a> {
-    ci: &'a Ci,
-    ledger: &'a Ledger,
-    /// Set where nothing more may be sent.
-    pub(crate) halted: Arc<AtomicBool>,
-    pub(crate) results: Vec<TriggerResult>,
-    broken: Option<StoreError>,
-}
-
-impl<'a> Written<'a> {
-    pub(crate) fn new(ci: &'a Ci, ledger: &'a Ledger) -> Self {
-        Self { ci, ledger, halted: Arc::default(), results: Vec::new(), broken: None }
-    }
-
-    /// Shows a result and writes it down.
-    pub(crate) fn result(
-        &mut self,
-        result: TriggerResult,
-        on_result: &mut (dyn FnMut(&TriggerResult) + Send),
-    ) {
-        if let Err(error) = self.ledger.mark(&result.id, &result.state) {
-            self.broken(error);
-        }
-        self.add(result, on_result);
-    }
-
-    /// Shows a result that is written down already.
-    pub(crate) fn add(
-        &mut self,
-        result: TriggerResult,
-        on_result: &mut (dyn FnMut(&TriggerResult) + Send),
-    ) {
-        if matches!(result.state, TriggerState::Sent { .. } | TriggerState::Uncertain { .. }) {
-            self.ci.http().meter().sent();
-        }
-        on_result(&result);
-        self.results.push(result);
-    }
-
-    /// Keeps the first error of the ledger, and sends nothing more.
-    pub(crate) fn broken(&mut self, error: StoreError) {
-        self.halted.store(true, Ordering::Relaxed);
-        self.broken.get_or_insert(error);
-    }
-
-    /// The results, or why the ledger could not be written.
-    pub(crate) fn end(self) -> Result<Vec<TriggerResult>, Error> {
-        match self.broken {
-            Some(error) => Err(error.into()),
-            None => Ok(self.results),
-        }
-    }
-}
-
 fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> TriggerRequest {
     let id = TriggerId::new();
     let WrittenDown { action, hook_group, hook, body } = ask.sends.written(&id, &ask.jobs);
@@ -280,14 +217,5 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> TriggerRequest 
         in_hand: true,
         asker: ci.backend().requester(),
         investigation: None,
-    }
-}
-
-/// Why a trigger request that is about to be sent must not be.
-pub(crate) fn not_ours(ledger: &Ledger, asking: &TriggerRequest, now: At) -> Option<String> {
-    match ledger.sending(&asking.id, now) {
-        Ok(true) => None,
-        Ok(false) => Some("another command gave it up in the meantime".to_owned()),
-        Err(error) => Some(error.to_string()),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod range;
 pub(crate) mod reconcile;
 pub(crate) mod red;
 pub(crate) mod resolve;
+pub(crate) mod sending;
 pub(crate) mod wait;
 pub(crate) mod watching;
 

@@ -1,11 +1,6 @@
 //! Asking a self-serve BuildAPI: one trigger request a run, so that each comes to one request.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use futures_util::StreamExt;
 use mozci_clients::act::ActError;
-use mozci_clients::side_by_side;
 use mozci_core::ids::RequestId;
 use mozci_core::plan::{Plan, Through};
 use tokio_util::sync::CancellationToken;
@@ -14,13 +9,11 @@ use crate::backend::buildapi::api::BuildApi;
 use crate::backend::buildapi::sends::SelfServeSends;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
+use crate::flow::ask::{Refused, TriggerResult};
 use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked};
 use crate::flow::reconcile::{SETTLE_SECONDS, conclude, in_doubt};
+use crate::flow::sending::{Gate, Written, first_alone};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
-
-/// Requests under way at once. The first goes alone: that the user is refused shows on it.
-const AT_ONCE: usize = 4;
 
 /// What is sent for a plan.
 pub(crate) fn prepare(api: &BuildApi, plan: &Plan) -> Prepared {
@@ -58,22 +51,10 @@ pub(crate) async fn send_all(
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<Vec<TriggerResult>, Error> {
-    let forbidden = AtomicBool::new(false);
     let mut written = Written::new(ci, ledger);
-    let (first, rest) = to_send.split_at(to_send.len().min(1));
-    for batch in [first, rest] {
-        let halted = Arc::clone(&written.halted);
-        let sending = batch
-            .iter()
-            .map(|(asking, ask)| send(ci, api, ledger, asking, ask, (stop, &halted), &forbidden));
-        let mut sent = side_by_side(sending, AT_ONCE);
-        while let Some(result) = sent.next().await {
-            if result.refusal == Some(Refused::NotAllowed) {
-                forbidden.store(true, Ordering::Relaxed);
-            }
-            written.result(result, on_result);
-        }
-    }
+    let gate = Gate::new(stop, &written);
+    let send = |asking, ask| send(ci, api, ledger, asking, ask, &gate);
+    first_alone(to_send, &gate, &mut written, on_result, send).await;
     written.end()
 }
 
@@ -83,19 +64,11 @@ async fn send(
     ledger: &Ledger,
     asking: &TriggerRequest,
     ask: &ReadyAsk,
-    (stop, halted): (&CancellationToken, &AtomicBool),
-    forbidden: &AtomicBool,
+    gate: &Gate<'_>,
 ) -> TriggerResult {
     let sent_at = ci.now();
-    let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if stop.is_cancelled() {
-        not_sent("interrupted before it was sent")
-    } else if halted.load(Ordering::Relaxed) {
-        not_sent(HALTED)
-    } else if forbidden.load(Ordering::Relaxed) {
-        not_sent("not sent, since a request before it was not allowed")
-    } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
+    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at) {
         TriggerState::NotSent { detail }
     } else {
         match carry_out(api, &ask.sends).await {

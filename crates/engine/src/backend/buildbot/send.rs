@@ -7,8 +7,7 @@
 
 use crate::backend::buildbot::sends::BuildSends;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
@@ -22,8 +21,9 @@ use crate::backend::buildbot::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::Subscription;
-use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
+use crate::flow::ask::{Refused, TriggerResult};
 use crate::flow::prepare::{ReadyAsk, Sends};
+use crate::flow::sending::{Gate, Written, not_ours};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Requests that wait and whose branch is asked for.
@@ -45,7 +45,7 @@ pub(crate) async fn send_all(
     let paces = |(_, ask): &(TriggerRequest, ReadyAsk)| paces(farm, &ask.sends);
     let mut written = Written::new(ci, ledger);
     let sending = Sending {
-        halted: Arc::clone(&written.halted),
+        gate: Gate::new(stop, &written),
         ci,
         farm,
         ledger,
@@ -55,7 +55,6 @@ pub(crate) async fn send_all(
             None
         },
         stop,
-        forbidden: AtomicBool::new(false),
     };
     let mut chains: Vec<(&str, VecDeque<&(TriggerRequest, ReadyAsk)>)> = Vec::new();
     for item in to_send {
@@ -106,9 +105,7 @@ struct Sending<'a> {
     /// Hears when builds begin, where that is waited for.
     subscription: Option<Subscription>,
     stop: &'a CancellationToken,
-    /// Set where nothing more may be sent, since the ledger or the master failed.
-    halted: Arc<AtomicBool>,
-    forbidden: AtomicBool,
+    gate: Gate<'a>,
 }
 
 /// What became of a request that was made.
@@ -147,12 +144,8 @@ impl Sending<'_> {
     ) -> Result<(), Error> {
         let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
         loop {
-            result.state = if self.stop.is_cancelled() {
-                not_sent("interrupted before it was sent")
-            } else if self.halted.load(Ordering::Relaxed) {
-                not_sent(HALTED)
-            } else if self.forbidden.load(Ordering::Relaxed) {
-                not_sent("not sent, since a request before it was not allowed")
+            result.state = if let Some(why) = self.gate.closed() {
+                not_sent(why)
             } else if refused {
                 not_sent("not sent, since the master refused the values of the one before")
             } else {
@@ -233,9 +226,7 @@ impl Sending<'_> {
             Err(error) => {
                 result.refusal = Refused::of(&error);
                 let forbidden = result.refusal == Some(Refused::NotAllowed);
-                if forbidden {
-                    self.forbidden.store(true, Ordering::Relaxed);
-                }
+                self.gate.heed(result.refusal);
                 TriggerState::NotSent { detail: format!("{error}{}", self.hint(forbidden)) }
             }
         })

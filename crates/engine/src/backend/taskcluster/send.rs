@@ -1,11 +1,6 @@
 //! Sending requests to a Taskcluster: the first alone, then several at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use futures_util::StreamExt;
 use mozci_clients::act::ActError;
-use mozci_clients::side_by_side;
 use mozci_clients::taskcluster::{Taskcluster, Triggered};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +9,8 @@ use super::sends::TaskSends;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{HALTED, Refused, TriggerResult, Written, not_ours};
+use crate::flow::ask::{Refused, TriggerResult};
+use crate::flow::sending::{Gate, Written, first_alone, not_ours};
 use crate::flow::{ReadyAsk, Sends};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
@@ -26,23 +22,11 @@ pub(crate) async fn send_all(
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<Vec<TriggerResult>, Error> {
-    let (first, rest) = to_send.split_at(to_send.len().min(1));
-    let forbidden = AtomicBool::new(false);
     let taskcluster = ci.taskcluster()?;
     let mut written = Written::new(ci, ledger);
-    for batch in [first, rest] {
-        let halted = Arc::clone(&written.halted);
-        let sending = batch.iter().map(|(asking, ask)| {
-            send(ci, taskcluster, ledger, asking, ask, (stop, &halted), &forbidden)
-        });
-        let mut sent = side_by_side(sending, AT_ONCE);
-        while let Some(result) = sent.next().await {
-            if result.refusal == Some(Refused::NotAllowed) {
-                forbidden.store(true, Ordering::Relaxed);
-            }
-            written.result(result, on_result);
-        }
-    }
+    let gate = Gate::new(stop, &written);
+    let send = |asking, ask| send(ci, taskcluster, ledger, asking, ask, &gate);
+    first_alone(to_send, &gate, &mut written, on_result, send).await;
     for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
         // The answer was lost. The hook's own record may show that it fired all the same.
         let sent = TriggerRequest {
@@ -121,20 +105,13 @@ async fn send(
     ledger: &Ledger,
     asking: &TriggerRequest,
     ask: &ReadyAsk,
-    (stop, halted): (&CancellationToken, &AtomicBool),
-    forbidden: &AtomicBool,
+    gate: &Gate<'_>,
 ) -> TriggerResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if stop.is_cancelled() {
-        not_sent("interrupted before it was sent")
-    } else if halted.load(Ordering::Relaxed) {
-        not_sent(HALTED)
-    } else if forbidden.load(Ordering::Relaxed) {
-        not_sent("not sent, since a request before it was not allowed")
-    } else if let Some(detail) = not_ours(ledger, asking, sent_at) {
-        not_sent(&detail)
+    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at) {
+        TriggerState::NotSent { detail }
     } else {
         match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
             Ok(Triggered::Task(task)) => TriggerState::Sent { request: task.into() },
@@ -163,6 +140,3 @@ async fn send(
 
 /// How often an act is sent that may be sent twice without harm.
 const TRIES: u32 = 3;
-
-/// Requests under way at once. The first goes alone: a missing scope shows on it.
-const AT_ONCE: usize = 4;
