@@ -12,7 +12,6 @@ use crate::drive::follow::follow;
 use crate::drive::progress::{Permission, Progress, Question, Stage};
 use crate::drive::session::Session;
 use crate::error::Error;
-use crate::flow::guards::guards_now;
 use crate::flow::{JobHistory, Outcome, Prepared, TriggerResult, ask, check_plan, guards, prepare};
 
 /// What an act goes by.
@@ -98,7 +97,7 @@ pub async fn carry_out(act: &Act<'_>, session: &mut Session<'_>) -> Result<Acted
         return Ok(acted);
     }
     check_plan(ci, plan).await?;
-    if let Err(refusal) = guarded(session, plan, histories).await? {
+    if let Err(refusal) = guarded(session, plan, histories, true).await? {
         let dry_run = permission.is_dry_run();
         session.report(Progress::Refused { refusal: &refusal, dry_run });
         acted.refused = Some(refusal);
@@ -158,7 +157,7 @@ async fn follow_on(
     Ok(acted)
 }
 
-/// Holds a plan against the guards.
+/// Holds a plan against the guards. `waits` is whether a closed tree is waited for.
 ///
 /// # Errors
 /// Where what they go by cannot be read.
@@ -166,21 +165,10 @@ pub(super) async fn guarded(
     session: &mut Session<'_>,
     plan: &Plan,
     histories: &[JobHistory],
+    waits: bool,
 ) -> Result<Result<(), Refusal>, Error> {
-    match guards(session.ci, session.ledger, plan, histories, session.cancel).await {
-        Ok(()) => Ok(Ok(())),
-        Err(Error::Guard(refusal)) => Ok(Err(refusal)),
-        Err(error) => Err(error),
-    }
-}
-
-/// The same without waiting for a closed tree.
-pub(super) async fn guarded_now(
-    session: &mut Session<'_>,
-    plan: &Plan,
-    histories: &[JobHistory],
-) -> Result<Result<(), Refusal>, Error> {
-    match guards_now(session.ci, session.ledger, plan, histories).await {
+    let waits = waits.then_some(session.cancel);
+    match guards(session.ci, session.ledger, plan, histories, waits).await {
         Ok(()) => Ok(Ok(())),
         Err(Error::Guard(refusal)) => Ok(Err(refusal)),
         Err(error) => Err(error),

@@ -111,7 +111,7 @@ pub(super) async fn follow(
         session.report(Progress::LeftOut(&next.left_out));
         acted.left_out.extend(next.left_out.iter().cloned());
         if !next.requests.is_empty() {
-            if let Err(refusal) = guarded(session, &next, &now).await? {
+            if let Err(refusal) = guarded(session, &next, &now, true).await? {
                 session.report(Progress::Refused { refusal: &refusal, dry_run: false });
                 acted.refused = Some(refusal);
                 continue;

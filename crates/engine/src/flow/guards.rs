@@ -17,7 +17,7 @@ use crate::flow::history::JobHistory;
 use crate::store::Ledger;
 
 /// Holds a plan against every guard. A tree that is closed is waited for where the configuration says
-/// so, until `stop`.
+/// so, until `waits` is cancelled; without it nobody waits, for there is something else to do meanwhile.
 ///
 /// # Errors
 /// [`Error::Guard`] where one says no; [`Error::Service`] where what it goes by cannot be read, since
@@ -27,30 +27,13 @@ pub async fn guards(
     ledger: &Ledger,
     plan: &Plan,
     histories: &[JobHistory],
-    stop: &CancellationToken,
+    waits: Option<&CancellationToken>,
 ) -> Result<(), Error> {
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         return Ok(());
     }
     budgets(ci, ledger, plan, histories).await?;
-    tree(ci, stop).await
-}
-
-/// The same without waiting for a closed tree, for whoever has something else to do meanwhile.
-///
-/// # Errors
-/// As [`guards`].
-pub(crate) async fn guards_now(
-    ci: &Ci,
-    ledger: &Ledger,
-    plan: &Plan,
-    histories: &[JobHistory],
-) -> Result<(), Error> {
-    if plan.requests.is_empty() && plan.waits_for.is_empty() {
-        return Ok(());
-    }
-    budgets(ci, ledger, plan, histories).await?;
-    closed_tree(ci).await?.map_or(Ok(()), |refusal| Err(Error::Guard(refusal)))
+    tree(ci, waits).await
 }
 
 /// Every guard but the tree's.
@@ -145,15 +128,15 @@ async fn closed_tree(ci: &Ci) -> Result<Option<Refusal>, Error> {
 }
 
 /// How often a closed tree is looked at while it is waited for.
-const LOOK: Duration = Duration::from_secs(60);
+pub(crate) const LOOK: Duration = Duration::from_secs(60);
 
-async fn tree(ci: &Ci, stop: &CancellationToken) -> Result<(), Error> {
+async fn tree(ci: &Ci, waits: Option<&CancellationToken>) -> Result<(), Error> {
     let mut told = false;
     loop {
         let Some(refusal) = closed_tree(ci).await? else { return Ok(()) };
-        if ci.closed_tree() != ClosedTree::Wait || stop.is_cancelled() {
-            return Err(Error::Guard(refusal));
-        }
+        let stop =
+            waits.filter(|stop| ci.closed_tree() == ClosedTree::Wait && !stop.is_cancelled());
+        let Some(stop) = stop else { return Err(Error::Guard(refusal)) };
         if !std::mem::replace(&mut told, true) {
             ci.tell(&format!("{refusal}; waiting until it is open, Ctrl-C ends that"));
         }

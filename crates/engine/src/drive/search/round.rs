@@ -77,7 +77,7 @@ impl Run<'_, '_> {
         }
         check_plan(session.ci, plan).await?;
         let between = case.between(plan);
-        if let Err(refusal) = guarded(session, plan, std::slice::from_ref(&between)).await? {
+        if let Err(refusal) = guarded(session, plan, std::slice::from_ref(&between), true).await? {
             return Ok(Some(Ended::Refused(Box::new(refusal))));
         }
         self.last_plan = Some(plan.clone());

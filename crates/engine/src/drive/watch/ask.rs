@@ -9,7 +9,7 @@ use mozci_core::plan::{LeftOut, Plan, Why};
 use mozci_core::time::At;
 use mozci_core::watch::{Expectations, Next, next, plan};
 
-use crate::drive::act::{guarded, guarded_now, send};
+use crate::drive::act::{guarded, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::search::take;
 use crate::drive::step::Step;
@@ -53,8 +53,15 @@ pub(super) type Requested = HashMap<(u64, JobName), u32>;
 /// Where runs are wanted: how many in all, and why.
 pub(super) type Wanted = Vec<(CellIndex, u32, Why)>;
 
-/// Whether somebody may still tell whether requests in doubt arrived.
-pub(super) fn settles(context: &WatchContext<'_>) -> Result<bool, Error> {
+/// Whether somebody may still tell whether requests in doubt arrived. The ledger is read only where one is in doubt.
+pub(super) fn settles(
+    context: &WatchContext<'_>,
+    watching: &Watching,
+    places: &[CellIndex],
+) -> Result<bool, Error> {
+    if places.iter().all(|place| watching.facts(*place).doubtful == 0) {
+        return Ok(false);
+    }
     let (ci, ledger) = (context.session.ci, &*context.session.ledger);
     let young = |asking: &crate::store::TriggerRequest| {
         ci.now().since(asking.created) <= SETTLE_SECONDS + 5
@@ -67,12 +74,12 @@ pub(super) fn settles(context: &WatchContext<'_>) -> Result<bool, Error> {
 pub(super) fn due(
     watching: &mut Watching,
     now: At,
-    places: impl IntoIterator<Item = CellIndex>,
+    places: &[CellIndex],
     expect: &Expectations,
     (requested, settles): (&Requested, bool),
 ) -> (Wanted, bool) {
     let (mut wanted, mut waits) = (Wanted::new(), false);
-    for place in places {
+    for &place in places {
         let facts = watching.facts(place);
         let key = (facts.push.id.number(), watching.histories[place.0].job.clone());
         match next(facts, expect, requested.get(&key).copied().unwrap_or(0), settles) {
@@ -165,11 +172,8 @@ pub(super) async fn try_to(
     }
     check_plan(ci, plan).await?;
     let used = context.session.used_today()?;
-    let passed = match waits {
-        true => guarded(&mut context.session, plan, &watching.histories).await?,
-        false => guarded_now(&mut context.session, plan, &watching.histories).await?,
-    };
-    if let Err(refusal) = passed {
+    let histories = &watching.histories;
+    if let Err(refusal) = guarded(&mut context.session, plan, histories, waits).await? {
         return Ok(RequestOutcome::Refused(refusal));
     }
     if context.permission.is_dry_run() {

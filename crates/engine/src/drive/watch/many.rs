@@ -1,12 +1,11 @@
 //! Several watches in one process: one connection, one reading, each with its own lease, budget and end.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
-use mozci_core::watch::ending;
 
 use crate::config::ClosedTree;
 use crate::drive::progress::Progress;
@@ -17,8 +16,9 @@ use crate::drive::watch::ask::{
 };
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
-use crate::drive::watch::run::{WatchContext, note_outcomes, requested_so_far};
+use crate::drive::watch::run::{WatchContext, endings, note_outcomes, requested_so_far};
 use crate::error::{Error, Kind};
+use crate::flow::guards::LOOK;
 use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
 use crate::store::{InvestigationState, Keeper, Lease, TriggerState};
@@ -33,9 +33,6 @@ struct Member {
     /// How often in a row a service failed, and when it is tried again: the others go on meanwhile.
     retry: Option<(usize, Instant)>,
 }
-
-/// How often a closed tree is looked at.
-const TREE: Duration = Duration::from_secs(60);
 
 /// Which of the watches are at a place.
 type ByPlace = HashMap<CellIndex, Vec<usize>>;
@@ -168,10 +165,10 @@ async fn step(
     keeper: &mut Option<Keeper>,
     context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
-    let places = member.places.iter().copied();
-    let (now, settles) = (context.session.ci.now(), settles(context)?);
+    let now = context.session.ci.now();
+    let settles = settles(context, watching, &member.places)?;
     let (wanted, mut waits) =
-        due(watching, now, places, &member.question.expect, (&member.requested, settles));
+        due(watching, now, &member.places, &member.question.expect, (&member.requested, settles));
     let mut news = None;
     if !wanted.is_empty() {
         let plan = join(watching, wanted);
@@ -192,7 +189,7 @@ async fn step(
         let waits_for_tree = context.session.ci.closed_tree() == ClosedTree::Wait;
         match asking {
             RequestOutcome::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
-                member.retry = Some((0, Instant::now() + TREE));
+                member.retry = Some((0, Instant::now() + LOOK));
                 waits = true;
             }
             RequestOutcome::Sent(results, left_out) => {
@@ -224,14 +221,7 @@ async fn end(
     context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
     let (ci, id) = (context.session.ci, &member.lease.id);
-    let endings = member.places.iter().map(|place| ending(watching.facts(*place)).to_string());
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    endings.for_each(|words| *counts.entry(words).or_default() += 1);
-    let words: Vec<String> = match member.places.len() {
-        1 => counts.into_keys().collect(),
-        _ => counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect(),
-    };
-    let mut summary = format!("ended: {}", words.join(" · "));
+    let mut summary = format!("ended: {}", endings(watching, member.places.iter().copied()));
     if let Some((_, _, why)) = &news {
         summary = format!("{why}; {summary}");
     }

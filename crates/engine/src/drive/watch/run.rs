@@ -115,9 +115,9 @@ pub async fn watch(
     let all: Vec<CellIndex> = watching.places().collect();
     context.report(WatchProgress::Changed { watching: &watching, places: &all });
     loop {
-        let (places, settles) = (all.iter().copied(), settles(context)?);
+        let settles = settles(context, &watching, &all)?;
         let (wanted, mut waits) =
-            due(&mut watching, ci.now(), places, &question.expect, (&requested, settles));
+            due(&mut watching, ci.now(), &all, &question.expect, (&requested, settles));
         if asks && watched.refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(&plan, &watching, context, &mut keeper, question).await? {
@@ -178,7 +178,8 @@ async fn end(
 ) -> Result<(), Error> {
     let ci = context.session.ci;
     let interrupted = watched.interrupted;
-    let summary = summary(&watching, interrupted);
+    let how = if interrupted { "interrupted" } else { "ended" };
+    let summary = format!("{how}: {}", endings(&watching, watching.places()));
     context.report(WatchProgress::Ended { watching: &watching, interrupted, summary: &summary });
     context.session.ledger.under(None);
     if let Some(lease) = context.lease.clone() {
@@ -210,20 +211,15 @@ async fn end(
     notifier.tell(ci, &told, context.session.host).await
 }
 
-/// How a watch ended, in one line.
-fn summary(watching: &Watching, interrupted: bool) -> String {
+/// How jobs ended at some places, counted.
+pub(super) fn endings(watching: &Watching, places: impl Iterator<Item = CellIndex>) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut places = 0;
-    for place in watching.places() {
-        places += 1;
+    places.for_each(|place| {
         *counts.entry(ending(watching.facts(place)).to_string()).or_default() += 1;
-    }
-    let words: Vec<String> = match (counts.len(), places) {
-        (1, 1) => counts.into_keys().collect(),
-        _ => counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect(),
-    };
-    let how = if interrupted { "interrupted" } else { "ended" };
-    format!("{how}: {}", words.join(" · "))
+    });
+    let is_one = counts.values().sum::<usize>() == 1;
+    let words = |(words, count)| if is_one { words } else { format!("{count} {words}") };
+    counts.into_iter().map(words).collect::<Vec<_>>().join(" · ")
 }
 
 /// Writes into the ledger how the requests of an investigation ended.
