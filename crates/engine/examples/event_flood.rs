@@ -5,6 +5,8 @@
 //! many have been stored and acknowledged, and prints one line of JSON.
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
+mod memory;
+
 use std::time::{Duration, Instant};
 
 use lapin::options::BasicPublishOptions;
@@ -101,14 +103,6 @@ async fn publish(broker: &str, count: u64) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Resident memory in KiB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
     let folder = std::env::temp_dir().join(format!("event-flood-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -144,15 +138,15 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
     let facts = facts()?;
     let started = Instant::now();
     let subscription = Subscription::open(&ci, vec![&facts], Some("flood")).await?;
-    let mut memory = vec![resident()];
+    let mut memory = vec![memory::rss()];
     while subscription.told() < count {
         if subscription.told() * 10 / count.max(1) >= memory.len() as u64 {
-            memory.push(resident());
+            memory.push(memory::rss());
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let seconds = started.elapsed().as_secs_f64();
-    memory.push(resident());
+    memory.push(memory::rss());
     let per_second = if count == 0 { 0.0 } else { subscription.told() as f64 / seconds };
     let told = json!({
         "events": subscription.told(), "seconds": seconds, "per_second": per_second, "rss_kib": memory,

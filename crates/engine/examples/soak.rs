@@ -7,6 +7,7 @@
 
 #[path = "../tests/drivers/folder.rs"]
 mod folder;
+mod memory;
 #[path = "../tests/drivers/toy.rs"]
 mod toy;
 
@@ -31,6 +32,7 @@ use mozci_engine::store::{Directories, Investigations, Ledger};
 use tokio_util::sync::CancellationToken;
 
 use folder::Toy;
+use memory::rss;
 
 /// Nobody looks on.
 struct Nobody;
@@ -154,11 +156,4 @@ async fn one_watch<'a>(session: Session<'a>, store: &'a Investigations, ci: &Ci)
     };
     let mut context = WatchContext::new(session, store, Permission::Given, None, None);
     watch(&question, pushes, &mut context).await.unwrap();
-}
-
-/// The memory that this process holds, in KiB; 0 where the system does not tell.
-fn rss() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

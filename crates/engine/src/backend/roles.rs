@@ -32,6 +32,11 @@ use crate::flow::{
 };
 use crate::store::{Ledger, LedgerCursor, TriggerRequest};
 
+/// That a task was named where runs are builds.
+pub(crate) fn no_tasks(ci: &Ci) -> Error {
+    Error::Usage(format!("{} has builds, and no tasks", ci.root_url))
+}
+
 /// What a method of a role returns.
 pub type Answer<'a, T> = BoxFuture<'a, T>;
 
@@ -338,8 +343,8 @@ pub trait EvidenceSource: Send + Sync {
 
     /// The revision that a task ran for.
     fn revision_of<'a>(&'a self, ci: &'a Ci, _task: TaskId) -> Fallible<'a, String> {
-        let text = format!("{} has builds, and no tasks", ci.root_url);
-        Box::pin(async move { Err(Error::Usage(text)) })
+        let error = no_tasks(ci);
+        Box::pin(async move { Err(error) })
     }
 
     /// Checks that a task is a job: something that a push can break.

@@ -16,6 +16,7 @@ use super::{
     choose, chooser, chosen, doctor, every, evidence, prepare, read_jobs, read_matrix, reconcile,
     send_all, wait,
 };
+use crate::backend::roles::no_tasks;
 use crate::backend::{
     Answer, Backend, Capabilities, EventSource, EvidenceSource, Fallible, HealthCheck,
     HistoryQuestion, JobCatalog, RunSource, Trigger,
@@ -153,11 +154,11 @@ impl EventSource for BuildApi {}
 
 impl EvidenceSource for BuildApi {
     fn find_run<'a>(&'a self, ci: &'a Ci, spec: &'a RunSpec) -> Fallible<'a, AskedRun> {
-        let text = match spec {
-            RunSpec::Task { .. } => format!("{} has builds, and no tasks", ci.root_url),
-            RunSpec::Build { .. } => format!("{} is no Buildbot master", ci.root_url),
+        let error = match spec {
+            RunSpec::Task { .. } => no_tasks(ci),
+            RunSpec::Build { .. } => Error::Usage(format!("{} is no Buildbot master", ci.root_url)),
         };
-        Box::pin(async move { Err(Error::Usage(text)) })
+        Box::pin(async move { Err(error) })
     }
 
     fn read<'a>(

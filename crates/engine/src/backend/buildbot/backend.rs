@@ -20,6 +20,7 @@ use super::{
     check_plan, choose, chooser, chosen, doctor, events, evidence, fit_plan, prepare, read_jobs,
     read_matrix, reconcile, resolve, send_all, wait,
 };
+use crate::backend::roles::no_tasks;
 use crate::backend::{
     Answer, Backend, Capabilities, EventSource, EvidenceSource, Fallible, HealthCheck,
     HistoryQuestion, JobCatalog, RunSource, Trigger,
@@ -225,9 +226,7 @@ impl EvidenceSource for Farm {
         Box::pin(async move {
             match spec {
                 RunSpec::Build { which, .. } => evidence::find(self, which).await,
-                RunSpec::Task { .. } => {
-                    Err(Error::Usage(format!("{} has builds, and no tasks", ci.root_url)))
-                }
+                RunSpec::Task { .. } => Err(no_tasks(ci)),
             }
         })
     }

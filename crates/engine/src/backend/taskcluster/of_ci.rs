@@ -9,6 +9,7 @@ use mozci_core::ids::TaskId;
 
 use super::backend::TaskclusterBackend;
 use super::decided::Failed;
+use crate::backend::roles::no_tasks;
 use crate::ci::Ci;
 use crate::error::Error;
 
@@ -55,8 +56,7 @@ pub(crate) trait OfTaskcluster {
 impl OfTaskcluster for Ci {
     fn tc(&self) -> Result<&TaskclusterBackend, Error> {
         let any: &dyn Any = self.backend();
-        any.downcast_ref()
-            .ok_or_else(|| Error::Usage(format!("{} has builds, and no tasks", self.root_url)))
+        any.downcast_ref().ok_or_else(|| no_tasks(self))
     }
 
     fn treeherder(&self) -> Result<&Treeherder, Error> {
