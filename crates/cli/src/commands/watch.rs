@@ -30,7 +30,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Jobs to follow on the pushes of the range; or one thing: a task, a link to a task or a build,
-    /// a trigger request of the ledger, an investigation
+    /// a request of the ledger, an investigation
     #[arg(value_name = "JOB|REQUEST|INVESTIGATION")]
     what: Vec<String>,
     #[command(flatten)]
