@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use mozci_core::time::At;
-use mozci_engine::store::Investigations;
+use mozci_engine::store::{SharedStore, Sqlite};
 use mozci_sim::world::{TaskRef, TaskState};
 use mozci_sim::{Sim, SimConfig, SimCredentials, WorldConfig};
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Failed> {
             sim.urls.hg
         ),
     )?;
-    let store = Investigations::open(&home.path().join("state/mozci"))?;
+    let store: SharedStore = std::sync::Arc::new(Sqlite::open(&home.path().join("state/mozci"))?);
     let pushes = &sim.world.autoland.pushes;
     let tests: Vec<usize> = (0..sim.world.catalog.jobs.len())
         .filter(|job| sim.world.catalog.jobs[*job].label.starts_with("test-"))
@@ -70,7 +70,9 @@ async fn main() -> Result<(), Failed> {
             "kind": "watch", "job": label, "jobs": [label], "pushes": [pushes[push].node()],
             "retry_failed": 1, "fill": false, "until_failure": null, "most": 20,
         });
-        store.begin(&sim.urls.taskcluster, "autoland", &question, At(1_795_000_000 + n as i64))?;
+        store
+            .begin(&sim.urls.taskcluster, "autoland", &question, At(1_795_000_000 + n as i64))
+            .await?;
     }
     let started = Instant::now();
     let mut child = Command::new(mozci)

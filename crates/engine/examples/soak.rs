@@ -28,7 +28,7 @@ use mozci_engine::drive::search::{Ended, Repositories, SearchContext, SearchOpti
 use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch};
 use mozci_engine::drive::{Consent, Observer, Permission, Progress, Question, Session};
 use mozci_engine::flow::{BisectQuestion, read_range};
-use mozci_engine::store::{Directories, Investigations, Ledger};
+use mozci_engine::store::{Directories, Ledger, SharedStore, Sqlite, Store};
 use tokio_util::sync::CancellationToken;
 
 use folder::Toy;
@@ -70,8 +70,8 @@ async fn main() {
     let count: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("config.toml");
-    let (mut ledger, store) =
-        (Ledger::open(home.path()).unwrap(), Investigations::open(home.path()).unwrap());
+    let store: SharedStore = Arc::new(Sqlite::open(home.path()).unwrap());
+    let mut ledger = Ledger::of(Arc::clone(&store));
     let (started, cancel) = (Instant::now(), CancellationToken::new());
     for number in 1..=count {
         let world = tempfile::tempdir_in(home.path()).unwrap();
@@ -81,7 +81,11 @@ async fn main() {
         std::fs::write(&path, CONFIG.replace("NUMBER", &number.to_string())).unwrap();
         let config = Config::load(Some(&path)).unwrap();
         let (_, config) = config.ci(Some("toy")).unwrap();
-        let place = Directories { state: home.path().to_owned(), cache: world.path().to_owned() };
+        let place = Directories {
+            state: home.path().to_owned(),
+            cache: world.path().to_owned(),
+            database: None,
+        };
         let opening = Opening {
             config,
             repo: None,
@@ -103,8 +107,8 @@ async fn main() {
         let mut host = Nobody;
         let session = Session { ci: &ci, ledger: &mut ledger, host: &mut host, cancel: &cancel };
         match number.is_multiple_of(2) {
-            true => one_search(session, &store).await,
-            false => one_watch(session, &store, &ci).await,
+            true => one_search(session, &*store).await,
+            false => one_watch(session, &*store, &ci).await,
         }
         if number.is_multiple_of((count / 10).max(1)) {
             let seconds = started.elapsed().as_secs();
@@ -114,7 +118,7 @@ async fn main() {
     }
 }
 
-async fn one_search<'a>(session: Session<'a>, store: &'a Investigations) {
+async fn one_search<'a>(session: Session<'a>, store: &'a dyn Store) {
     let question = BisectQuestion {
         job: "job".into(),
         about: None,
@@ -142,7 +146,7 @@ async fn one_search<'a>(session: Session<'a>, store: &'a Investigations) {
     assert!(matches!(searched.ended, Ended::Verdict(_)), "{:?}", searched.ended);
 }
 
-async fn one_watch<'a>(session: Session<'a>, store: &'a Investigations, ci: &Ci) {
+async fn one_watch<'a>(session: Session<'a>, store: &'a dyn Store, ci: &Ci) {
     let spec = RangeSpec {
         rev: RevisionSpec::Tip,
         reach: Reach::Single,

@@ -19,13 +19,14 @@ use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use mozci_evidence::About;
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::backend::pushes::Pushes;
 use crate::backend::{self, Backend, PushSource};
 use crate::config::{ClosedTree, PushlogKind};
 use crate::error::Error;
-use crate::store::{Day, Directories, Facts};
+use crate::store::{Day, Directories, Facts, Ledger, SharedStore};
 pub(crate) use names::Named;
 use names::Names;
 pub use opening::Opening;
@@ -71,6 +72,7 @@ pub struct Ci {
     /// Rules of text logs, where the config has some of its own.
     pub(crate) rules: Option<std::sync::Arc<mozci_evidence::Rules>>,
     resolved: Resolved,
+    store: OnceCell<SharedStore>,
 }
 
 impl Ci {
@@ -176,6 +178,7 @@ impl Ci {
             closed_tree: opening.closed_tree,
             rules: opening.rules,
             resolved: Resolved::default(),
+            store: OnceCell::new(),
             about: Mutex::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -192,6 +195,23 @@ impl Ci {
             facts,
             notes: Mutex::new(notes),
         })
+    }
+
+    /// Where everything is written down. Opened by the first who needs it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn store(&self) -> Result<SharedStore, Error> {
+        let store = self.store.get_or_try_init(|| self.place.open_store()).await?;
+        Ok(SharedStore::clone(store))
+    }
+
+    /// The ledger, for one command.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn ledger(&self) -> Result<Ledger, Error> {
+        Ok(Ledger::of(self.store().await?))
     }
 
     /// What runs its jobs.

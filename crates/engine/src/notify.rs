@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::config::Notify;
 use crate::error::Error;
-use crate::store::{Message, Outbox};
+use crate::store::{Message, NewMessage, Store, TriggerId};
 
 /// What is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -123,34 +123,40 @@ impl Courier {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn post(
+    pub async fn post(
         &self,
-        outbox: &Outbox,
+        outbox: &dyn Store,
         question: &str,
         news: &News<'_>,
         now: At,
     ) -> Result<(), Error> {
         let channels = [("webhook", self.webhook.is_some()), ("email", self.email.is_some())];
         for (channel, _) in channels.into_iter().filter(|(_, there)| *there) {
-            let body = |id: &str| {
-                json!({"version": VERSION, "delivery": id, "at": now, "news": news}).to_string()
+            let id = TriggerId::new().as_str().to_owned();
+            let body = json!({"version": VERSION, "delivery": id, "at": now, "news": news});
+            let message = NewMessage {
+                investigation: news.investigation.to_owned(),
+                question: question.to_owned(),
+                channel: channel.to_owned(),
+                body: body.to_string(),
+                id,
             };
-            outbox.post((news.investigation, question), channel, body, now)?;
+            outbox.post(&message).await?;
         }
         Ok(())
     }
 
-    /// Sends what is due. What was not taken is said, and tried again later.
+    /// Sends what is due. Returns why messages were not delivered; they are tried again later.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn deliver(&self, outbox: &Outbox, now: At) -> Result<Vec<String>, Error> {
+    pub async fn deliver(&self, outbox: &dyn Store) -> Result<Vec<String>, Error> {
         let mut problems = Vec::new();
-        for message in outbox.take_due(now)? {
+        for message in outbox.take_due().await? {
             match self.send(&message).await {
-                Ok(()) => outbox.delivered(&message.id, now)?,
+                Ok(()) => outbox.delivered(&message.id).await?,
                 Err(problem) => {
-                    outbox.failed(&message, &problem, now)?;
+                    outbox.not_delivered(&message, &problem).await?;
                     problems.push(problem);
                 }
             }

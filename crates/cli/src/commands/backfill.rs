@@ -122,7 +122,7 @@ pub(crate) async fn run(
     show_end(out, &args, &answer, range.at_start);
     ledger.asks_for(BACKFILL);
     if !args.anyway && !args.act.confirm.dry_run {
-        not_from_a_backfill(&ledger, context, &history)?;
+        not_from_a_backfill(&ledger, context, &history).await?;
     }
     let histories = [history];
     let (plan, histories) = (&answer.plan, &histories[..]);
@@ -166,7 +166,7 @@ const BACKFILL: &str = "backfill";
 
 /// Refuses to go on from a push whose only runs a backfill made: automation that goes on from those
 /// goes on for ever.
-fn not_from_a_backfill(
+async fn not_from_a_backfill(
     ledger: &Ledger,
     context: &Context,
     history: &JobHistory,
@@ -174,7 +174,7 @@ fn not_from_a_backfill(
     let Some(newest) = history.facts.first() else { return Ok(()) };
     let (ci, revision) = (&context.ci.root_url, newest.push.revision.hash());
     let runs = u32::try_from(newest.runs.len()).unwrap_or(u32::MAX);
-    let made = ledger.made_by(BACKFILL, ci, revision, &history.job)?;
+    let made = ledger.made_by(BACKFILL, ci, revision, &history.job).await?;
     match runs > 0 && made >= runs {
         true => Err(Error::Guard(Refusal::FromBackfill { runs })),
         false => Ok(()),

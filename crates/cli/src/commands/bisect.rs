@@ -14,7 +14,7 @@ use mozci_core::revision::RevisionSpec;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::drive::search::{SearchContext, SearchOptions, newest_open, take_the_same};
 use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, newest_red, read_range};
-use mozci_engine::store::{Investigations, Lease, Ledger};
+use mozci_engine::store::{Lease, Ledger, Store};
 use mozci_engine::{Error, drive};
 use serde_json::Value;
 
@@ -183,7 +183,7 @@ pub(crate) async fn run(
             ));
         }
     };
-    let store = Investigations::open(&context.ci.place.state)?;
+    let store = context.ci.store().await?;
     let mut question = BisectQuestion {
         job,
         about: context.ci.about(),
@@ -204,9 +204,12 @@ pub(crate) async fn run(
         let known = match args.new {
             true => None,
             // The reason that an open investigation of the same job and pushes chases.
-            false => newest_open(&store, &context.ci, |known| {
-                known.is_inferred() && known.is_between_the_same(&question)
-            })?,
+            false => {
+                newest_open(&*store, &context.ci, |known| {
+                    known.is_inferred() && known.is_between_the_same(&question)
+                })
+                .await?
+            }
         };
         match known.and_then(|(_, known)| known.about) {
             Some(about) => context.ci.judge_by(about),
@@ -218,7 +221,7 @@ pub(crate) async fn run(
     }
     let lease = match args.new || args.ends.confirm.dry_run {
         true => None,
-        false => take_the_same(&store, &context.ci, &question)?,
+        false => take_the_same(&*store, &context.ci, &question).await?,
     };
     if let Some(lease) = &lease {
         context.talk(&format!(
@@ -228,7 +231,7 @@ pub(crate) async fn run(
     }
     let asked = Asked { question: &question, lease, consented: false, chased };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
-    search(asked, &args.ends, &store, &mut ledger, &mut terminal).await
+    search(asked, &args.ends, &*store, &mut ledger, &mut terminal).await
 }
 
 /// A search that a command begins or resumes.
@@ -246,7 +249,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) async fn search(
     asked: Asked<'_>,
     ends: &EndArgs,
-    store: &Investigations,
+    store: &dyn Store,
     ledger: &mut Ledger,
     terminal: &mut Terminal<'_>,
 ) -> Done {

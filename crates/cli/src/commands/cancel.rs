@@ -69,7 +69,7 @@ pub(crate) async fn run(
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
-    let read_at = ledger.mark_now()?;
+    let read_at = ledger.cursor(&context.ci.root_url).await?;
     let matrix = shown(context, &pushes, &filter).await?;
     if matrix.jobs.is_empty() && filter.is_given() && filter.jobs.is_empty() {
         context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");

@@ -46,16 +46,16 @@ const PUSHES: u32 = 20;
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
     let What::Status(args) = args.what;
     let ci = &context.ci;
-    let ledger = Ledger::open(&ci.place.state)?;
+    let ledger = ci.ledger().await?;
     let (budgets, since) = (&ci.budgets, ci.day().since);
-    let used = ledger.runs_since(&ci.root_url, since)?;
+    let used = ledger.runs_since(&ci.root_url, since).await?;
     let now = ci.now();
     let mut object = top("guard", context);
     out.line(&format!(
         "runs asked for in 24 hours   {used} of {}   (`runs_per_day` under [guards])",
         budgets.day
     ));
-    let spent = ledger.spent(&ci.root_url, since, PLANS)?;
+    let spent = ledger.spent(&ci.root_url, since, PLANS).await?;
     for one in &spent {
         let investigation = one.investigation.as_ref().map(|id| format!(", investigation {id}"));
         out.line(&format!(
@@ -71,12 +71,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     out.line(&format!("runs of a job on a push      {} at the most", budgets.push));
     let mut pools = Vec::new();
     for (pool, limit) in &budgets.pools {
-        let used = ledger.runs_in_pool(&ci.root_url, pool, since)?;
+        let used = ledger.runs_in_pool(&ci.root_url, pool, since).await?;
         out.line(&format!("in the pool {pool:<16} {used} of {limit} in 24 hours"));
         pools.push(json!({"pool": pool, "used": used, "limit": limit}));
     }
     let rest = budgets.breaker.rest_minutes;
-    let service = ledger.breaker(&ci.root_url)?;
+    let service = ledger.breaker(&ci.root_url).await?;
     match &service {
         None => out.line("the CI takes what it is asked for"),
         Some((at, why)) => out.line(&format!(

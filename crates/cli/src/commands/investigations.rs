@@ -9,7 +9,7 @@ use mozci_engine::Error;
 use mozci_engine::drive::search::take;
 use mozci_engine::drive::watch::{WatchQuestion, is_watch};
 use mozci_engine::flow::{BisectQuestion, read_range};
-use mozci_engine::store::{Investigation, InvestigationState, Investigations, LISTED};
+use mozci_engine::store::{Investigation, InvestigationState, LISTED, Store};
 use serde_json::{Value, json};
 
 use super::bisect::{self, EndArgs, check_mark, summary};
@@ -67,14 +67,16 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let store = Investigations::open(&context.ci.place.state)?;
+    let store = context.ci.store().await?;
     telling::deliver_due(context, out, stats, interrupt).await;
     match args.what.unwrap_or(What::List) {
-        What::List => list(&store, context, out, stats),
-        What::Show(which) => show(&store, &one(&store, &which.id)?, context, out, stats),
+        What::List => list(&*store, context, out, stats).await,
+        What::Show(which) => {
+            show(&*store, &one(&*store, &which.id).await?, context, out, stats).await
+        }
         What::Cancel(which) => {
-            let found = one(&store, &which.id)?;
-            store.mark(&found.id, InvestigationState::Cancelled)?;
+            let found = one(&*store, &which.id).await?;
+            store.set_state(&found.id, InvestigationState::Cancelled).await?;
             out.line(&format!(
                 "investigation {} is ended: what it asked for is left to run",
                 found.id
@@ -86,19 +88,20 @@ pub(crate) async fn run(
         }
         What::Resume(Resume { id, ends, .. }) => match id {
             Some(id) => {
-                resume(&store, &one(&store, &id)?, &ends, context, out, stats, interrupt).await
+                resume(&*store, &one(&*store, &id).await?, &ends, context, out, stats, interrupt)
+                    .await
             }
             None if ends.mark => Err(Error::Usage(
                 "--mark marks what one search found: give its ID, without --all".into(),
             )),
-            None => all::resume_all(&store, &ends, context, out, stats, interrupt).await,
+            None => all::resume_all(&*store, &ends, context, out, stats, interrupt).await,
         },
     }
 }
 
 /// The investigation that is meant.
-fn one(store: &Investigations, prefix: &str) -> Result<Investigation, Error> {
-    let mut found = store.by_prefix(prefix)?;
+async fn one(store: &dyn Store, prefix: &str) -> Result<Investigation, Error> {
+    let mut found = store.by_prefix(prefix).await?;
     if prefix.is_empty() || found.len() > 1 {
         let ids: Vec<&str> = found.iter().take(5).map(|found| found.id.as_str()).collect();
         return Err(Error::Usage(format!(
@@ -114,12 +117,12 @@ fn one(store: &Investigations, prefix: &str) -> Result<Investigation, Error> {
     })
 }
 
-fn list(store: &Investigations, context: &Context, out: &mut Out, stats: &Stats) -> Done {
-    let all = store.by_prefix("")?;
+async fn list(store: &dyn Store, context: &Context, out: &mut Out, stats: &Stats) -> Done {
+    let all = store.by_prefix("").await?;
     let mut values = Vec::with_capacity(all.len());
     let now = context.ci.now();
     for found in &all {
-        let last = store.last_step(&found.id)?;
+        let last = store.last_step(&found.id).await?;
         let job = found.question["job"].as_str().unwrap_or("?");
         let state = json!(found.state);
         out.line(&format!(
@@ -165,14 +168,14 @@ fn object(found: &Investigation, steps: Option<Value>, context: &Context) -> Val
     Value::Object(object)
 }
 
-fn show(
-    store: &Investigations,
+async fn show(
+    store: &dyn Store,
     found: &Investigation,
     context: &Context,
     out: &mut Out,
     _stats: &Stats,
 ) -> Done {
-    let steps = store.steps(&found.id)?;
+    let steps = store.steps(&found.id).await?;
     let now = context.ci.now();
     out.line(&format!("{} of {} on {}", found.id, found.repo, found.ci));
     out.line(&format!("  {}", found.question));
@@ -193,7 +196,7 @@ fn show(
 }
 
 async fn resume(
-    store: &Investigations,
+    store: &dyn Store,
     found: &Investigation,
     ends: &EndArgs,
     context: &Context,
@@ -225,9 +228,9 @@ async fn resume(
     if let Some(about) = &question.about {
         ci.judge_by(about.clone());
     }
-    let lease = take(store, id)?;
+    let lease = take(store, id).await?;
     // What has come to its end is looked at anew.
-    store.mark(id, InvestigationState::Open)?;
+    store.set_state(id, InvestigationState::Open).await?;
     let lease = Some(lease);
     let asked = bisect::Asked { question: &question, lease, consented: true, chased: None };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
@@ -236,7 +239,7 @@ async fn resume(
 
 /// Goes on with a watch that may ask for runs.
 async fn resume_watch(
-    store: &Investigations,
+    store: &dyn Store,
     found: &Investigation,
     ends: &EndArgs,
     context: &Context,
@@ -253,8 +256,8 @@ async fn resume_watch(
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     let pushes = pushes_of(context, &question.pushes).await?;
-    let lease = take(store, &found.id)?;
-    store.mark(&found.id, InvestigationState::Open)?;
+    let lease = take(store, &found.id).await?;
+    store.set_state(&found.id, InvestigationState::Open).await?;
     let asked = watch::Asked { question: &question, pushes, lease: Some(lease) };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     watch::follow(asked, (&ends.confirm, ends.tell), store, &mut ledger, &mut terminal).await

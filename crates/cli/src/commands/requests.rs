@@ -4,7 +4,7 @@ use mozci_core::ids::{PushId, PushlogId};
 use mozci_core::push::PushRef;
 use mozci_core::time::At;
 use mozci_engine::flow::{Awaited, Outcome, stand};
-use mozci_engine::store::{Came, Ledger, TriggerRequest, TriggerState};
+use mozci_engine::store::{Ledger, NotedOutcome, TriggerRequest, TriggerState};
 use serde_json::{Value, json};
 
 use mozci_engine::drive::settle;
@@ -39,36 +39,38 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let ci = &context.ci;
-    let ledger = Ledger::open(&ci.place.state)?;
+    let ledger = ci.ledger().await?;
     // What is in doubt is looked at first; the ledger is shown all the same where that fails.
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     settle(ci, &ledger, &mut terminal).await;
     let askings = match (args.open, args.since) {
-        (true, _) => ledger.open_askings(&ci.root_url)?,
+        (true, _) => ledger.open_requests(&ci.root_url).await?,
         (false, Some(since)) => {
-            let mut askings = ledger.askings_since(&ci.root_url, since)?;
+            let mut askings = ledger.requests_since(&ci.root_url, since).await?;
             askings.reverse();
             askings
         }
-        (false, None) => ledger.newest(&ci.root_url, args.limit)?,
+        (false, None) => ledger.newest(&ci.root_url, args.limit).await?,
     };
     let since = match args.since {
         Some(since) => Some(since),
-        None => ledger.oldest_of_newest(&ci.root_url, args.limit)?,
+        None => ledger.oldest_of_newest(&ci.root_url, args.limit).await?,
     };
     let passed_over = match since {
-        Some(since) if !args.open => ledger.passed_over(&ci.root_url, since, PASSED_OVER)?,
+        Some(since) if !args.open => {
+            ledger.left_out_since(&ci.root_url, since, PASSED_OVER).await?
+        }
         _ => Vec::new(),
     };
     look_up_outcomes(context, &ledger, &askings).await;
-    let used = ledger.runs_since(&ci.root_url, ci.day().since)?;
+    let used = ledger.runs_since(&ci.root_url, ci.day().since).await?;
     let now = ci.now();
     out.line(&format!(
         "{} · {} of {} runs a day asked for · {}",
         ci.root_url,
         used,
         ci.budgets.day,
-        ledger.path().display()
+        ledger.location()
     ));
     let mut entries = Vec::with_capacity(askings.len());
     for asking in &askings {
@@ -86,7 +88,7 @@ pub(crate) async fn run(
             detail(&asking.state)
         ));
         out.line(&second_line(asking));
-        let came = ledger.outcomes(&asking.id)?;
+        let came = ledger.outcomes(&asking.id).await?;
         for came in &came {
             let job = if asking.jobs.len() > 1 { format!("{}: ", came.job) } else { String::new() };
             out.line(&format!("           {job}{} ({} ago)", came.outcome, age(now, came.at)));
@@ -125,7 +127,7 @@ async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[Trigger
     let mut awaited = Vec::new();
     for asking in askings {
         let TriggerState::Sent { request } = asking.state else { continue };
-        let Ok(known) = ledger.outcomes(&asking.id) else { continue };
+        let Ok(known) = ledger.outcomes(&asking.id).await else { continue };
         let ours = asking.jobs.iter().filter(|asked| asked.times > 0);
         for asked in ours.filter(|asked| !known.iter().any(|came| came.job == asked.job)) {
             awaited.push(Awaited {
@@ -182,7 +184,8 @@ async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[Trigger
     };
     for outcome in told.iter().filter(has_ended) {
         let words = outcome.words();
-        let noted = ledger.came(&ci.root_url, outcome.action, &outcome.job, &words, ci.now());
+        let noted =
+            ledger.note_outcome(&ci.root_url, outcome.action, &outcome.job, &words, ci.now()).await;
         if let Err(error) = noted {
             context.talk(&format!("note: {error}"));
             return;
@@ -231,7 +234,7 @@ fn detail(state: &TriggerState) -> String {
 }
 
 /// A trigger request with the body as it was sent.
-fn entry(asking: &TriggerRequest, came: &[Came], context: &Context) -> Value {
+fn entry(asking: &TriggerRequest, came: &[NotedOutcome], context: &Context) -> Value {
     let mut entry = json!({
         "id": asking.id,
         "plan": asking.plan,

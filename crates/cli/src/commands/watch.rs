@@ -11,7 +11,7 @@ use mozci_engine::drive::watch::{
     WatchContext, WatchQuestion, find_request, follow_request, follow_steps,
 };
 use mozci_engine::flow::{Awaited, Chosen, Outcome, choose, read_matrix, read_range};
-use mozci_engine::store::{Investigation, Investigations, Lease, Ledger};
+use mozci_engine::store::{Investigation, Lease, Ledger, Store};
 use mozci_engine::{Error, Kind, drive};
 use serde_json::json;
 
@@ -90,12 +90,12 @@ pub(crate) async fn run(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let store = Investigations::open(&context.ci.place.state)?;
+    let store = context.ci.store().await?;
     if let [one] = args.what.as_slice() {
-        let mut found = if one.len() >= 4 { store.by_prefix(one)? } else { Vec::new() };
+        let mut found = if one.len() >= 4 { store.by_prefix(one).await? } else { Vec::new() };
         if found.len() == 1 && !args.expect.asks() {
             let found = found.remove(0);
-            return follow_investigation(&store, &found, context, out, stats, interrupt).await;
+            return follow_investigation(&*store, &found, context, out, stats, interrupt).await;
         }
         if let Some(awaited) = find_request(&context.ci, one).await? {
             return follow_one(&awaited, context, out, stats, interrupt).await;
@@ -108,7 +108,7 @@ pub(crate) async fn run(
     telling::deliver_due(context, out, stats, interrupt).await;
     let mut ledger = match args.expect.asks() {
         true => open_ledger(context, out, stats, interrupt).await?,
-        false => Ledger::open(&context.ci.place.state)?,
+        false => context.ci.ledger().await?,
     };
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
@@ -121,7 +121,7 @@ pub(crate) async fn run(
     };
     let asked = Asked { question: &question, pushes: range.pushes, lease: None };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
-    follow(asked, (&args.confirm, args.tell), &store, &mut ledger, &mut terminal).await
+    follow(asked, (&args.confirm, args.tell), &*store, &mut ledger, &mut terminal).await
 }
 
 /// A watch that a command begins or resumes.
@@ -136,7 +136,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) async fn follow(
     asked: Asked<'_>,
     (confirm, tells): (&ConfirmArgs, bool),
-    store: &Investigations,
+    store: &dyn Store,
     ledger: &mut Ledger,
     terminal: &mut Terminal<'_>,
 ) -> Done {
@@ -163,7 +163,7 @@ async fn follow_one(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let mut ledger = Ledger::open(&context.ci.place.state)?;
+    let mut ledger = context.ci.ledger().await?;
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     let outcomes = follow_request(awaited, &mut terminal.session(&mut ledger)).await?;
     terminal.rendered()?;
@@ -183,7 +183,7 @@ async fn follow_one(
 
 /// Follows an investigation that another process drives.
 async fn follow_investigation(
-    store: &Investigations,
+    store: &dyn Store,
     found: &Investigation,
     context: &Context,
     out: &mut Out,

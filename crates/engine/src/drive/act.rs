@@ -85,7 +85,7 @@ pub async fn carry_out(act: &Act<'_>, session: &mut Session<'_>) -> Result<Acted
     let Act { plan, histories, permission, .. } = *act;
     let mut acted = Acted::default();
     let ci = session.ci;
-    let used = session.used_today()?;
+    let used = session.used_today().await?;
     session.report(Progress::Planned { histories, plan, used });
     if plan.requests.is_empty() && plan.waits_for.is_empty() {
         let under_way = all_facts(histories).filter(|facts| facts.is_under_way());

@@ -1,7 +1,5 @@
 //! Following what was sent, and what was under way already, to its end.
 
-use crate::flow::reconcile;
-use crate::flow::wait;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -9,6 +7,7 @@ use mozci_core::facts::{Build, PushFacts};
 use mozci_core::ids::{JobName, PushId, RequestId};
 use mozci_core::plan::{LeftOut, LeftOutReason, Plan, Wish, have_n};
 use mozci_core::push::{Push, PushRef};
+use tokio::sync::mpsc;
 
 use crate::drive::act::{Act, Acted, all_facts, guarded, plan_all, send};
 use crate::drive::progress::{Progress, Question};
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{
     Awaited, BuildOf, JobHistory, LIMIT, Outcome, SETTLE_SECONDS, TriggerResult, pause, read_jobs,
+    reconcile, wait,
 };
 use crate::store::{TriggerRequest, TriggerState};
 
@@ -234,15 +234,29 @@ async fn watch(
     let Session { ci, ledger, host, cancel } = session;
     let named = act.histories.len() > 1;
     let mut unwritten = None;
-    let mut on_change = |outcome: &Outcome| {
-        if outcome.done {
-            host.on(ci, Progress::Ended { outcome, named });
-            let words = words(outcome);
-            let came = ledger.came(&ci.root_url, outcome.action, &outcome.job, &words, ci.now());
-            unwritten = unwritten.take().or(came.err());
+    let awaited = awaited(results);
+    // Each outcome ends once.
+    let (ended, mut to_note) = mpsc::channel(awaited.len().max(1));
+    let waiting = async {
+        let ended = ended;
+        let mut on_change = |outcome: &Outcome| {
+            if outcome.done {
+                host.on(ci, Progress::Ended { outcome, named });
+                let _ = ended.try_send(outcome.clone());
+            }
+        };
+        wait(ci, &awaited, subscription, cancel, &mut on_change).await
+    };
+    let noting = async {
+        while let Some(outcome) = to_note.recv().await {
+            let Outcome { action, job, .. } = &outcome;
+            let words = words(&outcome);
+            let noted = ledger.note_outcome(&ci.root_url, *action, job, &words, ci.now()).await;
+            unwritten = unwritten.take().or(noted.err());
         }
     };
-    let outcomes = wait(ci, &awaited(results), subscription, cancel, &mut on_change).await?;
+    let (outcomes, ()) = tokio::join!(waiting, noting);
+    let outcomes = outcomes?;
     match unwritten {
         Some(error) => Err(error.into()),
         None => Ok(outcomes),

@@ -41,7 +41,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn used_today(&self) -> Result<u32, Error> {
-        Ok(self.ledger.runs_since(&self.ci.root_url, self.ci.day().since)?)
+    pub async fn used_today(&mut self) -> Result<u32, Error> {
+        Ok(self.ledger.runs_since(&self.ci.root_url, self.ci.day().since).await?)
     }
 }

@@ -20,11 +20,11 @@ pub async fn settle(ci: &Ci, ledger: &Ledger, observer: &mut dyn Observer) {
 /// # Errors
 /// [`Error::Store`], [`Error::Service`].
 pub async fn open_ledger(ci: &Ci, observer: &mut dyn Observer) -> Result<Ledger, Error> {
-    let ledger = Ledger::open(&ci.place.state)?;
+    let ledger = ci.ledger().await?;
     let changed = reconcile(ci, &ledger).await?;
     observer.on(ci, Progress::Settled(&changed));
     let now = ci.now();
-    let mut open = ledger.open_askings(&ci.root_url)?;
+    let mut open = ledger.open_requests(&ci.root_url).await?;
     open.retain(|asking| !asking.is_in_hand());
     let (old, young): (Vec<TriggerRequest>, Vec<TriggerRequest>) =
         open.into_iter().partition(|asking| now.since(asking.created) > SETTLE_SECONDS);

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use mozci_core::time::At;
-
 use crate::ci::Ci;
 use crate::drive::progress::{Observer, Progress};
 use crate::error::Error;
 use crate::notify::{Courier, News, Occasion};
-use crate::store::Outbox;
+use crate::store::Store;
 
 /// The pauses before a message that was not taken is sent again by the same driver. After that later drivers
 /// send it.
@@ -42,7 +40,7 @@ impl Notifier {
         told: &Told<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
-        let outbox = Outbox::open(&ci.place.state)?;
+        let outbox = ci.store().await?;
         let command = format!("{} {}", self.program, told.command);
         let news = News {
             investigation: told.investigation,
@@ -54,10 +52,10 @@ impl Notifier {
             command: &command,
         };
         let question = format!("{:?}: {}", told.occasion, told.summary);
-        self.courier.post(&outbox, &question, &news, now())?;
+        self.courier.post(&*outbox, &question, &news, ci.now()).await?;
         let mut pauses = RETRIES.into_iter();
         loop {
-            if self.deliver(ci, &outbox, observer).await? == 0 {
+            if self.deliver(ci, &*outbox, observer).await? == 0 {
                 return Ok(());
             }
             let Some(pause) = pauses.next() else { return Ok(()) };
@@ -70,24 +68,19 @@ impl Notifier {
     /// # Errors
     /// [`Error::Store`].
     pub async fn deliver_due(&self, ci: &Ci, observer: &mut dyn Observer) -> Result<(), Error> {
-        self.deliver(ci, &Outbox::open(&ci.place.state)?, observer).await.map(drop)
+        self.deliver(ci, &*ci.store().await?, observer).await.map(drop)
     }
 
     async fn deliver(
         &self,
         ci: &Ci,
-        outbox: &Outbox,
+        outbox: &dyn Store,
         observer: &mut dyn Observer,
     ) -> Result<usize, Error> {
-        let problems = self.courier.deliver(outbox, now()).await?;
+        let problems = self.courier.deliver(outbox).await?;
         for problem in &problems {
             observer.on(ci, Progress::Undelivered(problem));
         }
         Ok(problems.len())
     }
-}
-
-/// Messages go by this machine's clock.
-fn now() -> At {
-    At(chrono::Utc::now().timestamp())
 }

@@ -10,14 +10,14 @@ use crate::drive::watch::{
 };
 use crate::drive::{Act, Host, Notifier, Session, carry_out, open_ledger, settle};
 use crate::flow::{Awaited, BisectQuestion};
-use crate::store::{Investigation, Investigations, Lease, Ledger};
+use crate::store::{Investigation, Lease, Ledger, Store};
 
 fn is_send<T: Send>(_: &T) {}
 
 /// Never run: that it compiles is what it says.
 #[expect(dead_code, clippy::too_many_arguments, reason = "only its types count")]
 fn every_driver_is_send(
-    (ci, ledger, store): (&Ci, &mut Ledger, &Investigations),
+    (ci, ledger, store): (&Ci, &mut Ledger, &dyn Store),
     host: &mut dyn Host,
     (act, question, notifier): (&Act<'_>, &BisectQuestion, &Notifier),
     session: &mut Session<'_>,

@@ -127,11 +127,11 @@ pub async fn ask(
     }
     let plan = TriggerId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
-    let me = ledger.process()?;
+    let me = ledger.process().await?;
     let askings: Vec<TriggerRequest> =
         prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask, &me)).collect();
     let day = ci.day();
-    let recorded = match ledger.record(&askings, read_at, day)? {
+    let recorded = match ledger.record(&askings, read_at, day).await? {
         Booking::Booked(recorded) => recorded,
         // Others asked since the plan was held against the guards.
         Booking::OverBudget { used } => {
@@ -164,9 +164,9 @@ pub async fn ask(
     let ledger: &Ledger = ledger;
     let all_out: Vec<LeftOut> =
         passed_over.iter().chain(&prepared_out).chain(&left_out).cloned().collect();
-    ledger.left_out(&ci.root_url, plan.as_str(), &all_out, ci.now())?;
+    ledger.note_left_out(&ci.root_url, plan.as_str(), &all_out, ci.now()).await?;
     let results = ci.backend().send(ci, ledger, &to_send, stop, on_result).await?;
-    note_service(ci, ledger, &results)?;
+    note_service(ci, ledger, &results).await?;
     Ok((results, left_out))
 }
 
@@ -174,23 +174,23 @@ pub async fn ask(
 const FAILED: usize = 3;
 
 /// Closes the breaker of a CI that takes what it is asked for, and opens that of one that fails.
-fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Result<(), Error> {
+async fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Result<(), Error> {
     if results.iter().any(|result| matches!(result.state, TriggerState::Sent { .. })) {
-        ledger.set_breaker(&ci.root_url, None)?;
+        ledger.set_breaker(&ci.root_url, None).await?;
         return Ok(());
     }
     let is_failed = |result: &&TriggerResult| {
         result.failed || matches!(result.state, TriggerState::Uncertain { .. })
     };
     let failed = results.iter().filter(is_failed).count();
-    let is_open = ledger.breaker(&ci.root_url)?.is_some();
+    let is_open = ledger.breaker(&ci.root_url).await?.is_some();
     if failed >= FAILED || (is_open && failed > 0) {
         let last = results.iter().rev().find(is_failed);
         let why = last.map_or(String::new(), |result| match &result.state {
             TriggerState::NotSent { detail } | TriggerState::Uncertain { detail } => detail.clone(),
             TriggerState::Sent { .. } | TriggerState::Planned => String::new(),
         });
-        ledger.set_breaker(&ci.root_url, Some((ci.now(), &why)))?;
+        ledger.set_breaker(&ci.root_url, Some((ci.now(), &why))).await?;
     }
     Ok(())
 }

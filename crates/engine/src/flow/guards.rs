@@ -43,19 +43,19 @@ async fn budgets(
     plan: &Plan,
     histories: &[JobHistory],
 ) -> Result<(), Error> {
-    let used = ledger.runs_since(&ci.root_url, ci.day().since)?;
+    let used = ledger.runs_since(&ci.root_url, ci.day().since).await?;
     // Of several jobs one that ails is left out by itself, when the plan is made.
     let one = if histories.len() == 1 { histories } else { &[] };
     let newest = one.iter().flat_map(|history| &history.facts);
     let newest = newest.flat_map(|facts| facts.runs.iter().rev());
     guard::check(plan, &ci.budgets, used, newest, ci.now()).map_err(Error::Guard)?;
-    service(ci, ledger, plan)?;
+    service(ci, ledger, plan).await?;
     pools(ci, ledger, plan, histories).await
 }
 
 /// A CI that did not take the last trigger requests is left alone for a while, then tried with one.
-fn service(ci: &Ci, ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
-    let Some((opened, why)) = ledger.breaker(&ci.root_url)? else { return Ok(()) };
+async fn service(ci: &Ci, ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
+    let Some((opened, why)) = ledger.breaker(&ci.root_url).await? else { return Ok(()) };
     let rest = i64::from(ci.budgets.breaker.rest_minutes) * 60;
     let left = (rest - ci.now().since(opened)).max(0);
     let minutes = u32::try_from(left.unsigned_abs().div_ceil(60)).unwrap_or(u32::MAX);
@@ -93,7 +93,7 @@ async fn pools(
         }
     }
     for (pool, runs) in adds {
-        let used = ledger.runs_in_pool(&ci.root_url, &pool, ci.day().since)?;
+        let used = ledger.runs_in_pool(&ci.root_url, &pool, ci.day().since).await?;
         guard::check_pool(&ci.budgets, &pool, used, runs).map_err(Error::Guard)?;
     }
     Ok(())
@@ -106,13 +106,13 @@ async fn pool_of(
     job: &JobName,
     runs: impl Iterator<Item = &Run>,
 ) -> Result<Option<String>, Error> {
-    if let Some(known) = ledger.pool(&ci.root_url, job)? {
+    if let Some(known) = ledger.pool(&ci.root_url, job).await? {
         return Ok(Some(known));
     }
     let Some(task) = runs.filter_map(|run| run.key.task()).last() else { return Ok(None) };
     let pool = ci.backend().pool_of(ci, task).await?;
     if let Some(pool) = &pool {
-        ledger.know_pool(&ci.root_url, job, pool)?;
+        ledger.know_pool(&ci.root_url, job, pool).await?;
     }
     Ok(pool)
 }

@@ -75,7 +75,7 @@ pub async fn read_jobs(
     // Of many jobs every one stands for itself.
     let has_chunks = ci.backend().capabilities().chunks && jobs.len() <= ONE_BY_ONE;
     if let Some(about) = of_test.filter(|_| has_chunks) {
-        let read_at = mark(ledger)?;
+        let read_at = read_position(ci, ledger).await?;
         let mut histories = Vec::with_capacity(jobs.len());
         for place in 0..jobs.len() {
             let builds = builds.and_then(|builds| builds.get(place..=place));
@@ -111,15 +111,15 @@ pub(crate) async fn read_as_ended(
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
     // What is asked for from here on, this reading may not have seen.
-    let read_at = mark(ledger)?;
+    let read_at = read_position(ci, ledger).await?;
     let question = HistoryQuestion { ledger, pushes, jobs, builds, read_at };
     ci.backend().histories(ci, question).await
 }
 
-/// Where the ledger ends.
-fn mark(ledger: Option<&Ledger>) -> Result<LedgerCursor, Error> {
+/// The position in the ledger at the time of reading.
+async fn read_position(ci: &Ci, ledger: Option<&Ledger>) -> Result<LedgerCursor, Error> {
     match ledger {
-        Some(ledger) => Ok(ledger.mark_now()?),
+        Some(ledger) => Ok(ledger.cursor(&ci.root_url).await?),
         None => Ok(LedgerCursor::default()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::store::{Ledger, SettlingTurn, TriggerRequest, TriggerState};
+use crate::store::{Ledger, TriggerRequest, TriggerState, Turn};
 
 /// How long a request that was sent may take to show among a hook's fires: the request's own
 /// timeout and as much again.
@@ -17,19 +17,19 @@ pub(crate) const SKEW_SECONDS: i64 = 60;
 pub(crate) const TRIES: u32 = 3;
 
 /// The requests in doubt. A command at work marks its own, so that these are left out.
-pub(crate) fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
-    let mut open = ledger.open_askings(&ci.root_url)?;
+pub(crate) async fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
+    let mut open = ledger.open_requests(&ci.root_url).await?;
     open.retain(|asking| !asking.is_in_hand());
     Ok(open)
 }
 
 /// Waits for the turn to settle the CI's requests in doubt: one process at a time does. `None`
 /// where nothing is in doubt, or where another process takes too long: then it settles them.
-pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<SettlingTurn>, Error> {
+pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<Turn>, Error> {
     let started = Instant::now();
     let mut told = false;
-    while !in_doubt(ci, ledger)?.is_empty() {
-        if let Some(turn) = SettlingTurn::take(ledger, &ci.root_url)? {
+    while !in_doubt(ci, ledger).await?.is_empty() {
+        if let Some(turn) = ledger.take_turn(&ci.root_url).await? {
             return Ok(Some(turn));
         }
         if started.elapsed() > LONGEST_TURN {
@@ -52,7 +52,7 @@ const TURN_POLL: Duration = Duration::from_millis(50);
 
 /// Writes what was concluded of a request in doubt, unless that is what stands there. False where
 /// it has to be looked for again, since what was found belongs to another request.
-pub(crate) fn conclude(
+pub(crate) async fn conclude(
     ledger: &Ledger,
     asking: &TriggerRequest,
     state: TriggerState,
@@ -61,12 +61,12 @@ pub(crate) fn conclude(
     if state == asking.state {
         return Ok(true);
     }
-    if ledger.settle(asking, &state)? {
+    if ledger.settle(asking, &state).await? {
         changed.push(TriggerRequest { state, ..asking.clone() });
         return Ok(true);
     }
     // Somebody else settled it, or its sender came back: their word stands.
-    let now = ledger.find(&asking.ci, asking.id.as_str())?;
+    let now = ledger.find(&asking.ci, asking.id.as_str()).await?;
     Ok(now.is_none_or(|now| now.state != asking.state || now.created != asking.created))
 }
 

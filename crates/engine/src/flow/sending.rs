@@ -52,13 +52,16 @@ impl<'a> Gate<'a> {
     }
 
     /// Why a request is not sent now; none where it may be, which the ledger then knows.
-    pub(crate) fn keeps_back(
+    pub(crate) async fn keeps_back(
         &self,
         ledger: &Ledger,
         asking: &TriggerRequest,
         now: At,
     ) -> Option<String> {
-        self.closed().map(str::to_owned).or_else(|| not_ours(ledger, asking, now))
+        match self.closed() {
+            Some(why) => Some(why.to_owned()),
+            None => not_ours(ledger, asking, now).await,
+        }
     }
 }
 
@@ -78,7 +81,7 @@ pub(crate) async fn first_alone<'s, F>(
         let mut sent = side_by_side(batch.iter().map(|(asking, ask)| send(asking, ask)), AT_ONCE);
         while let Some(result) = sent.next().await {
             gate.heed(result.refusal);
-            written.result(result, on_result);
+            written.result(result, on_result).await;
         }
     }
 }
@@ -100,12 +103,12 @@ impl<'a> Written<'a> {
     }
 
     /// Shows a result and writes it down.
-    pub(crate) fn result(
+    pub(crate) async fn result(
         &mut self,
         result: TriggerResult,
         on_result: &mut (dyn FnMut(&TriggerResult) + Send),
     ) {
-        if let Err(error) = self.ledger.mark(&result.id, &result.state) {
+        if let Err(error) = self.ledger.mark(&result.id, &result.state).await {
             self.broken(error);
         }
         self.add(result, on_result);
@@ -140,8 +143,8 @@ impl<'a> Written<'a> {
 }
 
 /// Why a trigger request that is about to be sent must not be.
-pub(crate) fn not_ours(ledger: &Ledger, asking: &TriggerRequest, now: At) -> Option<String> {
-    match ledger.sending(&asking.id, now) {
+pub(crate) async fn not_ours(ledger: &Ledger, asking: &TriggerRequest, now: At) -> Option<String> {
+    match ledger.sending(&asking.id, now).await {
         Ok(true) => None,
         Ok(false) => Some("another command gave it up in the meantime".to_owned()),
         Err(error) => Some(error.to_string()),

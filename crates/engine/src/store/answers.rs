@@ -7,8 +7,8 @@ use std::time::Duration;
 use mozci_clients::http::{Kept, KeptAnswer};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::error::StoreError;
-use crate::store::place::open;
+use mozci_store::StoreError;
+use mozci_store::sqlite::{Care, open};
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE answers (
@@ -34,7 +34,8 @@ impl Answers {
     /// # Errors
     /// [`StoreError`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let (_, connection) = open(folder, "answers.db", Duration::from_millis(200), &MIGRATIONS)?;
+        let (_, connection) =
+            open(folder, "answers.db", Duration::from_millis(200), &MIGRATIONS, Care::Cache)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 

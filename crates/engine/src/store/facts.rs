@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::error::StoreError;
-use crate::store::place::{Shared, open};
+use mozci_store::StoreError;
+use mozci_store::sqlite::{Care, Shared, open};
 
 const MIGRATIONS: [&str; 2] = [
     "
@@ -119,7 +119,8 @@ impl Facts {
     /// # Errors
     /// [`StoreError`].
     pub fn open(folder: &Path, server: impl Into<String>) -> Result<Self, StoreError> {
-        let (path, connection) = open(folder, "facts.db", Duration::from_millis(500), &MIGRATIONS)?;
+        let (path, connection) =
+            open(folder, "facts.db", Duration::from_millis(500), &MIGRATIONS, Care::Cache)?;
         let failed = StoreError::sqlite(&path);
         let count: i64 = connection
             .query_row("SELECT count(*) FROM facts", [], |row| row.get(0))

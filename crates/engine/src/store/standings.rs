@@ -11,9 +11,8 @@ use mozci_core::time::{At, Minutes};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::store::error::StoreError;
-use crate::store::owners::{lives, this_process};
-use crate::store::place::open;
+use mozci_store::StoreError;
+use mozci_store::sqlite::{Care, lives, open, this_process};
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE listeners (
@@ -92,8 +91,8 @@ impl Standings {
     /// [`StoreError`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let busy = Duration::from_secs(5);
-        let (path, writer) = open(folder, FILE, busy, &MIGRATIONS)?;
-        let (_, reader) = open(folder, FILE, busy, &MIGRATIONS)?;
+        let (path, writer) = open(folder, FILE, busy, &MIGRATIONS, Care::Precious)?;
+        let (_, reader) = open(folder, FILE, busy, &MIGRATIONS, Care::Precious)?;
         let failed = StoreError::sqlite(&path);
         writer.pragma_update(None, "foreign_keys", true).map_err(&failed)?;
         let mut query = writer.prepare("SELECT id, process FROM listeners").map_err(&failed)?;

@@ -59,7 +59,7 @@ async fn nothing_is_sent_in_a_dry_run_or_without_consent() {
         let acted = backfill(&mut world, permission, true).await;
         assert_eq!((acted.end, world.host.seen.last().unwrap().as_str()), (end, last));
         assert_eq!(world.host.count("asks:send"), usize::from(permission == Permission::Ask));
-        assert!(world.ledger.newest(&world.ci.root_url, 10).unwrap().is_empty());
+        assert!(world.ledger.newest(&world.ci.root_url, 10).await.unwrap().is_empty());
         assert!((2..=4).all(|push| world.toy.runs_on(push, "job", false).is_empty()));
     }
 }
@@ -90,7 +90,7 @@ async fn a_guard_refuses_before_anything_is_written_down() {
     let acted = backfill(&mut world, Permission::Given, false).await;
     assert_eq!(world.host.order(), ["planned:3", "refused:false"]);
     assert!(matches!(acted.refused, Some(Refusal::PlanBudget { .. })), "{:?}", acted.refused);
-    assert!(world.ledger.newest(&world.ci.root_url, 10).unwrap().is_empty());
+    assert!(world.ledger.newest(&world.ci.root_url, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn whoever_cancels_between_two_requests_ends_with_the_first() {
     assert_eq!(sent, ["sent:sent", "sent:not-sent", "sent:not-sent"]);
     assert_eq!(acted.results.len(), 3);
     // What was sent stands in the ledger; the rest is no longer wanted.
-    assert!(world.ledger.open_askings(&world.ci.root_url).unwrap().is_empty());
+    assert!(world.ledger.open_requests(&world.ci.root_url).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -114,7 +114,10 @@ async fn a_lost_answer_is_settled_and_not_sent_again() {
     assert_eq!(world.host.count("sent:uncertain"), 1);
     let mut world = world.again();
     let ledger = open_ledger(&world.ci, &mut world.host).await.unwrap();
-    assert!(ledger.open_askings(&world.ci.root_url).unwrap().is_empty(), "settled by the folder");
+    assert!(
+        ledger.open_requests(&world.ci.root_url).await.unwrap().is_empty(),
+        "settled by the folder"
+    );
     backfill(&mut world, Permission::Given, true).await;
     assert!((2..=3).all(|push| world.toy.runs_on(push, "job", false).len() == 1));
 }

@@ -49,7 +49,7 @@ async fn run(
     let options =
         SearchOptions { permission, no_wait, explain: false, mark: false, notifier: None };
     let consented = lease.is_some();
-    let mut context = SearchContext { session, store, repositories: &Alone, options };
+    let mut context = SearchContext { session, store: &**store, repositories: &Alone, options };
     search(question, lease, consented, &mut context).await
 }
 
@@ -63,7 +63,7 @@ async fn a_search_ends_with_the_culprit_and_its_investigation_is_done() {
     let order = world.host.order();
     assert_eq!(order[..5], ["opened", "outlook", "begun", "round:1", "in-flight:true"]);
     assert_eq!(order[order.len() - 2..], ["finished", "marked"]);
-    let found = world.store.by_prefix(&world.host.begun[0]).unwrap();
+    let found = world.store.by_prefix(&world.host.begun[0]).await.unwrap();
     assert_eq!(found[0].state, InvestigationState::Done);
 }
 
@@ -75,7 +75,7 @@ async fn a_dry_run_sends_nothing_and_begins_nothing() {
     assert!(world.host.begun.is_empty() && world.host.count("in-flight:true") == 0);
     let asks = run(&mut world, &question(40), None, (Permission::Ask, false)).await.unwrap();
     assert_eq!(asks.ended, Ended::Declined);
-    assert!(world.store.by_prefix("").unwrap().is_empty());
+    assert!(world.store.by_prefix("").await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -85,10 +85,12 @@ async fn one_that_left_after_a_round_goes_on_in_another_process() {
     assert_eq!(left.ended, Ended::Left);
     let id = world.host.begun[0].clone();
     let mut world = world.again();
-    let lease = take_the_same(&world.store, &world.ci, &question(40)).unwrap().unwrap();
+    let lease = take_the_same(&*world.store, &world.ci, &question(40)).await.unwrap().unwrap();
     assert_eq!(lease.id, id);
     // Nobody else takes it while it is held.
-    assert!(matches!(take(&world.store, &id), Err(Error::Usage(held)) if held.contains(&id)));
+    assert!(
+        matches!(take(&*world.store, &id).await, Err(Error::Usage(held)) if held.contains(&id))
+    );
     let given = (Permission::Given, false);
     run(&mut world, &question(40), Some(lease), given).await.unwrap();
     assert_eq!(world.host.ends[0]["pushes"][0]["id"], 17);
@@ -101,16 +103,16 @@ async fn whoever_was_taken_over_sends_nothing_more() {
     run(&mut world, &question(40), None, (Permission::Given, true)).await.unwrap();
     let id = world.host.begun[0].clone();
     let mut world = world.again();
-    let stale = take(&world.store, &id).unwrap();
-    world.store.release(&stale).unwrap();
-    let newer = take(&world.store, &id).unwrap();
+    let stale = take(&*world.store, &id).await.unwrap();
+    world.store.release(&stale).await.unwrap();
+    let newer = take(&*world.store, &id).await.unwrap();
     assert!(newer.fence > stale.fence);
-    let before = world.ledger.of_investigation(&id).unwrap().len();
+    let before = world.ledger.of_investigation(&id).await.unwrap().len();
     let given = (Permission::Given, false);
     let refused = run(&mut world, &question(40), Some(stale), given).await;
     assert!(refused.is_err(), "{refused:?}");
-    assert_eq!(world.ledger.of_investigation(&id).unwrap().len(), before);
-    assert_eq!(world.store.by_prefix(&id).unwrap()[0].state, InvestigationState::Open);
+    assert_eq!(world.ledger.of_investigation(&id).await.unwrap().len(), before);
+    assert_eq!(world.store.by_prefix(&id).await.unwrap()[0].state, InvestigationState::Open);
 }
 
 #[tokio::test]
@@ -123,7 +125,7 @@ async fn cancelled_in_each_state_it_stays_open_and_goes_on() {
         assert!(matches!(ended, Ended::Interrupted | Ended::Service), "{at}: {ended:?}");
         let begun = world.host.begun.first().cloned();
         let mut world = world.again();
-        let open = take_the_same(&world.store, &world.ci, &question(40)).unwrap();
+        let open = take_the_same(&*world.store, &world.ci, &question(40)).await.unwrap();
         assert_eq!(open.as_ref().map(|lease| lease.id.clone()), begun, "{at}");
         let ended = run(&mut world, &question(40), open, given).await.unwrap().ended;
         assert!(matches!(ended, Ended::Verdict(_)), "{at}: {ended:?}");

@@ -18,8 +18,12 @@ async fn the_steps_of_a_search_keep_their_form() {
         notifier: None,
     };
     let repositories = &crate::search::Alone;
-    let mut context =
-        mozci_engine::drive::search::SearchContext { session, store, repositories, options };
+    let mut context = mozci_engine::drive::search::SearchContext {
+        session,
+        store: &**store,
+        repositories,
+        options,
+    };
     // As version 1 of the form has it.
     let question = serde_json::json!({
         "job": "job", "bad": format!("{:040x}", 10), "max_revisions": 100, "delta": 0.01,
@@ -29,7 +33,8 @@ async fn the_steps_of_a_search_keep_their_form() {
     let question = serde_json::from_value(question).unwrap();
     mozci_engine::drive::search::search(&question, None, false, &mut context).await.unwrap();
     let id = world.host.begun[0].clone();
-    let steps: Vec<Value> = world.store.steps(&id).unwrap().into_iter().map(|(_, s)| s).collect();
+    let steps: Vec<Value> =
+        world.store.steps(&id).await.unwrap().into_iter().map(|(_, s)| s).collect();
     assert_eq!(steps[0], serde_json::json!({"step": "begun", "good": format!("{:040x}", 1)}));
     assert_eq!((&steps[1]["step"], &steps[1]["round"]), (&"round".into(), &1.into()));
     assert!(steps[1]["plan"]["requests"].is_array() && steps[1]["runs"].is_u64());

@@ -158,7 +158,7 @@ impl Trigger for Toy {
                     _ if cancel.is_cancelled() => {
                         TriggerState::NotSent { detail: "interrupted before it was sent".into() }
                     }
-                    Some(File(push)) if ledger.sending(&asking.id, ci.now())? => {
+                    Some(File(push)) if ledger.sending(&asking.id, ci.now()).await? => {
                         let job = ask.jobs[0].job.as_str();
                         let number = self.runs_on(*push, job, false).len() as u64 + 1;
                         self.write_run(*push, job, number, "pending");
@@ -175,7 +175,7 @@ impl Trigger for Toy {
                     }
                     _ => TriggerState::NotSent { detail: "nobody wants it any more".into() },
                 };
-                ledger.mark(&asking.id, &state)?;
+                ledger.mark(&asking.id, &state).await?;
                 let result = TriggerResult::new(asking, ask, state, ci.now());
                 on_result(&result);
                 results.push(result);
@@ -188,11 +188,11 @@ impl Trigger for Toy {
     fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(async move {
             let mut settled = Vec::new();
-            for asking in ledger.open_askings(&ci.root_url)? {
+            for asking in ledger.open_requests(&ci.root_url).await? {
                 let runs = self.runs_on(asking.push, asking.jobs[0].job.as_str(), false);
                 let Some(run) = runs.last().filter(|_| !asking.is_in_hand()) else { continue };
                 let state = TriggerState::Sent { request: run.key.request };
-                if ledger.settle(&asking, &state)? {
+                if ledger.settle(&asking, &state).await? {
                     settled.push(TriggerRequest { state, ..asking });
                 }
             }

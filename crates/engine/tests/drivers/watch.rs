@@ -27,7 +27,7 @@ async fn run(world: &mut World, expect: Expectations, permission: Permission) ->
     };
     let World { ci, ledger, store, host, cancel, .. } = world;
     let session = mozci_engine::drive::Session { ci, ledger, host, cancel };
-    let mut context = WatchContext::new(session, store, permission, None, None);
+    let mut context = WatchContext::new(session, &**store, permission, None, None);
     watch(&question, pushes, &mut context).await.unwrap()
 }
 
@@ -49,9 +49,9 @@ async fn what_fails_is_run_again_as_often_as_was_said() {
     let expect = Expectations { retry_failed: 2, most: 10, ..Expectations::default() };
     run(&mut world, expect, Permission::Given).await;
     assert_eq!(world.toy.runs_on(3, "job", false).len(), 3, "one, and two more");
-    let found = world.store.by_prefix(&world.host.begun[0]).unwrap();
+    let found = world.store.by_prefix(&world.host.begun[0]).await.unwrap();
     assert_eq!(found[0].state, InvestigationState::Done);
-    assert_eq!(world.ledger.of_investigation(&found[0].id).unwrap().len(), 2);
+    assert_eq!(world.ledger.of_investigation(&found[0].id).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_dry_run_shows_what_it_would_request() {
     run(&mut world, expect, Permission::DryRun).await;
     assert_eq!(world.host.count("watch-planned"), 1);
     assert_eq!(world.toy.runs_on(3, "job", false).len(), 1);
-    assert!(world.store.by_prefix("").unwrap().is_empty());
+    assert!(world.store.by_prefix("").await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_cancelled_watch_can_be_resumed() {
     let expect = Expectations { retry_failed: 2, most: 10, ..Expectations::default() };
     let watched = run(&mut world, expect, Permission::Given).await;
     assert!(watched.interrupted);
-    let found = world.store.by_prefix(&world.host.begun[0]).unwrap();
+    let found = world.store.by_prefix(&world.host.begun[0]).await.unwrap();
     assert_eq!(found[0].state, InvestigationState::Open);
 }
 
@@ -95,14 +95,14 @@ async fn one_watch_whose_service_fails_holds_up_none_of_the_others() {
             pushes: vec![push.revision.hash().to_owned()],
             expect,
         };
-        let (ci, store) = (&world.ci, &world.store);
+        let (ci, store) = (&world.ci, &*world.store);
         let stored = question.to_value();
-        let id = store.begin(&ci.root_url, ci.repo.as_str(), &stored, ci.now()).unwrap();
-        watches.push((question, take(store, &id).unwrap()));
+        let id = store.begin(&ci.root_url, ci.repo.as_str(), &stored, ci.now()).await.unwrap();
+        watches.push((question, take(store, &id).await.unwrap()));
     }
     let World { ci, ledger, store, host, cancel, .. } = &mut world;
     let session = mozci_engine::drive::Session { ci, ledger, host, cancel };
-    let mut context = WatchContext::new(session, store, Permission::Given, None, None);
+    let mut context = WatchContext::new(session, &**store, Permission::Given, None, None);
     assert_eq!(watch_many(watches, pushes, &mut context).await.unwrap(), None);
     let place = |word: &str| world.host.seen.iter().position(|seen| seen.contains(word)).unwrap();
     assert!(place("member-ended") < world.host.seen.len() - 1);

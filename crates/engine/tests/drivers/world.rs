@@ -12,7 +12,7 @@ use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{ClosedTree, Config, CredentialSource};
 use mozci_engine::drive::Session;
 use mozci_engine::flow::{JobHistory, read_job, read_range};
-use mozci_engine::store::{Directories, Investigations, Ledger};
+use mozci_engine::store::{Directories, Ledger, SharedStore, Sqlite};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::Toy;
@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) ci: Ci,
     pub(crate) toy: Arc<Toy>,
     pub(crate) ledger: Ledger,
-    pub(crate) store: Investigations,
+    pub(crate) store: SharedStore,
     pub(crate) host: Recorder,
     pub(crate) cancel: CancellationToken,
     folder: tempfile::TempDir,
@@ -75,8 +75,8 @@ impl World {
             on_news: None,
         };
         let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), Arc::<Toy>::clone(&toy)).unwrap();
-        let ledger = Ledger::open(folder.path()).unwrap();
-        let store = Investigations::open(folder.path()).unwrap();
+        let store: SharedStore = Arc::new(Sqlite::open(folder.path()).unwrap());
+        let ledger = Ledger::of(Arc::clone(&store));
         let (host, cancel) = (Recorder::default(), CancellationToken::new());
         Self { ci, toy, ledger, store, host, cancel, folder }
     }

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use futures_util::{StreamExt, stream};
-use mozci_core::time::At;
 use mozci_engine::drive::Notifier;
 use mozci_engine::drive::watch::{WatchContext, WatchQuestion, is_watch, watch_many};
-use mozci_engine::store::{Investigation, Investigations, Lease};
+use mozci_engine::store::{Investigation, Lease, Store};
 use serde_json::json;
 
 use crate::acting::{Terminal, check, open_ledger, telling};
@@ -21,7 +20,7 @@ use crate::stats::Stats;
 
 /// Goes on with every open investigation of the repository at once.
 pub(super) async fn resume_all(
-    store: &Investigations,
+    store: &dyn Store,
     ends: &EndArgs,
     context: &Context,
     out: &mut Out,
@@ -33,10 +32,10 @@ pub(super) async fn resume_all(
     // A line each, which programs can read where nobody looks on.
     out.json |= !std::io::stdout().is_terminal();
     let notifier = telling::notifier(context, ends.tell)?;
-    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
+    let open = store.open_investigations(&ci.root_url, ci.repo.as_str()).await?;
     let (watches, searches): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
     let ids: Vec<&str> = watches.iter().map(|found| found.id.as_str()).collect();
-    let taken = store.take_all(&ids, At(chrono::Utc::now().timestamp()))?;
+    let taken = store.claim(&ids).await?;
     let mut questions = Vec::new();
     for (found, lease) in watches.iter().zip(taken) {
         match lease {
@@ -57,7 +56,7 @@ pub(super) async fn resume_all(
 
 /// Goes on with watches, on one connection and one reading.
 async fn all_watches(
-    store: &Investigations,
+    store: &dyn Store,
     questions: Vec<(WatchQuestion, Lease)>,
     (ends, notifier): (&EndArgs, Option<&Notifier>),
     context: &Context,
@@ -91,7 +90,7 @@ const AT_ONCE: usize = 32;
 
 /// Goes on with searches, each by itself, under the pace that they share.
 async fn all_searches(
-    store: &Investigations,
+    store: &dyn Store,
     searches: &[Investigation],
     ends: &EndArgs,
     context: &Context,
@@ -107,7 +106,7 @@ async fn all_searches(
         let mut out = Out::stdout(&context.global);
         out.silent = true;
         let status = super::resume(store, found, ends, &own, &mut out, stats, interrupt).await?;
-        let last = store.last_step(&found.id)?;
+        let last = store.last_step(&found.id).await?;
         let words = summary(last.as_ref());
         match context.global.json || !std::io::stdout().is_terminal() {
             true => watch::json_line(

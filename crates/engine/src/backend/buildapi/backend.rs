@@ -129,7 +129,7 @@ impl Trigger for BuildApi {
     }
 
     fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
-        Box::pin(async move { reconcile(ci, ledger) })
+        Box::pin(reconcile(ci, ledger))
     }
 
     fn wait<'a>(

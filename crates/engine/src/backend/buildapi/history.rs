@@ -48,8 +48,8 @@ pub(crate) async fn read_jobs(
     }
     let open = match ledger {
         Some(ledger) => {
-            let mut open = ledger.askings_since(&ci.root_url, ci.now().plus(-SHOWS))?;
-            open.extend(ledger.open_askings(&ci.root_url)?);
+            let mut open = ledger.requests_since(&ci.root_url, ci.now().plus(-SHOWS)).await?;
+            open.extend(ledger.open_requests(&ci.root_url).await?);
             open.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
             open.dedup_by(|a, b| a.id == b.id);
             open

@@ -68,7 +68,7 @@ async fn send(
 ) -> TriggerResult {
     let sent_at = ci.now();
     let (mut refusal, mut failed) = (None, false);
-    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at) {
+    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at).await {
         TriggerState::NotSent { detail }
     } else {
         match carry_out(api, &ask.sends).await {
@@ -115,15 +115,15 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
 /// Looks at the trigger requests of which nobody could tell whether they arrived. What a request was made for
 /// BuildAPI does not keep: one that is listed for the builder and that nobody knows may be ours or
 /// somebody else's, and counts as a run in either case; so a trigger request stays in doubt, and is shown.
-pub(crate) fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
+pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut changed = Vec::new();
-    for asking in in_doubt(ci, ledger)? {
+    for asking in in_doubt(ci, ledger).await? {
         let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
         if !settled || !matches!(asking.state, TriggerState::Planned) {
             continue;
         }
         let detail = "BuildAPI keeps no record by which it could be found".to_owned();
-        conclude(ledger, &asking, TriggerState::Uncertain { detail }, &mut changed)?;
+        conclude(ledger, &asking, TriggerState::Uncertain { detail }, &mut changed).await?;
     }
     Ok(changed)
 }

@@ -14,7 +14,7 @@ use crate::backend::buildapi::rows::read_rows;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::wait::{FAILURES, LIMIT, Outcome};
-use crate::store::{Ledger, TriggerState};
+use crate::store::TriggerState;
 
 /// Waits until every request has ended.
 pub(crate) async fn wait(
@@ -58,7 +58,7 @@ async fn look(
     jobs.dedup();
     let rows = read_rows(ci, api, &pushes, Some(&jobs)).await?;
     let since = ci.now().plus(-i64::try_from(LIMIT.as_secs()).unwrap_or(i64::MAX / 2));
-    let mut askings = Ledger::open(&ci.place.state)?.askings_since(&ci.root_url, since)?;
+    let mut askings = ci.ledger().await?.requests_since(&ci.root_url, since).await?;
     askings.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
     let place = |id: PushId| pushes.iter().position(|push| push.id == id);
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {

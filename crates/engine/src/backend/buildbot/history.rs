@@ -39,7 +39,7 @@ pub(crate) async fn read_jobs(
     let (rows, schedulers) = tokio::join!(rows, farm.schedulers());
     let (rows, schedulers) = (rows?, schedulers?);
     let ways = Ways::new(ci, farm, schedulers);
-    let asked = Unseen::of(ci, ledger, pushes)?;
+    let asked = Unseen::of(ci, ledger, pushes).await?;
     let mut histories = Vec::with_capacity(jobs.len());
     for job in jobs {
         let id = rows.builder(job.as_str()).map_or(0, |builder| builder.id);
@@ -185,10 +185,10 @@ fn newest_build(runs: &[Run]) -> Option<BuildId> {
 struct Unseen(HashMap<(usize, JobName), (u32, u32)>);
 
 impl Unseen {
-    fn of(ci: &Ci, ledger: Option<&Ledger>, pushes: &[Push]) -> Result<Self, Error> {
+    async fn of(ci: &Ci, ledger: Option<&Ledger>, pushes: &[Push]) -> Result<Self, Error> {
         let mut unseen = Self(HashMap::new());
         let Some(ledger) = ledger else { return Ok(unseen) };
-        for asking in ledger.open_askings(&ci.root_url)? {
+        for asking in ledger.open_requests(&ci.root_url).await? {
             let open =
                 matches!(asking.state, TriggerState::Planned | TriggerState::Uncertain { .. });
             let place = pushes.iter().position(|push| push.revision == asking.revision);

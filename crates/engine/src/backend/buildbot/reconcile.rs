@@ -23,7 +23,7 @@ pub(crate) async fn reconcile(
     ledger: &Ledger,
 ) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
-    let open = in_doubt(ci, ledger)?;
+    let open = in_doubt(ci, ledger).await?;
     let mut changed = Vec::new();
     let newest = newest(farm).await;
     for asking in open {
@@ -47,7 +47,7 @@ pub(crate) async fn reconcile(
                 },
                 Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => break,
             };
-            if conclude(ledger, &asking, state, &mut changed)? {
+            if conclude(ledger, &asking, state, &mut changed).await? {
                 break;
             }
         }
@@ -118,7 +118,11 @@ async fn search(
             for set in repeats.iter().filter(|set| set.submitted >= since) {
                 for request in master.requests_of_set(set.id).await.map_err(reading)? {
                     // Another entry's request is no evidence. This entry's own is.
-                    if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id))?.is_none() {
+                    if ledger
+                        .owner(&ci.root_url, request.id.into(), Some(&asking.id))
+                        .await?
+                        .is_none()
+                    {
                         return Ok(Search::Found(request.id));
                     }
                 }
@@ -176,7 +180,7 @@ async fn forced_alike(
             Some(request.builder) == builder && request.results != Some(Results::Skipped)
         };
         for request in requests.iter().filter(carried) {
-            if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id))?.is_none() {
+            if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id)).await?.is_none() {
                 return Ok(Some(request.id));
             }
         }

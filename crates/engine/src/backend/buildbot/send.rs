@@ -130,7 +130,7 @@ impl Sending<'_> {
             // The error came before it was sent.
             let detail = "not sent, since something before it failed".to_owned();
             result.state = TriggerState::NotSent { detail };
-            let _ = self.ledger.mark(&result.id, &result.state);
+            let _ = self.ledger.mark(&result.id, &result.state).await;
         }
         (result, error)
     }
@@ -157,7 +157,7 @@ impl Sending<'_> {
                     false => self.send(asking, &ask.sends, result).await?,
                 }
             };
-            self.ledger.mark(&result.id, &result.state)?;
+            self.ledger.mark(&result.id, &result.state).await?;
             let TriggerState::Sent { request } = result.state else { return Ok(()) };
             result.link = self.ci.link(request);
             let (Some(id), Some(subscription)) = (request.build_request(), &self.subscription)
@@ -177,11 +177,11 @@ impl Sending<'_> {
                 result.state = not_sent(&format!(
                     "the master ran another request in its place {times} times: run the command again when less is asked of the builder"
                 ));
-                return Ok(self.ledger.mark_again(&result.id, &result.state)?);
+                return Ok(self.ledger.mark_again(&result.id, &result.state).await?);
             }
             // It is on its way again.
             result.state = TriggerState::Planned;
-            self.ledger.mark_again(&result.id, &result.state)?;
+            self.ledger.mark_again(&result.id, &result.state).await?;
         }
     }
 
@@ -192,7 +192,7 @@ impl Sending<'_> {
         result: &mut TriggerResult,
     ) -> Result<TriggerState, Error> {
         result.sent_at = self.ci.now();
-        if let Some(detail) = not_ours(self.ledger, asking, result.sent_at) {
+        if let Some(detail) = not_ours(self.ledger, asking, result.sent_at).await {
             return Ok(TriggerState::NotSent { detail });
         }
         let master = self.farm.master().await?;

@@ -83,7 +83,7 @@ pub(crate) async fn read(
         actions.extend(elsewhere.into_iter().map(action));
     }
     let mut created: Vec<Vec<(usize, TaskId)>> = vec![Vec::new(); jobs.len()];
-    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created)?;
+    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created).await?;
 
     let unresolved = jobs.iter().flat_map(|shown| shown.rows);
     let unresolved =
@@ -149,7 +149,7 @@ pub(crate) async fn pending_actions(
     let shown = shown_actions(ci, ids, groups);
     let mut tasks: Vec<TaskId> =
         shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
-    for asking in ledger.askings_since(&ci.root_url, ci.now().plus(-LAG_SECONDS))? {
+    for asking in ledger.requests_since(&ci.root_url, ci.now().plus(-LAG_SECONDS)).await? {
         let ours = asking.times() > 0 && asking.action != CREATE;
         if let (true, TriggerState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
             && pushes.iter().any(|push| push.revision == asking.revision)
@@ -202,7 +202,7 @@ fn shown_actions(
 /// without an action, and trigger requests of which nobody can tell whether they were sent, which count as
 /// sent.
 #[expect(clippy::too_many_arguments, reason = "it fills in what `read` puts together")]
-fn from_ledger(
+async fn from_ledger(
     ci: &Ci,
     ledger: Option<&Ledger>,
     pushes: &[Push],
@@ -214,7 +214,7 @@ fn from_ledger(
 ) -> Result<(), Error> {
     let Some(ledger) = ledger else { return Ok(()) };
     let since = ci.now().plus(-LEDGER_SECONDS);
-    for asking in ledger.askings_since(&ci.root_url, since)? {
+    for asking in ledger.requests_since(&ci.root_url, since).await? {
         let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
             continue;
         };

@@ -58,7 +58,7 @@ pub(crate) async fn elsewhere(
     let shown: BTreeSet<TaskId> = groups.iter().filter_map(|row| row.run.key.task()).collect();
     let mut unknown = Vec::new();
     for task in fired.into_iter().filter(|task| !shown.contains(task)).take(MOST_FIRES) {
-        if ledger.owner(&ci.root_url, task.into(), None)?.is_none() {
+        if ledger.owner(&ci.root_url, task.into(), None).await?.is_none() {
             unknown.push(task);
         }
     }
@@ -110,7 +110,7 @@ async fn hooks(
     groups_of: &HashMap<TaskId, usize>,
 ) -> Result<BTreeSet<(String, String)>, Error> {
     let mut hooks: BTreeSet<(String, String)> =
-        ledger.hooks(&ci.root_url, MOST_HOOKS)?.into_iter().collect();
+        ledger.hooks(&ci.root_url, MOST_HOOKS).await?.into_iter().collect();
     // Pushes may come in either order: the newest has the latest date.
     let newest = groups_of.iter().max_by_key(|(task, place)| (pushes[**place].date, **task));
     let Some((decision, _)) = newest else { return Ok(hooks) };

@@ -31,10 +31,12 @@ pub(crate) async fn mark(
     of: &MarkOf<'_>,
     stop: &CancellationToken,
 ) -> Result<Marked, Error> {
-    let read_at = ledger.mark_now()?;
+    let read_at = ledger.cursor(&ci.root_url).await?;
     let name = JobName::new(format!("mozci: this push broke {}", of.job));
     let (revision, task) = (of.push.revision.hash(), of.like);
-    if ledger.made_by(MARK, &ci.root_url, revision, &name)? > 0 || is_shown(ci, of, &name).await? {
+    if ledger.made_by(MARK, &ci.root_url, revision, &name).await? > 0
+        || is_shown(ci, of, &name).await?
+    {
         return Ok(Marked::There);
     }
     let what = format!("cannot read the task {task}");

@@ -30,7 +30,7 @@ use crate::store::{Ledger, TriggerRequest, TriggerState};
 pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
     let mut changed = Vec::new();
-    let open = in_doubt(ci, ledger)?;
+    let open = in_doubt(ci, ledger).await?;
     if !open.is_empty() && ci.clock_offset().is_none() {
         // The servers' clock tells how old a request is. Without it nothing is settled yet.
         let _ = ci.taskcluster()?.ping().await;
@@ -54,7 +54,7 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerReq
                 },
                 Err(_) => break,
             };
-            if conclude(ledger, &asking, state, &mut changed)? {
+            if conclude(ledger, &asking, state, &mut changed).await? {
                 break;
             }
         }
@@ -108,7 +108,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Sea
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
         // Another request's fire. This request's own is no stranger.
-        if ledger.owner(&ci.root_url, task.into(), Some(&asking.id))?.is_some() {
+        if ledger.owner(&ci.root_url, task.into(), Some(&asking.id)).await?.is_some() {
             continue;
         }
         match definition(ci, task).await {

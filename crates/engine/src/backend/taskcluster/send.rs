@@ -38,9 +38,9 @@ pub(crate) async fn send_all(
             && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
         {
             let found = TriggerState::Sent { request: task.into() };
-            if ledger.settle(&sent, &found)? {
+            if ledger.settle(&sent, &found).await? {
                 result.state = found;
-            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str())? {
+            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str()).await? {
                 // Another process settled it first.
                 result.state = now.state;
             }
@@ -92,7 +92,7 @@ async fn carry_out(
         }
         tokio::time::sleep(ci.retry_pause() * tries).await;
         // How long it may take to arrive counts from the last try.
-        if let Some(detail) = not_ours(ledger, asking, ci.now()) {
+        if let Some(detail) = not_ours(ledger, asking, ci.now()).await {
             return Err(doubt.map_or(ActError::NotSent(detail), ActError::Uncertain));
         }
     }
@@ -110,7 +110,7 @@ async fn send(
     let sent_at = ci.now();
     let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at) {
+    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at).await {
         TriggerState::NotSent { detail }
     } else {
         match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {

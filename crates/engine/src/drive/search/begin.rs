@@ -1,32 +1,31 @@
 //! Beginning and resuming investigations of a culprit.
 
-use mozci_core::time::At;
-
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::BisectQuestion;
-use crate::store::{Investigations, Lease};
+use crate::store::{Lease, Store};
 
 /// Takes an investigation in order to drive it.
 ///
 /// # Errors
 /// [`Error::Usage`] where another process drives it; [`Error::Store`].
-pub fn take(store: &Investigations, id: &str) -> Result<Lease, Error> {
-    // Leases are between processes of this machine, and go by its clock.
-    let now = At(chrono::Utc::now().timestamp());
-    store.take(id, now)?.map_err(|held| Error::Usage(held.to_string()))
+pub async fn take(store: &dyn Store, id: &str) -> Result<Lease, Error> {
+    match store.claim(&[id]).await?.pop() {
+        Some(claimed) => claimed.map_err(|held| Error::Usage(held.to_string())),
+        None => Err(Error::Odd(format!("the store did not answer whether {id} is free"))),
+    }
 }
 
 /// The newest open investigation of a repository whose question fits, with that question.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub fn newest_open(
-    store: &Investigations,
+pub async fn newest_open(
+    store: &dyn Store,
     ci: &Ci,
     fits: impl Fn(&BisectQuestion) -> bool,
 ) -> Result<Option<(String, BisectQuestion)>, Error> {
-    let open = store.open_ones(&ci.root_url, ci.repo.as_str())?;
+    let open = store.open_investigations(&ci.root_url, ci.repo.as_str()).await?;
     let mut known = open
         .into_iter()
         .rev()
@@ -39,17 +38,17 @@ pub fn newest_open(
 ///
 /// # Errors
 /// [`Error::Usage`] where another process drives it; [`Error::Store`].
-pub fn take_the_same(
-    store: &Investigations,
+pub async fn take_the_same(
+    store: &dyn Store,
     ci: &Ci,
     question: &BisectQuestion,
 ) -> Result<Option<Lease>, Error> {
-    let same = newest_open(store, ci, |known| known.seeks_the_same(question))?;
+    let same = newest_open(store, ci, |known| known.seeks_the_same(question)).await?;
     let Some((id, _)) = same else { return Ok(None) };
-    let lease = take(store, &id).map_err(|held| match held {
+    let lease = take(store, &id).await.map_err(|held| match held {
         Error::Usage(held) => Error::Usage(format!("{held}; `--new` begins another one")),
         other => other,
     })?;
-    store.ask_anew(&lease, &question.to_value())?;
+    store.change_question(&lease, &question.to_value()).await?;
     Ok(Some(lease))
 }

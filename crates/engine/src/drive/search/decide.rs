@@ -62,7 +62,7 @@ impl Run<'_, '_> {
         self.settings = weighed(&self.question, &self.case, ci).await;
         if let Some(lease) = &self.lease {
             let step = Step::Widened { good: self.case.good().revision.hash() };
-            self.context.store.step(lease, &step.to_value(), ci.now())?;
+            self.context.store.step(lease, &step.to_value(), ci.now()).await?;
         }
         let Self { case, context, .. } = self;
         let progress = SearchProgress::Widened { case };

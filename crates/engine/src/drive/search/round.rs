@@ -26,13 +26,13 @@ impl Run<'_, '_> {
         if let Some(ended) = self.may_send(&plan, search).await? {
             return Ok(Some(ended));
         }
-        let lease = self.begun()?;
+        let lease = self.begun().await?;
         let ci = self.context.session.ci;
         self.rounds += 1;
         let number = self.rounds;
         // Written down before anything is sent.
         let step = Step::Round { round: number, runs: plan.runs(), plan: &plan };
-        self.context.store.step(&lease, &step.to_value(), ci.now())?;
+        self.context.store.step(&lease, &step.to_value(), ci.now()).await?;
         self.report(SearchProgress::Round { number, plan: &plan });
         self.context.session.report(Progress::InFlight(true));
         let between = self.case.between(&plan);
@@ -65,7 +65,7 @@ impl Run<'_, '_> {
     async fn may_send(&mut self, plan: &Plan, search: &Search) -> Result<Option<Ended>, Error> {
         let Self { context, question, case, .. } = self;
         let SearchContext { session, options, .. } = &mut **context;
-        let used = session.used_today()?;
+        let used = session.used_today().await?;
         if self.last_plan.is_none() {
             let left = question.budget.saturating_sub(self.runs);
             let outlook = SearchProgress::Outlook { search, question, left, plan, used };
@@ -92,18 +92,18 @@ impl Run<'_, '_> {
     }
 
     /// The investigation, which begins with the first round.
-    fn begun(&mut self) -> Result<Lease, Error> {
+    async fn begun(&mut self) -> Result<Lease, Error> {
         if let Some(lease) = &self.lease {
             return Ok(lease.clone());
         }
         let SearchContext { session, store, .. } = &mut *self.context;
         let ci = session.ci;
         let question = self.stored.to_value();
-        let id = store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now())?;
-        let begun = take(store, &id)?;
-        self.keeper = Some(Keeper::of(&ci.place.state, vec![begun.clone()])?);
+        let id = store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now()).await?;
+        let begun = take(*store, &id).await?;
+        self.keeper = Some(Keeper::of(ci.store().await?, vec![begun.clone()]));
         let step = Step::Begun { good: Some(self.case.good().revision.hash()) };
-        store.step(&begun, &step.to_value(), ci.now())?;
+        store.step(&begun, &step.to_value(), ci.now()).await?;
         session.ledger.under(Some(begun.clone()));
         session.report(Progress::Search(SearchProgress::Begun { id: &begun.id }));
         Ok(self.lease.insert(begun).clone())

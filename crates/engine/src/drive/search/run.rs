@@ -18,7 +18,7 @@ use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
 use crate::error::Error;
 use crate::flow::{BisectQuestion, Origin, SearchData, TriggerResult, culprit_pushes, open_case};
-use crate::store::{InvestigationState, Investigations, Keeper, Lease, Ledger};
+use crate::store::{InvestigationState, Keeper, Lease, Ledger, Store};
 
 /// Opens other repositories of the same CI.
 pub trait Repositories: Send + Sync {
@@ -49,7 +49,7 @@ pub struct SearchContext<'a> {
     /// The CI, the ledger, the host.
     pub session: Session<'a>,
     /// Where investigations are kept.
-    pub store: &'a Investigations,
+    pub store: &'a dyn Store,
     /// The other repositories of the CI.
     pub repositories: &'a dyn Repositories,
     /// How it goes about it.
@@ -116,14 +116,14 @@ impl<'c, 'a> Run<'c, 'a> {
         context.session.report(Progress::Stage(Stage::History));
         let lease = start.lease;
         let keeper = match &lease {
-            Some(lease) => Some(Keeper::of(&ci.place.state, vec![lease.clone()])?),
+            Some(lease) => Some(Keeper::of(ci.store().await?, vec![lease.clone()])),
             None => None,
         };
         context.session.ledger.under(lease.clone());
         // The good push is found once: what is run afterwards must not make another one of it.
         let mut question = asked.clone();
         if let Some(lease) = &lease {
-            question.good = good_so_far(context.store, &lease.id)?.or(question.good);
+            question.good = good_so_far(context.store, &lease.id).await?.or(question.good);
         }
         let mut case = open_case(ci, context.session.ledger, &question).await?;
         if let Err(error) = case.read_background(ci, question.background).await {
@@ -132,7 +132,7 @@ impl<'c, 'a> Run<'c, 'a> {
         }
         question.good = Some(case.good().revision.hash().to_owned());
         let (runs, rounds) = match &lease {
-            Some(lease) => requested_so_far(context.session.ledger, &lease.id)?,
+            Some(lease) => requested_so_far(context.session.ledger, &lease.id).await?,
             None => (0, 0),
         };
         let settings = weighed(&question, &case, ci).await;
@@ -226,12 +226,14 @@ impl<'c, 'a> Run<'c, 'a> {
         let SearchContext { session, store, options, .. } = &mut *self.context;
         session.ledger.under(None);
         if let Some(lease) = &self.lease {
-            store.step(lease, &Step::Ended { end }.to_value(), ci.now())?;
+            store.step(lease, &Step::Ended { end }.to_value(), ci.now()).await?;
             if ended.is_final() {
-                store.mark(&lease.id, InvestigationState::Done)?;
+                store.set_state(&lease.id, InvestigationState::Done).await?;
             }
         }
-        drop(self.keeper.take());
+        if let Some(keeper) = self.keeper.take() {
+            keeper.end().await;
+        }
         session.report(Progress::Search(SearchProgress::Finished(&finished)));
         let below = if descent.len() == culprits.len() { Origin::of_all(&descent) } else { None };
         let goes_on = below.as_ref().is_some_and(|origin| origin.before.is_some());
@@ -264,16 +266,16 @@ impl<'c, 'a> Run<'c, 'a> {
 }
 
 /// The good push that an investigation found, where it went further back than it began.
-fn good_so_far(store: &Investigations, id: &str) -> Result<Option<String>, Error> {
-    let steps = store.steps(id)?;
+async fn good_so_far(store: &dyn Store, id: &str) -> Result<Option<String>, Error> {
+    let steps = store.steps(id).await?;
     let mut goods = steps.iter().filter_map(|(_, step)| step["good"].as_str());
     Ok(goods.next_back().map(str::to_owned))
 }
 
 /// Runs that an investigation requested before, and in how many rounds: by the ledger, which knows what was sent
 /// and what was not.
-fn requested_so_far(ledger: &Ledger, id: &str) -> Result<(u32, u32), Error> {
-    let requests = ledger.of_investigation(id)?;
+async fn requested_so_far(ledger: &Ledger, id: &str) -> Result<(u32, u32), Error> {
+    let requests = ledger.of_investigation(id).await?;
     let runs = requests.iter().fold(0u32, |sum, one| sum.saturating_add(one.times()));
     let plans: BTreeSet<&str> = requests.iter().map(|one| one.plan.as_str()).collect();
     Ok((runs, u32::try_from(plans.len()).unwrap_or(u32::MAX)))

@@ -9,6 +9,7 @@ use mozci_core::plan::{LeftOut, Plan, Why};
 use mozci_core::time::At;
 use mozci_core::watch::{Expectations, Next, next, plan};
 
+use crate::ci::Ci;
 use crate::drive::act::{guarded, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::search::take;
@@ -18,7 +19,7 @@ use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::WatchContext;
 use crate::error::Error;
 use crate::flow::{CellIndex, SETTLE_SECONDS, TriggerResult, Watching, check_plan, pause};
-use crate::store::{Keeper, Lease, TriggerState};
+use crate::store::{Keeper, Lease, Ledger, TriggerState};
 
 /// What came of wanting more runs.
 pub(super) enum RequestOutcome {
@@ -33,15 +34,15 @@ pub(super) enum RequestOutcome {
 }
 
 /// Begins an investigation, and holds it.
-pub(super) fn begin(
+pub(super) async fn begin(
     question: &WatchQuestion,
     context: &mut WatchContext<'_>,
 ) -> Result<Lease, Error> {
     let ci = context.session.ci;
     let question = question.to_value();
-    let id = context.store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now())?;
-    let lease = take(context.store, &id)?;
-    context.store.step(&lease, &Step::Begun { good: None }.to_value(), ci.now())?;
+    let id = context.store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now()).await?;
+    let lease = take(context.store, &id).await?;
+    context.store.step(&lease, &Step::Begun { good: None }.to_value(), ci.now()).await?;
     context.report(WatchProgress::Begun { id: &id });
     context.lease = Some(lease.clone());
     Ok(lease)
@@ -54,19 +55,18 @@ pub(super) type Requested = HashMap<(u64, JobName), u32>;
 pub(super) type Wanted = Vec<(CellIndex, u32, Why)>;
 
 /// Whether somebody may still tell whether requests in doubt arrived. The ledger is read only where one is in doubt.
-pub(super) fn settles(
-    context: &WatchContext<'_>,
+pub(super) async fn settles(
+    (ci, ledger): (&Ci, &Ledger),
     watching: &Watching,
     places: &[CellIndex],
 ) -> Result<bool, Error> {
     if places.iter().all(|place| watching.facts(*place).doubtful == 0) {
         return Ok(false);
     }
-    let (ci, ledger) = (context.session.ci, &*context.session.ledger);
     let young = |asking: &crate::store::TriggerRequest| {
         ci.now().since(asking.created) <= SETTLE_SECONDS + 5
     };
-    Ok(ledger.open_askings(&ci.root_url)?.iter().any(young))
+    Ok(ledger.open_requests(&ci.root_url).await?.iter().any(young))
 }
 
 /// What is wanted at some places, and whether something is waited for there. `settles` is whether requests in doubt
@@ -171,7 +171,7 @@ pub(super) async fn try_to(
         return Ok(RequestOutcome::Nothing);
     }
     check_plan(ci, plan).await?;
-    let used = context.session.used_today()?;
+    let used = context.session.used_today().await?;
     let histories = &watching.histories;
     if let Err(refusal) = guarded(&mut context.session, plan, histories, waits).await? {
         return Ok(RequestOutcome::Refused(refusal));
@@ -189,13 +189,13 @@ pub(super) async fn try_to(
         context.consented = true;
     }
     if context.lease.is_none() {
-        let lease = begin(question, context)?;
-        *keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        let lease = begin(question, context).await?;
+        *keeper = Some(Keeper::of(ci.store().await?, vec![lease.clone()]));
         context.session.ledger.under(Some(lease));
     }
     if let Some(lease) = &context.lease {
         let step = Step::Requests { runs: plan.runs(), plan };
-        context.store.step(lease, &step.to_value(), ci.now())?;
+        context.store.step(lease, &step.to_value(), ci.now()).await?;
     }
     let acted = send(&mut context.session, plan, &watching.histories).await?;
     Ok(RequestOutcome::Sent(acted.results, acted.left_out))

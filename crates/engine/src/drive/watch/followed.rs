@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use mozci_core::time::At;
-
 use crate::ci::Ci;
 use crate::drive::progress::{Observer, Progress};
 use crate::drive::watch::progress::WatchProgress;
 use crate::error::Error;
 use crate::flow::pause;
-use crate::store::{Investigation, InvestigationState, Investigations};
+use crate::store::{Investigation, InvestigationState, Store};
 use tokio_util::sync::CancellationToken;
 
 /// How often the steps are read, which are in a file of this machine.
@@ -21,7 +19,7 @@ const POLL: Duration = Duration::from_millis(300);
 /// # Errors
 /// [`Error::Store`].
 pub async fn follow_steps(
-    store: &Investigations,
+    store: &dyn Store,
     found: &Investigation,
     ci: &Ci,
     observer: &mut dyn Observer,
@@ -31,9 +29,10 @@ pub async fn follow_steps(
     let mut shown = 0;
     loop {
         // Asked before the steps are read: what is written after that is read the next time.
-        let state = store.by_prefix(&found.id)?.first().map_or(found.state, |found| found.state);
-        let driven = store.held(&found.id, At(chrono::Utc::now().timestamp()))?;
-        let steps = store.steps(&found.id)?;
+        let state =
+            store.by_prefix(&found.id).await?.first().map_or(found.state, |found| found.state);
+        let driven = store.held(&found.id).await?;
+        let steps = store.steps(&found.id).await?;
         for (at, step) in &steps[shown.min(steps.len())..] {
             observer.on(ci, Progress::Watch(WatchProgress::Step { at: *at, step }));
         }

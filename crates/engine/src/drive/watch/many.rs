@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 use crate::flow::guards::LOOK;
 use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
-use crate::store::{InvestigationState, Keeper, Lease, TriggerState};
+use crate::store::{InvestigationState, Keeper, Lease, Ledger, TriggerState};
 
 /// One of the watches.
 struct Member {
@@ -51,14 +51,14 @@ pub async fn watch_many(
     let Some(first) = leases.first().map(|lease| format!("all-{}", lease.id)) else {
         return Ok(None);
     };
-    let mut keeper = Some(Keeper::of(&ci.place.state, leases)?);
+    let mut keeper = Some(Keeper::of(ci.store().await?, leases));
     context.consented = true;
     let mut jobs: Vec<JobName> = watches.iter().flat_map(|(q, _)| q.jobs.clone()).collect();
     jobs.sort();
     jobs.dedup();
     let ledger = &*context.session.ledger;
     let mut watching = Watching::open(ci, ledger, &pushes, &jobs, Some(&first)).await?;
-    let (mut members, by_place) = members(watches, &watching, context)?;
+    let (mut members, by_place) = members(watches, &watching, context.session.ledger).await?;
     context.report(WatchProgress::ManyOpened {
         watches: members.len(),
         pushes: pushes.len(),
@@ -113,7 +113,9 @@ pub async fn watch_many(
     }
     context.session.report(Progress::InFlight(false));
     context.session.ledger.under(None);
-    drop(keeper);
+    if let Some(keeper) = keeper {
+        keeper.end().await;
+    }
     if context.session.is_cancelled() {
         return Ok(Some(Kind::Interrupted));
     }
@@ -130,10 +132,10 @@ async fn or_until<T>(future: impl Future<Output = T>, until: Option<Instant>) ->
 }
 
 /// The watches with their places, and which of them are at a place.
-fn members(
+async fn members(
     watches: Vec<(WatchQuestion, Lease)>,
     watching: &Watching,
-    context: &WatchContext<'_>,
+    ledger: &Ledger,
 ) -> Result<(Vec<Member>, ByPlace), Error> {
     let place_of: HashMap<(&str, &JobName), CellIndex> = watching
         .places()
@@ -152,7 +154,7 @@ fn members(
             .filter_map(|key| place_of.get(&key).copied())
             .collect();
         places.iter().for_each(|place| by_place.entry(*place).or_default().push(i));
-        let requested = requested_so_far(context, &lease.id)?;
+        let requested = requested_so_far(ledger, &lease.id).await?;
         members.push(Member { question, lease, requested, places, ended: false, retry: None });
     }
     Ok((members, by_place))
@@ -166,7 +168,8 @@ async fn step(
     context: &mut WatchContext<'_>,
 ) -> Result<Option<Kind>, Error> {
     let now = context.session.ci.now();
-    let settles = settles(context, watching, &member.places)?;
+    let settles =
+        settles((context.session.ci, context.session.ledger), watching, &member.places).await?;
     let (wanted, mut waits) =
         due(watching, now, &member.places, &member.question.expect, (&member.requested, settles));
     let mut news = None;
@@ -226,10 +229,10 @@ async fn end(
         summary = format!("{why}; {summary}");
     }
     let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
-    note_outcomes(context, id, watching)?;
-    context.store.step(&member.lease, &step.to_value(), ci.now())?;
+    note_outcomes((ci, context.session.ledger), id, watching).await?;
+    context.store.step(&member.lease, &step.to_value(), ci.now()).await?;
     if news.is_none() {
-        context.store.mark(id, InvestigationState::Done)?;
+        context.store.set_state(id, InvestigationState::Done).await?;
     }
     let question = &member.question;
     context.report(WatchProgress::MemberEnded { id, question, summary: &summary });

@@ -14,15 +14,15 @@ use crate::drive::watch::progress::WatchProgress;
 use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{Awaited, Outcome, find_run};
-use crate::store::{Ledger, TriggerState};
+use crate::store::TriggerState;
 
 /// What somebody typed, if it is a request: an entry of the ledger, else a run that there is.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a request that was never sent, or whose push is not known.
 pub async fn find_request(ci: &Ci, text: &str) -> Result<Option<Vec<Awaited>>, Error> {
-    let ledger = Ledger::open(&ci.place.state)?;
-    if let Some(asking) = ledger.find(&ci.root_url, text)? {
+    let ledger = ci.ledger().await?;
+    if let Some(asking) = ledger.find(&ci.root_url, text).await? {
         let TriggerState::Sent { request } = asking.state else {
             return Err(Error::NotFound(format!(
                 "asking {text} was never sent, as far as anybody can tell: there is nothing to follow"

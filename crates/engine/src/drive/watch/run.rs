@@ -7,6 +7,7 @@ use mozci_core::ids::{JobName, PushId};
 use mozci_core::push::Push;
 use mozci_core::watch::{Expectations, ending};
 
+use crate::ci::Ci;
 use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::Step;
@@ -19,14 +20,14 @@ use crate::drive::watch::question::WatchQuestion;
 use crate::error::{Error, Kind};
 use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
-use crate::store::{InvestigationState, Investigations, Keeper, Lease, TriggerState};
+use crate::store::{InvestigationState, Keeper, Lease, Ledger, Store, TriggerState};
 
 /// What a watch works with.
 pub struct WatchContext<'a> {
     /// The CI, the ledger, the host.
     pub session: Session<'a>,
     /// Where investigations are kept.
-    pub store: &'a Investigations,
+    pub store: &'a dyn Store,
     /// Whether requests may be sent.
     pub permission: Permission,
     /// Who is notified of how it ends.
@@ -56,7 +57,7 @@ impl<'a> WatchContext<'a> {
     /// somebody agreed to.
     pub fn new(
         session: Session<'a>,
-        store: &'a Investigations,
+        store: &'a dyn Store,
         permission: Permission,
         notifier: Option<&'a Notifier>,
         lease: Option<Lease>,
@@ -83,18 +84,18 @@ pub async fn watch(
     let ci = context.session.ci;
     let asks = question.expect != Expectations { most: question.expect.most, ..Default::default() };
     let mut requested = match &context.lease {
-        Some(lease) => requested_so_far(context, &lease.id)?,
+        Some(lease) => requested_so_far(context.session.ledger, &lease.id).await?,
         None => Requested::new(),
     };
     // Only a watch that may send has something to lose.
     let begins = asks && context.permission.is_given() && context.lease.is_none();
     if begins {
-        begin(question, context)?;
+        begin(question, context).await?;
     }
     let instance = context.lease.as_ref().map(|lease| lease.id.clone());
     let mut keeper: Option<Keeper> = None;
     if let Some(lease) = &context.lease {
-        keeper = Some(Keeper::of(&ci.place.state, vec![lease.clone()])?);
+        keeper = Some(Keeper::of(ci.store().await?, vec![lease.clone()]));
         context.session.ledger.under(Some(lease.clone()));
     }
     let ledger = &*context.session.ledger;
@@ -103,7 +104,7 @@ pub async fn watch(
         (Ok(watching), _) => watching,
         (Err(error), Some(lease)) if begins => {
             // It never came to watch anything: there is nothing to resume.
-            context.store.mark(&lease.id, InvestigationState::Cancelled)?;
+            context.store.set_state(&lease.id, InvestigationState::Cancelled).await?;
             return Err(error);
         }
         (Err(error), _) => return Err(error),
@@ -115,7 +116,7 @@ pub async fn watch(
     let all: Vec<CellIndex> = watching.places().collect();
     context.report(WatchProgress::Changed { watching: &watching, places: &all });
     loop {
-        let settles = settles(context, &watching, &all)?;
+        let settles = settles((ci, context.session.ledger), &watching, &all).await?;
         let (wanted, mut waits) =
             due(&mut watching, ci.now(), &all, &question.expect, (&requested, settles));
         if asks && watched.refused.is_none() && !wanted.is_empty() {
@@ -183,14 +184,16 @@ async fn end(
     context.report(WatchProgress::Ended { watching: &watching, interrupted, summary: &summary });
     context.session.ledger.under(None);
     if let Some(lease) = context.lease.clone() {
-        note_outcomes(context, &lease.id, &watching)?;
+        note_outcomes((ci, context.session.ledger), &lease.id, &watching).await?;
         let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
-        context.store.step(&lease, &step.to_value(), ci.now())?;
+        context.store.step(&lease, &step.to_value(), ci.now()).await?;
         if !interrupted && watched.problem.is_none() && watched.refused.is_none() {
-            context.store.mark(&lease.id, InvestigationState::Done)?;
+            context.store.set_state(&lease.id, InvestigationState::Done).await?;
         }
     }
-    drop(keeper);
+    if let Some(keeper) = keeper {
+        keeper.end().await;
+    }
     if interrupted {
         return Ok(());
     }
@@ -223,13 +226,12 @@ pub(super) fn endings(watching: &Watching, places: impl Iterator<Item = CellInde
 }
 
 /// Writes into the ledger how the requests of an investigation ended.
-pub(super) fn note_outcomes(
-    context: &WatchContext<'_>,
+pub(super) async fn note_outcomes(
+    (ci, ledger): (&Ci, &Ledger),
     investigation: &str,
     watching: &Watching,
 ) -> Result<(), Error> {
-    let (ci, ledger) = (context.session.ci, &*context.session.ledger);
-    for asking in ledger.of_investigation(investigation)? {
+    for asking in ledger.of_investigation(investigation).await? {
         let TriggerState::Sent { request } = asking.state else { continue };
         for asked in &asking.jobs {
             let mut places = watching.places().filter(|place| {
@@ -238,7 +240,7 @@ pub(super) fn note_outcomes(
             });
             if let Some(place) = places.next() {
                 let words = ending(watching.facts(place)).to_string();
-                ledger.came(&ci.root_url, request, &asked.job, &words, ci.now())?;
+                ledger.note_outcome(&ci.root_url, request, &asked.job, &words, ci.now()).await?;
             }
         }
     }
@@ -246,9 +248,9 @@ pub(super) fn note_outcomes(
 }
 
 /// Runs that an investigation requested before.
-pub(super) fn requested_so_far(context: &WatchContext<'_>, id: &str) -> Result<Requested, Error> {
+pub(super) async fn requested_so_far(ledger: &Ledger, id: &str) -> Result<Requested, Error> {
     let mut requested = Requested::new();
-    for asking in context.session.ledger.of_investigation(id)? {
+    for asking in ledger.of_investigation(id).await? {
         for job in asking.jobs {
             *requested.entry((asking.push, job.job)).or_default() += job.times;
         }

@@ -1,47 +1,17 @@
-//! Who drives an investigation: one process at a time. A lease has a number that grows each time
-//! somebody takes it, and whatever the investigation writes is checked against that number, so that a
-//! process that slept past its lease does nothing.
+//! Leases in the SQLite file. The store's clock is this machine's. A process that has ended holds nothing.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
 
 use mozci_core::time::At;
-use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::store::error::StoreError;
-use crate::store::investigations::Investigations;
-use crate::store::owners::{lives, this_process};
+use crate::error::StoreError;
+use crate::investigation::{Held, Lease};
+use crate::sqlite::database::Database;
+use crate::sqlite::owners::{lives, this_process};
 
 /// How long a lease holds unless it is renewed, in seconds.
 const HELD: i64 = 60;
-
-/// How often it is renewed.
-const RENEWED: Duration = Duration::from_secs(15);
-
-/// An investigation that is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The investigation.
-    pub id: String,
-    /// The number under which it is held.
-    pub fence: i64,
-}
-
-/// An investigation that somebody else drives: another process, or another task of this one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "investigation {id} is being driven at this moment (process {process}): wait for it, or end that one"
-)]
-pub struct Held {
-    /// The investigation.
-    pub id: String,
-    /// The process's number.
-    pub process: String,
-}
 
 /// Whether an investigation is held under this lease, and open.
 pub(super) fn holds(connection: &Connection, lease: &Lease) -> Result<bool, rusqlite::Error> {
@@ -51,21 +21,12 @@ pub(super) fn holds(connection: &Connection, lease: &Lease) -> Result<bool, rusq
     Ok(fence == Some(lease.fence))
 }
 
-impl Investigations {
-    /// Takes an investigation in order to drive it. `now` is this machine's time.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn take(&self, id: &str, now: At) -> Result<Result<Lease, Held>, StoreError> {
-        let mut taken = self.take_all(&[id], now)?;
-        taken.pop().ok_or_else(|| StoreError::broken("nothing was taken"))
-    }
-
-    /// Takes several in order to drive them, in one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then none is taken.
-    pub fn take_all(&self, ids: &[&str], now: At) -> Result<Vec<Result<Lease, Held>>, StoreError> {
+impl Database {
+    pub(super) fn claim(
+        &self,
+        ids: &[&str],
+        now: At,
+    ) -> Result<Vec<Result<Lease, Held>>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         // Those who take at once take turns.
@@ -101,11 +62,24 @@ impl Investigations {
         Ok(taken)
     }
 
-    /// Whether another process that still lives drives it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn held(&self, id: &str, now: At) -> Result<Option<Held>, StoreError> {
+    pub(super) fn claim_open(
+        &self,
+        ci: &str,
+        repo: &str,
+        most: u32,
+        now: At,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let mut claimed = Vec::new();
+        for open in self.open_investigations(ci, repo)? {
+            if claimed.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+                break;
+            }
+            claimed.extend(self.claim(&[&open.id], now)?.into_iter().flatten());
+        }
+        Ok(claimed)
+    }
+
+    pub(super) fn held(&self, id: &str, now: At) -> Result<Option<Held>, StoreError> {
         let connection = self.connection.lock();
         let select =
             "SELECT holder, held_until FROM investigations WHERE id = ? AND state = 'open'";
@@ -119,11 +93,7 @@ impl Investigations {
         }))
     }
 
-    /// Holds on to leases for another while. Those that were taken over stay lost.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn renew(&self, leases: &[Lease], now: At) -> Result<(), StoreError> {
+    pub(super) fn renew(&self, leases: &[Lease], now: At) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let transaction = connection.unchecked_transaction().map_err(&failed)?;
@@ -135,61 +105,11 @@ impl Investigations {
         transaction.commit().map_err(&failed)
     }
 
-    /// Lets go of an investigation, so that somebody else may drive it at once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+    pub(super) fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let update = "UPDATE investigations SET held_until = 0 WHERE id = ?1 AND fence = ?2";
         let done = connection.execute(update, params![lease.id, lease.fence]);
         done.map(drop).map_err(StoreError::sqlite(&self.path))
-    }
-}
-
-/// Renews leases on a thread of its own until it is dropped, and lets them go then.
-#[derive(Debug)]
-pub struct Keeper {
-    stop: Option<Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-    /// Why leases could not be renewed the last time, where they could not.
-    problem: Arc<Mutex<Option<StoreError>>>,
-}
-
-impl Keeper {
-    /// Begins to renew.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn of(folder: &Path, leases: Vec<Lease>) -> Result<Self, StoreError> {
-        let store = Investigations::open(folder)?;
-        let (stop, stopped) = channel();
-        let problem = Arc::new(Mutex::new(None));
-        let noted = Arc::clone(&problem);
-        let thread = std::thread::spawn(move || {
-            while stopped.recv_timeout(RENEWED) == Err(RecvTimeoutError::Timeout) {
-                // One that cannot be renewed now is renewed the next time: three may fail until it runs out.
-                *noted.lock() = store.renew(&leases, At(chrono::Utc::now().timestamp())).err();
-            }
-            for lease in &leases {
-                let _ = store.release(lease);
-            }
-        });
-        Ok(Self { stop: Some(stop), thread: Some(thread), problem })
-    }
-
-    /// Why leases could not be renewed the last time; once.
-    pub fn take_problem(&self) -> Option<StoreError> {
-        self.problem.lock().take()
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -198,16 +118,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn store() -> (tempfile::TempDir, Investigations, String) {
+    fn store() -> (tempfile::TempDir, Database, String) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Investigations::open(folder.path()).unwrap();
+        let store = Database::open(folder.path()).unwrap();
         let id = store.begin("https://ci", "autoland", &json!({}), At(0)).unwrap();
         (folder, store, id)
     }
 
+    fn take(store: &Database, id: &str, now: At) -> Result<Lease, Held> {
+        store.claim(&[id], now).unwrap().pop().unwrap()
+    }
+
     /// Makes it look as if another process held it, which lives as long as what is given.
-    fn give_to_another(store: &Investigations, id: &str, until: i64) -> std::fs::File {
-        let (other, lock) = crate::store::owners::another(store.folder()).unwrap();
+    fn give_to_another(store: &Database, id: &str, until: i64) -> std::fs::File {
+        let (other, lock) = crate::sqlite::owners::another(store.folder()).unwrap();
         let update = "UPDATE investigations SET holder = ?, held_until = ? WHERE id = ?";
         store.connection.lock().execute(update, params![other, until, id]).unwrap();
         lock
@@ -216,29 +140,29 @@ mod tests {
     #[test]
     fn one_drives_and_another_waits() {
         let (_folder, store, id) = store();
-        let first = store.take(&id, At(100)).unwrap().unwrap();
+        let first = take(&store, &id, At(100)).unwrap();
         // Another task of the same process waits, too. Once it was let go, the older lease is worth nothing.
-        assert!(store.take(&id, At(101)).unwrap().is_err());
+        assert!(take(&store, &id, At(101)).is_err());
         store.release(&first).unwrap();
-        let second = store.take(&id, At(101)).unwrap().unwrap();
+        let second = take(&store, &id, At(101)).unwrap();
         assert!(second.fence > first.fence);
         assert!(!holds(&store.connection.lock(), &first).unwrap());
         assert!(holds(&store.connection.lock(), &second).unwrap());
         let _other = give_to_another(&store, &id, 160);
-        assert!(store.take(&id, At(120)).unwrap().is_err());
+        assert!(take(&store, &id, At(120)).is_err());
         assert!(store.held(&id, At(120)).unwrap().is_some());
         // Past its time, or after a clock was set back, whoever comes takes it.
-        assert!(store.take(&id, At(161)).unwrap().is_ok());
+        assert!(take(&store, &id, At(161)).is_ok());
         let _other = give_to_another(&store, &id, 10_000);
-        assert!(store.take(&id, At(120)).unwrap().is_ok());
+        assert!(take(&store, &id, At(120)).is_ok());
     }
 
     #[test]
     fn a_lease_that_was_lost_is_not_renewed_and_one_that_is_let_go_is_free() {
         let (_folder, store, id) = store();
-        let first = store.take(&id, At(100)).unwrap().unwrap();
+        let first = take(&store, &id, At(100)).unwrap();
         store.release(&first).unwrap();
-        let second = store.take(&id, At(100)).unwrap().unwrap();
+        let second = take(&store, &id, At(100)).unwrap();
         store.renew(std::slice::from_ref(&first), At(500)).unwrap();
         store.release(&first).unwrap();
         let until = "SELECT held_until FROM investigations";
@@ -255,9 +179,9 @@ mod tests {
     fn a_dead_process_holds_nothing() {
         let (_folder, store, id) = store();
         drop(give_to_another(&store, &id, 10_000_000_000));
-        assert!(store.take(&id, At(100)).unwrap().is_ok());
+        assert!(take(&store, &id, At(100)).is_ok());
         let update = "UPDATE investigations SET holder = '1 gone 2', held_until = 10000000000";
         store.connection.lock().execute(update, []).unwrap();
-        assert!(store.take(&id, At(100)).unwrap().is_ok());
+        assert!(take(&store, &id, At(100)).is_ok());
     }
 }

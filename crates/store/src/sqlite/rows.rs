@@ -1,4 +1,4 @@
-//! Askings as rows of the ledger.
+//! Requests as rows of the file.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
-use crate::store::lease::Lease;
-use crate::store::owners::lives;
-use crate::store::request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
+use crate::booking::Writer;
+use crate::request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
+use crate::sqlite::owners::lives;
 
-/// What a trigger request is read from, in the order that [`asking`] goes by.
+/// What a trigger request is read from, in the order that [`request`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
      hook_group, hook, body, created, state, task, detail, process, asker, investigation";
 
@@ -25,12 +25,11 @@ pub(super) fn columns(state: &TriggerState) -> (&'static str, Option<String>, &s
 
 pub(super) fn insert(
     connection: &Connection,
-    asking: &TriggerRequest,
-    command: &str,
-    lease: Option<&Lease>,
+    request: &TriggerRequest,
+    writer: &Writer,
 ) -> Result<(), rusqlite::Error> {
-    let (state, task, detail) = columns(&asking.state);
-    let vcs = match asking.revision.vcs() {
+    let (state, task, detail) = columns(&request.state);
+    let vcs = match request.revision.vcs() {
         Vcs::Hg => "hg",
         Vcs::Git => "git",
         Vcs::Svn => "svn",
@@ -38,38 +37,43 @@ pub(super) fn insert(
     connection.execute(
         "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         params![
-            asking.id.as_str(),
-            asking.plan,
-            asking.ci,
-            asking.repo.as_str(),
-            i64::try_from(asking.push).unwrap_or(i64::MAX),
+            request.id.as_str(),
+            request.plan,
+            request.ci,
+            request.repo.as_str(),
+            i64::try_from(request.push).unwrap_or(i64::MAX),
             vcs,
-            asking.revision.hash(),
-            asking.group,
-            asking.action,
-            asking.hook_group,
-            asking.hook,
-            asking.body.to_string(),
-            asking.created.0,
+            request.revision.hash(),
+            request.group,
+            request.action,
+            request.hook_group,
+            request.hook,
+            request.body.to_string(),
+            request.created.0,
             state,
             task,
             detail,
-            asking.process,
-            asking.asker,
-            command,
-            lease.map_or("", |lease| lease.id.as_str()),
-            lease.map_or(0, |lease| lease.fence),
+            request.process,
+            request.asker,
+            writer.command,
+            writer.lease.as_ref().map_or("", |lease| lease.id.as_str()),
+            writer.lease.as_ref().map_or(0, |lease| lease.fence),
         ],
     )?;
     let mut jobs = connection.prepare_cached("INSERT INTO asked_jobs VALUES (?, ?, ?, ?)")?;
-    for asked in &asking.jobs {
-        jobs.execute(params![asking.id.as_str(), asked.job.as_str(), asked.times, asked.why])?;
+    for requested in &request.jobs {
+        jobs.execute(params![
+            request.id.as_str(),
+            requested.job.as_str(),
+            requested.times,
+            requested.why
+        ])?;
     }
     Ok(())
 }
 
 /// Reads a row that this program wrote into the ledger of a folder; one that it can't have written is an error.
-pub(super) fn asking(folder: &Path, row: &Row<'_>) -> Result<TriggerRequest, rusqlite::Error> {
+pub(super) fn request(folder: &Path, row: &Row<'_>) -> Result<TriggerRequest, rusqlite::Error> {
     let bad = |column: usize, error: String| {
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())

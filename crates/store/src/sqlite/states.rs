@@ -7,22 +7,13 @@
 use mozci_core::ids::RequestId;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::store::error::StoreError;
-use crate::store::ledger::Ledger;
-use crate::store::request::{TriggerId, TriggerRequest, TriggerState};
-use crate::store::rows::columns;
+use crate::error::StoreError;
+use crate::request::{NAMES_AN_EXISTING_REQUEST, TriggerId, TriggerRequest, TriggerState};
+use crate::sqlite::database::Database;
+use crate::sqlite::rows::columns;
 
-/// Actions that name a request that exists already. Several entries may name the same one; every
-/// other request belongs to exactly one entry.
-const NAMES_AN_EXISTING_REQUEST: &str = "('cancelTask', 'stop', 'cancel')";
-
-impl Ledger {
-    /// Writes what the sender learned. `Sent` always wins, and takes the request away from an entry
-    /// that a settling process gave it to by mistake. Anything else never replaces `Sent`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn mark(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {
+impl Database {
+    pub(super) fn mark(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let connection = self.connection.lock();
         let transaction = immediate(&connection).map_err(&failed)?;
@@ -45,24 +36,21 @@ impl Ledger {
         transaction.commit().map_err(&failed)
     }
 
-    /// Takes back that a request was sent: the server accepted it and then ran another one in its
-    /// place. Only for the process that sends it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn mark_again(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {
+    pub(super) fn mark_again(
+        &self,
+        id: &TriggerId,
+        state: &TriggerState,
+    ) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         set(&connection, id, state, "TRUE").map(drop).map_err(failed)
     }
 
-    /// Writes what a settling process concluded of a request in doubt. Returns false, and changes
-    /// nothing, where the entry is no longer as it was read, or where the request that was found
-    /// belongs to another entry.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn settle(&self, read: &TriggerRequest, state: &TriggerState) -> Result<bool, StoreError> {
+    pub(super) fn settle(
+        &self,
+        read: &TriggerRequest,
+        state: &TriggerState,
+    ) -> Result<bool, StoreError> {
         let failed = StoreError::sqlite(&self.path);
         let connection = self.connection.lock();
         let transaction = immediate(&connection).map_err(&failed)?;
@@ -78,11 +66,7 @@ impl Ledger {
         Ok(changed)
     }
 
-    /// The entry, other than `except`, that a request belongs to.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn owner(
+    pub(super) fn owner(
         &self,
         ci: &str,
         request: RequestId,
@@ -93,11 +77,7 @@ impl Ledger {
         owner(&connection, ci, request, except).map_err(StoreError::sqlite(&self.path))
     }
 
-    /// Hooks that were triggered through, newest first: each hook's group and the hook.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn hooks(&self, ci: &str, most: usize) -> Result<Vec<(String, String)>, StoreError> {
+    pub(super) fn hooks(&self, ci: &str, most: usize) -> Result<Vec<(String, String)>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT hook_group, hook FROM askings WHERE ci = ?1 AND hook_group <> ''

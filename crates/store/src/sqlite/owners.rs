@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::store::error::StoreError;
-use crate::store::place::{private, private_folder};
-use crate::store::request::TriggerId;
+use crate::error::StoreError;
+use crate::files::{private, private_folder};
+use crate::request::TriggerId;
 
 /// The folder of the files, beside those of the store.
 const FOLDER: &str = "owners";
@@ -30,7 +30,7 @@ static HELD: LazyLock<Mutex<HashMap<PathBuf, (String, File)>>> = LazyLock::new(M
 ///
 /// # Errors
 /// [`StoreError`] where its file cannot be made.
-pub(super) fn this_process(folder: &Path) -> Result<String, StoreError> {
+pub fn this_process(folder: &Path) -> Result<String, StoreError> {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((name, _)) =
         held.get(folder).filter(|(name, _)| file_of(folder, name).is_some_and(|path| path.exists()))
@@ -63,7 +63,7 @@ pub(super) fn another(folder: &Path) -> Result<(String, File), StoreError> {
 }
 
 /// Whether the process of this name in a folder is still there.
-pub(super) fn lives(folder: &Path, name: &str) -> bool {
+pub fn lives(folder: &Path, name: &str) -> bool {
     let Some(path) = file_of(folder, name) else { return false };
     let file = match File::open(path) {
         Ok(file) => file,

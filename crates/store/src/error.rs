@@ -1,4 +1,4 @@
-//! What can go wrong with a file of ours.
+//! What can go wrong with a store.
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,24 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
+    /// The database cannot be reached.
+    #[error(
+        "the database {database} cannot be reached ({message}): check that it runs and that its URL is right"
+    )]
+    Unreachable {
+        /// The database, without password.
+        database: String,
+        /// Why.
+        message: String,
+    },
+    /// The database does not do what it is told.
+    #[error("the database {database} failed: {message}")]
+    Database {
+        /// The database, without password.
+        database: String,
+        /// Why.
+        message: String,
+    },
     /// Anything else.
     #[error("the file {path} cannot be used: {message}")]
     Other {
@@ -60,19 +78,46 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A thread of ours that broke while it wrote.
-    pub(crate) fn broken(message: &str) -> Self {
+    /// A task of this program broke while it used the store.
+    pub fn broken(message: &str) -> Self {
         Self::Other { path: "events.db".into(), message: message.to_owned() }
     }
 
-    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+    /// An error of the file system.
+    pub fn io(path: &Path, error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::StorageFull {
             return Self::Full { path: path.to_owned() };
         }
         Self::Other { path: path.to_owned(), message: error.to_string() }
     }
 
-    pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + use<> {
+    /// Reads errors of a PostgreSQL database, which is named without password.
+    pub(crate) fn postgres(name: &str) -> impl Fn(sqlx::Error) -> Self + use<> {
+        let database = name.to_owned();
+        move |error| {
+            let database = database.clone();
+            let code = error.as_database_error().and_then(|error| error.code());
+            match (&error, code.as_deref()) {
+                // A lock or a statement that took too long.
+                (_, Some("55P03" | "57014" | "40P01")) => Self::Busy { path: database.into() },
+                (_, Some("53100")) => Self::Full { path: database.into() },
+                (sqlx::Error::Database(said), _) => {
+                    Self::Database { database, message: said.message().to_owned() }
+                }
+                (sqlx::Error::Io(io), _) => Self::Unreachable { database, message: io.to_string() },
+                (sqlx::Error::PoolTimedOut, _) => {
+                    Self::Unreachable { database, message: "no answer within 10 s".to_owned() }
+                }
+                (sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _) => {
+                    Self::Unreachable { database, message: error.to_string() }
+                }
+                _ => Self::Database { database, message: error.to_string() },
+            }
+        }
+    }
+
+    /// Reads errors of SQLite in a file.
+    pub fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + use<> {
         let path = path.to_owned();
         move |error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -2,13 +2,13 @@
 
 use std::fs::{File, TryLockError};
 
-use crate::store::error::StoreError;
-use crate::store::ledger::Ledger;
-use crate::store::place::private;
+use crate::error::StoreError;
+use crate::files::private;
+use crate::sqlite::database::Database;
 
 /// The turn to settle a CI's requests in doubt. It ends when this is dropped, or with the process.
 #[derive(Debug)]
-pub struct SettlingTurn {
+pub(super) struct SettlingTurn {
     _file: Option<File>,
 }
 
@@ -21,10 +21,10 @@ impl SettlingTurn {
     ///
     /// # Errors
     /// [`StoreError`] where the file cannot be made.
-    pub fn take(ledger: &Ledger, ci: &str) -> Result<Option<Self>, StoreError> {
+    pub(super) fn take(database: &Database, ci: &str) -> Result<Option<Self>, StoreError> {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' };
         let name: String = ci.chars().map(plain).take(LONGEST_NAME).collect();
-        let path = ledger.path().with_file_name(format!("settling-{name}.lock"));
+        let path = database.path.with_file_name(format!("settling-{name}.lock"));
         let file = private(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: Some(file) })),

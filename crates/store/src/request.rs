@@ -5,6 +5,15 @@ use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::Value;
 
+/// Actions that name a request that exists already, as a list of SQL. Several entries may name the same one; every
+/// other request belongs to exactly one entry.
+pub(crate) const NAMES_AN_EXISTING_REQUEST: &str = "('cancelTask', 'stop', 'cancel')";
+
+/// A new id that is short enough to type, of letters and digits alone.
+pub(crate) fn short_id() -> String {
+    slugid::nice().chars().filter(char::is_ascii_alphanumeric).take(8).collect()
+}
+
 /// The id of one trigger request: a slugid of our own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
@@ -23,7 +32,7 @@ impl TriggerId {
         self.0.parse().unwrap_or_else(|_| TaskId::from_bytes([0; 16]))
     }
 
-    pub(super) fn from_ledger(id: String) -> Self {
+    pub(crate) fn from_ledger(id: String) -> Self {
         Self(id)
     }
 

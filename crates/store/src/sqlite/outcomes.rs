@@ -1,50 +1,17 @@
-//! What the ledger knows beside trigger requests: what came of them, and what was left out.
+//! What became of requests, and what plans left out, in the SQLite file.
 
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::plan::LeftOut;
 use mozci_core::time::At;
 use rusqlite::{OptionalExtension, params};
-use serde::Serialize;
 
-use crate::store::error::StoreError;
-use crate::store::ledger::Ledger;
-use crate::store::request::TriggerId;
+use crate::booking::{LEFT_OUT, LeftOutEntry, NotedOutcome};
+use crate::error::StoreError;
+use crate::request::TriggerId;
+use crate::sqlite::database::Database;
 
-/// What came of a job that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Came {
-    /// The job.
-    pub job: JobName,
-    /// When it was seen.
-    pub at: At,
-    /// What was seen, in words.
-    pub outcome: String,
-}
-
-/// What a plan did not ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PassedOver {
-    /// The plan.
-    pub plan: String,
-    /// When.
-    pub at: At,
-    /// The push's number.
-    pub push: u64,
-    /// The job.
-    pub job: String,
-    /// Why not.
-    pub why: String,
-}
-
-/// What one plan left out that is kept at the most.
-const LEFT_OUT: usize = 1_000;
-
-impl Ledger {
-    /// Notes what came of what a request was made for; of a request that is no trigger request's nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn came(
+impl Database {
+    pub(super) fn note_outcome(
         &self,
         ci: &str,
         request: RequestId,
@@ -60,17 +27,13 @@ impl Ledger {
         done.map(drop).map_err(StoreError::sqlite(&self.path))
     }
 
-    /// What came of a trigger request, as far as anybody followed it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn outcomes(&self, id: &TriggerId) -> Result<Vec<Came>, StoreError> {
+    pub(super) fn outcomes(&self, id: &TriggerId) -> Result<Vec<NotedOutcome>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT job, at, outcome FROM outcomes WHERE asking = ? ORDER BY job";
         let mut query = connection.prepare_cached(select).map_err(&failed)?;
         let rows = query.query_map([id.as_str()], |row| {
-            Ok(Came {
+            Ok(NotedOutcome {
                 job: JobName::new(row.get::<_, String>(0)?),
                 at: At(row.get(1)?),
                 outcome: row.get(2)?,
@@ -79,11 +42,7 @@ impl Ledger {
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
 
-    /// Notes what a plan left out, and why.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn left_out(
+    pub(super) fn note_left_out(
         &self,
         ci: &str,
         plan: &str,
@@ -102,23 +61,19 @@ impl Ledger {
         transaction.commit().map_err(&failed)
     }
 
-    /// What was left out since an instant, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn passed_over(
+    pub(super) fn left_out_since(
         &self,
         ci: &str,
         since: At,
         most: u32,
-    ) -> Result<Vec<PassedOver>, StoreError> {
+    ) -> Result<Vec<LeftOutEntry>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let select = "SELECT plan, at, push, job, why FROM left_out
              WHERE ci = ? AND at >= ? ORDER BY at DESC, rowid DESC LIMIT ?";
         let mut query = connection.prepare(select).map_err(&failed)?;
         let rows = query.query_map(params![ci, since.0, most], |row| {
-            Ok(PassedOver {
+            Ok(LeftOutEntry {
                 plan: row.get(0)?,
                 at: At(row.get(1)?),
                 push: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
@@ -129,12 +84,7 @@ impl Ledger {
         rows.map_err(&failed)?.collect::<Result<_, _>>().map_err(&failed)
     }
 
-    /// When the oldest of the newest trigger requests was made: what was left out before it belongs to none of
-    /// them.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn oldest_of_newest(&self, ci: &str, most: u32) -> Result<Option<At>, StoreError> {
+    pub(super) fn oldest_of_newest(&self, ci: &str, most: u32) -> Result<Option<At>, StoreError> {
         let connection = self.connection.lock();
         let select = "SELECT min(created) FROM
              (SELECT created FROM askings WHERE ci = ? ORDER BY created DESC, rowid DESC LIMIT ?)";

@@ -1,0 +1,30 @@
+//! One suite over every store. Against PostgreSQL it runs where `MOZCI_TEST_POSTGRES` names a server
+//! (`scripts/test` starts one), each test in a database of its own.
+
+mod investigations;
+mod limits;
+mod requests;
+mod together;
+mod world;
+
+/// Runs each test on every store.
+macro_rules! on_every_store {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&crate::world::World::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                match crate::world::World::postgres().await {
+                    Some(world) => super::$name(&world).await,
+                    None => eprintln!("skipped: MOZCI_TEST_POSTGRES names no server"),
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_every_store;
