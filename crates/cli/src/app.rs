@@ -274,6 +274,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         | Command::Completions(_)
         | Command::Man(_) => Ok(0),
     };
+    context.ci.leave().await;
     context.say_notes();
     if done.is_err() || !global.json {
         stats.say(&context);

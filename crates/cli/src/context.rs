@@ -6,7 +6,7 @@ use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
 use mozci_engine::drive::search::Repositories;
 use mozci_engine::notify::Courier;
-use mozci_engine::store::Directories;
+use mozci_engine::store::{Directories, SharedStore};
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
 use tempfile::TempDir;
@@ -46,7 +46,8 @@ impl Context {
         let (name, ci) = config.ci(global.ci.as_deref())?;
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
         let credentials = credentials(ci, |name| std::env::var(name).ok())?;
-        let place = Directories::usual()?;
+        let mut place = Directories::usual()?;
+        place.database = config.database(|name| std::env::var(name).ok())?;
         Self::of(global, &config, (name, ci), repo.as_deref(), credentials, place)
     }
 
@@ -86,8 +87,8 @@ impl Context {
             None => credentials(ci, |name| std::env::var(name).ok())?,
         };
         let place = self.ci.place.clone();
-        let http = Some(self.ci.http());
-        Self::with(&self.global, &config, (name, ci), Some(repo), credentials, place, http)
+        let shared = Some((self.ci.http(), self.ci.opened_store()));
+        Self::with(&self.global, &config, (name, ci), Some(repo), credentials, place, shared)
     }
 
     fn of(
@@ -108,8 +109,9 @@ impl Context {
         repo: Option<&str>,
         credentials: CredentialSource,
         place: Directories,
-        http: Option<Http>,
+        shared: Option<(Http, Option<SharedStore>)>,
     ) -> Result<Self, Error> {
+        let (http, store) = shared.map_or((None, None), |(http, store)| (Some(http), store));
         let (pulse, deaf) = match pulse(ci, |name| std::env::var(name).ok()) {
             Ok(pulse) => (pulse, None),
             Err(why) => (None, Some(why)),
@@ -120,6 +122,7 @@ impl Context {
             credentials,
             pulse,
             http,
+            store,
             budgets: config.guards.budgets(),
             clone: global.clone.clone(),
             closed_tree: config.guards.closed_tree(),

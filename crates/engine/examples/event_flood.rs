@@ -121,6 +121,7 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         credentials: CredentialSource::Nowhere,
         sandbox: None,
         http: None,
+        store: None,
         pulse: Some(PulseSettings::new(
             broker.parse()?,
             "watcher",

@@ -93,6 +93,7 @@ async fn main() {
             credentials: CredentialSource::Nowhere,
             sandbox: None,
             http: None,
+            store: None,
             pulse: None,
             budgets: Budgets { day: u32::MAX, ..Budgets::default() },
             closed_tree: ClosedTree::Refuse,

@@ -178,7 +178,7 @@ impl Ci {
             closed_tree: opening.closed_tree,
             rules: opening.rules,
             resolved: Resolved::default(),
-            store: OnceCell::new(),
+            store: OnceCell::new_with(opening.store),
             about: Mutex::default(),
             root_url: root_text.trim_end_matches('/').to_owned(),
             budgets: opening.budgets,
@@ -204,6 +204,18 @@ impl Ci {
     pub async fn store(&self) -> Result<SharedStore, Error> {
         let store = self.store.get_or_try_init(|| self.place.open_store()).await?;
         Ok(SharedStore::clone(store))
+    }
+
+    /// The store, where somebody opened it.
+    pub fn opened_store(&self) -> Option<SharedStore> {
+        self.store.get().map(SharedStore::clone)
+    }
+
+    /// Gives back what this process holds in the store. Called before the process ends.
+    pub async fn leave(&self) {
+        if let Some(store) = self.store.get() {
+            store.leave().await;
+        }
     }
 
     /// The ledger, for one command.

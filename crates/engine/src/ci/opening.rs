@@ -5,7 +5,7 @@ use mozci_clients::pulse::PulseSettings;
 use mozci_core::guard::Budgets;
 
 use crate::config::{CiConfig, ClosedTree, CredentialSource};
-use crate::store::Directories;
+use crate::store::{Directories, SharedStore};
 
 /// What opens a [`Ci`](crate::ci::Ci).
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Opening<'a> {
     pub credentials: CredentialSource,
     /// Another repository's way to the servers, whose pace and counters are shared.
     pub http: Option<Http>,
+    /// Another repository's store, which is shared.
+    pub store: Option<SharedStore>,
     /// Pulse, where there is one to listen to.
     pub pulse: Option<PulseSettings>,
     /// The folder of a clone in which short hashes are looked up, instead of the configured one.

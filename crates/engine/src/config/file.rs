@@ -18,6 +18,9 @@ const PRESETS: &str = include_str!("presets.toml");
 pub struct Config {
     /// The CI that is meant when none is named; `firefox` where this is not set.
     pub default_ci: Option<String>,
+    /// A PostgreSQL database that has the ledger and the investigations, for several machines to share; else a file
+    /// of this machine has them. `MOZCI_DATABASE_URL` in the environment comes before it.
+    pub database_url: Option<String>,
     /// The limits of what may be asked for.
     #[serde(default)]
     pub guards: Guards,

@@ -6,6 +6,10 @@ use mozci_core::nearest::nearest;
 use crate::config::credentials::same_root;
 use crate::config::file::{CiConfig, CiKind, Config, RepoConfig};
 use crate::error::Error;
+use crate::store::DatabaseUrl;
+
+/// The variable that names the database.
+const DATABASE_URL: &str = "MOZCI_DATABASE_URL";
 
 impl Config {
     /// The CI of this name, or the default one.
@@ -21,6 +25,25 @@ impl Config {
                 names.join(", ")
             ))
         })
+    }
+
+    /// The database that has the ledger: that of `MOZCI_DATABASE_URL`, else that of the config. None where a file of
+    /// this machine has it. `get` reads the environment.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a URL that is none.
+    pub fn database(
+        &self,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<DatabaseUrl>, Error> {
+        let variable = get(DATABASE_URL).filter(|url| !url.is_empty());
+        let (source, url) = match (variable, &self.database_url) {
+            (Some(url), _) => (DATABASE_URL, url),
+            (None, Some(url)) => ("`database_url` in the config", url.clone()),
+            (None, None) => return Ok(None),
+        };
+        let parsed = DatabaseUrl::parse(&url);
+        parsed.map(Some).map_err(|error| Error::Usage(format!("{source}: {error}")))
     }
 
     /// The name of the Taskcluster at a root URL.

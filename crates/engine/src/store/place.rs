@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy;
+use mozci_store::postgres::{Options, Postgres};
 use mozci_store::sqlite::Sqlite;
 use mozci_store::{DatabaseUrl, SharedStore, StoreError};
 
@@ -47,6 +48,9 @@ impl Directories {
     /// # Errors
     /// [`StoreError`]: busy, damaged, of a newer version, out of reach.
     pub async fn open_store(&self) -> Result<SharedStore, StoreError> {
+        if let Some(database) = &self.database {
+            return Ok(Arc::new(Postgres::open(database, Options::default()).await?));
+        }
         let state = self.state.clone();
         let opened = tokio::task::spawn_blocking(move || Sqlite::open(&state)).await;
         Ok(Arc::new(opened.map_err(|error| StoreError::broken(&error.to_string()))??))

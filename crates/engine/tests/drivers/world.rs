@@ -64,6 +64,7 @@ impl World {
             credentials: CredentialSource::Nowhere,
             sandbox: None,
             http: None,
+            store: None,
             pulse: None,
             budgets: Budgets::default(),
             closed_tree: ClosedTree::Refuse,
