@@ -198,6 +198,12 @@ pub trait Investigations: Debug + Send + Sync {
     /// [`StoreError::TakenOver`] if the lease does not hold any more: the step must not be taken then.
     async fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<()>;
 
+    /// Writes the last step down and sets the state to done, both or neither: nobody ends it a second time.
+    ///
+    /// # Errors
+    /// [`StoreError::TakenOver`] if the lease does not hold any more.
+    async fn finish(&self, lease: &Lease, step: &Value, now: At) -> Result<()>;
+
     /// Changes the question of an investigation that is held.
     ///
     /// # Errors

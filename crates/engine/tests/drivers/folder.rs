@@ -12,6 +12,19 @@ use mozci_core::run::{Run, RunKey, State};
 use mozci_core::time::At;
 use serde_json::{Value, json};
 
+/// Writes a file, whole or not at all: another process may read it or be killed at any time.
+fn write(path: &Path, text: &str) {
+    let new = path.with_extension(format!("{}-{}", std::process::id(), fastrand::u32(..)));
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+/// The id of a run's request: no other run of the folder has it. Jobs are told apart by the number in their names.
+pub(crate) fn request_id(push: u64, job: &str, number: u64) -> BuildRequestId {
+    let of_job: u64 = job.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    BuildRequestId(of_job * 1_000_000 + push * 1000 + number)
+}
+
 /// The folder, and what its jobs do.
 #[derive(Debug)]
 pub(crate) struct Toy {
@@ -30,7 +43,7 @@ impl Toy {
         let each: Vec<Value> = (1..=pushes).map(|id| json!({"id": id, "date": id * 60})).collect();
         let folder = folder.join("ci");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("pushes.json"), json!(each).to_string()).unwrap();
+        write(&folder.join("pushes.json"), &json!(each).to_string());
         let toy = Self { folder, culprit, lost_answers: Mutex::new(0), broken: Mutex::new(None) };
         toy.write_run(1, "job", 1, "passed");
         toy.write_run(pushes, "job", 1, "failed");
@@ -45,7 +58,7 @@ impl Toy {
         let folder = self.runs_folder(push, job);
         std::fs::create_dir_all(&folder).unwrap();
         let body = json!({"state": state}).to_string();
-        std::fs::write(folder.join(format!("{number}.json")), body).unwrap();
+        write(&folder.join(format!("{number}.json")), &body);
     }
 
     /// Every run of a job on a push. With `ends` what is pending ends now.
@@ -59,7 +72,7 @@ impl Toy {
                 state = if push >= self.culprit { "failed" } else { "passed" }.into();
                 self.write_run(push, job, number, state.as_str().unwrap());
             }
-            let request = RequestId::BuildRequest(BuildRequestId(push * 1000 + number));
+            let request = RequestId::BuildRequest(request_id(push, job, number));
             let state = match state.as_str() {
                 Some("passed") => State::Passed,
                 Some("failed") => State::Failed,

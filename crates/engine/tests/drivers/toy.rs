@@ -3,7 +3,7 @@
 use mozci_clients::http::{HttpError, Problem};
 use mozci_core::facts::{Build, Decision, Forced, Forcing, PushFacts};
 use mozci_core::filter::{Facets, JobFilter};
-use mozci_core::ids::{BuildRequestId, JobName};
+use mozci_core::ids::JobName;
 use mozci_core::plan::{Plan, Through};
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
@@ -23,7 +23,7 @@ use mozci_engine::store::{Ledger, RequestedJob, TriggerId, TriggerRequest, Trigg
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::folder::Toy;
+use crate::folder::{Toy, request_id};
 
 impl Toy {
     fn history(&self, question: HistoryQuestion<'_>, job: &JobName) -> Result<JobHistory, Error> {
@@ -169,7 +169,7 @@ impl Trigger for Toy {
                                 TriggerState::Uncertain { detail: "the answer was lost".into() }
                             }
                             None => TriggerState::Sent {
-                                request: BuildRequestId(push * 1000 + number).into(),
+                                request: request_id(*push, job, number).into(),
                             },
                         }
                     }

@@ -47,6 +47,33 @@ fn investigation(row: &PgRow) -> std::result::Result<Investigation, sqlx::Error>
     })
 }
 
+impl Postgres {
+    /// Writes a step and, in the same transaction, a state.
+    async fn step_and(
+        &self,
+        lease: &Lease,
+        step: &Value,
+        now: At,
+        state: Option<InvestigationState>,
+    ) -> Result<()> {
+        let failed = self.failed();
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        if !holds(&mut transaction, lease).await.map_err(&failed)? {
+            return Err(taken_over(lease));
+        }
+        let insert = "INSERT INTO steps
+             SELECT $1, coalesce(max(number), 0) + 1, $2, $3 FROM steps WHERE investigation = $1";
+        let query = sqlx::query(insert).bind(&lease.id).bind(now.0).bind(step.to_string());
+        query.execute(&mut *transaction).await.map_err(&failed)?;
+        if let Some(state) = state {
+            let query = sqlx::query("UPDATE investigations SET state = $2 WHERE id = $1");
+            let query = query.bind(&lease.id).bind(state.word());
+            query.execute(&mut *transaction).await.map_err(&failed)?;
+        }
+        transaction.commit().await.map_err(&failed)
+    }
+}
+
 #[async_trait]
 impl Investigations for Postgres {
     async fn begin(&self, ci: &str, repo: &str, question: &Value, now: At) -> Result<String> {
@@ -86,16 +113,11 @@ impl Investigations for Postgres {
     }
 
     async fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<()> {
-        let failed = self.failed();
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
-        if !holds(&mut transaction, lease).await.map_err(&failed)? {
-            return Err(taken_over(lease));
-        }
-        let insert = "INSERT INTO steps
-             SELECT $1, coalesce(max(number), 0) + 1, $2, $3 FROM steps WHERE investigation = $1";
-        let query = sqlx::query(insert).bind(&lease.id).bind(now.0).bind(step.to_string());
-        query.execute(&mut *transaction).await.map_err(&failed)?;
-        transaction.commit().await.map_err(&failed)
+        self.step_and(lease, step, now, None).await
+    }
+
+    async fn finish(&self, lease: &Lease, step: &Value, now: At) -> Result<()> {
+        self.step_and(lease, step, now, Some(InvestigationState::Done)).await
     }
 
     async fn change_question(&self, lease: &Lease, question: &Value) -> Result<()> {

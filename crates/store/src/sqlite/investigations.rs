@@ -55,6 +55,21 @@ impl Database {
     }
 
     pub(super) fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<(), StoreError> {
+        self.step_and(lease, step, now, None)
+    }
+
+    pub(super) fn finish(&self, lease: &Lease, step: &Value, now: At) -> Result<(), StoreError> {
+        self.step_and(lease, step, now, Some(InvestigationState::Done))
+    }
+
+    /// Writes a step and, in the same transaction, a state.
+    fn step_and(
+        &self,
+        lease: &Lease,
+        step: &Value,
+        now: At,
+        state: Option<InvestigationState>,
+    ) -> Result<(), StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
@@ -62,12 +77,12 @@ impl Database {
         if !holds(&transaction, lease).map_err(&failed)? {
             return Err(StoreError::TakenOver { id: lease.id.clone() });
         }
-        transaction
-            .execute(
-                "INSERT INTO steps SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM steps WHERE investigation = ?1",
-                params![lease.id, now.0, step.to_string()],
-            )
-            .map_err(&failed)?;
+        let insert = "INSERT INTO steps SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM steps WHERE investigation = ?1";
+        transaction.execute(insert, params![lease.id, now.0, step.to_string()]).map_err(&failed)?;
+        if let Some(state) = state {
+            let update = "UPDATE investigations SET state = ?2 WHERE id = ?1";
+            transaction.execute(update, params![lease.id, state.word()]).map_err(&failed)?;
+        }
         transaction.commit().map_err(&failed)
     }
 

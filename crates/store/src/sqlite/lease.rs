@@ -6,7 +6,7 @@ use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::StoreError;
-use crate::investigation::{Held, Lease};
+use crate::investigation::{Held, InvestigationState, Lease};
 use crate::sqlite::database::Database;
 use crate::sqlite::owners::{lives, this_process};
 
@@ -27,6 +27,16 @@ impl Database {
         ids: &[&str],
         now: At,
     ) -> Result<Vec<Result<Lease, Held>>, StoreError> {
+        self.claim_if(ids, now, false)
+    }
+
+    /// Claims investigations; with `only_open` those that have ended meanwhile are passed over.
+    fn claim_if(
+        &self,
+        ids: &[&str],
+        now: At,
+        only_open: bool,
+    ) -> Result<Vec<Result<Lease, Held>>, StoreError> {
         let connection = self.connection.lock();
         let failed = StoreError::sqlite(&self.path);
         // Those who take at once take turns.
@@ -38,15 +48,21 @@ impl Database {
         let (me, mut living) = (this_process(folder)?, HashMap::new());
         let mut taken = Vec::with_capacity(ids.len());
         for id in ids {
-            let select = "SELECT holder, held_until, fence FROM investigations WHERE id = ?";
+            let select = "SELECT holder, held_until, fence, state FROM investigations WHERE id = ?";
             let mut query = transaction.prepare_cached(select).map_err(&failed)?;
             let read = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                let (holder, until, fence) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok((holder, until, fence, row.get::<_, String>(3)?))
             };
-            let (holder, until, fence) = query.query_row([id], read).map_err(&failed)?;
-            // A clock that was set back makes a lease look longer than any is.
+            let (holder, until, fence, state): (String, i64, i64, _) =
+                query.query_row([id], read).map_err(&failed)?;
+            if only_open && state != InvestigationState::Open.word() {
+                continue;
+            }
+            // A clock that was set back makes a lease look longer than any is. Whoever waited for others to write comes
+            // with a time from before: their leases are longer by that, and hold.
             // Another task of this process is as foreign as another process.
-            let held = now.0 < until && until <= now.0 + HELD;
+            let held = now.0 < until && until <= now.0 + 2 * HELD;
             if held && *living.entry(holder.clone()).or_insert_with(|| lives(folder, &holder)) {
                 let process = holder.split(' ').next().unwrap_or_default().to_owned();
                 taken.push(Err(Held { id: (*id).to_owned(), process }));
@@ -74,7 +90,7 @@ impl Database {
             if claimed.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
                 break;
             }
-            claimed.extend(self.claim(&[&open.id], now)?.into_iter().flatten());
+            claimed.extend(self.claim_if(&[&open.id], now, true)?.into_iter().flatten());
         }
         Ok(claimed)
     }
@@ -155,6 +171,15 @@ mod tests {
         assert!(take(&store, &id, At(161)).is_ok());
         let _other = give_to_another(&store, &id, 10_000);
         assert!(take(&store, &id, At(120)).is_ok());
+    }
+
+    #[test]
+    fn whoever_waited_while_another_claimed_takes_nothing() {
+        let (_folder, store, id) = store();
+        take(&store, &id, At(100)).unwrap();
+        // It read the clock before the other one did, and came to write after it.
+        assert!(take(&store, &id, At(99)).is_err());
+        assert!(take(&store, &id, At(95)).is_err());
     }
 
     #[test]

@@ -287,6 +287,11 @@ impl Investigations for Sqlite {
         self.run(move |file| file.step(&lease, &step, now)).await
     }
 
+    async fn finish(&self, lease: &Lease, step: &Value, now: At) -> Result<()> {
+        let (lease, step) = (lease.clone(), step.clone());
+        self.run(move |file| file.finish(&lease, &step, now)).await
+    }
+
     async fn change_question(&self, lease: &Lease, question: &Value) -> Result<()> {
         let (lease, question) = (lease.clone(), question.clone());
         self.run(move |file| file.change_question(&lease, &question)).await

@@ -39,7 +39,11 @@ async fn an_investigation_comes_back_as_it_was(world: &World) {
     for wild in ["%", "_", &"x".repeat(99)] {
         assert!(store.by_prefix(wild).await.unwrap().is_empty());
     }
-    store.set_state(&id, InvestigationState::Done).await.unwrap();
+    store.finish(&lease, &json!({"step": "ended"}), At(15)).await.unwrap();
+    assert_eq!(store.last_step(&id).await.unwrap(), Some(json!({"step": "ended"})));
+    // Nobody ends it again.
+    let again = store.finish(&lease, &json!({"step": "ended"}), At(16)).await.unwrap_err();
+    assert!(matches!(again, StoreError::TakenOver { .. }), "{again}");
     assert_eq!(store.by_prefix("").await.unwrap()[0].state, InvestigationState::Done);
     // Nobody goes on with what has ended.
     let late = store.step(&lease, &json!({"round": 9}), At(20)).await.unwrap_err();

@@ -18,7 +18,7 @@ use crate::drive::step::Step;
 use crate::drive::tell::{Notifier, Told};
 use crate::error::Error;
 use crate::flow::{BisectQuestion, Origin, SearchData, TriggerResult, culprit_pushes, open_case};
-use crate::store::{InvestigationState, Keeper, Lease, Ledger, Store};
+use crate::store::{Keeper, Lease, Ledger, Store};
 
 /// Opens other repositories of the same CI.
 pub trait Repositories: Send + Sync {
@@ -226,9 +226,10 @@ impl<'c, 'a> Run<'c, 'a> {
         let SearchContext { session, store, options, .. } = &mut *self.context;
         session.ledger.under(None);
         if let Some(lease) = &self.lease {
-            store.step(lease, &Step::Ended { end }.to_value(), ci.now()).await?;
-            if ended.is_final() {
-                store.set_state(&lease.id, InvestigationState::Done).await?;
+            let step = Step::Ended { end }.to_value();
+            match ended.is_final() {
+                true => store.finish(lease, &step, ci.now()).await?,
+                false => store.step(lease, &step, ci.now()).await?,
             }
         }
         if let Some(keeper) = self.keeper.take() {

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 use crate::flow::guards::LOOK;
 use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
-use crate::store::{InvestigationState, Keeper, Lease, Ledger, TriggerState};
+use crate::store::{Keeper, Lease, Ledger, TriggerState};
 
 /// One of the watches.
 struct Member {
@@ -230,9 +230,10 @@ async fn end(
     }
     let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
     note_outcomes((ci, context.session.ledger), id, watching).await?;
-    context.store.step(&member.lease, &step.to_value(), ci.now()).await?;
-    if news.is_none() {
-        context.store.set_state(id, InvestigationState::Done).await?;
+    let step = step.to_value();
+    match news.is_none() {
+        true => context.store.finish(&member.lease, &step, ci.now()).await?,
+        false => context.store.step(&member.lease, &step, ci.now()).await?,
     }
     let question = &member.question;
     context.report(WatchProgress::MemberEnded { id, question, summary: &summary });

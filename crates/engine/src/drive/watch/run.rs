@@ -186,9 +186,10 @@ async fn end(
     if let Some(lease) = context.lease.clone() {
         note_outcomes((ci, context.session.ledger), &lease.id, &watching).await?;
         let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
-        context.store.step(&lease, &step.to_value(), ci.now()).await?;
-        if !interrupted && watched.problem.is_none() && watched.refused.is_none() {
-            context.store.set_state(&lease.id, InvestigationState::Done).await?;
+        let step = step.to_value();
+        match !interrupted && watched.problem.is_none() && watched.refused.is_none() {
+            true => context.store.finish(&lease, &step, ci.now()).await?,
+            false => context.store.step(&lease, &step, ci.now()).await?,
         }
     }
     if let Some(keeper) = keeper {
