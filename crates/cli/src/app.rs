@@ -17,9 +17,9 @@ use crate::commands::{
     taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
-use crate::failure;
 use crate::show::Out;
 use crate::stats::Stats;
+use crate::{failure, log};
 
 /// Finds the push that broke a CI job, and proves it.
 #[derive(Debug, Parser)]
@@ -63,9 +63,9 @@ pub(crate) struct Global {
     /// End with status 1 where the answer is bad
     #[arg(long, global = true)]
     pub(crate) exit_status: bool,
-    /// Say each request on stderr
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    /// Say each request on stderr; twice (-vv): also what the program does about it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -163,6 +163,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let mut cli = Cli::parse();
     cli.global.json |= cli.global.format == Format::Json;
+    log::start(&cli.global);
     let started = Instant::now();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

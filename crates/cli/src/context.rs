@@ -131,8 +131,6 @@ impl Context {
             place,
             sandbox: std::env::current_exe().ok(),
             user_agent: USER_AGENT.to_owned(),
-            on_request: global.verbose.then_some(failure::say as fn(&str)),
-            on_news: (!global.quiet).then_some(failure::say as fn(&str)),
         })?;
         if let Some(why) = deaf {
             open.note(format!("Pulse is not listened to, and the CI looked at instead: {why}"));

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod context;
 mod failure;
+mod log;
 mod show;
 mod stats;
 mod system;

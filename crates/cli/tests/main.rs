@@ -51,6 +51,7 @@ mod schedules;
 mod settling;
 mod several;
 mod signing_proxy;
+mod team;
 mod tellings;
 mod unseen;
 mod watch_losses;

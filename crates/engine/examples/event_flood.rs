@@ -133,8 +133,6 @@ async fn listen(broker: &str, count: u64) -> Result<(), Failed> {
         runs_read: 0,
         place: Directories::at(&folder),
         user_agent: "event_flood".into(),
-        on_request: None,
-        on_news: None,
     })?;
     let facts = facts()?;
     let started = Instant::now();

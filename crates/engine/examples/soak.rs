@@ -101,8 +101,6 @@ async fn main() {
             runs_read: 100,
             place,
             user_agent: "soak".into(),
-            on_request: None,
-            on_news: None,
         };
         let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), toy).unwrap();
         let mut host = Nobody;

@@ -65,7 +65,6 @@ pub struct Ci {
     facts: Option<Facts>,
     notes: Mutex<Vec<String>>,
     about: Mutex<Option<About>>,
-    on_news: Option<fn(&str)>,
     treestatus: Option<(Treestatus, String)>,
     names: Names,
     closed_tree: ClosedTree,
@@ -172,7 +171,6 @@ impl Ci {
         Ok(Self {
             backend,
             root,
-            on_news: opening.on_news,
             treestatus,
             names: Names::new(config, own, &http, opening.clone)?,
             closed_tree: opening.closed_tree,
@@ -319,13 +317,6 @@ impl Ci {
     /// What runs are judged by, where it is not how they ended.
     pub fn about(&self) -> Option<About> {
         self.about.lock().clone()
-    }
-
-    /// Tells at once what makes the command take its time.
-    pub(crate) fn tell(&self, text: &str) {
-        if let Some(tell) = self.on_news {
-            tell(text);
-        }
     }
 
     /// Notes something that the user should know besides the answer.

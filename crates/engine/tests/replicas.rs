@@ -3,6 +3,7 @@
 //!
 //! Against PostgreSQL it runs where `MOZCI_TEST_POSTGRES` names a server.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 #[path = "drivers/folder.rs"]
@@ -110,8 +111,6 @@ fn ci(folder: &Path, store: &SharedStore) -> Ci {
         runs_read: 100,
         place: Directories::at(folder),
         user_agent: "replica".into(),
-        on_request: None,
-        on_news: None,
     };
     Ci::with(opening, Arc::<Toy>::clone(&toy), toy).unwrap()
 }

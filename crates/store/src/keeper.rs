@@ -30,6 +30,7 @@ impl Keeper {
         let task = tokio::spawn(async move {
             while stopped.run_until_cancelled(tokio::time::sleep(RENEWED)).await.is_some() {
                 *noted.lock() = store.renew(&leases).await.err();
+                tracing::debug!(leases = leases.len(), problem = ?*noted.lock(), "leases are renewed");
             }
             for lease in &leases {
                 // A lease that cannot be given back expires.

@@ -41,7 +41,9 @@ impl Ledger {
         read: LedgerCursor,
         day: Day,
     ) -> Result<Booking, StoreError> {
-        self.store.book(requests, read, day, &self.writer).await
+        let booking = self.store.book(requests, read, day, &self.writer).await;
+        tracing::debug!(requests = requests.len(), ?booking, "requests are written down");
+        booking
     }
 }
 

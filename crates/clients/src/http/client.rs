@@ -42,8 +42,6 @@ pub struct HttpSettings {
     pub first_retry: Duration,
     /// Answers that servers may confirm instead of sending them again.
     pub kept: Option<Arc<dyn Kept>>,
-    /// Who is told of each request: method, URL, status and time.
-    pub on_request: Option<fn(&str)>,
 }
 
 impl HttpSettings {
@@ -60,7 +58,6 @@ impl HttpSettings {
             retries: 2,
             first_retry: Duration::from_millis(100),
             kept: None,
-            on_request: None,
         }
     }
 }
@@ -253,6 +250,7 @@ impl Http {
             }
             match waits.next() {
                 Some(wait) if error.is_passing() => {
+                    tracing::debug!(problem = %error, "the request is retried");
                     self.meter.retry();
                     // Where the server named a time, the whole host is held until then.
                     tokio::time::sleep(if asked.is_some() { Duration::ZERO } else { wait }).await;
@@ -360,10 +358,8 @@ impl Http {
                 }
             };
             self.note_clock(&url, &response, hop == 0);
-            if let Some(tell) = self.settings.on_request {
-                let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
-                tell(&format!("{method} {} {status} {took} ms", shown(&url)));
-            }
+            let (status, took) = (response.status().as_u16(), started.elapsed().as_millis());
+            tracing::info!("{method} {} {status} {took} ms", shown(&url));
             let status = response.status();
             if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
                 return Ok(Opened { response, url, started, turn, kept, is_first: hop == 0 });

@@ -306,11 +306,9 @@ impl Http {
         Ok(ActAnswer { status: status.as_u16(), body })
     }
 
-    /// Says a request on stderr, where somebody wants to know.
+    /// Logs a request.
     pub(super) fn tell(&self, method: &str, url: &Url, status: StatusCode, started: Instant) {
-        if let Some(tell) = self.settings().on_request {
-            let (status, took) = (status.as_u16(), started.elapsed().as_millis());
-            tell(&format!("{method} {} {status} {took} ms", shown(url)));
-        }
+        let (status, took) = (status.as_u16(), started.elapsed().as_millis());
+        tracing::info!("{method} {} {status} {took} ms", shown(url));
     }
 }

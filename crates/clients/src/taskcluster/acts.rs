@@ -306,9 +306,7 @@ impl Taskcluster {
 
     fn count(&self, name: &str, started: Instant) {
         self.http.meter().request(started, 0);
-        if let Some(tell) = self.http.settings().on_request {
-            tell(&format!("{name} {} {} ms", self.base(), started.elapsed().as_millis()));
-        }
+        tracing::info!("{name} {} {} ms", self.base(), started.elapsed().as_millis());
     }
 
     /// A hook's latest fires, back to `since` or as far as the server goes.

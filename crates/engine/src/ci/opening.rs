@@ -39,8 +39,4 @@ pub struct Opening<'a> {
     pub sandbox: Option<std::path::PathBuf>,
     /// Who asks.
     pub user_agent: String,
-    /// Who is told of each request.
-    pub on_request: Option<fn(&str)>,
-    /// Who is told at once of what makes a command take its time.
-    pub on_news: Option<fn(&str)>,
 }

@@ -12,11 +12,6 @@ impl Ci {
         self.http.clone()
     }
 
-    /// Who is told at once of what makes the command take its time.
-    pub(crate) fn on_news(&self) -> Option<fn(&str)> {
-        self.on_news
-    }
-
     /// Where the tree's status is told.
     pub(crate) fn treestatus(&self) -> Option<&Treestatus> {
         self.treestatus.as_ref().map(|(treestatus, _)| treestatus)

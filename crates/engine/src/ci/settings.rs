@@ -18,7 +18,6 @@ pub(crate) fn settings(
     notes: &mut Vec<String>,
 ) -> HttpSettings {
     let mut settings = HttpSettings::new(opening.user_agent.clone());
-    settings.on_request = opening.on_request;
     settings.per_host = config.requests_at_once.unwrap_or(settings.per_host).clamp(1, 100);
     settings.per_minute = config.requests_per_minute.unwrap_or(settings.per_minute).max(1);
     let seconds = |given: Option<f64>, usual: Duration, from: f64, to: f64| match given {

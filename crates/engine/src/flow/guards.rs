@@ -138,7 +138,7 @@ async fn tree(ci: &Ci, waits: Option<&CancellationToken>) -> Result<(), Error> {
             waits.filter(|stop| ci.closed_tree() == ClosedTree::Wait && !stop.is_cancelled());
         let Some(stop) = stop else { return Err(Error::Guard(refusal)) };
         if !std::mem::replace(&mut told, true) {
-            ci.tell(&format!("{refusal}; waiting until it is open, Ctrl-C ends that"));
+            tracing::warn!("{refusal}; waiting until it is open, Ctrl-C ends that");
         }
         crate::flow::pause(LOOK.min(ci.poll), stop).await;
     }

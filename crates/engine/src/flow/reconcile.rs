@@ -37,7 +37,7 @@ pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<Turn>, Error
             return Ok(None);
         }
         if !std::mem::replace(&mut told, true) {
-            ci.tell("another mozci process is settling requests in doubt: waiting for it");
+            tracing::warn!("another mozci process is settling requests in doubt: waiting for it");
         }
         tokio::time::sleep(TURN_POLL).await;
     }

@@ -331,7 +331,7 @@ impl Watching {
                 return Err(error);
             }
             if failures == 1 {
-                ci.tell(&format!("note: a look failed and is made again: {error}"));
+                tracing::warn!("note: a look failed and is made again: {error}");
             }
             crate::flow::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
             if stop.is_cancelled() {

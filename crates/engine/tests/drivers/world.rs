@@ -72,8 +72,6 @@ impl World {
             runs_read: 100,
             place: Directories::at(folder.path()),
             user_agent: "test".into(),
-            on_request: None,
-            on_news: None,
         };
         let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), Arc::<Toy>::clone(&toy)).unwrap();
         let store: SharedStore = Arc::new(Sqlite::open(folder.path()).unwrap());

@@ -156,7 +156,14 @@ impl Requests for Postgres {
         let update = "UPDATE requests SET created = $1 WHERE id = $2 AND state = 'recorded'
                AND (investigation = '' OR fence = (SELECT fence FROM investigations
                     WHERE investigations.id = investigation AND state = 'open'))";
-        let done = sqlx::query(update).bind(now.0).bind(id.as_str()).execute(&self.pool).await;
+        let (pool, id) = (self.pool.clone(), id.as_str().to_owned());
+        // Several are about to be sent at once, and their futures are not polled while one result is written. A task
+        // of its own gives its connection back all the same.
+        let sending =
+            tokio::spawn(
+                async move { sqlx::query(update).bind(now.0).bind(id).execute(&pool).await },
+            );
+        let done = sending.await.map_err(|error| StoreError::broken(&error.to_string()))?;
         done.map(|done| done.rows_affected() == 1).map_err(self.failed())
     }
 

@@ -45,16 +45,22 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Database) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let broken = |message: String| StoreError::broken(&message);
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let turn = turn.map_err(|error| broken(error.to_string()))?;
-        let database = Arc::clone(&self.database);
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work(&database);
-            drop(turn);
-            done
+        let (database, queue) = (Arc::clone(&self.database), Arc::clone(&self.turn));
+        // Whoever calls may stop polling for a while, as futures in a buffer do. A task of its own does not, so that
+        // nobody waits behind a caller that waits for them.
+        let done = tokio::spawn(async move {
+            let turn = queue.acquire_owned().await;
+            tokio::task::spawn_blocking(move || {
+                let done = work(&database);
+                drop(turn);
+                done
+            })
+            .await
         });
-        done.await.map_err(|error| broken(error.to_string()))?
+        match done.await {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) | Err(error) => Err(StoreError::broken(&error.to_string())),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! One suite over every store. Against PostgreSQL it runs where `MOZCI_TEST_POSTGRES` names a server
 //! (`scripts/test` starts one), each test in a database of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod investigations;
 mod limits;
 mod requests;

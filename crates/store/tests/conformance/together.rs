@@ -16,6 +16,7 @@ on_every_store!(
     an_investigation_has_one_holder_however_many_claim_it,
     a_task_belongs_to_one_entry_however_many_settle_it,
     one_at_a_time_settles,
+    nobody_waits_for_a_future_that_is_not_polled,
 );
 
 /// How many come at once.
@@ -125,4 +126,30 @@ async fn one_at_a_time_settles(world: &World) {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the turn never came back");
+}
+
+async fn nobody_waits_for_a_future_that_is_not_polled(world: &World) {
+    use futures_util::{StreamExt, stream};
+    let store = world.open().await;
+    let read = store.cursor(CI).await.unwrap();
+    let mut ids = Vec::new();
+    for number in 0..64 {
+        let made = request(&format!("p{number}"), &format!("job-{number}"), 100);
+        book(&store, &made, read).await;
+        ids.push(made.id);
+    }
+    // As requests are sent: several at once, and each result is written before the next is looked at.
+    let mut sending = std::pin::pin!(
+        stream::iter(&ids).map(async |id| (id, store.sending(id, At(101)).await)).buffered(8)
+    );
+    let mut number = 0u8;
+    while let Some((id, may)) = sending.next().await {
+        assert!(may.unwrap());
+        number += 1;
+        let state = sent(number);
+        let marked = store.mark(id, &state);
+        let marked = tokio::time::timeout(std::time::Duration::from_secs(60), marked).await;
+        marked.expect("it waits for a future that nobody polls").unwrap();
+    }
+    assert_eq!(number, 64);
 }

@@ -269,10 +269,11 @@ impl Sending<'_> {
             failing = None;
             let Some(first) = waiting.first() else { return Ok(()) };
             if !std::mem::replace(&mut told, true) {
-                self.ci.tell(&format!(
+                tracing::warn!(
                     "{} waits to be built already (request {first}): what is asked for on push {} is sent when that has begun, or it would be run in its place; Ctrl-C stops here",
-                    ask.group, ask.push.id
-                ));
+                    ask.group,
+                    ask.push.id
+                );
             }
             let waiting: Vec<RequestId> = waiting.into_iter().map(RequestId::from).collect();
             subscription.next(&waiting, self.stop).await;
@@ -334,10 +335,11 @@ impl Sending<'_> {
                         }
                         Some(_) if !told => {
                             told = true;
-                            self.ci.tell(&format!(
+                            tracing::warn!(
                                 "request {id} for {} on push {} is sent and waits to be begun, which is waited for: until then the master may coalesce it",
-                                ask.group, ask.push.id
-                            ));
+                                ask.group,
+                                ask.push.id
+                            );
                         }
                         Some(_) => {}
                         // A master that was made anew does not know it.

@@ -29,7 +29,7 @@ pub(crate) async fn wait(
         match look(farm, outcomes, on_change).await {
             Ok(()) => {
                 if failing.take().is_some() {
-                    ci.tell("the master answers again");
+                    tracing::warn!("the master answers again");
                 }
             }
             Err(error) => {
@@ -39,9 +39,9 @@ pub(crate) async fn wait(
                 }
                 if times == 0 {
                     let minutes = ci.patience().as_secs() / 60;
-                    ci.tell(&format!(
+                    tracing::warn!(
                         "the master does not answer, and is asked again for up to {minutes} min: {error}"
-                    ));
+                    );
                 }
                 failing = Some((times + 1, since));
                 ci.note(format!("a look failed and was made again: {error}"));

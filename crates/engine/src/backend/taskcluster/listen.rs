@@ -30,9 +30,9 @@ pub(crate) async fn listen(
     let store = match Standings::open(&ci.place.state) {
         Ok(store) => Arc::new(store),
         Err(error) => {
-            ci.tell(&format!(
+            tracing::warn!(
                 "note: {error}; looking every now and then instead of listening to Pulse"
-            ));
+            );
             return Ok(deaf);
         }
     };
@@ -45,7 +45,6 @@ pub(crate) async fn listen(
         bindings: watched.iter().flat_map(Watched::bindings).collect(),
         changes: wanted,
         store: Arc::clone(&store),
-        on_news: ci.on_news(),
     };
     let (hub, heard) = Hub::new(Some(store), Some(changes));
     let first = match source.open().await {
@@ -54,7 +53,7 @@ pub(crate) async fn listen(
             Some(first)
         }
         Err(error) => {
-            ci.tell(&format!("note: {error}; looking every now and then instead"));
+            tracing::warn!("note: {error}; looking every now and then instead");
             if !error.may_pass() {
                 return Ok(deaf);
             }

@@ -24,8 +24,6 @@ pub(crate) struct Source {
     pub(crate) bindings: BTreeSet<Binding>,
     pub(crate) changes: mpsc::Receiver<Change>,
     pub(crate) store: Arc<Standings>,
-    /// Who is told at once of what goes wrong.
-    pub(crate) on_news: Option<fn(&str)>,
 }
 
 impl Source {
@@ -33,12 +31,6 @@ impl Source {
     pub(crate) async fn open(&self) -> Result<Listening, PulseError> {
         let bindings: Vec<Binding> = self.bindings.iter().cloned().collect();
         Listening::open(&self.settings, self.queue.clone(), self.kind, &bindings).await
-    }
-
-    fn say(&self, text: &str) {
-        if let Some(say) = self.on_news {
-            say(text);
-        }
     }
 }
 
@@ -59,9 +51,9 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
             pauses = Pauses::new();
             match hear(&mut source, listening, &hub).await {
                 Ended::Unwanted => return,
-                Ended::Broken(why) => source.say(&format!(
+                Ended::Broken(why) => tracing::warn!(
                     "note: {why}; connecting again, and looking every now and then until it is there"
-                )),
+                ),
             }
         }
         {
@@ -74,7 +66,7 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
             Ok(listening) => open = Some(listening),
             Err(error) if error.may_pass() => {}
             Err(error) => {
-                source.say(&format!("note: {error}; looking every now and then instead"));
+                tracing::warn!("note: {error}; looking every now and then instead");
                 return;
             }
         }

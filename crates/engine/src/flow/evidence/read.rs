@@ -63,7 +63,7 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
         return Looked { evidence, was_kept: true };
     }
     let reading = ci.backend().read(ci, run, wish);
-    let Read { evidence, settled, .. } = aloud(ci, run, reading).await;
+    let Read { evidence, settled, .. } = aloud(run, reading).await;
     // What broke off on its way, or is not all there yet, may be whole the next time.
     if is_final && settled && !evidence.readings.is_empty() {
         let size = serde_json::to_string(&evidence).map_or(usize::MAX, |text| text.len());
@@ -75,18 +75,18 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
 }
 
 /// Reads, and says now and then that it still does.
-async fn aloud(ci: &Ci, run: &AskedRun, reading: impl Future<Output = Read>) -> Read {
+async fn aloud(run: &AskedRun, reading: impl Future<Output = Read>) -> Read {
     let started = Instant::now();
     let mut reading = pin!(reading);
     loop {
         match tokio::time::timeout(SILENCE, &mut reading).await {
             Ok(read) => return read,
-            Err(_) => ci.tell(&format!(
+            Err(_) => tracing::warn!(
                 "still reading what {} run {} says: {} s so far",
                 run.run.key.request,
                 run.run.key.run,
                 started.elapsed().as_secs()
-            )),
+            ),
         }
     }
 }
