@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::world::{JOB, Said, Served};
 
-/// Address space that the program may have, in KiB.
-const MEMORY: u64 = 300 << 10;
+/// Address space that the program may have, in KiB. Each of its threads reserves 66 MiB that it does not use, among
+/// them the one that writes the ledger.
+const MEMORY: u64 = 400 << 10;
 
 /// How long one command may take, on a machine that is busy with other tests.
 const LONGEST: Duration = Duration::from_secs(30);

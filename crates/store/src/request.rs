@@ -1,5 +1,7 @@
 //! What is asked of a CI, and how a trigger request ends.
 
+use std::sync::Arc;
+
 use mozci_core::ids::{JobName, RepoName, RequestId, Revision, TaskId};
 use mozci_core::time::At;
 use serde::Serialize;
@@ -110,8 +112,8 @@ pub struct TriggerRequest {
     pub hook_group: String,
     /// Its hook, or the force scheduler.
     pub hook: String,
-    /// The body as it is sent.
-    pub body: Value,
+    /// The body as it is sent. Shared: one may have millions of elements.
+    pub body: Arc<Value>,
     /// When it was written down.
     pub created: At,
     /// How it ended.

@@ -247,7 +247,7 @@ fn entry(asking: &TriggerRequest, came: &[NotedOutcome], context: &Context) -> V
         "jobs": asking.jobs,
         "action": asking.action,
         "at": asking.created,
-        "body": asking.body,
+        "body": &*asking.body,
         "asker": asking.asker,
         "investigation": asking.investigation,
         "outcomes": came,

@@ -210,7 +210,7 @@ fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> TriggerRequest 
         action,
         hook_group,
         hook,
-        body,
+        body: body.into(),
         created: ci.now(),
         state: TriggerState::Planned,
         process: process.to_owned(),

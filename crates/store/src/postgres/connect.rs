@@ -35,12 +35,12 @@ impl Default for Options {
 const CONNECTING: Duration = Duration::from_secs(10);
 
 /// A store in a PostgreSQL database. Leases expire by the database's clock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Postgres {
     pub(super) pool: PgPool,
     pub(super) name: Arc<str>,
     pub(super) options: Options,
-    pub(super) owner: OnceCell<Owner>,
+    pub(super) owner: Arc<OnceCell<Owner>>,
     connect: PgConnectOptions,
 }
 
@@ -67,7 +67,7 @@ impl Postgres {
             .connect_with(connect.clone())
             .await
             .map_err(&failed)?;
-        let store = Self { pool, name, options, owner: OnceCell::new(), connect };
+        let store = Self { pool, name, options, owner: Arc::default(), connect };
         store.migrate().await?;
         Ok(store)
     }
@@ -103,6 +103,17 @@ impl Postgres {
             set.execute(&mut *transaction).await.map_err(&failed)?;
         }
         transaction.commit().await.map_err(&failed)
+    }
+
+    /// Does something in a task of its own. Whoever calls may stop polling for a while, as futures in a buffer do: the
+    /// task gives its connection and its locks back all the same.
+    pub(super) async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let done = tokio::spawn(work(self.clone())).await;
+        done.unwrap_or_else(|error| Err(StoreError::broken(&error.to_string())))
     }
 
     /// Reads errors of this database.

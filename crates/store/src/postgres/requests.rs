@@ -156,27 +156,27 @@ impl Requests for Postgres {
         let update = "UPDATE requests SET created = $1 WHERE id = $2 AND state = 'recorded'
                AND (investigation = '' OR fence = (SELECT fence FROM investigations
                     WHERE investigations.id = investigation AND state = 'open'))";
-        let (pool, id) = (self.pool.clone(), id.as_str().to_owned());
-        // Several are about to be sent at once, and their futures are not polled while one result is written. A task
-        // of its own gives its connection back all the same.
-        let sending =
-            tokio::spawn(
-                async move { sqlx::query(update).bind(now.0).bind(id).execute(&pool).await },
-            );
-        let done = sending.await.map_err(|error| StoreError::broken(&error.to_string()))?;
-        done.map(|done| done.rows_affected() == 1).map_err(self.failed())
+        let id = id.as_str().to_owned();
+        self.apart(async move |store| {
+            let done = sqlx::query(update).bind(now.0).bind(id).execute(&store.pool).await;
+            done.map(|done| done.rows_affected() == 1).map_err(store.failed())
+        })
+        .await
     }
 
     async fn mark(&self, id: &TriggerId, state: &TriggerState) -> Result<()> {
-        self.write_state(id, state).await
+        let (id, state) = (id.clone(), state.clone());
+        self.apart(async move |store| store.write_state(&id, &state).await).await
     }
 
     async fn mark_again(&self, id: &TriggerId, state: &TriggerState) -> Result<()> {
-        self.write_state_again(id, state).await
+        let (id, state) = (id.clone(), state.clone());
+        self.apart(async move |store| store.write_state_again(&id, &state).await).await
     }
 
     async fn settle(&self, read: &TriggerRequest, state: &TriggerState) -> Result<bool> {
-        self.conclude(read, state).await
+        let (read, state) = (read.clone(), state.clone());
+        self.apart(async move |store| store.conclude(&read, &state).await).await
     }
 
     async fn owner(

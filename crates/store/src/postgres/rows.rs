@@ -1,5 +1,7 @@
 //! Requests as rows of the database.
 
+use std::sync::Arc;
+
 use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
 use sqlx::Row;
@@ -127,6 +129,7 @@ pub(super) fn request(row: &PgRow) -> Result<TriggerRequest, sqlx::Error> {
         hook_group: row.try_get("hook_group")?,
         hook: row.try_get("hook")?,
         body: serde_json::from_str(row.try_get("body")?)
+            .map(Arc::new)
             .map_err(|error| bad("body", error.to_string()))?,
         created: At(row.try_get("created")?),
         state,

@@ -208,7 +208,7 @@ mod tests {
             action: "add-new-jobs".into(),
             hook_group: "g".into(),
             hook: "h".into(),
-            body: serde_json::json!({"user": {"input": {}}}),
+            body: serde_json::json!({"user": {"input": {}}}).into(),
             created: At(created),
             state: TriggerState::Planned,
             process: String::new(),

@@ -1,6 +1,7 @@
 //! Requests as rows of the file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
 use mozci_core::time::At;
@@ -108,6 +109,7 @@ pub(super) fn request(folder: &Path, row: &Row<'_>) -> Result<TriggerRequest, ru
         hook_group: row.get(9)?,
         hook: row.get(10)?,
         body: serde_json::from_str(&row.get::<_, String>(11)?)
+            .map(Arc::new)
             .map_err(|e| bad(11, e.to_string()))?,
         created: At(row.get(12)?),
         state,

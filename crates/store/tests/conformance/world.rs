@@ -87,7 +87,7 @@ pub(crate) fn request(plan: &str, job: &str, created: i64) -> TriggerRequest {
         action: "add-new-jobs".into(),
         hook_group: "g".into(),
         hook: "h".into(),
-        body: serde_json::json!({"user": {"input": {}}, "b": 1, "a": 2.5}),
+        body: serde_json::json!({"user": {"input": {}}, "b": 1, "a": 2.5}).into(),
         created: At(created),
         state: TriggerState::Planned,
         process: String::new(),

@@ -69,7 +69,7 @@ mod tests {
             action: String::new(),
             hook_group: String::new(),
             hook: String::new(),
-            body: json!({"known": [1]}),
+            body: json!({"known": [1]}).into(),
             created: At(0),
             state,
             process: String::new(),
