@@ -19,7 +19,7 @@ mod traits;
 pub use booking::{
     Booking, Day, LedgerCursor, LeftOutEntry, NotedOutcome, Recorded, Spent, Writer,
 };
-pub use database_url::DatabaseUrl;
+pub use database_url::{DatabaseUrl, NoDatabaseUrl};
 pub use error::StoreError;
 pub use investigation::{FORM, Held, Investigation, InvestigationState, LISTED, Lease};
 pub use keeper::Keeper;
