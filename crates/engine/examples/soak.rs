@@ -8,59 +8,31 @@
 #[path = "../tests/drivers/folder.rs"]
 mod folder;
 mod memory;
+#[path = "../tests/drivers/opened.rs"]
+mod opened;
 #[path = "../tests/drivers/toy.rs"]
 mod toy;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::future::BoxFuture;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::watch::Expectations;
-use mozci_engine::Error;
-use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{ClosedTree, Config, CredentialSource};
-use mozci_engine::drive::search::{Ended, Repositories, SearchContext, SearchOptions, search};
+use mozci_engine::ci::Ci;
+use mozci_engine::drive::search::{Ended, SearchContext, SearchOptions, search};
 use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch};
-use mozci_engine::drive::{Consent, Observer, Permission, Progress, Question, Session};
+use mozci_engine::drive::{Permission, Session};
 use mozci_engine::flow::{BisectQuestion, read_range};
 use mozci_engine::store::{Directories, Ledger, SharedStore, Sqlite, Store};
 use tokio_util::sync::CancellationToken;
 
 use folder::Toy;
 use memory::rss;
-
-/// Nobody looks on.
-struct Nobody;
-
-impl Observer for Nobody {
-    fn on(&mut self, _ci: &Ci, _progress: Progress<'_>) {}
-}
-
-impl Consent for Nobody {
-    fn confirm<'a>(&'a mut self, _question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>> {
-        Box::pin(async { Ok(true) })
-    }
-}
-
-impl Repositories for Nobody {
-    fn open(&self, repo: &str) -> Result<Ci, Error> {
-        Err(Error::Usage(format!("there is no {repo}")))
-    }
-}
-
-const CONFIG: &str = r#"
-[ci.toy]
-kind = "buildbot"
-url = "http://toy-NUMBER.invalid/"
-poll_seconds = 0.05
-[ci.toy.repos.main]
-pushlog = "changes"
-"#;
+use opened::{Nobody, Opened};
 
 /// Pushes of a world.
 const PUSHES: u64 = 12;
@@ -78,31 +50,18 @@ async fn main() {
         let culprit = 2 + number % (PUSHES - 1);
         let toy = Arc::new(Toy::new(world.path(), PUSHES, culprit));
         // A server of its own: the numbers of its requests are those of the world before.
-        std::fs::write(&path, CONFIG.replace("NUMBER", &number.to_string())).unwrap();
-        let config = Config::load(Some(&path)).unwrap();
-        let (_, config) = config.ci(Some("toy")).unwrap();
-        let place = Directories {
-            state: home.path().to_owned(),
-            cache: world.path().to_owned(),
-            database: None,
-        };
-        let opening = Opening {
-            config,
-            repo: None,
-            clone: None,
-            credentials: CredentialSource::Nowhere,
-            sandbox: None,
-            http: None,
+        let opened = Opened {
+            name: &format!("toy-{number}"),
+            toy: &toy,
+            place: Directories {
+                state: home.path().to_owned(),
+                cache: world.path().to_owned(),
+                database: None,
+            },
             store: None,
-            pulse: None,
             budgets: Budgets { day: u32::MAX, ..Budgets::default() },
-            closed_tree: ClosedTree::Refuse,
-            rules: None,
-            runs_read: 100,
-            place,
-            user_agent: "soak".into(),
         };
-        let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), toy).unwrap();
+        let ci = opened.open(&path);
         let mut host = Nobody;
         let session = Session { ci: &ci, ledger: &mut ledger, host: &mut host, cancel: &cancel };
         match number.is_multiple_of(2) {

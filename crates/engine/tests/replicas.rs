@@ -6,8 +6,12 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+#[path = "../../store/tests/conformance/database.rs"]
+mod database;
 #[path = "drivers/folder.rs"]
 mod folder;
+#[path = "drivers/opened.rs"]
+mod opened;
 #[path = "drivers/toy.rs"]
 mod toy;
 
@@ -18,25 +22,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use mozci_core::guard::Budgets;
 use mozci_core::time::At;
-use mozci_engine::Error;
-use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{ClosedTree, Config, CredentialSource};
-use mozci_engine::drive::search::{Ended, Repositories, SearchContext, SearchOptions, search};
-use mozci_engine::drive::{Consent, Observer, Permission, Progress, Question, Session, settle};
+use mozci_engine::ci::Ci;
+use mozci_engine::drive::search::{Ended, SearchContext, SearchOptions, search};
+use mozci_engine::drive::{Permission, Session, settle};
 use mozci_engine::flow::BisectQuestion;
-use mozci_engine::store::{
-    Directories, InvestigationState, Lease, Ledger, SharedStore, Sqlite, TriggerId,
-};
+use mozci_engine::store::{Directories, InvestigationState, Lease, Ledger, SharedStore, Sqlite};
 use mozci_store::DatabaseUrl;
 use mozci_store::postgres::{Options, Postgres};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
+use database::new_database;
 use folder::Toy;
+use opened::{Nobody, Opened};
 
 /// Pushes of the world, the culprit among them, and investigations: each of a job of its own.
 const PUSHES: u64 = 12;
@@ -50,35 +51,6 @@ const KILLED_EVERY: usize = 30;
 const WORLD: &str = "MOZCI_REPLICA_WORLD";
 const DATABASE: &str = "MOZCI_REPLICA_DATABASE";
 
-const CONFIG: &str = r#"
-default_ci = "toy"
-[ci.toy]
-kind = "buildbot"
-url = "http://toy.invalid/"
-poll_seconds = 0.05
-[ci.toy.repos.main]
-pushlog = "changes"
-"#;
-
-/// Nobody looks on.
-struct Nobody;
-
-impl Observer for Nobody {
-    fn on(&mut self, _ci: &Ci, _progress: Progress<'_>) {}
-}
-
-impl Consent for Nobody {
-    fn confirm<'a>(&'a mut self, _question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>> {
-        Box::pin(async { Ok(true) })
-    }
-}
-
-impl Repositories for Nobody {
-    fn open(&self, repo: &str) -> Result<Ci, Error> {
-        Err(Error::Usage(format!("there is no {repo}")))
-    }
-}
-
 async fn open(folder: &Path, database: Option<&str>) -> SharedStore {
     match database {
         None => Arc::new(Sqlite::open(folder).unwrap()),
@@ -91,28 +63,14 @@ async fn open(folder: &Path, database: Option<&str>) -> SharedStore {
 }
 
 fn ci(folder: &Path, store: &SharedStore) -> Ci {
-    let path = folder.join(format!("config-{}.toml", std::process::id()));
-    std::fs::write(&path, CONFIG).unwrap();
-    let config = Config::load(Some(&path)).unwrap();
-    let (_, config) = config.ci(None).unwrap();
-    let toy = Arc::new(Toy::new(folder, PUSHES, CULPRIT));
-    let opening = Opening {
-        config,
-        repo: None,
-        clone: None,
-        credentials: CredentialSource::Nowhere,
-        sandbox: None,
-        http: None,
-        store: Some(SharedStore::clone(store)),
-        pulse: None,
-        budgets: Budgets { day: u32::MAX, ..Budgets::default() },
-        closed_tree: ClosedTree::Refuse,
-        rules: None,
-        runs_read: 100,
+    let opened = Opened {
+        name: "toy",
+        toy: &Arc::new(Toy::new(folder, PUSHES, CULPRIT)),
         place: Directories::at(folder),
-        user_agent: "replica".into(),
+        store: Some(SharedStore::clone(store)),
+        budgets: Budgets { day: u32::MAX, ..Budgets::default() },
     };
-    Ci::with(opening, Arc::<Toy>::clone(&toy), toy).unwrap()
+    opened.open(&folder.join(format!("config-{}.toml", std::process::id())))
 }
 
 /// A line in the log of what replicas do, written at once.
@@ -304,15 +262,7 @@ async fn two_replicas_share_a_file() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_share_a_database() {
-    let Ok(server) = std::env::var("MOZCI_TEST_POSTGRES") else {
-        eprintln!("skipped: MOZCI_TEST_POSTGRES names no server");
-        return;
-    };
-    let name = format!("test_{}", TriggerId::new().as_str().replace('-', "x")).to_lowercase();
-    let mut connection = PgConnection::connect(&server).await.unwrap();
-    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::query(create).execute(&mut connection).await.unwrap();
-    let url = format!("{}/{name}", &server[..server.rfind('/').unwrap()]);
+    let Some(url) = new_database().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Some(&url)).await;
     prepare(folder.path(), &store, INVESTIGATIONS).await;

@@ -67,6 +67,12 @@ pub enum StoreError {
         /// Why.
         message: String,
     },
+    /// A task of this program broke while it used the store.
+    #[error("a part of the program broke while it used the store ({message}): please report it")]
+    Broken {
+        /// What is known.
+        message: String,
+    },
     /// Anything else.
     #[error("the file {path} cannot be used: {message}")]
     Other {
@@ -80,7 +86,7 @@ pub enum StoreError {
 impl StoreError {
     /// A task of this program broke while it used the store.
     pub fn broken(message: &str) -> Self {
-        Self::Other { path: "events.db".into(), message: message.to_owned() }
+        Self::Broken { message: message.to_owned() }
     }
 
     /// An error of the file system.

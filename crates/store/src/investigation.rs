@@ -79,3 +79,12 @@ pub struct Held {
     /// The process, by its number and, where another machine may hold it, its host.
     pub process: String,
 }
+
+impl Held {
+    /// An investigation that a holder has, by its name in the store: what a user may see of it, then what makes it
+    /// unique.
+    pub(crate) fn by(id: &str, holder: &str) -> Self {
+        let process = holder.split(' ').next().unwrap_or_default().to_owned();
+        Self { id: id.to_owned(), process }
+    }
+}

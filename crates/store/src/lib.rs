@@ -15,6 +15,7 @@ pub mod postgres;
 mod request;
 pub mod sqlite;
 mod traits;
+mod words;
 
 pub use booking::{
     Booking, Day, LedgerCursor, LeftOutEntry, NotedOutcome, Recorded, Spent, Writer,
@@ -26,4 +27,6 @@ pub use keeper::Keeper;
 pub use ledger::Ledger;
 pub use message::{Message, NewMessage};
 pub use request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
-pub use traits::{Investigations, Limits, Outbox, Requests, SharedStore, Store, Turn};
+pub use traits::{
+    Investigations, Leases, Limits, Outbox, Outcomes, Requests, SharedStore, Store, Turn,
+};

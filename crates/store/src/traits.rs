@@ -28,7 +28,7 @@ pub type Turn = Box<dyn std::any::Any + Send + Sync>;
 /// # Errors
 /// Each method fails with a [`StoreError`] where the store cannot be reached, read or written.
 #[async_trait]
-pub trait Store: Requests + Limits + Investigations + Outbox {
+pub trait Store: Requests + Outcomes + Limits + Investigations + Leases + Outbox {
     /// Where the store is, as a user may see it: a path, or a URL without password.
     fn location(&self) -> String;
 
@@ -115,7 +115,11 @@ pub trait Requests: Debug + Send + Sync {
 
     /// The hooks that were triggered, newest first: each hook's group and the hook.
     async fn hooks(&self, ci: &str, most: usize) -> Result<Vec<(String, String)>>;
+}
 
+/// What became of requests, and what plans left out.
+#[async_trait]
+pub trait Outcomes: Debug + Send + Sync {
     /// Notes the outcome of what a CI's request ran; nothing if the ledger does not know the request.
     async fn note_outcome(
         &self,
@@ -167,30 +171,11 @@ pub trait Limits: Debug + Send + Sync {
     async fn set_breaker(&self, ci: &str, open: Option<(At, &str)>) -> Result<()>;
 }
 
-/// Investigations, their steps, and the leases on them. A lease expires by the store's own clock.
+/// Investigations and their steps.
 #[async_trait]
 pub trait Investigations: Debug + Send + Sync {
-    /// Begins one; returns its id. Whoever [claims](Self::claim) it drives it.
+    /// Begins one; returns its id. Whoever [claims](Leases::claim) it drives it.
     async fn begin(&self, ci: &str, repo: &str, question: &Value, now: At) -> Result<String>;
-
-    /// Claims investigations in one transaction: a lease for each that nobody holds.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then none is claimed.
-    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>>;
-
-    /// Claims up to `most` open investigations of a CI that nobody holds, the oldest first. Those that another process
-    /// claims at this moment are passed over.
-    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>>;
-
-    /// Who drives it, if anybody does.
-    async fn held(&self, id: &str) -> Result<Option<Held>>;
-
-    /// Extends leases. Those that were taken over stay lost.
-    async fn renew(&self, leases: &[Lease]) -> Result<()>;
-
-    /// Gives a lease back, so that somebody else may drive the investigation at once.
-    async fn release(&self, lease: &Lease) -> Result<()>;
 
     /// Writes a step down that is about to be taken.
     ///
@@ -224,6 +209,29 @@ pub trait Investigations: Debug + Send + Sync {
 
     /// The last step of one, if it has any.
     async fn last_step(&self, id: &str) -> Result<Option<Value>>;
+}
+
+/// Leases on investigations. They expire by the store's own clock.
+#[async_trait]
+pub trait Leases: Debug + Send + Sync {
+    /// Claims investigations in one transaction: a lease for each that nobody holds.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none is claimed.
+    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>>;
+
+    /// Claims up to `most` open investigations of a CI that nobody holds, the oldest first. Those that another process
+    /// claims at this moment are passed over.
+    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>>;
+
+    /// Who drives it, if anybody does.
+    async fn held(&self, id: &str) -> Result<Option<Held>>;
+
+    /// Extends leases. Those that were taken over stay lost.
+    async fn renew(&self, leases: &[Lease]) -> Result<()>;
+
+    /// Gives a lease back, so that somebody else may drive the investigation at once.
+    async fn release(&self, lease: &Lease) -> Result<()>;
 }
 
 /// Messages until they are delivered.

@@ -1,8 +1,11 @@
 //! The steps of an investigation, as they are stored. Their JSON does not change: older rows have to resume.
 
 use mozci_core::plan::Plan;
+use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::store::{Lease, Store, StoreError};
 
 /// A step, written down before it is taken.
 #[derive(Debug, Serialize)]
@@ -47,6 +50,21 @@ impl Step<'_> {
     /// As it is stored.
     pub(super) fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
+
+/// Writes down how an investigation ended. With `is_done` nobody can resume it any more, which is one write with the step.
+pub(super) async fn write_end(
+    store: &dyn Store,
+    lease: &Lease,
+    end: Value,
+    is_done: bool,
+    now: At,
+) -> Result<(), StoreError> {
+    let step = Step::Ended { end }.to_value();
+    match is_done {
+        true => store.finish(lease, &step, now).await,
+        false => store.step(lease, &step, now).await,
     }
 }
 

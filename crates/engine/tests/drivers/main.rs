@@ -5,6 +5,7 @@
 mod act;
 mod folder;
 mod host;
+mod opened;
 mod search;
 mod stored;
 mod toy;

@@ -1,24 +1,15 @@
 //! Searching a culprit.
 
 use mozci_engine::Error;
-use mozci_engine::ci::Ci;
 use mozci_engine::drive::Permission;
 use mozci_engine::drive::search::{
-    Ended, Repositories, SearchContext, SearchOptions, Searched, search, take, take_the_same,
+    Ended, SearchContext, SearchOptions, Searched, search, take, take_the_same,
 };
 use mozci_engine::flow::BisectQuestion;
 use mozci_engine::store::{InvestigationState, Lease};
 
+use crate::opened::Nobody;
 use crate::world::World;
-
-/// There is one repository.
-pub(crate) struct Alone;
-
-impl Repositories for Alone {
-    fn open(&self, repo: &str) -> Result<Ci, Error> {
-        Err(Error::Usage(format!("there is no {repo}")))
-    }
-}
 
 fn question(bad: u64) -> BisectQuestion {
     BisectQuestion {
@@ -49,7 +40,7 @@ async fn run(
     let options =
         SearchOptions { permission, no_wait, explain: false, mark: false, notifier: None };
     let consented = lease.is_some();
-    let mut context = SearchContext { session, store: &**store, repositories: &Alone, options };
+    let mut context = SearchContext { session, store: &**store, repositories: &Nobody, options };
     search(question, lease, consented, &mut context).await
 }
 

@@ -17,7 +17,7 @@ async fn the_steps_of_a_search_keep_their_form() {
         mark: false,
         notifier: None,
     };
-    let repositories = &crate::search::Alone;
+    let repositories = &crate::opened::Nobody;
     let mut context = mozci_engine::drive::search::SearchContext {
         session,
         store: &**store,

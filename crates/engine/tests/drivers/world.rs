@@ -8,8 +8,7 @@ use mozci_core::ids::JobName;
 use mozci_core::plan::{Plan, Wish};
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
-use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{ClosedTree, Config, CredentialSource};
+use mozci_engine::ci::Ci;
 use mozci_engine::drive::Session;
 use mozci_engine::flow::{JobHistory, read_job, read_range};
 use mozci_engine::store::{Directories, Ledger, SharedStore, Sqlite};
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::Toy;
 use crate::host::Recorder;
+use crate::opened::Opened;
 
 pub(crate) struct World {
     pub(crate) ci: Ci,
@@ -27,17 +27,6 @@ pub(crate) struct World {
     pub(crate) cancel: CancellationToken,
     folder: tempfile::TempDir,
 }
-
-/// A config that names no server: the backend is given to what opens it. It has to say some kind.
-const CONFIG: &str = r#"
-default_ci = "toy"
-[ci.toy]
-kind = "buildbot"
-url = "http://toy.invalid/"
-poll_seconds = 0.05
-[ci.toy.repos.main]
-pushlog = "changes"
-"#;
 
 impl World {
     pub(crate) fn new(pushes: u64, culprit: u64) -> Self {
@@ -53,27 +42,14 @@ impl World {
     }
 
     fn over(folder: tempfile::TempDir, toy: Arc<Toy>) -> Self {
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, CONFIG).unwrap();
-        let config = Config::load(Some(&path)).unwrap();
-        let (_, ci) = config.ci(None).unwrap();
-        let opening = Opening {
-            config: ci,
-            repo: None,
-            clone: None,
-            credentials: CredentialSource::Nowhere,
-            sandbox: None,
-            http: None,
-            store: None,
-            pulse: None,
-            budgets: Budgets::default(),
-            closed_tree: ClosedTree::Refuse,
-            rules: None,
-            runs_read: 100,
+        let opened = Opened {
+            name: "toy",
+            toy: &toy,
             place: Directories::at(folder.path()),
-            user_agent: "test".into(),
+            store: None,
+            budgets: Budgets::default(),
         };
-        let ci = Ci::with(opening, Arc::<Toy>::clone(&toy), Arc::<Toy>::clone(&toy)).unwrap();
+        let ci = opened.open(&folder.path().join("config.toml"));
         let store: SharedStore = Arc::new(Sqlite::open(folder.path()).unwrap());
         let ledger = Ledger::of(Arc::clone(&store));
         let (host, cancel) = (Recorder::default(), CancellationToken::new());

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::error::StoreError;
-use crate::investigation::{FORM, Held, Investigation, InvestigationState, LISTED, Lease};
+use crate::investigation::{FORM, Investigation, InvestigationState, LISTED, Lease};
 use crate::postgres::connect::Postgres;
 use crate::postgres::lease::holds;
 use crate::request::short_id;
@@ -90,26 +90,6 @@ impl Investigations for Postgres {
             .execute(&self.pool)
             .await;
         done.map(|_| id).map_err(self.failed())
-    }
-
-    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>> {
-        self.claim_some(ids).await
-    }
-
-    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>> {
-        self.claim_free(ci, repo, most).await
-    }
-
-    async fn held(&self, id: &str) -> Result<Option<Held>> {
-        self.holder_of(id).await
-    }
-
-    async fn renew(&self, leases: &[Lease]) -> Result<()> {
-        self.extend(leases).await
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<()> {
-        self.give_back(lease).await
     }
 
     async fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<()> {

@@ -1,11 +1,13 @@
 //! Leases in the database. They expire by its clock, and at once when their holder says that it leaves.
 
+use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use crate::error::StoreError;
 use crate::investigation::{Held, Lease};
 use crate::postgres::connect::Postgres;
+use crate::traits::Leases;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -24,16 +26,9 @@ pub(super) async fn holds(
     Ok(fence == Some(lease.fence))
 }
 
-/// The part of a holder's name that a user may see: the process and its machine.
-fn shown(holder: &str) -> String {
-    holder.split(' ').next().unwrap_or_default().to_owned()
-}
-
-impl Postgres {
-    pub(super) async fn claim_some(
-        &self,
-        ids: &[&str],
-    ) -> Result<Vec<std::result::Result<Lease, Held>>> {
+#[async_trait]
+impl Leases for Postgres {
+    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>> {
         let failed = self.failed();
         let me = self.owner().await?.name.clone();
         let mut transaction = self.pool.begin().await.map_err(&failed)?;
@@ -47,7 +42,7 @@ impl Postgres {
             let row = query.fetch_one(&mut *transaction).await.map_err(&failed)?;
             if row.try_get(1).map_err(&failed)? {
                 let holder: String = row.try_get(0).map_err(&failed)?;
-                claimed.push(Err(Held { id: (*id).to_owned(), process: shown(&holder) }));
+                claimed.push(Err(Held::by(id, &holder)));
                 continue;
             }
             let update = "UPDATE investigations SET holder = $2, fence = fence + 1,
@@ -61,7 +56,7 @@ impl Postgres {
         Ok(claimed)
     }
 
-    pub(super) async fn claim_free(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>> {
+    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>> {
         let failed = self.failed();
         let me = self.owner().await?.name.clone();
         let update = format!(
@@ -86,17 +81,17 @@ impl Postgres {
         rows.iter().map(read).collect::<std::result::Result<_, sqlx::Error>>().map_err(&failed)
     }
 
-    pub(super) async fn holder_of(&self, id: &str) -> Result<Option<Held>> {
+    async fn held(&self, id: &str) -> Result<Option<Held>> {
         let select = format!(
             "SELECT holder FROM investigations WHERE id = $1 AND state = 'open' AND {IS_HELD}"
         );
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(select)).bind(id);
         let holder: Option<String> =
             query.fetch_optional(&self.pool).await.map_err(self.failed())?;
-        Ok(holder.map(|holder| Held { id: id.to_owned(), process: shown(&holder) }))
+        Ok(holder.map(|holder| Held::by(id, &holder)))
     }
 
-    pub(super) async fn extend(&self, leases: &[Lease]) -> Result<()> {
+    async fn renew(&self, leases: &[Lease]) -> Result<()> {
         let ids: Vec<&str> = leases.iter().map(|lease| lease.id.as_str()).collect();
         let fences: Vec<i64> = leases.iter().map(|lease| lease.fence).collect();
         let update =
@@ -107,7 +102,7 @@ impl Postgres {
         query.execute(&self.pool).await.map(drop).map_err(self.failed())
     }
 
-    pub(super) async fn give_back(&self, lease: &Lease) -> Result<()> {
+    async fn release(&self, lease: &Lease) -> Result<()> {
         let update = "UPDATE investigations SET held_until = 'epoch' WHERE id = $1 AND fence = $2";
         let query = sqlx::query(update).bind(&lease.id).bind(lease.fence);
         query.execute(&self.pool).await.map(drop).map_err(self.failed())

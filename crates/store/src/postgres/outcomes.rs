@@ -1,5 +1,6 @@
 //! What became of requests, and what plans left out, in the database.
 
+use async_trait::async_trait;
 use mozci_core::ids::{JobName, RequestId};
 use mozci_core::plan::LeftOut;
 use mozci_core::time::At;
@@ -11,11 +12,13 @@ use crate::error::StoreError;
 use crate::postgres::connect::Postgres;
 use crate::postgres::rows::{signed, storable};
 use crate::request::TriggerId;
+use crate::traits::Outcomes;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-impl Postgres {
-    pub(super) async fn write_outcome(
+#[async_trait]
+impl Outcomes for Postgres {
+    async fn note_outcome(
         &self,
         ci: &str,
         request: RequestId,
@@ -37,7 +40,7 @@ impl Postgres {
         done.map(drop).map_err(self.failed())
     }
 
-    pub(super) async fn outcomes_of(&self, id: &TriggerId) -> Result<Vec<NotedOutcome>> {
+    async fn outcomes(&self, id: &TriggerId) -> Result<Vec<NotedOutcome>> {
         let failed = self.failed();
         let select = "SELECT job, at, outcome FROM outcomes WHERE request_id = $1 ORDER BY job COLLATE \"C\"";
         let rows = sqlx::query(select).bind(id.as_str()).fetch_all(&self.pool).await;
@@ -52,7 +55,7 @@ impl Postgres {
         rows.iter().map(read).collect::<std::result::Result<_, sqlx::Error>>().map_err(&failed)
     }
 
-    pub(super) async fn write_left_out(
+    async fn note_left_out(
         &self,
         ci: &str,
         plan: &str,
@@ -77,12 +80,7 @@ impl Postgres {
         done.map(drop).map_err(self.failed())
     }
 
-    pub(super) async fn read_left_out(
-        &self,
-        ci: &str,
-        since: At,
-        most: u32,
-    ) -> Result<Vec<LeftOutEntry>> {
+    async fn left_out_since(&self, ci: &str, since: At, most: u32) -> Result<Vec<LeftOutEntry>> {
         let failed = self.failed();
         let select = "SELECT plan, at, push, job, why FROM left_out
              WHERE ci = $1 AND at >= $2 ORDER BY at DESC, number DESC LIMIT $3";

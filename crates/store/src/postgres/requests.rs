@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use mozci_core::ids::{JobName, RequestId};
-use mozci_core::plan::LeftOut;
 use mozci_core::time::At;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, Row};
 
-use crate::booking::{Booking, Day, LedgerCursor, LeftOutEntry, NotedOutcome, Recorded, Writer};
+use crate::booking::{Booking, Day, LedgerCursor, Recorded, Writer};
 use crate::error::StoreError;
 use crate::postgres::connect::Postgres;
 use crate::postgres::lease::holds;
@@ -267,34 +266,5 @@ impl Requests for Postgres {
             .map_err(&failed)?;
         let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
         rows.iter().map(read).collect::<std::result::Result<_, _>>().map_err(&failed)
-    }
-
-    async fn note_outcome(
-        &self,
-        ci: &str,
-        request: RequestId,
-        job: &JobName,
-        outcome: &str,
-        now: At,
-    ) -> Result<()> {
-        self.write_outcome(ci, request, job, outcome, now).await
-    }
-
-    async fn outcomes(&self, id: &TriggerId) -> Result<Vec<NotedOutcome>> {
-        self.outcomes_of(id).await
-    }
-
-    async fn note_left_out(
-        &self,
-        ci: &str,
-        plan: &str,
-        left_out: &[LeftOut],
-        now: At,
-    ) -> Result<()> {
-        self.write_left_out(ci, plan, left_out, now).await
-    }
-
-    async fn left_out_since(&self, ci: &str, since: At, most: u32) -> Result<Vec<LeftOutEntry>> {
-        self.read_left_out(ci, since, most).await
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
+use mozci_core::ids::{JobName, RepoName, Revision};
 use mozci_core::time::At;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::booking::Writer;
 use crate::request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
+use crate::words::{columns, state, vcs, vcs_word};
 
 /// The columns that [`request`] reads. Whether the process lives is asked in the same snapshot as the row.
 pub(super) const COLUMNS: &str =
@@ -16,27 +17,9 @@ pub(super) const COLUMNS: &str =
      created, state, request, detail, process, asker, investigation,
      EXISTS (SELECT FROM owners WHERE name = process AND until > clock_timestamp()) AS lives";
 
-/// A state as columns: its word, the CI's request, the detail.
-pub(super) fn columns(state: &TriggerState) -> (&'static str, Option<String>, String) {
-    match state {
-        TriggerState::Planned => ("recorded", None, String::new()),
-        TriggerState::Sent { request } => ("sent", Some(request.to_string()), String::new()),
-        TriggerState::NotSent { detail } => ("not-sent", None, storable(detail)),
-        TriggerState::Uncertain { detail } => ("uncertain", None, storable(detail)),
-    }
-}
-
 /// A text of somebody else's as PostgreSQL can keep it: it has no NUL.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-pub(super) fn vcs_word(vcs: Vcs) -> &'static str {
-    match vcs {
-        Vcs::Hg => "hg",
-        Vcs::Git => "git",
-        Vcs::Svn => "svn",
-    }
 }
 
 /// A number of 64 bits without sign as the database keeps it.
@@ -71,7 +54,7 @@ pub(super) async fn insert(
         .bind(request.created.0)
         .bind(state)
         .bind(ci_request)
-        .bind(detail)
+        .bind(storable(detail))
         .bind(&request.process)
         .bind(&request.asker)
         .bind(writer.command)
@@ -97,22 +80,9 @@ pub(super) fn request(row: &PgRow) -> Result<TriggerRequest, sqlx::Error> {
         index: column.to_owned(),
         source: error.into(),
     };
-    let vcs = match row.try_get::<&str, _>("vcs")? {
-        "git" => Vcs::Git,
-        "svn" => Vcs::Svn,
-        _ => Vcs::Hg,
-    };
-    let detail: String = row.try_get("detail")?;
-    let state = match row.try_get::<&str, _>("state")? {
-        "recorded" => TriggerState::Planned,
-        "sent" => {
-            let text: &str = row.try_get("request")?;
-            let request = text.parse().map_err(|error| bad("request", format!("{error}")))?;
-            TriggerState::Sent { request }
-        }
-        "not-sent" => TriggerState::NotSent { detail },
-        _ => TriggerState::Uncertain { detail },
-    };
+    let vcs = vcs(row.try_get("vcs")?);
+    let state = state(row.try_get("state")?, row.try_get("request")?, row.try_get("detail")?)
+        .map_err(|error| bad("request", error.to_string()))?;
     let investigation: String = row.try_get("investigation")?;
     Ok(TriggerRequest {
         in_hand: state == TriggerState::Planned && row.try_get("lives")?,

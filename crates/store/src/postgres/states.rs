@@ -7,8 +7,9 @@ use sqlx::postgres::PgConnection;
 use crate::error::StoreError;
 use crate::postgres::connect::Postgres;
 use crate::postgres::requests::alone;
-use crate::postgres::rows::columns;
+use crate::postgres::rows::storable;
 use crate::request::{NAMES_AN_EXISTING_REQUEST, TriggerId, TriggerRequest, TriggerState};
+use crate::words::columns;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -99,7 +100,7 @@ async fn set(
     let update = format!(
         "UPDATE requests SET state = $1, request = $2, detail = $3 WHERE id = $4 AND {condition}"
     );
-    let query = sqlx::query(AssertSqlSafe(update)).bind(word).bind(request).bind(detail);
+    let query = sqlx::query(AssertSqlSafe(update)).bind(word).bind(request).bind(storable(detail));
     let done = query.bind(id.as_str()).execute(connection).await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,12 +1,13 @@
 //! Leases in the SQLite file. The store's clock is this machine's. A process that has ended holds nothing.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use mozci_core::time::At;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::StoreError;
-use crate::investigation::{Held, InvestigationState, Lease};
+use crate::investigation::{Held, Lease};
 use crate::sqlite::database::Database;
 use crate::sqlite::owners::{lives, this_process};
 
@@ -21,61 +22,45 @@ pub(super) fn holds(connection: &Connection, lease: &Lease) -> Result<bool, rusq
     Ok(fence == Some(lease.fence))
 }
 
+/// Claims in one transaction.
+struct Claiming<'a> {
+    transaction: &'a Connection,
+    folder: &'a Path,
+    me: String,
+    now: At,
+    /// Whether a process lives is asked of the system once.
+    living: HashMap<String, bool>,
+}
+
+impl Claiming<'_> {
+    fn claim(&mut self, id: &str) -> Result<Result<Lease, Held>, rusqlite::Error> {
+        let select = "SELECT holder, held_until, fence FROM investigations WHERE id = ?";
+        let mut query = self.transaction.prepare_cached(select)?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let (holder, until, fence): (String, i64, i64) = query.query_row([id], read)?;
+        // A clock that was set back makes a lease look longer than any is. Whoever waited for others to write comes
+        // with a time from before: their leases are longer by that, and hold.
+        // Another task of this process is as foreign as another process.
+        let held = self.now.0 < until && until <= self.now.0 + 2 * HELD;
+        let lives = |holder: &String| lives(self.folder, holder);
+        if held && *self.living.entry(holder.clone()).or_insert_with_key(lives) {
+            return Ok(Err(Held::by(id, &holder)));
+        }
+        let update =
+            "UPDATE investigations SET holder = ?2, held_until = ?3, fence = ?4 WHERE id = ?1";
+        let mut update = self.transaction.prepare_cached(update)?;
+        update.execute(params![id, self.me, self.now.0 + HELD, fence + 1])?;
+        Ok(Ok(Lease { id: id.to_owned(), fence: fence + 1 }))
+    }
+}
+
 impl Database {
     pub(super) fn claim(
         &self,
         ids: &[&str],
         now: At,
     ) -> Result<Vec<Result<Lease, Held>>, StoreError> {
-        self.claim_if(ids, now, false)
-    }
-
-    /// Claims investigations; with `only_open` those that have ended meanwhile are passed over.
-    fn claim_if(
-        &self,
-        ids: &[&str],
-        now: At,
-        only_open: bool,
-    ) -> Result<Vec<Result<Lease, Held>>, StoreError> {
-        let connection = self.connection.lock();
-        let failed = StoreError::sqlite(&self.path);
-        // Those who take at once take turns.
-        let immediate = TransactionBehavior::Immediate;
-        let transaction =
-            rusqlite::Transaction::new_unchecked(&connection, immediate).map_err(&failed)?;
-        // Whether a process lives is asked of the system once.
-        let folder = self.folder();
-        let (me, mut living) = (this_process(folder)?, HashMap::new());
-        let mut taken = Vec::with_capacity(ids.len());
-        for id in ids {
-            let select = "SELECT holder, held_until, fence, state FROM investigations WHERE id = ?";
-            let mut query = transaction.prepare_cached(select).map_err(&failed)?;
-            let read = |row: &rusqlite::Row<'_>| {
-                let (holder, until, fence) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok((holder, until, fence, row.get::<_, String>(3)?))
-            };
-            let (holder, until, fence, state): (String, i64, i64, _) =
-                query.query_row([id], read).map_err(&failed)?;
-            if only_open && state != InvestigationState::Open.word() {
-                continue;
-            }
-            // A clock that was set back makes a lease look longer than any is. Whoever waited for others to write comes
-            // with a time from before: their leases are longer by that, and hold.
-            // Another task of this process is as foreign as another process.
-            let held = now.0 < until && until <= now.0 + 2 * HELD;
-            if held && *living.entry(holder.clone()).or_insert_with(|| lives(folder, &holder)) {
-                let process = holder.split(' ').next().unwrap_or_default().to_owned();
-                taken.push(Err(Held { id: (*id).to_owned(), process }));
-                continue;
-            }
-            let update =
-                "UPDATE investigations SET holder = ?2, held_until = ?3, fence = ?4 WHERE id = ?1";
-            let mut update = transaction.prepare_cached(update).map_err(&failed)?;
-            update.execute(params![id, me, now.0 + HELD, fence + 1]).map_err(&failed)?;
-            taken.push(Ok(Lease { id: (*id).to_owned(), fence: fence + 1 }));
-        }
-        transaction.commit().map_err(&failed)?;
-        Ok(taken)
+        self.claiming(now, |claiming| ids.iter().map(|id| claiming.claim(id)).collect())
     }
 
     pub(super) fn claim_open(
@@ -85,13 +70,40 @@ impl Database {
         most: u32,
         now: At,
     ) -> Result<Vec<Lease>, StoreError> {
-        let mut claimed = Vec::new();
-        for open in self.open_investigations(ci, repo)? {
-            if claimed.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
-                break;
+        let select = "SELECT id FROM investigations WHERE state = 'open' AND ci = ? AND repo = ?
+             ORDER BY created, id";
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.claiming(now, |claiming| {
+            let mut query = claiming.transaction.prepare_cached(select)?;
+            let open = query.query_map([ci, repo], |row| row.get(0))?;
+            let open: Vec<String> = open.collect::<Result<_, _>>()?;
+            let mut claimed = Vec::new();
+            for id in &open {
+                if claimed.len() >= most {
+                    break;
+                }
+                claimed.extend(claiming.claim(id)?);
             }
-            claimed.extend(self.claim_if(&[&open.id], now, true)?.into_iter().flatten());
-        }
+            Ok(claimed)
+        })
+    }
+
+    /// Runs claims in one transaction. Those who claim at once take turns.
+    fn claiming<T>(
+        &self,
+        now: At,
+        claim: impl FnOnce(&mut Claiming<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection.lock();
+        let failed = StoreError::sqlite(&self.path);
+        let immediate = TransactionBehavior::Immediate;
+        let transaction =
+            rusqlite::Transaction::new_unchecked(&connection, immediate).map_err(&failed)?;
+        let folder = self.folder();
+        let (me, living) = (this_process(folder)?, HashMap::new());
+        let mut claiming = Claiming { transaction: &transaction, folder, me, now, living };
+        let claimed = claim(&mut claiming).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
         Ok(claimed)
     }
 
@@ -103,10 +115,7 @@ impl Database {
         let found = connection.query_row(select, [id], read).optional();
         let found = found.map_err(StoreError::sqlite(&self.path))?;
         let held = found.filter(|(holder, until)| now.0 < *until && lives(self.folder(), holder));
-        Ok(held.map(|(holder, _)| Held {
-            id: id.to_owned(),
-            process: holder.split(' ').next().unwrap_or_default().to_owned(),
-        }))
+        Ok(held.map(|(holder, _)| Held::by(id, &holder)))
     }
 
     pub(super) fn renew(&self, leases: &[Lease], now: At) -> Result<(), StoreError> {

@@ -3,26 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mozci_core::ids::{JobName, RepoName, Revision, Vcs};
+use mozci_core::ids::{JobName, RepoName, Revision};
 use mozci_core::time::At;
 use rusqlite::{Connection, Row, params};
 
 use crate::booking::Writer;
 use crate::request::{RequestedJob, TriggerId, TriggerRequest, TriggerState};
 use crate::sqlite::owners::lives;
+use crate::words::{columns, state, vcs, vcs_word};
 
 /// What a trigger request is read from, in the order that [`request`] goes by.
 pub(super) const COLUMNS: &str = "id, plan, ci, repo, push, vcs, revision, task_group, action,
      hook_group, hook, body, created, state, task, detail, process, asker, investigation";
-
-pub(super) fn columns(state: &TriggerState) -> (&'static str, Option<String>, &str) {
-    match state {
-        TriggerState::Planned => ("recorded", None, ""),
-        TriggerState::Sent { request } => ("sent", Some(request.to_string()), ""),
-        TriggerState::NotSent { detail } => ("not-sent", None, detail),
-        TriggerState::Uncertain { detail } => ("uncertain", None, detail),
-    }
-}
 
 pub(super) fn insert(
     connection: &Connection,
@@ -30,11 +22,6 @@ pub(super) fn insert(
     writer: &Writer,
 ) -> Result<(), rusqlite::Error> {
     let (state, task, detail) = columns(&request.state);
-    let vcs = match request.revision.vcs() {
-        Vcs::Hg => "hg",
-        Vcs::Git => "git",
-        Vcs::Svn => "svn",
-    };
     connection.execute(
         "INSERT INTO askings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         params![
@@ -43,7 +30,7 @@ pub(super) fn insert(
             request.ci,
             request.repo.as_str(),
             i64::try_from(request.push).unwrap_or(i64::MAX),
-            vcs,
+            vcs_word(request.revision.vcs()),
             request.revision.hash(),
             request.group,
             request.action,
@@ -79,20 +66,10 @@ pub(super) fn request(folder: &Path, row: &Row<'_>) -> Result<TriggerRequest, ru
         let text = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, text, error.into())
     };
-    let vcs = match row.get::<_, String>(5)?.as_str() {
-        "git" => Vcs::Git,
-        "svn" => Vcs::Svn,
-        _ => Vcs::Hg,
-    };
-    let detail: String = row.get(15)?;
-    let state = match row.get::<_, String>(13)?.as_str() {
-        "recorded" => TriggerState::Planned,
-        "sent" => TriggerState::Sent {
-            request: row.get::<_, String>(14)?.parse().map_err(|e| bad(14, format!("{e}")))?,
-        },
-        "not-sent" => TriggerState::NotSent { detail },
-        _ => TriggerState::Uncertain { detail },
-    };
+    let vcs = vcs(&row.get::<_, String>(5)?);
+    let (word, sent): (String, Option<String>) = (row.get(13)?, row.get(14)?);
+    let state =
+        state(&word, sent.as_deref(), row.get(15)?).map_err(|error| bad(14, error.to_string()))?;
     let process: String = row.get(16)?;
     Ok(TriggerRequest {
         in_hand: state == TriggerState::Planned && lives(folder, &process),

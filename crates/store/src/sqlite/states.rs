@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::error::StoreError;
 use crate::request::{NAMES_AN_EXISTING_REQUEST, TriggerId, TriggerRequest, TriggerState};
 use crate::sqlite::database::Database;
-use crate::sqlite::rows::columns;
+use crate::words::columns;
 
 impl Database {
     pub(super) fn mark(&self, id: &TriggerId, state: &TriggerState) -> Result<(), StoreError> {

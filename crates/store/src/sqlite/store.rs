@@ -18,7 +18,7 @@ use crate::request::{TriggerId, TriggerRequest, TriggerState};
 use crate::sqlite::database::Database;
 use crate::sqlite::owners::this_process;
 use crate::sqlite::turn::SettlingTurn;
-use crate::traits::{Investigations, Limits, Outbox, Requests, Store, Turn};
+use crate::traits::{Investigations, Leases, Limits, Outbox, Outcomes, Requests, Store, Turn};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -176,7 +176,10 @@ impl Requests for Sqlite {
         let ci = ci.to_owned();
         self.run(move |file| file.hooks(&ci, most)).await
     }
+}
 
+#[async_trait]
+impl Outcomes for Sqlite {
     async fn note_outcome(
         &self,
         ci: &str,
@@ -259,35 +262,6 @@ impl Investigations for Sqlite {
         self.run(move |file| file.begin(&ci, &repo, &question, now)).await
     }
 
-    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>> {
-        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        self.run(move |file| {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            file.claim(&ids, clock())
-        })
-        .await
-    }
-
-    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>> {
-        let (ci, repo) = (ci.to_owned(), repo.to_owned());
-        self.run(move |file| file.claim_open(&ci, &repo, most, clock())).await
-    }
-
-    async fn held(&self, id: &str) -> Result<Option<Held>> {
-        let id = id.to_owned();
-        self.run(move |file| file.held(&id, clock())).await
-    }
-
-    async fn renew(&self, leases: &[Lease]) -> Result<()> {
-        let leases = leases.to_vec();
-        self.run(move |file| file.renew(&leases, clock())).await
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<()> {
-        let lease = lease.clone();
-        self.run(move |file| file.release(&lease)).await
-    }
-
     async fn step(&self, lease: &Lease, step: &Value, now: At) -> Result<()> {
         let (lease, step) = (lease.clone(), step.clone());
         self.run(move |file| file.step(&lease, &step, now)).await
@@ -326,6 +300,38 @@ impl Investigations for Sqlite {
     async fn last_step(&self, id: &str) -> Result<Option<Value>> {
         let id = id.to_owned();
         self.run(move |file| file.last_step(&id)).await
+    }
+}
+
+#[async_trait]
+impl Leases for Sqlite {
+    async fn claim(&self, ids: &[&str]) -> Result<Vec<std::result::Result<Lease, Held>>> {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.run(move |file| {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            file.claim(&ids, clock())
+        })
+        .await
+    }
+
+    async fn claim_open(&self, ci: &str, repo: &str, most: u32) -> Result<Vec<Lease>> {
+        let (ci, repo) = (ci.to_owned(), repo.to_owned());
+        self.run(move |file| file.claim_open(&ci, &repo, most, clock())).await
+    }
+
+    async fn held(&self, id: &str) -> Result<Option<Held>> {
+        let id = id.to_owned();
+        self.run(move |file| file.held(&id, clock())).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<()> {
+        let leases = leases.to_vec();
+        self.run(move |file| file.renew(&leases, clock())).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        let lease = lease.clone();
+        self.run(move |file| file.release(&lease)).await
     }
 }
 

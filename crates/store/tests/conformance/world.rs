@@ -12,6 +12,8 @@ use mozci_store::{
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::database::new_database;
+
 /// A place that has no store yet.
 pub(crate) enum World {
     Sqlite(tempfile::TempDir),
@@ -25,13 +27,7 @@ impl World {
 
     /// A new database, where there is a server.
     pub(crate) async fn postgres() -> Option<Self> {
-        let server = std::env::var("MOZCI_TEST_POSTGRES").ok()?;
-        let name = format!("test_{}", TriggerId::new().as_str().replace('-', "x")).to_lowercase();
-        let mut connection = PgConnection::connect(&server).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        sqlx::query(create).execute(&mut connection).await.unwrap();
-        let at = server.rfind('/').unwrap();
-        Some(Self::Postgres(format!("{}/{name}", &server[..at])))
+        new_database().await.map(Self::Postgres)
     }
 
     /// Opens the store, as one more process does.

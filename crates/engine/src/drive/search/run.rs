@@ -14,7 +14,7 @@ use crate::drive::search::outcome::{Ended, Finished};
 use crate::drive::search::progress::SearchProgress;
 use crate::drive::search::suspects::{early, merges_of, weighed};
 use crate::drive::session::Session;
-use crate::drive::step::Step;
+use crate::drive::step::write_end;
 use crate::drive::tell::{Notifier, Told};
 use crate::error::Error;
 use crate::flow::{BisectQuestion, Origin, SearchData, TriggerResult, culprit_pushes, open_case};
@@ -226,11 +226,7 @@ impl<'c, 'a> Run<'c, 'a> {
         let SearchContext { session, store, options, .. } = &mut *self.context;
         session.ledger.under(None);
         if let Some(lease) = &self.lease {
-            let step = Step::Ended { end }.to_value();
-            match ended.is_final() {
-                true => store.finish(lease, &step, ci.now()).await?,
-                false => store.step(lease, &step, ci.now()).await?,
-            }
+            write_end(*store, lease, end, ended.is_final(), ci.now()).await?;
         }
         if let Some(keeper) = self.keeper.take() {
             keeper.end().await;

@@ -9,7 +9,7 @@ use mozci_core::push::Push;
 
 use crate::config::ClosedTree;
 use crate::drive::progress::Progress;
-use crate::drive::step::Step;
+use crate::drive::step::write_end;
 use crate::drive::tell::Told;
 use crate::drive::watch::ask::{
     RequestOutcome, Requested, count, due, join, pause_before, settles, try_to,
@@ -228,13 +228,9 @@ async fn end(
     if let Some((_, _, why)) = &news {
         summary = format!("{why}; {summary}");
     }
-    let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
+    let end = serde_json::json!({"summary": summary});
     note_outcomes((ci, context.session.ledger), id, watching).await?;
-    let step = step.to_value();
-    match news.is_none() {
-        true => context.store.finish(&member.lease, &step, ci.now()).await?,
-        false => context.store.step(&member.lease, &step, ci.now()).await?,
-    }
+    write_end(context.store, &member.lease, end, news.is_none(), ci.now()).await?;
     let question = &member.question;
     context.report(WatchProgress::MemberEnded { id, question, summary: &summary });
     if let Some(notifier) = context.notifier {

@@ -10,7 +10,7 @@ use mozci_core::watch::{Expectations, ending};
 use crate::ci::Ci;
 use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
-use crate::drive::step::Step;
+use crate::drive::step::write_end;
 use crate::drive::tell::{Notifier, Told};
 use crate::drive::watch::ask::{
     RequestOutcome, Requested, ask_for, begin, count, due, join, settles,
@@ -185,12 +185,9 @@ async fn end(
     context.session.ledger.under(None);
     if let Some(lease) = context.lease.clone() {
         note_outcomes((ci, context.session.ledger), &lease.id, &watching).await?;
-        let step = Step::Ended { end: serde_json::json!({"summary": summary}) };
-        let step = step.to_value();
-        match !interrupted && watched.problem.is_none() && watched.refused.is_none() {
-            true => context.store.finish(&lease, &step, ci.now()).await?,
-            false => context.store.step(&lease, &step, ci.now()).await?,
-        }
+        let end = serde_json::json!({"summary": summary});
+        let is_done = !interrupted && watched.problem.is_none() && watched.refused.is_none();
+        write_end(context.store, &lease, end, is_done, ci.now()).await?;
     }
     if let Some(keeper) = keeper {
         keeper.end().await;
