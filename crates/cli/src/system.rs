@@ -41,9 +41,10 @@ mod unix {
             let most = most.min(hard);
             setrlimit(resource, most, most)
         };
-        // Only Linux holds a process to a size of its addresses.
+        // Only Linux holds a process to what it can write to. A limit of addresses would count what the allocator
+        // reserves for each thread and never uses, and that differs from machine to machine.
         if cfg!(target_os = "linux") {
-            most(Resource::RLIMIT_AS, memory)?;
+            most(Resource::RLIMIT_DATA, memory)?;
         }
         most(Resource::RLIMIT_CPU, seconds)?;
         most(Resource::RLIMIT_CORE, 0)?;
