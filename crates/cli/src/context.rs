@@ -8,7 +8,7 @@ use mozci_engine::drive::search::Repositories;
 use mozci_engine::notify::Courier;
 use mozci_engine::store::{Directories, SharedStore};
 use mozci_sim::server::SimCredentials;
-use mozci_sim::{Sim, SimConfig, Urls, WorldConfig};
+use mozci_sim::{Sim, SimConfig, WorldConfig};
 use tempfile::TempDir;
 
 use crate::app::Global;
@@ -60,8 +60,7 @@ impl Context {
         let sim = Sim::start(sim).await.map_err(failed("cannot start the simulated CI"))?;
         let folder = TempDir::new().map_err(failed("cannot make a temporary folder"))?;
         let path = folder.path().join("config.toml");
-        let text =
-            demo_config(&sim.urls, &serde_json::json!(SimCredentials::sheriff()).to_string());
+        let text = mozci_sim::config(&sim.urls, Some(&SimCredentials::sheriff()), None);
         std::fs::write(&path, text).map_err(failed("cannot write the demo's config"))?;
         let config = Config::load(Some(&path))?;
         let (_, ci) = config.ci(Some("demo"))?;
@@ -231,57 +230,6 @@ fn repo_of(ci: &CiConfig, named: &str) -> Option<String> {
         .find(|(_, repo)| repo.treeherder_project.as_deref() == Some(named))
         .map(|(name, _)| name.clone());
     by_project.or_else(|| Some(named.to_owned()))
-}
-
-/// A config that points at simulated servers. The credentials are no secret: they open nothing
-/// but the simulation.
-pub(crate) fn demo_config(urls: &Urls, credentials: &str) -> String {
-    let Urls { hg, treeherder, taskcluster, .. } = urls;
-    let command = serde_json::json!(["echo", credentials]);
-    let (user, password) = mozci_sim::ERA_LOGIN;
-    let login = serde_json::json!({"user": user, "password": password}).to_string();
-    let login = serde_json::json!(["echo", login]);
-    format!(
-        r#"default_ci = "demo"
-
-[ci.demo]
-kind = "taskcluster"
-root_url = "{taskcluster}"
-treeherder_url = "{treeherder}"
-poll_seconds = 0.5
-requests_per_minute = 100000
-credentials_command = {command}
-
-[ci.demo.repos.autoland]
-pushlog = "hg"
-url = "{hg}/integration/autoland"
-merges_from = ["mozilla-central"]
-
-[ci.demo.repos.mozilla-central]
-pushlog = "hg"
-url = "{hg}/mozilla-central"
-merges_from = ["autoland"]
-
-# The same pushes as autoland's, read from Treeherder as for a repository without a pushlog.
-[ci.demo.repos.autoland-treeherder]
-pushlog = "treeherder"
-treeherder_project = "autoland"
-
-# The same runs as a Buildbot farm of 2015 would tell of them.
-[ci.demo-buildapi]
-kind = "buildapi"
-url = "{treeherder}/buildapi/self-serve"
-buildjson_url = "{treeherder}/buildjson"
-allthethings = "{treeherder}/allthethings.json"
-poll_seconds = 0.5
-requests_per_minute = 100000
-credentials_command = {login}
-
-[ci.demo-buildapi.repos.autoland]
-pushlog = "hg"
-url = "{hg}/integration/autoland"
-"#
-    )
 }
 
 /// The world that `--ci demo` and `mozci demo` have.

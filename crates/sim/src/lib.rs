@@ -5,12 +5,14 @@
 //! how much of an outcome can be seen yet. Where a real server or client disagrees with what is
 //! served here, this crate is wrong.
 
+mod config;
 pub mod faults;
 pub mod pulse;
 pub mod server;
 mod wire;
 pub mod world;
 
+pub use config::config;
 pub use faults::{Fault, Faults};
 pub use pulse::{PulseConfig, PulseFaults};
 pub use server::{Sim, SimConfig, SimCredentials, Urls};

@@ -3,14 +3,13 @@
 mod tracker;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mozci_clients::taskcluster::{BackfillInput, BisectInput, Button, ENOUGH_RUNS, Pressed};
+use mozci_core::ids::TaskId;
 use mozci_engine::Error;
-use mozci_engine::backend::taskcluster::{Selected, earlier_press, selected};
+use mozci_engine::backend::taskcluster::{Selected, earlier_presses, selected};
 use mozci_engine::config::Config;
-use mozci_engine::flow::pause;
 use serde_json::{Value, json};
 
 use super::{backfill, bisect, trigger};
@@ -115,11 +114,8 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
     done
 }
 
-/// How long an earlier press is waited for: hooks give their tasks 1,800 s.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Waits until earlier presses on the same job have ended, so that what they sent is seen. Where that cannot be told, or
-/// takes too long, that is said, and this press goes on.
+/// Waits until earlier presses on the same job have ended, so that this one sees what they sent. Where that cannot be
+/// told, or takes too long, it says so and goes on.
 async fn wait_for_earlier(
     context: &Context,
     pressed: &Pressed,
@@ -133,31 +129,20 @@ async fn wait_for_earlier(
         out.line(&format!("{unknown}: TASK_ID is not set"));
         return;
     };
-    let (started, mut is_said) = (Instant::now(), false);
-    loop {
-        let earlier = match earlier_press(&context.ci, pressed, own, &selected.job).await {
-            Ok(Some(earlier)) => earlier,
-            Ok(None) => return,
-            Err(error) => {
-                out.line(&format!("{unknown}: {error}"));
-                return;
-            }
-        };
-        let link = context.ci.link(earlier.into()).unwrap_or_else(|| earlier.to_string());
-        if !is_said {
-            out.line(&format!(
-                "an earlier press on this job is at work, and is waited for: {link}"
-            ));
-            is_said = true;
-        }
-        if started.elapsed() > PATIENCE || interrupt.stop.is_cancelled() {
-            out.line(&format!(
-                "note: {link} is still at work after {} s: a push may get one run more",
-                started.elapsed().as_secs()
-            ));
-            return;
-        }
-        pause(context.ci.poll, &interrupt.stop).await;
+    let link = |task: TaskId| context.ci.link(task.into()).unwrap_or_else(|| task.to_string());
+    let mut on_wait = |task| {
+        let link = link(task);
+        out.line(&format!("an earlier press on this job is at work, and is waited for: {link}"));
+    };
+    let (job, stop) = (&selected.job, &interrupt.stop);
+    let waited = earlier_presses(&context.ci, pressed, own, job, stop, &mut on_wait).await;
+    match waited {
+        Ok(None) => {}
+        Ok(Some((task, seconds))) => out.line(&format!(
+            "note: {} is still at work after {seconds} s: a push may get one run more",
+            link(task)
+        )),
+        Err(error) => out.line(&format!("{unknown}: {error}")),
     }
 }
 

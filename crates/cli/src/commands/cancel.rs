@@ -1,19 +1,9 @@
 //! `mozci cancel`
 
-use mozci_core::filter::JobFilter;
-use mozci_core::ids::{JobName, RequestId, TaskId};
-use mozci_core::push::{Push, PushRef};
 use mozci_core::range::Reach;
-use mozci_core::run::Run;
-use mozci_engine::ci::Ci;
-use mozci_engine::flow::{
-    AtWork, MOST_GROUPS, Matrix, Prepared, ReadyAsk, TriggerResult, ask, at_work, read_matrix,
-    read_range,
-};
-use mozci_engine::store::RequestedJob;
+use mozci_engine::flow::{Cancellable, TriggerResult, ask, cancellable, read_range};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use crate::acting::{ConfirmArgs, check, confirmed, ended_with, open_ledger, say_unsent};
@@ -41,13 +31,6 @@ pub(crate) struct Args {
     confirm: ConfirmArgs,
 }
 
-/// What is taken back.
-struct Taken {
-    push: PushRef,
-    job: JobName,
-    run: Run,
-}
-
 /// Cancel what waits or runs of some jobs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
     mut args: Args,
@@ -70,31 +53,17 @@ pub(crate) async fn run(
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let read_at = ledger.cursor(&context.ci.root_url).await?;
-    let matrix = shown(context, &pushes, &filter).await?;
-    if matrix.jobs.is_empty() && filter.is_given() && filter.jobs.is_empty() {
-        context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
+    let found = cancellable(&context.ci, &ledger, &pushes, &filter).await?;
+    if let Some(note) = &found.note {
+        context.talk(&format!("note: {note}"));
     }
-    let mut taken: Vec<Taken> = Vec::new();
-    for (row, push) in matrix.rows.iter().zip(&pushes) {
-        for (job, run) in row.iter().filter(|(_, run)| run.state.is_waiting()) {
-            let (job, platform) = &matrix.jobs[*job as usize];
-            // Without its decision task a push would have nothing at all.
-            let is_group = context.ci.backend().is_group_platform(platform.as_str());
-            if is_group && !filter.jobs.contains(job) {
-                continue;
-            }
-            taken.push(Taken { push: PushRef::from(push), job: job.clone(), run: run.clone() });
-        }
+    if found.fits_nothing {
+        context.talk(
+            "note: these filters fit no job that ran there (a glob has to fit the whole name)",
+        );
     }
-    let known: HashSet<TaskId> =
-        matrix.rows.iter().flatten().filter_map(|(_, run)| run.key.task()).collect();
-    let AtWork { runs, actions: pending } =
-        at_work(&context.ci, &ledger, &pushes, &filter, &known).await?;
-    for (place, job, run) in runs {
-        taken.push(Taken { push: PushRef::from(&pushes[place]), job, run });
-    }
-    taken.sort_by_key(|taken| std::cmp::Reverse(taken.push.id));
-    for Taken { push, job, run } in &taken {
+    let (taken, pending) = (&found.runs, &found.actions);
+    for Cancellable { push, job, run } in taken {
         out.line(&format!(
             "{:>13}  {}  {job}  {}  → cancel {}",
             push.id,
@@ -124,10 +93,7 @@ pub(crate) async fn run(
     let acts = !taken.is_empty() && !args.confirm.dry_run;
     if acts && (args.confirm.yes || confirmed(out, "Cancel them?", &[]).await?) {
         interrupt.acting.store(true, Ordering::Relaxed);
-        let prepared = Prepared {
-            asks: taken.iter().filter_map(|taken| ready(&context.ci, taken)).collect(),
-            ..Prepared::default()
-        };
+        let prepared = found.requests(&context.ci);
         let mut on_result = |result: &TriggerResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
         (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
@@ -166,43 +132,4 @@ pub(crate) async fn run(
         0 if !pending.is_empty() => Ok(failure::status(Kind::Service)),
         status => Ok(status),
     }
-}
-
-/// What the CI shows of the pushes. Where Treeherder cannot be read the pushes' task groups, which are read
-/// besides, have to do.
-async fn shown(context: &Context, pushes: &[Push], filter: &JobFilter) -> Result<Matrix, Error> {
-    match read_matrix(&context.ci, pushes, filter).await {
-        // Nothing is shown at all: the groups know better.
-        Ok(Matrix { incomplete: Some(why), jobs, rows, behind })
-            if jobs.is_empty() && pushes.len() <= MOST_GROUPS =>
-        {
-            context.talk(&format!("note: {why}"));
-            Ok(Matrix { jobs, rows, behind, incomplete: None })
-        }
-        Ok(matrix) => matrix.whole(),
-        Err(error)
-            if error.kind() == Kind::Service
-                && context.ci.backend().capabilities().graphs
-                && pushes.len() <= MOST_GROUPS =>
-        {
-            context.talk(&format!("note: {error}: the pushes' task groups alone are looked at"));
-            Ok(Matrix { jobs: vec![], rows: vec![], behind: None, incomplete: None })
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// What takes a run back, where something does.
-fn ready(ci: &Ci, taken: &Taken) -> Option<ReadyAsk> {
-    let Taken { push, job, run } = taken;
-    let why = format!("it is {}", run.state.word());
-    Some(ReadyAsk {
-        push: push.clone(),
-        jobs: vec![RequestedJob { job: job.clone(), times: 0, why }],
-        group: match run.key.request {
-            RequestId::Task(task) => task.to_string(),
-            RequestId::BuildRequest(_) | RequestId::SelfServe(_) => job.to_string(),
-        },
-        sends: ci.backend().cancels(run)?,
-    })
 }

@@ -10,7 +10,6 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::app::Done;
-use crate::context::demo_config;
 use crate::failure::say;
 
 /// Arguments of `mozci demo serve`.
@@ -162,18 +161,8 @@ pub(crate) async fn run(args: Args) -> Done {
     let folder: &Path = args.folder.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder).map_err(failed("cannot make the folder"))?;
     let credentials = SimCredentials::sheriff();
-    let mut config = demo_config(&sim.urls, &json!(credentials).to_string());
-    if args.without_credentials {
-        config = config
-            .lines()
-            .filter(|line| !line.starts_with("credentials_command"))
-            .map(|line| format!("{line}\n"))
-            .collect();
-    }
-    if let Some(place) = args.pulse_url.as_deref().and_then(without_user) {
-        config =
-            config.replacen("poll_seconds", &format!("pulse_url = \"{place}\"\npoll_seconds"), 1);
-    }
+    let shown = (!args.without_credentials).then_some(&credentials);
+    let config = mozci_sim::config(&sim.urls, shown, args.pulse_url.as_deref());
     let config_file = folder.join("config.toml");
     let truth_file = folder.join("truth.json");
     let write = |path: &Path, text: &str| {
@@ -193,13 +182,6 @@ pub(crate) async fn run(args: Args) -> Done {
     say("serving on loopback until Ctrl-C");
     until_ended().await;
     Ok(0)
-}
-
-/// A broker's URL as a config may have it.
-fn without_user(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    Some(format!("{scheme}://{place}"))
 }
 
 /// Waits for Ctrl-C or a request to terminate.

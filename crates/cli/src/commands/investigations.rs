@@ -2,13 +2,10 @@
 
 mod all;
 
-use mozci_core::push::Push;
-use mozci_core::range::{RangeSpec, Reach};
-use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
-use mozci_engine::drive::search::take;
-use mozci_engine::drive::watch::{WatchQuestion, is_watch};
-use mozci_engine::flow::{BisectQuestion, read_range};
+use mozci_engine::drive::watch::{WatchQuestion, is_watch, read_pushes};
+use mozci_engine::drive::{check_resumable, claim_again, find_investigation};
+use mozci_engine::flow::BisectQuestion;
 use mozci_engine::store::{Investigation, InvestigationState, LISTED, Store};
 use serde_json::{Value, json};
 
@@ -72,10 +69,10 @@ pub(crate) async fn run(
     match args.what.unwrap_or(What::List) {
         What::List => list(&*store, context, out, stats).await,
         What::Show(which) => {
-            show(&*store, &one(&*store, &which.id).await?, context, out, stats).await
+            show(&*store, &find_investigation(&*store, &which.id).await?, context, out, stats).await
         }
         What::Cancel(which) => {
-            let found = one(&*store, &which.id).await?;
+            let found = find_investigation(&*store, &which.id).await?;
             store.set_state(&found.id, InvestigationState::Cancelled).await?;
             out.line(&format!(
                 "investigation {} is ended: what it asked for is left to run",
@@ -88,8 +85,16 @@ pub(crate) async fn run(
         }
         What::Resume(Resume { id, ends, .. }) => match id {
             Some(id) => {
-                resume(&*store, &one(&*store, &id).await?, &ends, context, out, stats, interrupt)
-                    .await
+                resume(
+                    &*store,
+                    &find_investigation(&*store, &id).await?,
+                    &ends,
+                    context,
+                    out,
+                    stats,
+                    interrupt,
+                )
+                .await
             }
             None if ends.mark => Err(Error::Usage(
                 "--mark marks what one search found: give its ID, without --all".into(),
@@ -97,24 +102,6 @@ pub(crate) async fn run(
             None => all::resume_all(&*store, &ends, context, out, stats, interrupt).await,
         },
     }
-}
-
-/// The investigation that is meant.
-async fn one(store: &dyn Store, prefix: &str) -> Result<Investigation, Error> {
-    let mut found = store.by_prefix(prefix).await?;
-    if prefix.is_empty() || found.len() > 1 {
-        let ids: Vec<&str> = found.iter().take(5).map(|found| found.id.as_str()).collect();
-        return Err(Error::Usage(format!(
-            "{prefix:?} fits {} investigations: {}; give more of its id",
-            found.len(),
-            ids.join(", ")
-        )));
-    }
-    found.pop().ok_or_else(|| {
-        Error::NotFound(format!(
-            "no investigation is called {prefix:?}: `mozci investigations` lists them"
-        ))
-    })
 }
 
 async fn list(store: &dyn Store, context: &Context, out: &mut Out, stats: &Stats) -> Done {
@@ -204,19 +191,8 @@ async fn resume(
     stats: &Stats,
     interrupt: &Interrupt,
 ) -> Done {
-    let id = &found.id;
     let ci = &context.ci;
-    if found.ci != ci.root_url || found.repo != ci.repo.as_str() {
-        return Err(Error::Usage(format!(
-            "investigation {id} is of {} on {}, and {} on {} is asked about: give --ci and --repo as it was begun",
-            found.repo, found.ci, ci.repo, ci.root_url
-        )));
-    }
-    if found.state == InvestigationState::Cancelled {
-        return Err(Error::Usage(format!(
-            "investigation {id} was ended: begin anew with `mozci bisect`, which counts the runs that are there"
-        )));
-    }
+    check_resumable(ci, found)?;
     telling::notifier(context, ends.tell)?;
     check_mark(context, ends.mark)?;
     if is_watch(found) {
@@ -228,10 +204,7 @@ async fn resume(
     if let Some(about) = &question.about {
         ci.judge_by(about.clone());
     }
-    let lease = take(store, id).await?;
-    // What has come to its end is looked at anew.
-    store.set_state(id, InvestigationState::Open).await?;
-    let lease = Some(lease);
+    let lease = Some(claim_again(store, &found.id).await?);
     let asked = bisect::Asked { question: &question, lease, consented: true, chased: None };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     bisect::search(asked, ends, store, &mut ledger, &mut terminal).await
@@ -252,31 +225,13 @@ async fn resume_watch(
             "--mark marks what a search found, and this is a watch: leave it out".into(),
         ));
     }
+    let ci = &context.ci;
     let question = WatchQuestion::of(found)?;
     check(context, &ends.confirm)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
-    let pushes = pushes_of(context, &question.pushes).await?;
-    let lease = take(store, &found.id).await?;
-    store.set_state(&found.id, InvestigationState::Open).await?;
+    let pushes = read_pushes(ci, &question.pushes).await?;
+    let lease = claim_again(store, &found.id).await?;
     let asked = watch::Asked { question: &question, pushes, lease: Some(lease) };
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     watch::follow(asked, (&ends.confirm, ends.tell), store, &mut ledger, &mut terminal).await
-}
-
-/// The pushes of these heads, which were a range: newest first.
-async fn pushes_of(context: &Context, heads: &[String]) -> Result<Vec<Push>, Error> {
-    let parse = |head: &String| -> Result<RevisionSpec, Error> {
-        head.parse().map_err(|error| Error::Usage(format!("{head}: {error}")))
-    };
-    let (Some(newest), Some(oldest)) = (heads.first(), heads.last()) else {
-        return Err(Error::Usage("the investigation names no push".into()));
-    };
-    let reach = match heads.len() {
-        1 => Reach::Single,
-        _ => Reach::From(parse(oldest)?),
-    };
-    let spec = RangeSpec { rev: parse(newest)?, reach, every: std::num::NonZeroU32::MIN };
-    let mut pushes = read_range(&context.ci, &spec).await?.pushes;
-    pushes.retain(|push| heads.iter().any(|head| head == push.revision.hash()));
-    Ok(pushes)
 }

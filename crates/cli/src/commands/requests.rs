@@ -1,10 +1,8 @@
 //! `mozci requests`
 
-use mozci_core::ids::{PushId, PushlogId};
-use mozci_core::push::PushRef;
 use mozci_core::time::At;
-use mozci_engine::flow::{Awaited, Outcome, stand};
-use mozci_engine::store::{Ledger, NotedOutcome, TriggerRequest, TriggerState};
+use mozci_engine::flow::look_up_outcomes;
+use mozci_engine::store::{NotedOutcome, TriggerRequest, TriggerState};
 use serde_json::{Value, json};
 
 use mozci_engine::drive::settle;
@@ -62,7 +60,9 @@ pub(crate) async fn run(
         }
         _ => Vec::new(),
     };
-    look_up_outcomes(context, &ledger, &askings).await;
+    for note in look_up_outcomes(ci, &ledger, &askings).await {
+        context.talk(&format!("note: {note}"));
+    }
     let used = ledger.runs_since(&ci.root_url, ci.day().since).await?;
     let now = ci.now();
     out.line(&format!(
@@ -119,85 +119,6 @@ pub(crate) async fn run(
     }
     Ok(0)
 }
-
-/// Looks at what became of what nobody waited for, and notes the ends. Where the CI cannot be read the ledger
-/// is shown as it is.
-async fn look_up_outcomes(context: &Context, ledger: &Ledger, askings: &[TriggerRequest]) {
-    let ci = &context.ci;
-    let mut awaited = Vec::new();
-    for asking in askings {
-        let TriggerState::Sent { request } = asking.state else { continue };
-        let Ok(known) = ledger.outcomes(&asking.id).await else { continue };
-        let ours = asking.jobs.iter().filter(|asked| asked.times > 0);
-        for asked in ours.filter(|asked| !known.iter().any(|came| came.job == asked.job)) {
-            awaited.push(Awaited {
-                // Only named here, not looked up.
-                push: PushRef {
-                    id: PushId::Pushlog(PushlogId(asking.push)),
-                    revision: asking.revision.clone(),
-                    git: None,
-                },
-                job: asked.job.clone(),
-                times: asked.times,
-                action: request,
-                by_action: !asking.hook.is_empty() && request.task().is_some(),
-            });
-        }
-    }
-    if awaited.len() > LOOKED_AT {
-        context.talk(&format!(
-            "note: what became of {} is not known, and only the newest {LOOKED_AT} are looked at",
-            plural(awaited.len(), "request")
-        ));
-        awaited.truncate(LOOKED_AT);
-    }
-    if awaited.is_empty() {
-        return;
-    }
-    let told = match stand(ci, &awaited).await {
-        Ok(outcomes) => outcomes,
-        // One that is gone must not hide the others.
-        Err(error) => {
-            let mut told = Vec::new();
-            let mut failures = 0;
-            for one in &awaited {
-                match stand(ci, std::slice::from_ref(one)).await {
-                    Ok(outcomes) => {
-                        failures = 0;
-                        told.extend(outcomes);
-                    }
-                    // Then it is the CI that does not answer.
-                    Err(_) if failures + 1 >= FAILURES => break,
-                    Err(_) => failures += 1,
-                }
-            }
-            context.talk(&format!(
-                "note: what became of {} cannot be read: {error}",
-                plural(awaited.len() - told.len(), "request")
-            ));
-            told
-        }
-    };
-    // What nothing came of, or waits for a build, may still come about, or was forgotten by the CI.
-    let has_ended = |outcome: &&Outcome| {
-        outcome.done && (outcome.failed() || outcome.runs.iter().any(|run| run.state.is_final()))
-    };
-    for outcome in told.iter().filter(has_ended) {
-        let words = outcome.words();
-        let noted =
-            ledger.note_outcome(&ci.root_url, outcome.action, &outcome.job, &words, ci.now()).await;
-        if let Err(error) = noted {
-            context.talk(&format!("note: {error}"));
-            return;
-        }
-    }
-}
-
-/// Requests in a row that cannot be read, after which no more are tried.
-const FAILURES: u32 = 3;
-
-/// Requests whose ends are looked up at the most.
-const LOOKED_AT: usize = 200;
 
 /// What was left out that is shown at the most.
 const PASSED_OVER: u32 = 200;

@@ -3,14 +3,13 @@
 mod live;
 mod view;
 
-use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::watch::Expectations;
 use mozci_engine::drive::watch::{
-    WatchContext, WatchQuestion, find_request, follow_request, follow_steps,
+    Follow, WatchContext, WatchQuestion, find_request, follow_request, follow_steps, jobs_to_follow,
 };
-use mozci_engine::flow::{Awaited, Chosen, Outcome, choose, read_matrix, read_range};
+use mozci_engine::flow::{Awaited, Outcome, read_range};
 use mozci_engine::store::{Investigation, Lease, Ledger, Store};
 use mozci_engine::{Error, Kind, drive};
 use serde_json::json;
@@ -79,9 +78,6 @@ impl ExpectArgs {
     }
 }
 
-/// Jobs that are followed on a range at the most.
-const MOST: usize = 500;
-
 /// Follows jobs, a request or an investigation to the end.
 pub(crate) async fn run(
     args: Args,
@@ -113,7 +109,14 @@ pub(crate) async fn run(
     context.progress("reading the pushlog");
     let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
     context.progress("reading the runs");
-    let jobs = jobs(&args, context, &range.pushes).await?;
+    let filter = args.filter.filter(&args.what);
+    let is_filtered = args.filter.filter(&[]) != Default::default();
+    let jobs = match (is_filtered || args.what.is_empty(), args.expect.fill) {
+        (false, _) => Follow::Named(filter.jobs),
+        (true, true) => Follow::Possible(filter),
+        (true, false) => Follow::Running(filter),
+    };
+    let jobs = jobs_to_follow(&context.ci, &range.pushes, jobs).await?;
     let question = WatchQuestion {
         jobs,
         pushes: range.pushes.iter().map(|push| push.revision.hash().to_owned()).collect(),
@@ -204,36 +207,4 @@ async fn follow_investigation(
             found.id
         ))),
     }
-}
-
-/// The jobs that are followed: those named or meant, else all that run there.
-async fn jobs(args: &Args, context: &Context, pushes: &[Push]) -> Result<Vec<JobName>, Error> {
-    let filter = args.filter.filter(&args.what);
-    let only_named = args.filter.filter(&[]) == Default::default();
-    let mut jobs = match (only_named, args.what.is_empty(), args.expect.fill) {
-        (true, false, _) => filter.jobs,
-        // What never ran is meant as well.
-        (_, _, true) => {
-            let Chosen { jobs, .. } = choose(&context.ci, pushes, &filter).await?;
-            jobs
-        }
-        _ => {
-            let matrix = read_matrix(&context.ci, pushes, &filter).await?.whole()?;
-            matrix.jobs.into_iter().map(|(job, _)| job).collect()
-        }
-    };
-    jobs.sort();
-    jobs.dedup();
-    if jobs.len() > MOST {
-        return Err(Error::Usage(format!(
-            "{} jobs are more than the {MOST} that are followed at once: name some, or give a filter",
-            jobs.len()
-        )));
-    }
-    if jobs.is_empty() {
-        return Err(Error::NotFound(
-            "nothing runs there that is meant: there is nothing to follow".into(),
-        ));
-    }
-    Ok(jobs)
 }

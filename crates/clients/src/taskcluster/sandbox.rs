@@ -16,7 +16,7 @@ use super::render::{LARGEST_RESULT, Rendering};
 /// The argument by which a program is asked to render: it calls [`serve`].
 pub const RENDER: &str = "render-action";
 
-/// Memory that the process may have, in bytes of address space, and processor time in seconds. It
+/// Memory that the process may write to, in bytes, and processor time in seconds. It
 /// sets these limits itself before it reads anything.
 pub const MEMORY: u64 = 256 << 20;
 /// See [`MEMORY`].

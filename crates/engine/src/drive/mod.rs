@@ -4,6 +4,7 @@
 mod act;
 mod follow;
 mod progress;
+mod resume;
 pub mod search;
 mod session;
 mod settle;
@@ -15,6 +16,7 @@ pub mod watch;
 
 pub use act::{Act, ActEnd, Acted, all_facts, carry_out, plan_all};
 pub use progress::{Consent, Host, Observer, Permission, Progress, Question, Stage};
+pub use resume::{OpenInvestigations, check_resumable, claim_again, find_investigation};
 pub use session::Session;
 pub use settle::{open_ledger, settle};
 pub use tell::Notifier;

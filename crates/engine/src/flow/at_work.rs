@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::store::Ledger;
 
 /// Pushes whose groups are read: each is a list of thousands.
-pub const MOST_GROUPS: usize = 20;
+pub(crate) const MOST_GROUPS: usize = 20;
 
 /// What goes on besides what is known.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +28,7 @@ pub struct AtWork {
 ///
 /// # Errors
 /// [`Error::Service`], [`Error::Store`].
-pub async fn at_work(
+pub(crate) async fn at_work(
     ci: &Ci,
     ledger: &Ledger,
     pushes: &[Push],

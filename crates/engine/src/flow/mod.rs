@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod at_work;
 pub(crate) mod bisect;
 pub(crate) mod build_of;
+pub(crate) mod cancel;
 pub(crate) mod choose;
 pub(crate) mod chooser;
 pub(crate) mod evidence;
@@ -11,6 +12,7 @@ pub(crate) mod guards;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod linked;
+pub(crate) mod look_up;
 pub(crate) mod marker;
 pub(crate) mod matrix;
 pub(crate) mod merges;
@@ -24,22 +26,25 @@ pub(crate) mod wait;
 pub(crate) mod watching;
 
 pub use ask::{Refused, TriggerResult, ask};
-pub use at_work::{AtWork, MOST_GROUPS, at_work};
+pub use at_work::AtWork;
 pub use bisect::{
     Background, BisectQuestion, CulpritPush, Known, SearchData, Since, culprit_pushes,
     job_of_failure, open_case, weigh,
 };
 pub use build_of::BuildOf;
+pub use cancel::{Cancellable, Cancellation, cancellable};
 pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
 pub use evidence::{
-    AskedRun, Given, Looked, PassedOver, Read as EvidenceRead, Reading, RunEvidence, RunName,
-    Subjects, WhyRed, Wish as EvidenceWish, find_run, judge_by, read_evidence, why_red,
+    AskedRun, FileEvidence, FilesRead, Given, Looked, PassedOver, Read as EvidenceRead, Reading,
+    RunEvidence, RunName, Subjects, WhyRed, Wish as EvidenceWish, find_run, judge_by,
+    read_evidence, read_files, why_red,
 };
 pub use guards::{guards, tree_status};
 pub use health::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
 pub use linked::{Linked, linked};
+pub use look_up::look_up_outcomes;
 pub use marker::{MarkOf, Marked, can_mark, mark};
 pub use matrix::{Matrix, read_matrix};
 pub use merges::{Merge, Origin, merges};

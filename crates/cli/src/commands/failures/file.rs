@@ -1,31 +1,18 @@
 //! Logs and reports on this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use mozci_clients::files;
 use mozci_engine::config::Config;
-use mozci_engine::flow::EvidenceWish;
+use mozci_engine::flow::{EvidenceWish, FileEvidence, FilesRead, read_files};
 use mozci_engine::{Error, Kind};
-use mozci_evidence::{Evidence, Question, Rules, read, together};
+use mozci_evidence::{Evidence, Question, Rules, together};
 use serde_json::{Value, json};
 
-use super::{Args, usage};
+use super::Args;
 use crate::app::{Done, Global};
 use crate::failure;
 use crate::show::{Out, VERSION, plural, show_evidence, show_explained, show_same_files};
-
-/// Files that are read of one command at the most.
-const MOST: usize = 10_000;
-
-/// How deep folders are looked into.
-const DEPTH: usize = 32;
-
-/// A file and what it says.
-struct File {
-    name: String,
-    evidence: Evidence,
-}
 
 /// Reads logs and reports and shows what failed in them.
 pub(super) fn run(args: &Args, wish: &EvidenceWish, global: &Global) -> Done {
@@ -42,15 +29,9 @@ pub(super) fn run(args: &Args, wish: &EvidenceWish, global: &Global) -> Done {
         ..Question::default()
     };
     let named: Vec<&PathBuf> = args.file.iter().chain(&args.explain).collect();
-    let is_one = named.len() == 1 && !named[0].is_dir();
-    let (paths, left_out) = files_of(&named)?;
-    let mut read = Vec::with_capacity(paths.len());
-    for path in paths {
-        match one(&path, &question) {
-            Ok(evidence) => read.push(File { name: path.display().to_string(), evidence }),
-            Err(error) if is_one => return Err(error),
-            Err(error) => failure::say(&format!("note: {error}")),
-        }
+    let FilesRead { files: read, is_one, left_out, notes } = read_files(&named, &question)?;
+    for note in notes {
+        failure::say(&format!("note: {note}"));
     }
     if out.json {
         out.object(&object(args, &read, is_one, left_out))?;
@@ -65,8 +46,8 @@ pub(super) fn run(args: &Args, wish: &EvidenceWish, global: &Global) -> Done {
 }
 
 /// The exit status: whether anything failed, and whether that is open.
-fn status(read: &[File], global: &Global) -> Done {
-    let void: Vec<&File> = read.iter().filter(|file| file.evidence.is_void()).collect();
+fn status(read: &[FileEvidence], global: &Global) -> Done {
+    let void: Vec<&FileEvidence> = read.iter().filter(|file| file.evidence.is_void()).collect();
     if !read.is_empty() && void.len() == read.len() {
         for file in void {
             let why: Vec<String> = file.evidence.marks.iter().map(|mark| mark.words()).collect();
@@ -90,76 +71,7 @@ fn rules(global: &Global) -> Result<Option<Arc<Rules>>, Error> {
     Config::load(global.config.as_deref())?.log_rules()
 }
 
-/// The files that are meant, in their order, and how many more there are than are read.
-fn files_of(named: &[&PathBuf]) -> Result<(Vec<PathBuf>, usize), Error> {
-    let mut files = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            look_into(path, 0, &mut files)?;
-        } else {
-            files.push((*path).clone());
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::NotFound("there is no file in what was named".into()));
-    }
-    let left_out = files.len().saturating_sub(MOST);
-    files.truncate(MOST);
-    Ok((files, left_out))
-}
-
-/// The files of a folder and of the folders within, without hidden ones.
-fn look_into(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let found = std::fs::read_dir(folder).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
-    });
-    let mut entries = match found {
-        Ok(entries) => entries,
-        // What lies beside it may still be read.
-        Err(error) if depth > 0 => {
-            failure::say(&format!("note: {} is left out: {error}", folder.display()));
-            return Ok(());
-        }
-        Err(error) => {
-            return Err(Error::Odd(format!("{} cannot be read: {error}", folder.display())));
-        }
-    };
-    entries.sort();
-    for path in entries {
-        let is_hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
-        if is_hidden {
-            continue;
-        }
-        if path.is_dir() {
-            // A link may lead around in a circle.
-            if depth < DEPTH && !is_link {
-                look_into(&path, depth + 1, files)?;
-            }
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Reads one; `-` is standard input.
-fn one(path: &Path, question: &Question) -> Result<Evidence, Error> {
-    let name = path.display().to_string();
-    if name == "-" {
-        return Ok(read(std::io::stdin(), question));
-    }
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::NotFound(format!("there is no file {name}")),
-        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::TimedOut => {
-            usage(format!("{name} cannot be read, {error}: give a log, or `-` for stdin"))
-        }
-        _ => Error::Odd(format!("{name} cannot be read: {error}")),
-    };
-    Ok(read(files::open(path).map_err(failed)?, question))
-}
-
-fn show(out: &mut Out, args: &Args, read: &[File], wish: &EvidenceWish) {
+fn show(out: &mut Out, args: &Args, read: &[FileEvidence], wish: &EvidenceWish) {
     if args.group {
         let named: Vec<(&str, &Evidence)> =
             read.iter().map(|file| (file.name.as_str(), &file.evidence)).collect();
@@ -174,7 +86,7 @@ fn show(out: &mut Out, args: &Args, read: &[File], wish: &EvidenceWish) {
 }
 
 /// What was read, and what of it is bad or open.
-fn last_line(read: &[File], left_out: usize) -> String {
+fn last_line(read: &[FileEvidence], left_out: usize) -> String {
     let lines: u64 = read.iter().map(|file| file.evidence.lines).sum();
     let failures: u64 = read.iter().map(|file| file.evidence.total).sum();
     let bad = read.iter().filter(|file| file.evidence.total > 0).count();
@@ -205,7 +117,7 @@ fn last_line(read: &[File], left_out: usize) -> String {
     text
 }
 
-fn object(args: &Args, read: &[File], is_one: bool, left_out: usize) -> Value {
+fn object(args: &Args, read: &[FileEvidence], is_one: bool, left_out: usize) -> Value {
     let mut object = json!({"version": VERSION, "command": "failures"});
     let all: Vec<Value> = read
         .iter()
@@ -233,7 +145,7 @@ fn object(args: &Args, read: &[File], is_one: bool, left_out: usize) -> Value {
 }
 
 /// The failures put together by their signatures; guesses are none.
-fn groups(read: &[File]) -> Value {
+fn groups(read: &[FileEvidence]) -> Value {
     let failures = read
         .iter()
         .enumerate()

@@ -1,11 +1,11 @@
 //! `mozci investigations resume --all`
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use futures_util::{StreamExt, stream};
-use mozci_engine::drive::Notifier;
-use mozci_engine::drive::watch::{WatchContext, WatchQuestion, is_watch, watch_many};
+use mozci_core::push::Push;
+use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch_many};
+use mozci_engine::drive::{Notifier, OpenInvestigations};
 use mozci_engine::store::{Investigation, Lease, Store};
 use serde_json::json;
 
@@ -32,32 +32,33 @@ pub(super) async fn resume_all(
     // A line each, which programs can read where nobody looks on.
     out.json |= !std::io::stdout().is_terminal();
     let notifier = telling::notifier(context, ends.tell)?;
-    let open = store.open_investigations(&ci.root_url, ci.repo.as_str()).await?;
-    let (watches, searches): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
-    let ids: Vec<&str> = watches.iter().map(|found| found.id.as_str()).collect();
-    let taken = store.claim(&ids).await?;
-    let mut questions = Vec::new();
-    for (found, lease) in watches.iter().zip(taken) {
-        match lease {
-            Ok(lease) => questions.push((WatchQuestion::of(found)?, lease)),
-            Err(held) => context.talk(&format!("note: {held}")),
-        }
+    let OpenInvestigations { searches, watches, pushes, held } =
+        OpenInvestigations::claim(ci, store).await?;
+    for held in &held {
+        context.talk(&format!("note: {held}"));
     }
-    let searching = all_searches(store, &searches, ends, context, stats, interrupt);
-    let watching =
-        all_watches(store, questions, (ends, notifier.as_ref()), context, out, stats, interrupt);
-    let (searched, watched) = futures_util::future::join(searching, watching).await;
-    let (searched, watched) = (searched?, watched?);
-    if searches.is_empty() && watches.is_empty() {
+    if searches.is_empty() && watches.is_empty() && held.is_empty() {
         context.talk("no investigation is open here");
     }
+    let searching = all_searches(store, &searches, ends, context, stats, interrupt);
+    let watching = all_watches(
+        store,
+        (watches, pushes),
+        (ends, notifier.as_ref()),
+        context,
+        out,
+        stats,
+        interrupt,
+    );
+    let (searched, watched) = futures_util::future::join(searching, watching).await;
+    let (searched, watched) = (searched?, watched?);
     Ok(searched.max(watched))
 }
 
 /// Goes on with watches, on one connection and one reading.
 async fn all_watches(
     store: &dyn Store,
-    questions: Vec<(WatchQuestion, Lease)>,
+    (questions, pushes): (Vec<(WatchQuestion, Lease)>, Vec<Push>),
     (ends, notifier): (&EndArgs, Option<&Notifier>),
     context: &Context,
     out: &mut Out,
@@ -68,14 +69,6 @@ async fn all_watches(
         return Ok(0);
     }
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
-    let ranges: BTreeSet<&[String]> =
-        questions.iter().map(|(question, _)| question.pushes.as_slice()).collect();
-    let mut pushes = Vec::new();
-    for heads in ranges {
-        pushes.extend(super::pushes_of(context, heads).await?);
-    }
-    pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
-    pushes.dedup_by_key(|push| push.id);
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     let permission = ends.confirm.permission();
     let session = terminal.session(&mut ledger);

@@ -1,7 +1,7 @@
 //! What Treeherder does not show of what goes on: it may be hours behind.
 
 use crate::flow::AtWork;
-use crate::flow::MOST_GROUPS;
+use crate::flow::at_work::MOST_GROUPS;
 use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;

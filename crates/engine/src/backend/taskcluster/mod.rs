@@ -36,4 +36,4 @@ pub(crate) mod wait;
 pub(crate) use backend::{Parts, TaskclusterBackend};
 pub(crate) use of_ci::without_treeherder;
 pub(crate) use plain::Plain;
-pub use pressed::{Selected, earlier_press, selected};
+pub use pressed::{Selected, earlier_presses, selected};

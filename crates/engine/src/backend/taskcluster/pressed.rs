@@ -1,13 +1,17 @@
 //! The job on which a button was pressed.
 
+use std::time::{Duration, Instant};
+
 use mozci_clients::taskcluster::{CALLBACKS, Pressed};
 use mozci_core::ids::{JobName, TaskId};
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::taskcluster::history::definition;
 use crate::backend::taskcluster::linked::job_that_is_there;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::pause;
 
 /// What was selected when a button was pressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +46,42 @@ pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
 /// Where the callbacks of action tasks stand in their definitions.
 const CALLBACK: &str = "payload.env.ACTION_CALLBACK";
 
+/// How long earlier presses are waited for: hooks give their tasks 1,800 s.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Waits until earlier presses on the same job have ended, so that what they sent is seen; `on_wait` is told of the first.
+/// Returns the press that has not ended when the patience or somebody ends the waiting, and the seconds waited.
+///
+/// # Errors
+/// [`Error::Service`] and [`Error::NotFound`] where the queue does not tell.
+pub async fn earlier_presses(
+    ci: &Ci,
+    pressed: &Pressed,
+    own: TaskId,
+    job: &JobName,
+    stop: &CancellationToken,
+    on_wait: &mut (dyn FnMut(TaskId) + Send),
+) -> Result<Option<(TaskId, u64)>, Error> {
+    let started = Instant::now();
+    let mut is_told = false;
+    while let Some(earlier) = earlier_press(ci, pressed, own, job).await? {
+        if !std::mem::replace(&mut is_told, true) {
+            on_wait(earlier);
+        }
+        if started.elapsed() > PATIENCE || stop.is_cancelled() {
+            return Ok(Some((earlier, started.elapsed().as_secs())));
+        }
+        pause(ci.poll, stop).await;
+    }
+    Ok(None)
+}
+
 /// Another task of the same group that acts on the same job for mozci, was made before our `own`, and has not ended.
 /// Of several presses at one moment each waits for those before it, and sees what they sent.
 ///
 /// # Errors
 /// [`Error::Service`] where the queue does not tell.
-pub async fn earlier_press(
+async fn earlier_press(
     ci: &Ci,
     pressed: &Pressed,
     own: TaskId,

@@ -2,6 +2,7 @@
 
 mod ask;
 mod followed;
+mod jobs;
 mod many;
 mod progress;
 mod question;
@@ -9,6 +10,7 @@ mod request;
 mod run;
 
 pub use followed::follow_steps;
+pub use jobs::{Follow, jobs_to_follow, read_pushes};
 pub use many::watch_many;
 pub use progress::WatchProgress;
 pub use question::{WatchQuestion, is_watch};

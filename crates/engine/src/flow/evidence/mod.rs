@@ -1,5 +1,6 @@
 //! What runs say of themselves: their artifacts and logs, read once.
 
+pub(crate) mod files;
 pub(crate) mod find;
 pub(crate) mod given;
 pub(crate) mod judge;
@@ -8,6 +9,7 @@ pub(crate) mod twins;
 pub(crate) mod why_red;
 pub(crate) mod wish;
 
+pub use files::{FileEvidence, FilesRead, read_files};
 pub use find::{AskedRun, RunName, find_run};
 pub use given::Given;
 pub use judge::{Subjects, judge_by};
