@@ -1,12 +1,12 @@
 //! Filling and retriggering: which jobs of a push are asked for, and which are not.
 
+use crate::add_to_plan::{MissingRuns, add_to_plan};
 use crate::facts::PushFacts;
-use crate::have::have;
 use crate::ids::JobName;
-use crate::place::{Asked, place};
 use crate::plan::{LeftOut, LeftOutReason, PastRuns, Plan, Why, Wish, estimate};
 use crate::push::PushRef;
 use crate::run::{Run, State};
+use crate::run_count::run_count;
 
 /// What of a push is run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,9 @@ pub fn again<'a>(
     let times = wish.times;
     for facts in facts {
         match reason(facts, what) {
-            Some(Ok(why)) => place(&mut plan, facts, job, Asked { times, why, keeps: true, wish }),
+            Some(Ok(why)) => {
+                add_to_plan(&mut plan, facts, job, MissingRuns { times, why, keeps: true, wish })
+            }
             Some(Err(why)) => {
                 let push = PushRef::from(&facts.push);
                 plan.left_out.push(LeftOut { push, job: job.clone(), why });
@@ -49,7 +51,7 @@ fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> 
     if what == Again::Failed {
         return is_failed_last(facts).then_some(Ok(Why::Failed));
     }
-    if have(facts) > 0 {
+    if run_count(facts) > 0 {
         return None;
     }
     let last = last(facts);
@@ -129,7 +131,7 @@ mod tests {
         let past = PastRuns::default();
         let plan = again([&facts], &JobName::new("t"), Again::Missing, Wish::times(1), &past);
         assert_eq!(plan.requests[0].why, Why::BuildAbsent);
-        assert_eq!(facts.judgement(), crate::judge::Judgement::NoEvidence);
+        assert_eq!(facts.push_class(), crate::classify::PushClass::NoEvidence);
     }
 
     proptest! {

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
+use crate::classify::PushClass;
 use crate::facts::PushFacts;
 use crate::ids::JobName;
-use crate::judge::Judgement;
 use crate::plan::{PastRuns, Plan, Wish, have_n};
 use crate::push::PushRef;
 use crate::range::keeps;
@@ -53,7 +53,7 @@ pub struct Step {
     pub push: PushRef,
     /// By its runs.
     #[serde(flatten)]
-    pub judgement: Judgement,
+    pub push_class: PushClass,
     /// Runs that count and are there.
     pub have: u32,
     /// Why a run that ended says nothing of the test that is asked about, where none does.
@@ -74,10 +74,10 @@ impl From<&PushFacts> for Step {
     fn from(facts: &PushFacts) -> Self {
         Self {
             push: PushRef::from(&facts.push),
-            judgement: facts.judgement(),
-            have: crate::have::have(facts) - facts.asked,
-            unknown: match facts.judgement() {
-                Judgement::NoEvidence | Judgement::Waiting => {
+            push_class: facts.push_class(),
+            have: crate::run_count::run_count(facts) - facts.asked,
+            unknown: match facts.push_class() {
+                PushClass::NoEvidence | PushClass::Waiting => {
                     facts.runs.iter().find_map(|run| run.proof()).map(|proof| proof.why.clone())
                 }
                 _ => None,
@@ -105,7 +105,7 @@ pub struct Backfill {
 
 /// Walks back from the first of `facts` (newest first) and plans to fill the holes.
 pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -> Backfill {
-    let good = facts.iter().position(|f| matches!(f.judgement(), Judgement::Good { .. }));
+    let good = facts.iter().position(|f| matches!(f.push_class(), PushClass::Good { .. }));
     let walked = &facts[..good.map_or(facts.len(), |i| i + 1)];
     let end = match good {
         Some(0) => WalkEnd::GoodAtStart,
@@ -126,10 +126,10 @@ pub fn backfill(facts: &[PushFacts], question: &Question, past: &PastRuns<'_>) -
 }
 
 fn without_good(facts: &[PushFacts]) -> WalkEnd {
-    let judgements = || facts.iter().map(PushFacts::judgement);
-    if judgements().any(|j| matches!(j, Judgement::Bad { .. } | Judgement::Mixed { .. })) {
+    let judgements = || facts.iter().map(PushFacts::push_class);
+    if judgements().any(|j| matches!(j, PushClass::Bad { .. } | PushClass::Mixed { .. })) {
         WalkEnd::BadForLonger
-    } else if judgements().all(|j| j == Judgement::NotRun) {
+    } else if judgements().all(|j| j == PushClass::NotRun) {
         WalkEnd::NeverRan
     } else {
         WalkEnd::NoEvidence

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::chunks::Narrow;
+use crate::classify::PushClass;
 use crate::ids::{BuildId, BuildRequestId, JobName, SchedulerName, TaskId};
-use crate::judge::Judgement;
 use crate::plan::Through;
 use crate::push::Push;
 use crate::run::{Run, State};
@@ -30,8 +30,8 @@ pub struct PushFacts {
 
 impl PushFacts {
     /// What the job's runs say of the push.
-    pub fn judgement(&self) -> Judgement {
-        Judgement::of(&self.runs)
+    pub fn push_class(&self) -> PushClass {
+        PushClass::of(&self.runs)
     }
 
     /// Whether something is under way on the push that will still say something: a run, or an

@@ -4,11 +4,13 @@
 //! reads no clock (`now` is an argument), and no service's JSON comes in here. Whatever it is
 //! asked has the shape `(facts, question) -> plan | next step | verdict`.
 
+mod add_to_plan;
 pub mod again;
 pub mod backfill;
 pub mod bisect;
 pub mod chooser;
 pub mod chunks;
+pub mod classify;
 pub mod commit;
 pub mod culprit;
 pub mod era;
@@ -20,20 +22,18 @@ pub mod filter;
 pub mod flakiness;
 pub mod guard;
 pub mod harmless;
-pub mod have;
 pub mod ids;
-pub mod judge;
 mod left_out;
+pub mod merge_plans;
 pub mod nearest;
-mod place;
 pub mod plan;
 pub mod push;
 pub mod range;
 pub mod rate;
 pub mod revision;
 pub mod run;
+pub mod run_count;
 pub mod run_spec;
-pub mod several;
 pub mod sighting;
 pub mod time;
 pub mod watch;

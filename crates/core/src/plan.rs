@@ -5,15 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::add_to_plan::{MissingRuns, add_to_plan};
 use crate::chunks::Narrow;
 use crate::estimate::{Estimate, median};
 use crate::facts::PushFacts;
-use crate::have::{have, lacks};
 use crate::ids::{BuildId, BuildRequestId, JobName, PushId, SchedulerName, TaskId};
 pub use crate::left_out::{LeftOut, LeftOutReason};
-use crate::place::{Asked, place};
 use crate::push::{PushRef, count_pushes};
 use crate::run::Run;
+use crate::run_count::{missing_runs, run_count};
 
 /// What would be asked for, as data: cheap to make, to print and to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -269,13 +269,13 @@ pub fn have_n<'a>(
 ) -> Plan {
     let mut plan = Plan { jobs: vec![job.clone()], ..Plan::empty(wish.times) };
     for (facts, keeps) in facts {
-        let lacking = lacks(facts, wish.times);
+        let lacking = missing_runs(facts, wish.times);
         if lacking > 0 {
-            let why = match have(facts) {
+            let why = match run_count(facts) {
                 0 => Why::NotRun,
                 have => Why::TooFew { have, want: wish.times },
             };
-            place(&mut plan, facts, job, Asked { times: lacking, why, keeps, wish });
+            add_to_plan(&mut plan, facts, job, MissingRuns { times: lacking, why, keeps, wish });
         }
     }
     plan.estimate = estimate(&plan, past);

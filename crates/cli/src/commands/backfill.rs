@@ -1,9 +1,9 @@
 //! `mozci backfill`
 
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
+use mozci_core::classify::PushClass;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
-use mozci_core::judge::Judgement;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
@@ -148,7 +148,7 @@ pub(crate) async fn run(
         }
         out.object(&object)?;
     }
-    let bad = answer.steps.first().is_some_and(|s| matches!(s.judgement, Judgement::Bad { .. }));
+    let bad = answer.steps.first().is_some_and(|s| matches!(s.push_class, PushClass::Bad { .. }));
     match status {
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),

@@ -1,7 +1,7 @@
 //! `mozci jobs`
 
+use mozci_core::classify::PushClass;
 use mozci_core::ids::JobName;
-use mozci_core::judge::Judgement;
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
@@ -46,7 +46,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
     let bad = (0..matrix.jobs.len() as u32)
-        .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, Judgement::Bad { .. })));
+        .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, PushClass::Bad { .. })));
     if out.json {
         let rows = pushes.iter().zip(&matrix.rows);
         out.object(&Object {
@@ -107,7 +107,7 @@ fn show(
         .enumerate()
         .filter(|(_, (name, _))| !name.is_of_decision())
         .filter_map(|(i, (name, _))| match newest(matrix, i as u32)? {
-            (push, Judgement::Bad { .. }) => Some((name, &pushes[push])),
+            (push, PushClass::Bad { .. }) => Some((name, &pushes[push])),
             _ => None,
         })
         .collect();
@@ -127,10 +127,10 @@ fn show(
 }
 
 /// The newest push on which a job says good, bad or mixed.
-fn newest(matrix: &Matrix, job: u32) -> Option<(usize, Judgement)> {
+fn newest(matrix: &Matrix, job: u32) -> Option<(usize, PushClass)> {
     (0..matrix.rows.len()).find_map(|push| {
-        match Judgement::of(matrix.cell(push, job).iter().map(|(_, run)| run)) {
-            said @ (Judgement::Good { .. } | Judgement::Bad { .. } | Judgement::Mixed { .. }) => {
+        match PushClass::of(matrix.cell(push, job).iter().map(|(_, run)| run)) {
+            said @ (PushClass::Good { .. } | PushClass::Bad { .. } | PushClass::Mixed { .. }) => {
                 Some((push, said))
             }
             _ => None,
@@ -170,7 +170,7 @@ struct Jobs<'a> {
 struct Cell<'a> {
     platform: &'a JobName,
     #[serde(flatten)]
-    judgement: Judgement,
+    push_class: PushClass,
     runs: Vec<&'a Run>,
 }
 
@@ -180,8 +180,8 @@ impl Serialize for Jobs<'_> {
         for cell in self.row.chunk_by(|a, b| a.0 == b.0) {
             let (name, platform) = &self.matrix.jobs[cell[0].0 as usize];
             let runs = || cell.iter().map(|(_, run)| run);
-            let judgement = Judgement::of(runs());
-            map.serialize_entry(name, &Cell { platform, judgement, runs: runs().collect() })?;
+            let push_class = PushClass::of(runs());
+            map.serialize_entry(name, &Cell { platform, push_class, runs: runs().collect() })?;
         }
         map.end()
     }

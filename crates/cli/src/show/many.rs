@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mozci_core::classify::PushClass;
 use mozci_core::facts::PushFacts;
-use mozci_core::judge::Judgement;
 use mozci_core::plan::Plan;
 use mozci_core::push::PushRef;
 use mozci_engine::flow::JobHistory;
@@ -59,14 +59,14 @@ pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
 fn standing(facts: &[&PushFacts]) -> String {
     let mut counts = [0usize; 6];
     for facts in facts {
-        counts[match facts.judgement() {
-            Judgement::Bad { .. } => 0,
-            Judgement::Mixed { .. } => 1,
-            Judgement::Good { .. } => 2,
-            Judgement::Waiting if !facts.is_under_way() => 4,
-            Judgement::Waiting => 3,
+        counts[match facts.push_class() {
+            PushClass::Bad { .. } => 0,
+            PushClass::Mixed { .. } => 1,
+            PushClass::Good { .. } => 2,
+            PushClass::Waiting if !facts.is_under_way() => 4,
+            PushClass::Waiting => 3,
             _ if facts.asked > 0 => 3,
-            Judgement::NoEvidence | Judgement::NotRun => 5,
+            PushClass::NoEvidence | PushClass::NotRun => 5,
         }] += 1;
     }
     let words = ["bad", "mixed", "good", "under way", "blocked for ever", "without a result"];

@@ -2,12 +2,12 @@
 
 use comfy_table::{Table, presets};
 use mozci_core::backfill::{Backfill, Step, WalkEnd};
-use mozci_core::judge::Judgement;
+use mozci_core::classify::PushClass;
 use mozci_core::plan::Plan;
 use mozci_core::push::PushRef;
 
 use super::out::Out;
-use super::words::{judgement, plural};
+use super::words::{plural, push_class};
 
 /// One line a push: how it is judged, and what the plan does with it.
 pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
@@ -17,10 +17,10 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
         table.set_header(["", "push", "revision", "runs", "plan"]);
     }
     for step in steps {
-        let word = match step.judgement {
-            Judgement::Good { .. } => "good",
-            Judgement::Bad { .. } => "bad",
-            Judgement::Mixed { .. } => "mixed",
+        let word = match step.push_class {
+            PushClass::Good { .. } => "good",
+            PushClass::Bad { .. } => "bad",
+            PushClass::Mixed { .. } => "mixed",
             _ => "",
         };
         let asked = match (step.asked - step.doubtful, step.doubtful) {
@@ -29,14 +29,14 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             (0, doubtful) => format!(", {doubtful} in doubt"),
             (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
         };
-        let waiting = match (step.waiting, step.judgement) {
+        let waiting = match (step.waiting, step.push_class) {
             (0, _) => String::new(),
-            (_, Judgement::Waiting) if step.unknown.is_none() => String::new(),
+            (_, PushClass::Waiting) if step.unknown.is_none() => String::new(),
             (count, _) => format!(", {count} under way"),
         };
         let told = match &step.unknown {
             Some(why) => format!("unknown: {why}"),
-            None => judgement(step.judgement),
+            None => push_class(step.push_class),
         };
         let chunk = match &step.chunk {
             Some(chunk) => format!(" in {chunk}"),
@@ -98,7 +98,7 @@ pub(crate) fn edge(walk: &Backfill) -> (Option<&PushRef>, Option<&PushRef>) {
         WalkEnd::LastGood { push } => Some(push),
         _ => None,
     };
-    let bad = walk.steps.iter().rev().find(|s| matches!(s.judgement, Judgement::Bad { .. }));
+    let bad = walk.steps.iter().rev().find(|s| matches!(s.push_class, PushClass::Bad { .. }));
     (good, bad.map(|step| &step.push))
 }
 

@@ -1,6 +1,6 @@
 //! Small words.
 
-use mozci_core::judge::Judgement;
+use mozci_core::classify::PushClass;
 use mozci_core::rate::{Rate, percent};
 use mozci_core::run::{Run, Says, State};
 use mozci_core::time::At;
@@ -65,16 +65,16 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// What a judgement says, in words.
-pub(crate) fn judgement(judgement: Judgement) -> String {
-    match judgement {
-        Judgement::Good { passed } => format!("passed {passed} of {passed}"),
-        Judgement::Bad { failed } => format!("failed {failed} of {failed}"),
-        Judgement::Mixed { passed, failed } => {
+pub(crate) fn push_class(push_class: PushClass) -> String {
+    match push_class {
+        PushClass::Good { passed } => format!("passed {passed} of {passed}"),
+        PushClass::Bad { failed } => format!("failed {failed} of {failed}"),
+        PushClass::Mixed { passed, failed } => {
             format!("mixed, failed {failed} of {}", passed + failed)
         }
-        Judgement::Waiting => "waiting".to_owned(),
-        Judgement::NoEvidence => "no evidence".to_owned(),
-        Judgement::NotRun => "not run".to_owned(),
+        PushClass::Waiting => "waiting".to_owned(),
+        PushClass::NoEvidence => "no evidence".to_owned(),
+        PushClass::NotRun => "not run".to_owned(),
     }
 }
 

@@ -7,11 +7,11 @@ use crate::bisect::{After, Backout, Before, History, Outcome, Pool, Search, Setu
 use crate::estimate::median;
 use crate::facts::{Build, PushFacts};
 use crate::flakiness::{Seen, Tally, Told, rises_elsewhere};
-use crate::have::have;
 use crate::ids::{JobName, PushId};
 use crate::plan::{LeftOutReason, PastRuns, Plan, Wish, have_n};
 use crate::rate::ln_likelihood;
 use crate::run::Run;
+use crate::run_count::run_count;
 
 /// How a search is to go.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,7 +151,7 @@ impl<'a> SearchModel<'a> {
 
     /// Why no run can be asked for on a push, if none can.
     pub(super) fn hindrance(&self, facts: &PushFacts) -> Option<LeftOutReason> {
-        let one_more = Wish::times(have(facts).saturating_add(1));
+        let one_more = Wish::times(run_count(facts).saturating_add(1));
         let plan = have_n([(facts, true)], self.job, one_more, &PastRuns::default());
         plan.left_out.into_iter().next().map(|left_out| left_out.why)
     }
@@ -230,7 +230,7 @@ impl<'a> SearchModel<'a> {
             let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
             let asked = facts.asked.saturating_sub(facts.doubtful);
             let known = u32::try_from(observed - chosen + waiting).unwrap_or(u32::MAX);
-            have(facts).saturating_sub(known.saturating_add(asked))
+            run_count(facts).saturating_sub(known.saturating_add(asked))
         };
         self.facts.iter().enumerate().map(of).collect()
     }
@@ -321,7 +321,7 @@ impl<'a> SearchModel<'a> {
     pub fn plan(&self, wanted: &BTreeMap<usize, u32>) -> Plan {
         let each = wanted.iter().rev().filter_map(|(push, runs)| {
             let facts = self.push(*push)?;
-            let wish = Wish::times(have(facts).saturating_add(*runs));
+            let wish = Wish::times(run_count(facts).saturating_add(*runs));
             Some(have_n([(facts, true)], self.job, wish, &self.past))
         });
         let times = wanted.values().copied().max().unwrap_or(0);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::hunt::{HuntSettings, SearchModel};
 use crate::bisect::Search;
 use crate::facts::Build;
-use crate::have::have;
+use crate::run_count::run_count;
 
 /// Failures since the bad push from which on more of them tell little.
 const ENOUGH: u32 = 8;
@@ -47,12 +47,12 @@ impl SearchModel<'_> {
         let newest = each.find(|(number, facts)| {
             is_built(&facts.build)
                 && !facts.is_under_way()
-                && have(facts) < settings.most_on_a_push
+                && run_count(facts) < settings.most_on_a_push
                 && !settings.refused.contains(number)
                 && self.hindrance(facts).is_none()
         });
         let Some((number, facts)) = newest else { return };
-        let instead = left.min(asked).min(settings.most_on_a_push - have(facts));
+        let instead = left.min(asked).min(settings.most_on_a_push - run_count(facts));
         wanted.insert(number, instead);
         // The dearest go: they are made later, if they are wanted then.
         let mut dear: Vec<usize> =

@@ -2,12 +2,12 @@
 //! of it: which build triggers which tests, how a request stands, what a builder's name says. The
 //! sources are described in `wire/buildapi.md` of the project's plan.
 
-mod carried;
 mod farm;
+mod match_requests;
 mod names;
 mod standing;
 
-pub use carried::carried;
 pub use farm::{Build, EraBuilder, EraFarm, EraScheduler};
+pub use match_requests::match_requests;
 pub use names::{branch_rest, build_type, is_test, platform, suite};
 pub use standing::{DumpRow, Listed, Outcome, standing, state_of};

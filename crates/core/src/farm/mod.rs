@@ -2,9 +2,9 @@
 //! another, and which build a job hangs on.
 
 mod absorbed;
-mod hangs;
+mod build_dependency;
 mod request;
 
 pub use absorbed::absorbers;
-pub use hangs::{Hangs, Link, Set, hangs_on, is_build_absent};
+pub use build_dependency::{BuildDependency, Link, Set, build_dependency, is_build_absent};
 pub use request::{Build, Request, Results, runs_of};

@@ -1,11 +1,11 @@
 //! What is expected of a job on a push, and what is done where it does not come.
 
+use crate::add_to_plan::{MissingRuns, add_to_plan};
 use crate::facts::{Build, PushFacts};
-use crate::have::have;
 use crate::ids::JobName;
-use crate::place::{Asked, place};
 use crate::plan::{PastRuns, Plan, Why, Wish, estimate};
 use crate::run::{Run, State};
+use crate::run_count::run_count;
 use crate::time::At;
 
 /// What is expected, and what may be asked for where it does not come. Nothing, unless said.
@@ -42,7 +42,7 @@ pub enum Next {
 /// infrastructure may have lost some. `settles` is whether somebody may still tell whether requests in doubt
 /// arrived: only then are they waited for. They count as sent in any case.
 pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool) -> Next {
-    let has = have(facts);
+    let has = run_count(facts);
     let said = |what: fn(&Run) -> bool| facts.runs.iter().filter(|run| what(run)).count() as u32;
     let (good, bad) = (said(Run::is_good), said(Run::is_bad));
     let waits = facts.is_under_way() || (facts.doubtful > 0 && settles);
@@ -89,7 +89,7 @@ pub fn still_comes(build_runs: &[Run], now: At) -> Option<u64> {
 
 /// Why a job that nothing is heard of any more is missing, where it was meant to run.
 fn missing(facts: &PushFacts) -> Option<Why> {
-    if have(facts) > 0 {
+    if run_count(facts) > 0 {
         return None;
     }
     match facts.runs.last().map(|run| &run.state) {
@@ -111,10 +111,10 @@ pub fn plan(
     past: &PastRuns<'_>,
 ) -> Plan {
     let mut plan = Plan { jobs: vec![job.clone()], ..Plan::empty(want) };
-    let times = want.saturating_sub(have(facts));
+    let times = want.saturating_sub(run_count(facts));
     if times > 0 {
-        let asked = Asked { times, why, keeps: true, wish: Wish::times(want) };
-        place(&mut plan, facts, job, asked);
+        let asked = MissingRuns { times, why, keeps: true, wish: Wish::times(want) };
+        add_to_plan(&mut plan, facts, job, asked);
     }
     plan.estimate = estimate(&plan, past);
     plan

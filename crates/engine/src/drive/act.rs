@@ -6,7 +6,7 @@ use mozci_core::facts::PushFacts;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, Plan};
 use mozci_core::push::count_pushes;
-use mozci_core::several;
+use mozci_core::merge_plans;
 
 use crate::drive::follow::follow;
 use crate::drive::progress::{Permission, Progress, Question, Stage};
@@ -74,7 +74,7 @@ pub fn all_facts(histories: &[JobHistory]) -> impl Iterator<Item = &PushFacts> {
 
 /// One plan for several jobs, each planned by itself.
 pub fn plan_all(histories: &[JobHistory], times: u32, each: impl Fn(&JobHistory) -> Plan) -> Plan {
-    several::join(histories.iter().map(|history| (each(history), &history.facts[..])), times)
+    merge_plans::join(histories.iter().map(|history| (each(history), &history.facts[..])), times)
 }
 
 /// Carries a plan out as far as it may be.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mozci_core::era::carried;
+use mozci_core::era::match_requests;
 use mozci_core::ids::{BuildRequestId, JobName, Revision};
 
 use crate::store::{TriggerRequest, TriggerState};
@@ -29,7 +29,7 @@ pub(crate) fn matched<'a>(
     for some in [sure, doubtful] {
         let known: Vec<BTreeSet<BuildRequestId>> =
             some.iter().map(|asking| known(asking)).collect();
-        let found = carried(&known, &rest);
+        let found = match_requests(&known, &rest);
         found.iter().flatten().for_each(|request| {
             rest.remove(request);
         });

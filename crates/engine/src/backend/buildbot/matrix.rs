@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mozci_clients::buildbot::BuildsOf;
-use mozci_core::farm::{Hangs, Request, hangs_on};
+use mozci_core::farm::{BuildDependency, Request, build_dependency};
 use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
@@ -84,8 +84,8 @@ pub(crate) fn builds_of(
         Some(names) => {
             names.iter().filter_map(|name| Some(rows.builder(name)?.id)).collect::<Vec<_>>()
         }
-        None => match hangs_on(id, &ties, &rows.requests, &rows.builds) {
-            Hangs::On(link) => link.builds,
+        None => match build_dependency(id, &ties, &rows.requests, &rows.builds) {
+            BuildDependency::On(link) => link.builds,
             _ => Vec::new(),
         },
     };

@@ -176,10 +176,10 @@ async fn forced_alike(
     sets.sort_unstable_by_key(|set| std::cmp::Reverse(set.id));
     for set in sets {
         let requests = farm.master().await?.requests_of_set(set.id).await.map_err(reading)?;
-        let carried = |request: &&mozci_core::farm::Request| {
+        let match_requests = |request: &&mozci_core::farm::Request| {
             Some(request.builder) == builder && request.results != Some(Results::Skipped)
         };
-        for request in requests.iter().filter(carried) {
+        for request in requests.iter().filter(match_requests) {
             if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id)).await?.is_none() {
                 return Ok(Some(request.id));
             }

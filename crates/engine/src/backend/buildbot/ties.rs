@@ -1,6 +1,6 @@
 //! What builders hang on: as the configuration says, or as the history shows.
 
-use mozci_core::farm::{Hangs, Link, hangs_on};
+use mozci_core::farm::{BuildDependency, Link, build_dependency};
 use mozci_core::ids::JobName;
 use mozci_core::nearest::nearest;
 
@@ -84,10 +84,10 @@ pub(crate) fn tie_of(farm: &Farm, rows: &Rows, job: &JobName) -> Tie {
         };
     }
     let Some(builder) = rows.builder(job.as_str()) else { return Tie::Unknown };
-    match hangs_on(builder.id, &rows.ties(farm), &rows.requests, &rows.builds) {
-        Hangs::On(link) => Tie::Inferred(Link { starts: link.starts || started, ..link }),
-        Hangs::Nothing => Tie::None,
-        Hangs::Unknown => Tie::Unknown,
-        Hangs::OneOf(first, second) => Tie::OneOf(rows.name(first), rows.name(second)),
+    match build_dependency(builder.id, &rows.ties(farm), &rows.requests, &rows.builds) {
+        BuildDependency::On(link) => Tie::Inferred(Link { starts: link.starts || started, ..link }),
+        BuildDependency::Nothing => Tie::None,
+        BuildDependency::Unknown => Tie::Unknown,
+        BuildDependency::OneOf(first, second) => Tie::OneOf(rows.name(first), rows.name(second)),
     }
 }

@@ -1,11 +1,11 @@
 //! What is read for a search: the pushes between good and bad, what came before and since, and the
 //! job's runs on all of them.
 
+use mozci_core::classify::PushClass;
 use mozci_core::culprit::{SearchModel, last_good};
 use mozci_core::facts::PushFacts;
 use mozci_core::flakiness::{Tally, Told};
 use mozci_core::ids::JobName;
-use mozci_core::judge::Judgement;
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
@@ -140,14 +140,14 @@ impl SearchData {
     fn check(&self, question: &BisectQuestion) -> Result<(), Error> {
         let (good, bad) = (&self.history.facts[self.good], &self.history.facts[self.bad]);
         if question.good.is_some()
-            && let Judgement::Bad { failed } = good.judgement()
+            && let PushClass::Bad { failed } = good.push_class()
         {
             return Err(Error::Usage(format!(
                 "--good fails: push {} failed {failed} of {failed}; name an older one, or leave --good out to have one found",
                 good.push.id
             )));
         }
-        if let (Judgement::Good { passed }, false) = (bad.judgement(), question.anyway) {
+        if let (PushClass::Good { passed }, false) = (bad.push_class(), question.anyway) {
             return Err(Error::Usage(format!(
                 "--bad passes: push {} passed {passed} of {passed}; name one on which it failed, or give --anyway where you saw it fail there",
                 bad.push.id

@@ -7,7 +7,7 @@ use crate::ids::BuildRequestId;
 /// The requests that came of some trigger requests for one builder on one revision, in the order in which they
 /// were asked: of those that were not listed yet when it was asked the first that no earlier asking
 /// takes. That it is somebody else's makes no difference to how many runs there are.
-pub fn carried(
+pub fn match_requests(
     known: &[BTreeSet<BuildRequestId>],
     listed: &BTreeSet<BuildRequestId>,
 ) -> Vec<Option<BuildRequestId>> {
@@ -34,7 +34,7 @@ mod tests {
         let ids = |ids: &[u64]| ids.iter().map(|id| BuildRequestId(*id)).collect::<BTreeSet<_>>();
         let of = |known: &[&[u64]], listed: &[u64]| {
             let known: Vec<_> = known.iter().map(|known| ids(known)).collect();
-            let found = carried(&known, &ids(listed));
+            let found = match_requests(&known, &ids(listed));
             found.into_iter().map(|id| id.map(|id| id.0)).collect::<Vec<_>>()
         };
         assert_eq!(of(&[&[1], &[1]], &[1]), [None, None]);

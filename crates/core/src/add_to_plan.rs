@@ -1,14 +1,14 @@
 //! Where a push that lacks runs belongs in a plan.
 
 use crate::facts::{Build, Decision, Forced, Forcing, PushFacts};
-use crate::have::have;
 use crate::ids::JobName;
 use crate::plan::{LeftOut, LeftOutReason, Plan, PlannedRequest, Through, Waiting, Why, Wish};
 use crate::push::PushRef;
+use crate::run_count::run_count;
 
 /// What a push lacks.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct MissingRuns {
     pub(crate) times: u32,
     pub(crate) why: Why,
     /// Whether `--every` keeps the push.
@@ -17,7 +17,7 @@ pub(crate) struct Asked {
 }
 
 /// Puts a push that lacks runs where it belongs in the plan.
-pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: Asked) {
+pub(crate) fn add_to_plan(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: MissingRuns) {
     let push = PushRef::from(&facts.push);
     let named = job;
     let (job, narrow) = match &facts.chunk {
@@ -27,8 +27,8 @@ pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: As
     if let Some(why) = hindrance(facts, &asked) {
         return plan.left_out.push(LeftOut { push, job, why });
     }
-    let Asked { times, why, .. } = asked;
-    let have = have(facts);
+    let MissingRuns { times, why, .. } = asked;
+    let have = run_count(facts);
     let request = |through, builds| PlannedRequest {
         push: push.clone(),
         job: job.clone(),
@@ -96,7 +96,7 @@ pub(crate) fn place(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: As
 }
 
 /// Why a push that lacks runs gets none.
-fn hindrance(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
+fn hindrance(facts: &PushFacts, asked: &MissingRuns) -> Option<LeftOutReason> {
     match (&facts.decision, &facts.build) {
         (Decision::UnderWay, _) => Some(LeftOutReason::DecisionUnderWay),
         (Decision::Failed, _) => Some(LeftOutReason::DecisionFailed),
@@ -128,7 +128,7 @@ fn has_no_files(forced: &Forced) -> bool {
 }
 
 /// Why a builder that is forced cannot be.
-fn unforceable(facts: &PushFacts, asked: &Asked) -> Option<LeftOutReason> {
+fn unforceable(facts: &PushFacts, asked: &MissingRuns) -> Option<LeftOutReason> {
     if !asked.keeps {
         return Some(LeftOutReason::NotEvery);
     }

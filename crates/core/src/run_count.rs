@@ -5,15 +5,15 @@ use crate::facts::PushFacts;
 /// Runs that count: passed, failed, at work, pending, and asked for by actions that have not
 /// created them yet. What waits for a build that failed does not; coalesced, cancelled, expired and infra ones do not, nor do retried ones,
 /// whose successor counts for itself.
-pub fn have(facts: &PushFacts) -> u32 {
+pub fn run_count(facts: &PushFacts) -> u32 {
     let counts = |run: &&crate::run::Run| run.counts() && !facts.waits_for_ever(run);
     let seen = facts.runs.iter().filter(counts).count();
     u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.asked)
 }
 
 /// How many runs to ask for so that there are `want`, never more.
-pub fn lacks(facts: &PushFacts, want: u32) -> u32 {
-    want.saturating_sub(have(facts))
+pub fn missing_runs(facts: &PushFacts, want: u32) -> u32 {
+    want.saturating_sub(run_count(facts))
 }
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ mod tests {
         let check = |states: &[State], asked, expected| {
             let mut facts = facts(1, states);
             facts.asked = asked;
-            assert_eq!(have(&facts), expected, "{states:?} + {asked}");
+            assert_eq!(run_count(&facts), expected, "{states:?} + {asked}");
         };
         check(&[], 0, 0);
         check(&[Passed, Failed, Busted, Warnings], 0, 4);
@@ -38,7 +38,7 @@ mod tests {
         check(&[Unknown("odd".into())], 0, 1);
         let mut stuck = facts(1, &[Unscheduled, Passed]);
         stuck.build = crate::facts::Build::Failed(crate::ids::JobName::new("build"));
-        assert_eq!(have(&stuck), 1);
+        assert_eq!(run_count(&stuck), 1);
     }
 
     proptest! {
@@ -52,10 +52,10 @@ mod tests {
         ) {
             let mut facts = facts(1, &states);
             facts.asked = asked;
-            let had = have(&facts);
-            facts.asked += lacks(&facts, want);
-            prop_assert_eq!(have(&facts), had.max(want));
-            prop_assert_eq!(lacks(&facts, want), 0);
+            let had = run_count(&facts);
+            facts.asked += missing_runs(&facts, want);
+            prop_assert_eq!(run_count(&facts), had.max(want));
+            prop_assert_eq!(missing_runs(&facts, want), 0);
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Set {
 
 /// What a builder hangs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hangs {
+pub enum BuildDependency {
     /// On these.
     On(Link),
     /// On one of these two builders, which end at the same time and not always together.
@@ -59,7 +59,12 @@ const LOOKED_AT: usize = 40;
 /// the same revision in the seconds before it was submitted. What ended well and was not followed
 /// speaks against a builder, so that those are told apart that end at the same time; at least two
 /// requests more have to speak for it.
-pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Build]) -> Hangs {
+pub fn build_dependency(
+    builder: u64,
+    sets: &[Set],
+    requests: &[Request],
+    builds: &[Build],
+) -> BuildDependency {
     let set_of: HashMap<u64, &Set> = sets.iter().map(|set| (set.id, set)).collect();
     let of_set = |request: &Request| set_of.get(&request.set).copied();
     let mut own: Vec<&Request> = requests.iter().filter(|r| r.builder == builder).collect();
@@ -67,9 +72,11 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
     let own: Vec<&Set> = own.into_iter().filter_map(of_set).filter(|set| !set.forced).collect();
     let own = &own[..own.len().min(LOOKED_AT)];
     if let Some(build) = triggering(own, builds) {
-        return Hangs::On(Link { builds: vec![build], starts: true });
+        return BuildDependency::On(Link { builds: vec![build], starts: true });
     }
-    let Some(first) = own.iter().map(|set| set.submitted).min() else { return Hangs::Unknown };
+    let Some(first) = own.iter().map(|set| set.submitted).min() else {
+        return BuildDependency::Unknown;
+    };
     let mut of_stamp: HashMap<u64, Vec<&Set>> = HashMap::new();
     own.iter().for_each(|set| of_stamp.entry(set.stamp).or_default().push(set));
     // Whether something of a builder that ended well was followed by the builder in question.
@@ -112,14 +119,14 @@ pub fn hangs_on(builder: u64, sets: &[Set], requests: &[Request], builds: &[Buil
     leading.sort_unstable();
     match leading.as_slice() {
         [first, second, ..] if best >= 2 && !are_together(&leading, &set_of, requests) => {
-            Hangs::OneOf(*first, *second)
+            BuildDependency::OneOf(*first, *second)
         }
         [_, ..] if best >= 2 => {
             let starts = leading.iter().any(|build| votes[build].1);
-            Hangs::On(Link { builds: leading, starts })
+            BuildDependency::On(Link { builds: leading, starts })
         }
-        _ if own.len() >= 2 => Hangs::Nothing,
-        _ => Hangs::Unknown,
+        _ if own.len() >= 2 => BuildDependency::Nothing,
+        _ => BuildDependency::Unknown,
     }
 }
 
@@ -199,14 +206,14 @@ mod tests {
     #[test]
     fn what_follows_and_what_is_triggered_hangs() {
         let (sets, requests, builds) = history(5, false);
-        let of = |builder| hangs_on(builder, &sets, &requests, &builds);
-        assert_eq!(of(TEST), Hangs::On(link(BUILD, false)));
-        assert_eq!(of(SMOKE), Hangs::On(link(BUILD, true)));
-        assert_eq!(of(BUILD), Hangs::Nothing);
-        assert_eq!(of(9), Hangs::Unknown);
+        let of = |builder| build_dependency(builder, &sets, &requests, &builds);
+        assert_eq!(of(TEST), BuildDependency::On(link(BUILD, false)));
+        assert_eq!(of(SMOKE), BuildDependency::On(link(BUILD, true)));
+        assert_eq!(of(BUILD), BuildDependency::Nothing);
+        assert_eq!(of(9), BuildDependency::Unknown);
         let (sets, requests, builds) = history(5, true);
-        let started = hangs_on(TEST, &sets, &requests, &builds);
-        assert_eq!(started, Hangs::On(link(BUILD, true)));
+        let started = build_dependency(TEST, &sets, &requests, &builds);
+        assert_eq!(started, BuildDependency::On(link(BUILD, true)));
         // Another builder that ends with the build is told apart where it alone ended well.
         let (mut sets, mut requests, builds) = history(5, false);
         for i in 0..6 {
@@ -214,15 +221,18 @@ mod tests {
             sets.push(set(&docs, i, Some(1000 * i as i64 + 100)));
             requests.push(docs);
         }
-        let told = hangs_on(TEST, &sets, &requests, &builds);
-        assert_eq!(told, Hangs::On(link(BUILD, false)));
+        let told = build_dependency(TEST, &sets, &requests, &builds);
+        assert_eq!(told, BuildDependency::On(link(BUILD, false)));
         sets.pop();
-        assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::OneOf(BUILD, DOCS));
+        assert_eq!(
+            build_dependency(TEST, &sets, &requests, &builds),
+            BuildDependency::OneOf(BUILD, DOCS)
+        );
         // Of one follower nobody can tell, of one that was triggered everybody.
         let (sets, requests, builds) = history(1, false);
-        assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::Unknown);
-        let triggered = hangs_on(SMOKE, &sets, &requests, &builds);
-        assert_eq!(triggered, Hangs::On(link(BUILD, true)));
+        assert_eq!(build_dependency(TEST, &sets, &requests, &builds), BuildDependency::Unknown);
+        let triggered = build_dependency(SMOKE, &sets, &requests, &builds);
+        assert_eq!(triggered, BuildDependency::On(link(BUILD, true)));
     }
 
     #[test]
@@ -238,7 +248,7 @@ mod tests {
             }
         }
         for builder in [BUILD, DOCS] {
-            assert_eq!(hangs_on(builder, &sets, &requests, &[]), Hangs::Nothing);
+            assert_eq!(build_dependency(builder, &sets, &requests, &[]), BuildDependency::Nothing);
         }
     }
 
@@ -251,7 +261,7 @@ mod tests {
             requests.push(with);
         }
         let both = Link { builds: vec![BUILD, DOCS], starts: false };
-        assert_eq!(hangs_on(TEST, &sets, &requests, &builds), Hangs::On(both));
+        assert_eq!(build_dependency(TEST, &sets, &requests, &builds), BuildDependency::On(both));
     }
 
     #[test]

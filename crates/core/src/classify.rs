@@ -7,7 +7,7 @@ use crate::run::Run;
 /// A push, judged by the runs of one job on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "verdict")]
-pub enum Judgement {
+pub enum PushClass {
     /// It passed there at least once and never failed.
     Good {
         /// Runs that passed.
@@ -33,7 +33,7 @@ pub enum Judgement {
     NotRun,
 }
 
-impl Judgement {
+impl PushClass {
     /// Judges by every run there is; nothing is folded into green.
     pub fn of<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
         let (mut passed, mut failed, mut waiting, mut any) = (0, 0, false, false);
@@ -62,17 +62,17 @@ mod tests {
 
     #[test]
     fn pushes_are_judged_by_all_their_runs() {
-        let check = |states: &[crate::run::State], expected: Judgement| {
-            assert_eq!(Judgement::of(&runs(states)), expected, "{states:?}");
+        let check = |states: &[crate::run::State], expected: PushClass| {
+            assert_eq!(PushClass::of(&runs(states)), expected, "{states:?}");
         };
-        check(&[], Judgement::NotRun);
-        check(&[Passed], Judgement::Good { passed: 1 });
-        check(&[Failed, Busted], Judgement::Bad { failed: 2 });
-        check(&[Failed, Passed], Judgement::Mixed { passed: 1, failed: 1 });
-        check(&[Retried, Passed, Exception], Judgement::Good { passed: 1 });
-        check(&[Exception, Cancelled, Coalesced], Judgement::NoEvidence);
-        check(&[Exception, Running], Judgement::Waiting);
-        check(&[Failed, Running], Judgement::Bad { failed: 1 });
-        check(&[Unknown("odd".into())], Judgement::Waiting);
+        check(&[], PushClass::NotRun);
+        check(&[Passed], PushClass::Good { passed: 1 });
+        check(&[Failed, Busted], PushClass::Bad { failed: 2 });
+        check(&[Failed, Passed], PushClass::Mixed { passed: 1, failed: 1 });
+        check(&[Retried, Passed, Exception], PushClass::Good { passed: 1 });
+        check(&[Exception, Cancelled, Coalesced], PushClass::NoEvidence);
+        check(&[Exception, Running], PushClass::Waiting);
+        check(&[Failed, Running], PushClass::Bad { failed: 1 });
+        check(&[Unknown("odd".into())], PushClass::Waiting);
     }
 }
