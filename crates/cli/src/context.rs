@@ -5,7 +5,7 @@ use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
 use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
 use mozci_engine::drive::search::Repositories;
-use mozci_engine::notify::Courier;
+use mozci_engine::notify::Channels;
 use mozci_engine::store::{Directories, SharedStore};
 use mozci_sim::server::SimCredentials;
 use mozci_sim::{Sim, SimConfig, WorldConfig};
@@ -176,8 +176,8 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Usage`] for an address that is none.
-    pub(crate) fn courier(&self) -> Result<Option<Courier>, Error> {
-        Courier::open(&self.notify, USER_AGENT, |name| std::env::var(name).ok())
+    pub(crate) fn channels(&self) -> Result<Option<Channels>, Error> {
+        Channels::open(&self.notify, USER_AGENT, |name| std::env::var(name).ok())
     }
 
     /// How a command has to begin to be asked of the same CI and repository.

@@ -32,11 +32,11 @@ pub(crate) struct Costs {
     longest_chain: u64,
     peak_rss_kib: u64,
     /// The URLs that were asked for more than once, without their queries, the most asked first.
-    most_asked: Vec<MostAsked>,
+    most_asked: Vec<MostRequested>,
 }
 
 #[derive(Debug, Serialize)]
-struct MostAsked {
+struct MostRequested {
     url: String,
     times: u64,
 }
@@ -77,9 +77,9 @@ impl Stats {
                 .ci
                 .http()
                 .meter()
-                .most_asked(MOST_ASKED)
+                .most_requested(MOST_ASKED)
                 .into_iter()
-                .map(|(url, times)| MostAsked { url, times })
+                .map(|(url, times)| MostRequested { url, times })
                 .collect(),
             peak_rss_kib,
         }

@@ -14,10 +14,10 @@ pub mod git;
 pub mod hg;
 pub mod http;
 pub mod lando;
+pub mod notify;
 pub mod pulse;
 mod side_by_side;
 pub mod taskcluster;
-pub mod telling;
 pub mod treeherder;
 pub mod treestatus;
 

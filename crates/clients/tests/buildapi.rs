@@ -218,7 +218,7 @@ async fn acts_are_told_apart_by_what_may_have_happened() {
     .await;
     let files = ["http://a/firefox.tar.bz2".to_owned(), "http://a/tests.zip".to_owned()];
     let revision = "a".repeat(40);
-    assert_eq!(client.ask("t", &revision, &files).await.unwrap().id, SelfServeId(17));
+    assert_eq!(client.trigger("t", &revision, &files).await.unwrap().id, SelfServeId(17));
     assert_eq!(client.again(BuildRequestId(3), 1).await.unwrap().id, SelfServeId(17));
     let forbidden = client.cancel(BuildRequestId(3)).await.unwrap_err();
     assert!(matches!(&forbidden, ActError::Forbidden(why) if why.contains("who are you")));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mozci_clients::buildbot::Master;
 use mozci_clients::http::{Http, HttpSettings, Problem};
+use mozci_clients::notify::{Email, Letter};
 use mozci_clients::pulse::{Listening, PulseSettings, QueueKind, QueueName, Secret};
-use mozci_clients::telling::{Email, Letter};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,6 +1,6 @@
 //! The shared HTTP: what is retried, followed, bounded, and how failures are told apart.
 
-use mozci_clients::http::{Http, HttpSettings, Kept, KeptAnswer, Problem};
+use mozci_clients::http::{CachedAnswer, EtagCache, Http, HttpSettings, Problem};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -180,14 +180,14 @@ async fn a_question_asked_twice_at_the_same_moment_is_sent_once() {
 
 /// Answers that are kept in memory.
 #[derive(Debug, Default)]
-struct InMemory(std::sync::Mutex<std::collections::HashMap<String, KeptAnswer>>);
+struct InMemory(std::sync::Mutex<std::collections::HashMap<String, CachedAnswer>>);
 
-impl Kept for InMemory {
-    fn get(&self, url: &str) -> Option<KeptAnswer> {
+impl EtagCache for InMemory {
+    fn get(&self, url: &str) -> Option<CachedAnswer> {
         self.0.lock().unwrap().get(url).cloned()
     }
 
-    fn put(&self, url: &str, answer: &KeptAnswer) {
+    fn put(&self, url: &str, answer: &CachedAnswer) {
         self.0.lock().unwrap().insert(url.to_owned(), answer.clone());
     }
 

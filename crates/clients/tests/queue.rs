@@ -2,7 +2,7 @@
 
 use mozci_clients::act::ActError;
 use mozci_clients::taskcluster::{
-    Asks, Rendered, Taskcluster, TaskclusterAccess, TaskclusterCredentials,
+    JobRequests, Rendered, Taskcluster, TaskclusterAccess, TaskclusterCredentials,
 };
 use mozci_core::ids::JobName;
 use mozci_core::run::State;
@@ -81,8 +81,8 @@ async fn definitions_say_label_group_push_and_what_an_action_was_given() {
     let action = client.task(task()).await.unwrap().action.unwrap();
     assert_eq!((action.name.as_str(), action.input["times"].as_u64()), ("retrigger", Some(1)));
     let label = JobName::new("test-linux2404-64/opt-mochitest-plain-2");
-    assert_eq!(action.asks(&label, |id| id == "JRE4bCPuQMW9--heOkv_Ng"), Asks::Runs(1));
-    assert_eq!(action.asks(&label, |_| false), Asks::Nothing);
+    assert_eq!(action.requests(&label, |id| id == "JRE4bCPuQMW9--heOkv_Ng"), JobRequests::Runs(1));
+    assert_eq!(action.requests(&label, |_| false), JobRequests::Nothing);
 }
 
 #[tokio::test]

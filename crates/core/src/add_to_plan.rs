@@ -17,17 +17,22 @@ pub(crate) struct MissingRuns {
 }
 
 /// Puts a push that lacks runs where it belongs in the plan.
-pub(crate) fn add_to_plan(plan: &mut Plan, facts: &PushFacts, job: &JobName, asked: MissingRuns) {
+pub(crate) fn add_to_plan(
+    plan: &mut Plan,
+    facts: &PushFacts,
+    job: &JobName,
+    requested: MissingRuns,
+) {
     let push = PushRef::from(&facts.push);
     let named = job;
     let (job, narrow) = match &facts.chunk {
         Some((chunk, narrow)) => (chunk.clone(), Some(narrow.clone())),
         None => (job.clone(), None),
     };
-    if let Some(why) = hindrance(facts, &asked) {
+    if let Some(why) = hindrance(facts, &requested) {
         return plan.left_out.push(LeftOut { push, job, why });
     }
-    let MissingRuns { times, why, .. } = asked;
+    let MissingRuns { times, why, .. } = requested;
     let have = run_count(facts);
     let request = |through, builds| PlannedRequest {
         push: push.clone(),
@@ -96,7 +101,7 @@ pub(crate) fn add_to_plan(plan: &mut Plan, facts: &PushFacts, job: &JobName, ask
 }
 
 /// Why a push that lacks runs gets none.
-fn hindrance(facts: &PushFacts, asked: &MissingRuns) -> Option<LeftOutReason> {
+fn hindrance(facts: &PushFacts, requested: &MissingRuns) -> Option<LeftOutReason> {
     match (&facts.decision, &facts.build) {
         (Decision::UnderWay, _) => Some(LeftOutReason::DecisionUnderWay),
         (Decision::Failed, _) => Some(LeftOutReason::DecisionFailed),
@@ -105,20 +110,20 @@ fn hindrance(facts: &PushFacts, asked: &MissingRuns) -> Option<LeftOutReason> {
             Some(LeftOutReason::BuildAmbiguous(first.clone(), second.clone()))
         }
         (_, Build::Failed(build)) => Some(LeftOutReason::BuildFailed(build.clone())),
-        (Decision::Forced(_), Build::Dead(_)) if !asked.wish.only_built => {
-            unforceable(facts, asked)
+        (Decision::Forced(_), Build::Dead(_)) if !requested.wish.only_built => {
+            unforceable(facts, requested)
         }
         (_, Build::Dead(build)) => Some(LeftOutReason::BuildDead(build.clone())),
         // On what it would run nobody knows.
         (Decision::Forced(forced), Build::NotKnown) if has_no_files(forced) => {
             Some(LeftOutReason::BuildNotKnown)
         }
-        _ if !asked.keeps => Some(LeftOutReason::NotEvery),
+        _ if !requested.keeps => Some(LeftOutReason::NotEvery),
         (Decision::NoGraph { own: None }, _) => Some(LeftOutReason::NoDefinition),
-        (_, Build::Missing(build)) if asked.wish.only_built => {
+        (_, Build::Missing(build)) if requested.wish.only_built => {
             Some(LeftOutReason::NotBuilt(build.clone()))
         }
-        _ => unforceable(facts, asked),
+        _ => unforceable(facts, requested),
     }
 }
 
@@ -128,13 +133,13 @@ fn has_no_files(forced: &Forced) -> bool {
 }
 
 /// Why a builder that is forced cannot be.
-fn unforceable(facts: &PushFacts, asked: &MissingRuns) -> Option<LeftOutReason> {
-    if !asked.keeps {
+fn unforceable(facts: &PushFacts, requested: &MissingRuns) -> Option<LeftOutReason> {
+    if !requested.keeps {
         return Some(LeftOutReason::NotEvery);
     }
     let Decision::Forced(Forced { job, build, starts }) = &facts.decision else { return None };
     let is_there = !matches!(facts.build, Build::Missing(_) | Build::Dead(_) | Build::UnderWay(_));
-    let by_itself = *starts && !is_there && asked.times == 1;
+    let by_itself = *starts && !is_there && requested.times == 1;
     match (&facts.build, build) {
         (Build::Missing(name) | Build::Dead(name), Forcing::Repeats { .. }) => {
             Some(LeftOutReason::BuildNotForceable(name.clone()))
@@ -169,9 +174,9 @@ mod tests {
         let of = |state, job, times| {
             let forced = Forced { job, build: by(None, &[]), starts: true };
             let plan = plan(state, forced, times);
-            let asked: Vec<(String, Through)> =
+            let requested: Vec<(String, Through)> =
                 plan.requests.iter().map(|r| (r.job.to_string(), r.through.clone())).collect();
-            (asked, plan.left_out.first().map(|left| left.why.clone()))
+            (requested, plan.left_out.first().map(|left| left.why.clone()))
         };
         let files = || Through::SelfServe { files: vec!["package".into(), "tests".into()] };
         let job = || by(None, &["package", "tests"]);
@@ -197,10 +202,10 @@ mod tests {
         let build = || JobName::new("build");
         let of = |build, forced, times| {
             let plan = plan(build, forced, times);
-            let asked: Vec<String> =
+            let requested: Vec<String> =
                 plan.requests.iter().map(|r| format!("{} × {}", r.times, r.job)).collect();
             let waits: u32 = plan.waits_for.iter().map(|w| w.times).sum();
-            (asked.join(", "), waits, plan.left_out.first().map(|left| left.why.clone()))
+            (requested.join(", "), waits, plan.left_out.first().map(|left| left.why.clone()))
         };
         let all = |starts| Forced { job: by(), build: by(), starts };
         assert_eq!(of(Build::Ready(build()), all(false), 2), ("2 × test".into(), 0, None));

@@ -67,7 +67,7 @@ fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> 
 
 /// Whether the last that was heard of the job is a failure, and nothing is under way.
 fn is_failed_last(facts: &PushFacts) -> bool {
-    facts.asked == 0
+    facts.requested == 0
         && !facts.runs.iter().any(|run| run.state.is_waiting())
         && last(facts).is_some_and(|run| run.state.is_bad())
 }
@@ -93,9 +93,9 @@ mod tests {
     use crate::time::At;
     use proptest::prelude::*;
 
-    fn plan(states: &[State], asked: u32, what: Again) -> Plan {
+    fn plan(states: &[State], requested: u32, what: Again) -> Plan {
         let mut facts = facts(9, states);
-        facts.asked = asked;
+        facts.requested = requested;
         for (i, run) in facts.runs.iter_mut().enumerate() {
             run.seen = Some(At(100 + i as i64));
         }
@@ -105,19 +105,19 @@ mod tests {
     #[test]
     fn what_is_run_again() {
         use Again::{Failed as Fails, Missing};
-        let asks = |states: &[State], what| plan(states, 0, what).requests.len();
-        assert_eq!(asks(&[Failed], Fails), 1);
-        assert_eq!(asks(&[Failed, Busted], Fails), 1);
-        assert_eq!(asks(&[Failed, Passed], Fails), 0);
-        assert_eq!(asks(&[Passed, Failed], Fails), 1);
-        assert_eq!(asks(&[Failed, Pending], Fails), 0);
-        assert_eq!(asks(&[Failed, Exception], Fails), 1);
+        let requests = |states: &[State], what| plan(states, 0, what).requests.len();
+        assert_eq!(requests(&[Failed], Fails), 1);
+        assert_eq!(requests(&[Failed, Busted], Fails), 1);
+        assert_eq!(requests(&[Failed, Passed], Fails), 0);
+        assert_eq!(requests(&[Passed, Failed], Fails), 1);
+        assert_eq!(requests(&[Failed, Pending], Fails), 0);
+        assert_eq!(requests(&[Failed, Exception], Fails), 1);
         assert_eq!(plan(&[Failed], 1, Fails).requests.len(), 0);
-        assert_eq!(asks(&[Coalesced], Again::Coalesced), 1);
-        assert_eq!(asks(&[Coalesced, Passed], Again::Coalesced), 0);
-        assert_eq!(asks(&[], Again::Coalesced), 0);
-        assert_eq!(asks(&[], Missing), 1);
-        assert_eq!(asks(&[Cancelled, Coalesced], Missing), 1);
+        assert_eq!(requests(&[Coalesced], Again::Coalesced), 1);
+        assert_eq!(requests(&[Coalesced, Passed], Again::Coalesced), 0);
+        assert_eq!(requests(&[], Again::Coalesced), 0);
+        assert_eq!(requests(&[], Missing), 1);
+        assert_eq!(requests(&[Cancelled, Coalesced], Missing), 1);
         let cancelled = plan(&[Cancelled], 0, Missing);
         assert_eq!(cancelled.left_out[0].why, LeftOutReason::Ended(Cancelled));
     }

@@ -65,7 +65,8 @@ pub struct Step {
     /// Of these, the ones that have not ended.
     pub waiting: u32,
     /// Runs that were asked for and that no source shows yet.
-    pub asked: u32,
+    #[serde(rename = "asked")]
+    pub requested: u32,
     /// Of these, the ones of which nobody can tell whether they were sent.
     pub doubtful: u32,
 }
@@ -75,7 +76,7 @@ impl From<&PushFacts> for Step {
         Self {
             push: PushRef::from(&facts.push),
             push_class: facts.push_class(),
-            have: crate::run_count::run_count(facts) - facts.asked,
+            have: crate::run_count::run_count(facts) - facts.requested,
             unknown: match facts.push_class() {
                 PushClass::NoEvidence | PushClass::Waiting => {
                     facts.runs.iter().find_map(|run| run.proof()).map(|proof| proof.why.clone())
@@ -84,7 +85,7 @@ impl From<&PushFacts> for Step {
             },
             chunk: facts.runs.iter().find_map(|run| run.more.as_ref()?.chunk.clone()),
             waiting: facts.runs.iter().filter(|run| run.state.is_waiting()).count() as u32,
-            asked: facts.asked,
+            requested: facts.requested,
             doubtful: facts.doubtful,
         }
     }
@@ -156,8 +157,8 @@ mod tests {
         let facts: Vec<_> =
             states.iter().enumerate().map(|(i, s)| facts(100 - i as u64, s)).collect();
         let answer = backfill(&facts, question, &PastRuns::default());
-        let asked = answer.plan.requests.iter().map(|r| r.push.id.number()).collect();
-        (answer.end, asked)
+        let requested = answer.plan.requests.iter().map(|r| r.push.id.number()).collect();
+        (answer.end, requested)
     }
 
     fn good(id: u64) -> WalkEnd {
@@ -195,7 +196,7 @@ mod tests {
                 ]), 0..4), 1..30)
         ) {
             let borrowed: Vec<&[State]> = states.iter().map(Vec::as_slice).collect();
-            let (end, asked) = walk(&borrowed, &question(1, false));
+            let (end, requested) = walk(&borrowed, &question(1, false));
             let is_good = |s: &Vec<State>| s.contains(&Passed) && !s.contains(&Failed);
             let first_good = states.iter().position(is_good);
             let expected: Vec<u64> = match first_good {
@@ -205,7 +206,7 @@ mod tests {
                     .map(|i| 100 - i as u64)
                     .collect(),
             };
-            prop_assert_eq!(asked, expected);
+            prop_assert_eq!(requested, expected);
             prop_assert_eq!(matches!(end, WalkEnd::LastGood { .. }), first_good.is_some_and(|g| g > 0));
         }
     }

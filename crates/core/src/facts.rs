@@ -17,7 +17,7 @@ pub struct PushFacts {
     /// Every run of the job there, every retry included.
     pub runs: Vec<Run>,
     /// Runs asked for by actions that have not created them yet, so that no source shows them.
-    pub asked: u32,
+    pub requested: u32,
     /// Of these, the ones of which nobody can tell whether they were sent.
     pub doubtful: u32,
     /// The build that the job hangs on.
@@ -38,7 +38,7 @@ impl PushFacts {
     /// asking that is known to have been sent. A job whose build failed is waiting for nothing.
     pub fn is_under_way(&self) -> bool {
         let waits = |run: &Run| run.state.is_waiting() && !self.waits_for_ever(run);
-        self.asked > self.doubtful || self.runs.iter().any(waits)
+        self.requested > self.doubtful || self.runs.iter().any(waits)
     }
 
     /// Whether a run waits for a build that did not come about.
@@ -204,7 +204,7 @@ pub(crate) mod test_support {
                 changesets: vec![],
             },
             runs: runs(states),
-            asked: 0,
+            requested: 0,
             doubtful: 0,
             build: Build::Ready(JobName::new("build")),
             decision: Decision::Done(TaskId::from_bytes([id as u8; 16])),

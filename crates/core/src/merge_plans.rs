@@ -31,9 +31,9 @@ pub fn join<'a>(plans: impl IntoIterator<Item = (Plan, &'a [PushFacts])>, times:
 
 /// Leaves everything out that a plan asks for.
 fn leave_out(plan: &mut Plan) {
-    let asked = plan.requests.drain(..).map(|request| (request.push, request.job));
+    let requested = plan.requests.drain(..).map(|request| (request.push, request.job));
     let waits = plan.waits_for.drain(..).map(|waiting| (waiting.push, waiting.job));
-    let ails = asked.chain(waits);
+    let ails = requested.chain(waits);
     let ails = ails.map(|(push, job)| LeftOut { push, job, why: LeftOutReason::Infra });
     plan.left_out.extend(ails);
     plan.estimate = Plan::empty(plan.times).estimate;
@@ -58,8 +58,8 @@ mod tests {
         let well = [hole.clone(), facts(9, &[Passed])];
         let ails = [hole, facts(9, &vec![Exception; 6])];
         let joined = join([plan("well", &well), plan("ails", &ails)], 1);
-        let asked: Vec<&str> = joined.requests.iter().map(|r| r.job.as_str()).collect();
-        assert_eq!(asked, ["well"]);
+        let requested: Vec<&str> = joined.requests.iter().map(|r| r.job.as_str()).collect();
+        assert_eq!(requested, ["well"]);
         let out: Vec<_> = joined.left_out.iter().map(|l| (l.job.as_str(), &l.why)).collect();
         // Its second push has no run that counts, either.
         assert_eq!(out, [("ails", &LeftOutReason::Infra); 2]);

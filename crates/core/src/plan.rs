@@ -66,9 +66,9 @@ impl Plan {
 
     /// The most runs that any push would have of one job.
     pub fn most_on_a_push(&self) -> u32 {
-        let asked = self.requests.iter().map(|r| r.have.saturating_add(r.times));
+        let requested = self.requests.iter().map(|r| r.have.saturating_add(r.times));
         let waits = self.waits_for.iter().map(|w| w.have.saturating_add(w.times));
-        asked.chain(waits).max().unwrap_or(0)
+        requested.chain(waits).max().unwrap_or(0)
     }
 
     /// Runs that this plan asks for.
@@ -328,16 +328,16 @@ mod tests {
         all[5].decision = Decision::Missing;
         all[6].build = Build::Dead(build.clone());
         all[7].runs = crate::facts::test_support::runs(&[Failed]);
-        all[8].asked = 2;
+        all[8].requested = 2;
         let past = facts(1, &[Passed, Passed]);
         let past_build = facts(1, &[Passed]);
         let past =
             PastRuns { job: past.runs.iter().collect(), build: past_build.runs.iter().collect() };
         let plan = have_n(all.iter().map(|f| (f, true)), &job, Wish::times(2), &past);
-        let asked: Vec<_> =
+        let requested: Vec<_> =
             plan.requests.iter().map(|r| (r.push.id.number(), r.times, r.why.clone())).collect();
         assert_eq!(
-            asked,
+            requested,
             [
                 (100, 2, Why::NotRun),
                 (97, 2, Why::NotRun),

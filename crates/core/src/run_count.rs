@@ -8,7 +8,7 @@ use crate::facts::PushFacts;
 pub fn run_count(facts: &PushFacts) -> u32 {
     let counts = |run: &&crate::run::Run| run.counts() && !facts.waits_for_ever(run);
     let seen = facts.runs.iter().filter(counts).count();
-    u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.asked)
+    u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.requested)
 }
 
 /// How many runs to ask for so that there are `want`, never more.
@@ -25,10 +25,10 @@ mod tests {
 
     #[test]
     fn what_counts_and_what_does_not() {
-        let check = |states: &[State], asked, expected| {
+        let check = |states: &[State], requested, expected| {
             let mut facts = facts(1, states);
-            facts.asked = asked;
-            assert_eq!(run_count(&facts), expected, "{states:?} + {asked}");
+            facts.requested = requested;
+            assert_eq!(run_count(&facts), expected, "{states:?} + {requested}");
         };
         check(&[], 0, 0);
         check(&[Passed, Failed, Busted, Warnings], 0, 4);
@@ -47,13 +47,13 @@ mod tests {
             states in prop::collection::vec(prop::sample::select(vec![
                 Passed, Failed, Running, Pending, Coalesced, Cancelled, Exception, Retried,
             ]), 0..8),
-            asked in 0u32..4,
+            requested in 0u32..4,
             want in 0u32..8,
         ) {
             let mut facts = facts(1, &states);
-            facts.asked = asked;
+            facts.requested = requested;
             let had = run_count(&facts);
-            facts.asked += missing_runs(&facts, want);
+            facts.requested += missing_runs(&facts, want);
             prop_assert_eq!(run_count(&facts), had.max(want));
             prop_assert_eq!(missing_runs(&facts, want), 0);
         }

@@ -170,5 +170,5 @@ fn facts() -> Result<PushFacts, Failed> {
     };
     let decision = Decision::Done(TaskId::from_bytes(GROUP));
     let (runs, build) = (Vec::new(), Build::NotNeeded);
-    Ok(PushFacts { push, runs, asked: 0, doubtful: 0, build, decision, chunk: None })
+    Ok(PushFacts { push, runs, requested: 0, doubtful: 0, build, decision, chunk: None })
 }

@@ -235,7 +235,7 @@ impl Ci {
     }
 
     /// Whether there is something to send requests with.
-    pub fn can_ask(&self) -> bool {
+    pub fn can_send(&self) -> bool {
         self.backend.can_request()
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use mozci_clients::notify::{Email, Letter, Webhook};
 use mozci_clients::pulse::Secret;
-use mozci_clients::telling::{Email, Letter, Webhook};
 use mozci_core::time::At;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub struct News<'a> {
 
 /// The ways to whoever is told.
 #[derive(Debug)]
-pub struct Courier {
+pub struct Channels {
     webhook: Option<Webhook>,
     email: Option<Email>,
 }
@@ -67,7 +67,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The form of what webhooks are sent.
 const VERSION: u32 = 1;
 
-impl Courier {
+impl Channels {
     /// As the configuration says, with secrets from the environment as `env` has it; none where nobody
     /// is to be told.
     ///

@@ -27,7 +27,7 @@ pub struct About {
 
 impl About {
     /// What somebody asks for.
-    pub fn asked(subject: Option<Subject>, signatures: BTreeSet<String>) -> Self {
+    pub fn named(subject: Option<Subject>, signatures: BTreeSet<String>) -> Self {
         Self { subject, signatures, manifest: None, inferred: false }
     }
 }
@@ -79,10 +79,10 @@ mod tests {
         };
         let (ours, other) = (failure("got 1, expected 2"), failure("something else"));
         let test = Some(Subject::Test("t".into()));
-        let any = About::asked(test.clone(), BTreeSet::new());
+        let any = About::named(test.clone(), BTreeSet::new());
         let one = BTreeSet::from([ours.signature.text().to_owned()]);
-        let way = About::asked(test, one.clone());
-        let outside = About::asked(None, one);
+        let way = About::named(test, one.clone());
+        let outside = About::named(None, one);
         let check = |about, failures: &[&Failure], seen, passed, says| {
             let proof = prove(about, failures.iter().copied(), seen, passed);
             assert_eq!(proof.says, says, "{seen:?}: {}", proof.why);

@@ -131,7 +131,7 @@ pub struct TriggerRequest {
 impl TriggerRequest {
     /// Runs asked for, of all its jobs.
     pub fn times(&self) -> u32 {
-        self.jobs.iter().map(|asked| asked.times).sum()
+        self.jobs.iter().map(|requested| requested.times).sum()
     }
 
     /// Its jobs in one text.

@@ -77,11 +77,11 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
     if args.dry_run {
         return Ok(());
     }
-    if !context.ci.can_ask() {
+    if !context.ci.can_send() {
         return Err(credentials_missing(&context.config));
     }
-    let can_ask = std::io::stdin().is_terminal() && !context.global.json;
-    if !args.yes && !can_ask {
+    let can_send = std::io::stdin().is_terminal() && !context.global.json;
+    if !args.yes && !can_send {
         return Err(Error::Usage(
             "there is nobody to ask before sending: give `--yes` to send, or `--dry-run` to see the plan".into(),
         ));

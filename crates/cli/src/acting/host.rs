@@ -105,7 +105,7 @@ impl Observer for Terminal<'_> {
                 ));
             }
             Progress::Ended { outcome, named } => show_outcome(out, outcome, named),
-            Progress::Settled(askings) => show_settled(context, askings),
+            Progress::Settled(triggers) => show_settled(context, triggers),
             Progress::InDoubt { requests, seconds } => context.talk(&format!(
                 "note: {} of a command that was cut off or got no answer {} in doubt and counted as asked for; {} can tell in {seconds} s: run it again then",
                 plural(requests, "asking"),

@@ -6,9 +6,9 @@ mod chase;
 mod confirm;
 mod ending;
 mod host;
-mod many;
+mod multi_job;
+pub(crate) mod notify;
 mod open;
-pub(crate) mod telling;
 
 pub(crate) use act::{Act, acted_json, carry_out};
 pub(crate) use args::{ActArgs, ConfirmArgs, WishArgs, begin, check};
@@ -16,5 +16,5 @@ pub(crate) use chase::chase;
 pub(crate) use confirm::confirmed;
 pub(crate) use ending::{ended_with, say_unsent};
 pub(crate) use host::Terminal;
-pub(crate) use many::{Many, ask_for_many};
+pub(crate) use multi_job::{MultiJob, send_for_jobs};
 pub(crate) use open::open_ledger;

@@ -1,10 +1,10 @@
 //! `mozci bisect`
 
 mod explain;
+mod html;
+mod json;
 mod marking;
-mod report;
-mod shown;
-mod told;
+mod text;
 mod view;
 
 use mozci_core::ids::JobName;
@@ -19,10 +19,10 @@ use mozci_engine::{Error, drive};
 use serde_json::Value;
 
 pub(crate) use marking::check as check_mark;
-pub(crate) use shown::summary;
+pub(crate) use text::summary;
 pub(crate) use view::SearchView;
 
-use crate::acting::telling;
+use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of, repo_among};
@@ -151,9 +151,9 @@ pub(crate) async fn run(
         return Err(Error::Usage("nothing says on which push it fails: give --bad REV, or a link to a run that failed in the place of JOB".into()));
     };
     check(context, &args.ends.confirm)?;
-    telling::notifier(context, args.ends.tell)?;
+    notify::notifier(context, args.ends.tell)?;
     marking::check(context, args.ends.mark)?;
-    telling::deliver_due(context, out, stats, interrupt).await;
+    notify::deliver_due(context, out, stats, interrupt).await;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("finding the push");
@@ -254,7 +254,7 @@ pub(crate) async fn search(
     terminal: &mut Terminal<'_>,
 ) -> Done {
     let (context, interrupt) = (terminal.context, terminal.interrupt);
-    let notifier = telling::notifier(context, ends.tell)?;
+    let notifier = notify::notifier(context, ends.tell)?;
     terminal.search.report.clone_from(&ends.report);
     let mut search = SearchContext {
         session: terminal.session(ledger),

@@ -1,7 +1,7 @@
 //! `mozci cancel`
 
 use mozci_core::range::Reach;
-use mozci_engine::flow::{Cancellable, TriggerResult, ask, cancellable, read_range};
+use mozci_engine::flow::{Cancellable, TriggerResult, cancellable, read_range, send_requests};
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -96,7 +96,8 @@ pub(crate) async fn run(
         let prepared = found.requests(&context.ci);
         let mut on_result = |result: &TriggerResult| show_result(out, result, true);
         let (stop, ci) = (&interrupt.stop, &context.ci);
-        (results, left_out) = ask(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
+        (results, left_out) =
+            send_requests(ci, &mut ledger, prepared, read_at, stop, &mut on_result).await?;
         interrupt.acting.store(false, Ordering::Relaxed);
         show_left_out(out, &left_out);
         say_unsent(&results);

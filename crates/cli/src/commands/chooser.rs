@@ -1,7 +1,7 @@
 //! `mozci chooser`
 
 mod json;
-mod shown;
+mod text;
 
 use mozci_core::chooser::{Comparison, Job, JobGraph, Tree, compare};
 use mozci_core::chunks::manifests_meant;
@@ -100,7 +100,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         Format::Table | Format::Markdown if out.json => {
             json::write(&found, &selection, context, out, stats)?;
         }
-        Format::Table | Format::Markdown => shown::show(&found, &selection, context, out),
+        Format::Table | Format::Markdown => text::show(&found, &selection, context, out),
     }
     if lists {
         say_problems(&found.graph, context);
@@ -198,7 +198,7 @@ fn compared(
     }
     match out.json {
         true => json::write_comparison(old, new, &found, context, out, stats)?,
-        false => shown::show_comparison(old, new, &found, context, out),
+        false => text::show_comparison(old, new, &found, context, out),
     }
     Ok(0)
 }

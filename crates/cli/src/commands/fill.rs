@@ -6,7 +6,7 @@ use mozci_core::revision::RevisionSpec;
 use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
 
-use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger};
+use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
@@ -59,6 +59,6 @@ pub(crate) async fn run(
     };
     let plan = plan_all(&histories, 1, wanted);
     let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
-    let many = Many { command: "fill", args, plan, histories, wanted };
-    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+    let many = MultiJob { command: "fill", args, plan, histories, wanted };
+    send_for_jobs(&many, context, out, stats, interrupt, &mut ledger).await
 }

@@ -1,6 +1,6 @@
 //! `mozci flakiness`
 
-mod told;
+mod json;
 
 use mozci_core::flakiness::{Change, Seen, Tally, Told, changes};
 use mozci_core::push::Push;
@@ -72,9 +72,9 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
     let flakiness = count(&pushes, &matrix, args.window);
     if out.json {
-        told::write(&args, &flakiness, &matrix, pushes.len(), context, out, stats)?;
+        json::write(&args, &flakiness, &matrix, pushes.len(), context, out, stats)?;
     } else {
-        told::show(&args, &flakiness, &matrix, pushes.len(), context, out);
+        json::show(&args, &flakiness, &matrix, pushes.len(), context, out);
     }
     if let Some(incomplete) = &matrix.incomplete {
         failure::say(&format!("error: {incomplete}"));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::bisect::{self, EndArgs, check_mark, summary};
 use super::watch;
-use crate::acting::telling;
+use crate::acting::notify;
 use crate::acting::{Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let store = context.ci.store().await?;
-    telling::deliver_due(context, out, stats, interrupt).await;
+    notify::deliver_due(context, out, stats, interrupt).await;
     match args.what.unwrap_or(What::List) {
         What::List => list(&*store, context, out, stats).await,
         What::Show(which) => {
@@ -193,7 +193,7 @@ async fn resume(
 ) -> Done {
     let ci = &context.ci;
     check_resumable(ci, found)?;
-    telling::notifier(context, ends.tell)?;
+    notify::notifier(context, ends.tell)?;
     check_mark(context, ends.mark)?;
     if is_watch(found) {
         return resume_watch(store, found, ends, context, out, stats, interrupt).await;

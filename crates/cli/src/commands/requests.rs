@@ -41,12 +41,12 @@ pub(crate) async fn run(
     // What is in doubt is looked at first; the ledger is shown all the same where that fails.
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     settle(ci, &ledger, &mut terminal).await;
-    let askings = match (args.open, args.since) {
+    let triggers = match (args.open, args.since) {
         (true, _) => ledger.open_requests(&ci.root_url).await?,
         (false, Some(since)) => {
-            let mut askings = ledger.requests_since(&ci.root_url, since).await?;
-            askings.reverse();
-            askings
+            let mut triggers = ledger.requests_since(&ci.root_url, since).await?;
+            triggers.reverse();
+            triggers
         }
         (false, None) => ledger.newest(&ci.root_url, args.limit).await?,
     };
@@ -60,7 +60,7 @@ pub(crate) async fn run(
         }
         _ => Vec::new(),
     };
-    for note in look_up_outcomes(ci, &ledger, &askings).await {
+    for note in look_up_outcomes(ci, &ledger, &triggers).await {
         context.talk(&format!("note: {note}"));
     }
     let used = ledger.runs_since(&ci.root_url, ci.day().since).await?;
@@ -72,28 +72,29 @@ pub(crate) async fn run(
         ci.budgets.day,
         ledger.location()
     ));
-    let mut entries = Vec::with_capacity(askings.len());
-    for asking in &askings {
-        let times = match asking.times() {
+    let mut entries = Vec::with_capacity(triggers.len());
+    for trigger in &triggers {
+        let times = match trigger.times() {
             0 => "cancel".to_owned(),
             times => plural(times as usize, "run"),
         };
         out.line(&format!(
             "{:>7}  {:<10} {:>8}  {:>7}  {}  {}",
-            age(now, asking.created),
-            word(&asking.state),
-            asking.push,
+            age(now, trigger.created),
+            word(&trigger.state),
+            trigger.push,
             times,
-            asking.names(),
-            detail(&asking.state)
+            trigger.names(),
+            detail(&trigger.state)
         ));
-        out.line(&second_line(asking));
-        let came = ledger.outcomes(&asking.id).await?;
+        out.line(&second_line(trigger));
+        let came = ledger.outcomes(&trigger.id).await?;
         for came in &came {
-            let job = if asking.jobs.len() > 1 { format!("{}: ", came.job) } else { String::new() };
+            let job =
+                if trigger.jobs.len() > 1 { format!("{}: ", came.job) } else { String::new() };
             out.line(&format!("           {job}{} ({} ago)", came.outcome, age(now, came.at)));
         }
-        entries.push(entry(asking, &came, context));
+        entries.push(entry(trigger, &came, context));
     }
     if !passed_over.is_empty() {
         out.line(&format!("left out of these plans: {}", plural(passed_over.len(), "run")));
@@ -104,8 +105,8 @@ pub(crate) async fn run(
     if passed_over.len() == PASSED_OVER as usize {
         out.line(&format!("  the newest {PASSED_OVER} of what was left out; --since narrows it"));
     }
-    if askings.len() == args.limit as usize && !args.open && args.since.is_none() {
-        out.line(&format!("  the newest {}; --limit shows more", plural(askings.len(), "asking")));
+    if triggers.len() == args.limit as usize && !args.open && args.since.is_none() {
+        out.line(&format!("  the newest {}; --limit shows more", plural(triggers.len(), "asking")));
     }
     if out.json {
         let mut object = top("requests", context);
@@ -124,16 +125,17 @@ pub(crate) async fn run(
 const PASSED_OVER: u32 = 200;
 
 /// Who asked, why, and under which plan.
-fn second_line(asking: &TriggerRequest) -> String {
+fn second_line(trigger: &TriggerRequest) -> String {
     let mut parts = Vec::new();
-    if !asking.asker.is_empty() {
-        parts.push(format!("by {}", asking.asker));
+    if !trigger.asker.is_empty() {
+        parts.push(format!("by {}", trigger.asker));
     }
-    let mut reasons: Vec<&str> = asking.jobs.iter().map(|asked| asked.why.as_str()).collect();
+    let mut reasons: Vec<&str> =
+        trigger.jobs.iter().map(|requested| requested.why.as_str()).collect();
     reasons.dedup();
     parts.push(reasons.join("; "));
-    parts.push(format!("plan {}", asking.plan));
-    parts.extend(asking.investigation.as_ref().map(|id| format!("investigation {id}")));
+    parts.push(format!("plan {}", trigger.plan));
+    parts.extend(trigger.investigation.as_ref().map(|id| format!("investigation {id}")));
     format!("           {}", parts.join(" · "))
 }
 
@@ -155,30 +157,30 @@ fn detail(state: &TriggerState) -> String {
 }
 
 /// A trigger request with the body as it was sent.
-fn entry(asking: &TriggerRequest, came: &[NotedOutcome], context: &Context) -> Value {
+fn entry(trigger: &TriggerRequest, came: &[NotedOutcome], context: &Context) -> Value {
     let mut entry = json!({
-        "id": asking.id,
-        "plan": asking.plan,
-        "repo": asking.repo,
+        "id": trigger.id,
+        "plan": trigger.plan,
+        "repo": trigger.repo,
         "push": {
-            "id": asking.push,
-            "revision": asking.revision.hash(),
-            "vcs": asking.revision.vcs(),
+            "id": trigger.push,
+            "revision": trigger.revision.hash(),
+            "vcs": trigger.revision.vcs(),
         },
-        "jobs": asking.jobs,
-        "action": asking.action,
-        "at": asking.created,
-        "body": &*asking.body,
-        "asker": asking.asker,
-        "investigation": asking.investigation,
+        "jobs": trigger.jobs,
+        "action": trigger.action,
+        "at": trigger.created,
+        "body": &*trigger.body,
+        "asker": trigger.asker,
+        "investigation": trigger.investigation,
         "outcomes": came,
-        "link": match &asking.state {
+        "link": match &trigger.state {
             TriggerState::Sent { request } => context.ci.link(*request),
             _ => None,
         },
     });
     if let (Some(entry), Ok(Value::Object(state))) =
-        (entry.as_object_mut(), serde_json::to_value(&asking.state))
+        (entry.as_object_mut(), serde_json::to_value(&trigger.state))
     {
         entry.extend(state);
     }

@@ -9,7 +9,7 @@ use mozci_core::run::{Run, State};
 use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times};
 
-use crate::acting::{ActArgs, Many, ask_for_many, begin, open_ledger};
+use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, labels_of};
 use crate::context::Context;
@@ -97,6 +97,6 @@ pub(crate) async fn run(
     };
     let plan = plan_all(&histories, 1, wanted);
     let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
-    let many = Many { command: "retrigger", args, plan, histories, wanted };
-    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+    let many = MultiJob { command: "retrigger", args, plan, histories, wanted };
+    send_for_jobs(&many, context, out, stats, interrupt, &mut ledger).await
 }

@@ -10,7 +10,7 @@ use mozci_engine::Error;
 use mozci_engine::drive::plan_all;
 use mozci_engine::flow::{Chosen, JobHistory, choose, read_jobs, read_range};
 
-use crate::acting::{ActArgs, Many, WishArgs, ask_for_many, begin, open_ledger};
+use crate::acting::{ActArgs, MultiJob, WishArgs, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
@@ -75,8 +75,8 @@ pub(crate) async fn run(
     };
     let plan = plan_all(&histories, wish.times, wanted);
     let (args, plan, histories, wanted) = (&args.act, &plan, &histories[..], &wanted);
-    let many = Many { command: "trigger", args, plan, histories, wanted };
-    ask_for_many(&many, context, out, stats, interrupt, &mut ledger).await
+    let many = MultiJob { command: "trigger", args, plan, histories, wanted };
+    send_for_jobs(&many, context, out, stats, interrupt, &mut ledger).await
 }
 
 /// The jobs that are named, those on stdin among them.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub(crate) use view::{WatchView, json_line};
 
-use crate::acting::telling;
+use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs};
@@ -100,8 +100,8 @@ pub(crate) async fn run(
     if args.expect.asks() {
         check(context, &args.confirm)?;
     }
-    telling::notifier(context, args.tell)?;
-    telling::deliver_due(context, out, stats, interrupt).await;
+    notify::notifier(context, args.tell)?;
+    notify::deliver_due(context, out, stats, interrupt).await;
     let mut ledger = match args.expect.asks() {
         true => open_ledger(context, out, stats, interrupt).await?,
         false => context.ci.ledger().await?,
@@ -144,7 +144,7 @@ pub(crate) async fn follow(
     terminal: &mut Terminal<'_>,
 ) -> Done {
     let context = terminal.context;
-    let notifier = telling::notifier(context, tells)?;
+    let notifier = notify::notifier(context, tells)?;
     let (permission, lease) = (confirm.permission(), asked.lease);
     let session = terminal.session(ledger);
     let mut watching = WatchContext::new(session, store, permission, notifier.as_ref(), lease);

@@ -2,8 +2,8 @@
 
 mod failures;
 mod json;
-mod many;
 mod matrix;
+mod multi_job;
 mod out;
 mod plan;
 mod settled;
@@ -15,8 +15,8 @@ pub(crate) use failures::{
     show_same_files,
 };
 pub(crate) use json::{VERSION, json_text, top, top_of, write_json};
-pub(crate) use many::show_many;
 pub(crate) use matrix::show_matrix;
+pub(crate) use multi_job::show_multi_job;
 pub(crate) use out::Out;
 pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result, show_ties};
 pub(crate) use settled::show_settled;

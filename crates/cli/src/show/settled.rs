@@ -8,23 +8,26 @@ use super::plan::what;
 use crate::context::Context;
 
 /// Says what became of trigger requests that were in doubt, a line for each kind of ending.
-pub(crate) fn show_settled(context: &Context, askings: &[TriggerRequest]) {
+pub(crate) fn show_settled(context: &Context, triggers: &[TriggerRequest]) {
     let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for asking in askings {
-        let (ending, which) = match &asking.state {
+    for trigger in triggers {
+        let (ending, which) = match &trigger.state {
             TriggerState::Sent { request } => {
-                ("did arrive".to_owned(), format!("{} ({})", asking.push, what(*request)))
+                ("did arrive".to_owned(), format!("{} ({})", trigger.push, what(*request)))
             }
             TriggerState::NotSent { detail } => {
-                (format!("was not sent: {detail}"), asking.push.to_string())
+                (format!("was not sent: {detail}"), trigger.push.to_string())
             }
             TriggerState::Uncertain { detail } => (
                 format!("stays UNCERTAIN and counts as asked for: {detail}"),
-                format!("{} (asking {})", asking.push, asking.id.as_str()),
+                format!("{} (asking {})", trigger.push, trigger.id.as_str()),
             ),
-            TriggerState::Planned => ("is open".to_owned(), asking.push.to_string()),
+            TriggerState::Planned => ("is open".to_owned(), trigger.push.to_string()),
         };
-        endings.entry(format!("{} on push {{}} {ending}", asking.names())).or_default().push(which);
+        endings
+            .entry(format!("{} on push {{}} {ending}", trigger.names()))
+            .or_default()
+            .push(which);
     }
     for (line, pushes) in endings {
         let line = line.replace("{}", &pushes.join(", "));

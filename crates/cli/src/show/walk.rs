@@ -23,7 +23,7 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             PushClass::Mixed { .. } => "mixed",
             _ => "",
         };
-        let asked = match (step.asked - step.doubtful, step.doubtful) {
+        let requested = match (step.requested - step.doubtful, step.doubtful) {
             (0, 0) => String::new(),
             (sent, 0) => format!(", {sent} asked for"),
             (0, doubtful) => format!(", {doubtful} in doubt"),
@@ -42,7 +42,7 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             Some(chunk) => format!(" in {chunk}"),
             None => String::new(),
         };
-        let state = format!("{told}{chunk}{waiting}{asked}");
+        let state = format!("{told}{chunk}{waiting}{requested}");
         let fate = fate(plan, &step.push);
         if out.is_markdown() {
             let (id, revision) = (step.push.id.to_string(), step.push.revision.short());

@@ -142,7 +142,7 @@ impl SelfServe {
     ///
     /// # Errors
     /// [`ActError`].
-    pub async fn ask(
+    pub async fn trigger(
         &self,
         builder: &str,
         revision: &str,

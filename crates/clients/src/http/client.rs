@@ -12,16 +12,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::error::{HttpError, Problem};
-use super::judge::{
-    chain, content_type, date, failure, judge, parse, problem_of, redirect, retry_after, shown,
+use super::classify::{
+    chain, classify, content_type, date, failure, parse, problem_of, redirect, retry_after, shown,
 };
-use super::kept::{Kept, KeptAnswer, MOST_KEPT};
+use super::error::{HttpError, Problem};
+use super::etag_cache::{CachedAnswer, EtagCache, MOST_CACHED};
 use super::meter::Meter;
-use super::once::Once;
 use super::pace::{Pace, Turn, host_key};
 use super::rate::LeastRate;
 use super::session::{Cookies, SignIns};
+use super::single_flight::SingleFlight;
 
 /// How requests are made.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct HttpSettings {
     /// How long the first of these waits; each further one three times as long.
     pub first_retry: Duration,
     /// Answers that servers may confirm instead of sending them again.
-    pub kept: Option<Arc<dyn Kept>>,
+    pub kept: Option<Arc<dyn EtagCache>>,
 }
 
 impl HttpSettings {
@@ -74,7 +74,7 @@ pub(super) struct Opened {
     pub(super) started: Instant,
     pub(super) turn: Turn,
     /// What the server was asked to confirm.
-    kept: Option<KeptAnswer>,
+    kept: Option<CachedAnswer>,
     /// Whether it is what was asked for itself, and not where that led.
     is_first: bool,
 }
@@ -104,7 +104,7 @@ pub struct Http {
     pub(super) sign_ins: Arc<SignIns>,
     settings: Arc<HttpSettings>,
     pace: Arc<Pace>,
-    once: Arc<Once>,
+    once: Arc<SingleFlight>,
     /// How far each host's clock is ahead of ours, in seconds.
     clocks: Arc<Mutex<HashMap<String, i64>>>,
     meter: Arc<Meter>,
@@ -184,9 +184,9 @@ impl Http {
         if let Some(store) = &self.settings.kept {
             match (&parsed, &body.etag) {
                 // Only what could be used is worth a server's confirmation.
-                (Ok(_), Some(etag)) if body.bytes.len() <= MOST_KEPT => {
+                (Ok(_), Some(etag)) if body.bytes.len() <= MOST_CACHED => {
                     let (etag, body) = (etag.clone(), body.bytes.clone());
-                    store.put(url.as_str(), &KeptAnswer { etag, body });
+                    store.put(url.as_str(), &CachedAnswer { etag, body });
                 }
                 (Err(_), _) => store.remove(url.as_str()),
                 _ => {}
@@ -308,7 +308,8 @@ impl Http {
             self.meter.confirmed();
             return Ok(Body { bytes: kept.body, etag: Some(kept.etag) });
         }
-        let bytes = judge(status, &kind, body).map_err(|problem| failure(method, &url, problem))?;
+        let bytes =
+            classify(status, &kind, body).map_err(|problem| failure(method, &url, problem))?;
         Ok(Body { bytes, etag })
     }
 
@@ -416,11 +417,11 @@ pub(super) async fn next_chunk(
         match tokio::time::timeout(rate.left(Instant::now()), response.chunk()).await {
             Ok(Ok(None)) => return Ok(None),
             Ok(Ok(Some(chunk))) => {
-                rate.came(chunk.len(), Instant::now())?;
+                rate.received(chunk.len(), Instant::now())?;
                 return Ok(Some(chunk));
             }
             Ok(Err(error)) => return Err(problem_of(&error)),
-            Err(_) => rate.came(0, Instant::now())?,
+            Err(_) => rate.received(0, Instant::now())?,
         }
     }
 }

@@ -11,9 +11,9 @@ use reqwest_websocket::{Upgrade, WebSocket};
 use tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
+use super::classify::{chain, content_type, failure, problem_of};
 use super::client::Http;
 use super::error::{HttpError, Problem};
-use super::judge::{chain, content_type, failure, problem_of};
 
 /// How long a connection that stays open may last before it is opened anew.
 const LASTS: Duration = Duration::from_secs(24 * 3600);
@@ -105,7 +105,7 @@ mod tests {
             assert_eq!(one_by_one(many).count().await, 2000, "{end:?}");
         }
         let endless = stream::repeat_with(|| chunk(&line));
-        let came = one_by_one(endless).count().await;
-        assert!(came * line.len() <= LONGEST_EVENT && came > 900, "{came}");
+        let received = one_by_one(endless).count().await;
+        assert!(received * line.len() <= LONGEST_EVENT && received > 900, "{received}");
     }
 }

@@ -64,7 +64,7 @@ impl Meter {
     }
 
     /// The URLs that were asked for more than once, the most asked first, `count` at the most.
-    pub fn most_asked(&self, count: usize) -> Vec<(String, u64)> {
+    pub fn most_requested(&self, count: usize) -> Vec<(String, u64)> {
         let inner = self.inner();
         let more = inner.asked.iter().filter(|(_, times)| **times > 1);
         let mut all: Vec<(String, u64)> = more.map(|(url, times)| (url.clone(), *times)).collect();
@@ -151,8 +151,8 @@ mod tests {
         for url in ["b", "a", "c", "b", "a", "b"] {
             meter.asked(url.to_owned());
         }
-        assert_eq!(meter.most_asked(5), [("b".to_owned(), 3), ("a".to_owned(), 2)]);
-        assert_eq!(meter.most_asked(1), [("b".to_owned(), 3)]);
+        assert_eq!(meter.most_requested(5), [("b".to_owned(), 3), ("a".to_owned(), 2)]);
+        assert_eq!(meter.most_requested(1), [("b".to_owned(), 3)]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl LeastRate {
     ///
     /// # Errors
     /// [`Problem::TooSlow`] where the window that ends now brought too little, or the time is up.
-    pub(super) fn came(&mut self, bytes: usize, now: Instant) -> Result<(), Problem> {
+    pub(super) fn received(&mut self, bytes: usize, now: Instant) -> Result<(), Problem> {
         self.brought += bytes;
         self.total += bytes;
         let slow = || {
@@ -72,18 +72,18 @@ mod tests {
         let mut rate = LeastRate::new(Duration::from_secs(60), Duration::from_secs(30));
         let at = |seconds| rate.started + Duration::from_secs(seconds);
         let (nine, eleven, later) = (at(9), at(11), at(22));
-        rate.came(1, nine).unwrap();
+        rate.received(1, nine).unwrap();
         assert_eq!(rate.left(nine), Duration::from_secs(1));
-        rate.came(LEAST, eleven).unwrap();
+        rate.received(LEAST, eleven).unwrap();
         assert_eq!(rate.left(eleven), WINDOW);
-        let slow = rate.came(100, later).unwrap_err();
+        let slow = rate.received(100, later).unwrap_err();
         assert_eq!(slow, Problem::TooSlow { bytes: LEAST + 101, seconds: 22 });
         // However fast it comes, it has to end.
         let mut rate = LeastRate::new(Duration::from_secs(60), Duration::from_secs(30));
         let (mid, late) =
             (rate.started + Duration::from_secs(29), rate.started + Duration::from_secs(30));
-        rate.came(1 << 30, mid).unwrap();
+        rate.received(1 << 30, mid).unwrap();
         assert_eq!(rate.left(mid), Duration::from_secs(1));
-        assert!(rate.came(1 << 30, late).is_err());
+        assert!(rate.received(1 << 30, late).is_err());
     }
 }

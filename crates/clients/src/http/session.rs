@@ -9,9 +9,9 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use super::classify::{failure, problem_of, shown};
 use super::client::Http;
 use super::error::{HttpError, Problem};
-use super::judge::{failure, problem_of, shown};
 
 /// What opens a server to us.
 #[derive(Clone)]

@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
+use super::classify::{content_type, is_json};
 use super::client::{Http, Opened, next_chunk};
 use super::error::{HttpError, Problem};
-use super::judge::{content_type, is_json};
 use super::rate::LeastRate;
 
 /// How long a large answer may take.

@@ -33,7 +33,7 @@ pub use message::{Watched, event};
 pub use pressed::{
     BackfillInput, BisectInput, Button, CALLBACKS, ENOUGH_RUNS, Pressed, RetriggerInput, schema,
 };
-pub use queue::{ActionContext, Asks, Created, TaskDefinition};
+pub use queue::{ActionContext, Created, JobRequests, TaskDefinition};
 pub use render::Rendering;
 pub use sandbox::{MEMORY, RENDER, SECONDS, serve};
 pub use status::TaskStatus;

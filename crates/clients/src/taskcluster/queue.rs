@@ -64,7 +64,7 @@ pub struct ActionContext {
 
 /// What an action asks for, as far as it concerns one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asks {
+pub enum JobRequests {
     /// So many runs on its own push.
     Runs(u32),
     /// So many runs on each of so many pushes before its own: the two-stage backfill.
@@ -100,13 +100,13 @@ impl ActionContext {
     }
 
     /// What the action asks of a job, some of whose tasks are known by their ids.
-    pub fn asks(&self, job: &JobName, is_of_job: impl Fn(&str) -> bool) -> Asks {
+    pub fn requests(&self, job: &JobName, is_of_job: impl Fn(&str) -> bool) -> JobRequests {
         let count = |value: &Value| {
             value.as_u64().map_or(1, |times| u32::try_from(times).unwrap_or(u32::MAX))
         };
         // A program of ours asks by actions of its own, which are counted themselves.
         if self.callback.as_deref().is_some_and(|callback| CALLBACKS.contains(&callback)) {
-            return Asks::Nothing;
+            return JobRequests::Nothing;
         }
         let times = count(&self.input["times"]);
         let names_job = |labels: &Value| {
@@ -114,28 +114,28 @@ impl ActionContext {
         };
         let of_task = || self.task.as_deref().is_some_and(&is_of_job);
         match self.name.as_str() {
-            "add-new-jobs" if names_job(&self.input["tasks"]) => Asks::Runs(times),
+            "add-new-jobs" if names_job(&self.input["tasks"]) => JobRequests::Runs(times),
             "retrigger-multiple" => {
                 let requests = self.input["requests"].as_array().map(Vec::as_slice).unwrap_or(&[]);
                 let ours = requests.iter().filter(|request| names_job(&request["tasks"]));
                 let runs = ours.map(|request| count(&request["times"]));
                 match runs.fold(0, u32::saturating_add) {
-                    0 => Asks::Nothing,
-                    runs => Asks::Runs(runs),
+                    0 => JobRequests::Nothing,
+                    runs => JobRequests::Runs(runs),
                 }
             }
             "backfill-task" if self.input["label"].as_str() == Some(job.as_str()) => {
-                Asks::Runs(times)
+                JobRequests::Runs(times)
             }
-            "retrigger" if of_task() => Asks::Runs(times),
+            "retrigger" if of_task() => JobRequests::Runs(times),
             // Without a depth the tree's own default counts, which differs; the largest is
             // assumed, so that too little is asked for rather than too much.
-            "backfill" if of_task() => Asks::Backfill {
+            "backfill" if of_task() => JobRequests::Backfill {
                 depth: self.input["depth"].as_u64().map_or(25, |d| d.min(100) as u32),
                 times,
                 inclusive: self.input["inclusive"].as_bool().unwrap_or(false),
             },
-            _ => Asks::Nothing,
+            _ => JobRequests::Nothing,
         }
     }
 }

@@ -112,7 +112,8 @@ impl Search {
         let mut told = Vec::new();
         let belief = self.belief();
         if k == 1 && pending.is_empty() {
-            let same = |push: usize| self.can_ask(push, pending) && self.cost(push) == self.cost(0);
+            let same =
+                |push: usize| self.can_send(push, pending) && self.cost(push) == self.cost(0);
             let all_alike = (0..self.counts.len()).all(same);
             belief.worth(if all_alike { Of::Best } else { Of::All }, &mut told);
             return self.best(&told, pending).into_iter().collect();
@@ -155,7 +156,7 @@ impl Search {
     }
 
     /// Whether another run may be asked for on a push.
-    pub fn can_ask(&self, push: usize, pending: &[usize]) -> bool {
+    pub fn can_send(&self, push: usize, pending: &[usize]) -> bool {
         let Some(counts) = self.counts.get(push) else { return false };
         let waiting = pending.iter().filter(|other| **other == push).count();
         let most = self.setup.most_on_a_push as usize;
@@ -168,7 +169,7 @@ impl Search {
     fn best(&self, told: &[f64], pending: &[usize]) -> Option<usize> {
         let runs = |push: usize| self.counts[push].telling();
         (0..told.len())
-            .filter(|push| self.can_ask(*push, pending))
+            .filter(|push| self.can_send(*push, pending))
             .map(|push| (push, told[push] / self.cost(push)))
             .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| runs(a.0).cmp(&runs(b.0))))
             .map(|(push, _)| push)
@@ -234,7 +235,7 @@ impl Search {
         let probability: f64 = posterior.suspects[first..=last].iter().sum();
         // If the good push cannot run, no run can tell more about it.
         let good_is_good = self.setup.before.is_some()
-            || !self.can_ask(0, &[])
+            || !self.can_send(0, &[])
             || posterior.suspects[0] <= self.older_left() * (1.0 - sure);
         match probability >= sure && good_is_good {
             true => Verdict::Culprit { first, last, probability },

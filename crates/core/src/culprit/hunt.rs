@@ -228,9 +228,9 @@ impl<'a> SearchModel<'a> {
             let observed = told.filter(|told| !matches!(told, Told::Open)).count();
             let chosen = usize::from(chosen && facts.runs.iter().any(|run| run.is_bad()));
             let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
-            let asked = facts.asked.saturating_sub(facts.doubtful);
+            let requested = facts.requested.saturating_sub(facts.doubtful);
             let known = u32::try_from(observed - chosen + waiting).unwrap_or(u32::MAX);
-            run_count(facts).saturating_sub(known.saturating_add(asked))
+            run_count(facts).saturating_sub(known.saturating_add(requested))
         };
         self.facts.iter().enumerate().map(of).collect()
     }
@@ -273,8 +273,8 @@ impl<'a> SearchModel<'a> {
         for (number, facts) in self.facts.iter().enumerate() {
             let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
             // Of what is in doubt nobody can say that it will come.
-            let asked = facts.asked.saturating_sub(facts.doubtful) as usize;
-            pending.extend(std::iter::repeat_n(number, waiting + asked));
+            let requested = facts.requested.saturating_sub(facts.doubtful) as usize;
+            pending.extend(std::iter::repeat_n(number, waiting + requested));
         }
         pending
     }
@@ -302,7 +302,7 @@ impl<'a> SearchModel<'a> {
         let bad = self.suspects();
         let mut wanted = BTreeMap::new();
         let mut rest = at_once;
-        if !self.is_confirmed() && !pending.contains(&bad) && search.can_ask(bad, &pending) {
+        if !self.is_confirmed() && !pending.contains(&bad) && search.can_send(bad, &pending) {
             wanted.insert(bad, 1);
             rest = rest.saturating_sub(1);
         }

@@ -31,13 +31,13 @@ impl SearchModel<'_> {
         let failed: u32 = since.iter().map(|after| after.failed).sum();
         let runs: u32 = since.iter().map(|after| after.failed + after.passed).sum();
         let left = ENOUGH.saturating_sub(failed).min(MOST.saturating_sub(runs));
-        let asked: u32 = wanted.values().sum();
-        if left == 0 || asked == 0 {
+        let requested: u32 = wanted.values().sum();
+        if left == 0 || requested == 0 {
             return;
         }
         let costs: f64 =
             wanted.iter().map(|(push, runs)| search.cost(*push) * f64::from(*runs)).sum();
-        if costs / f64::from(asked) < DEARER {
+        if costs / f64::from(requested) < DEARER {
             return;
         }
         // One that is at work already will tell; and one that cannot be asked tells nothing.
@@ -52,7 +52,7 @@ impl SearchModel<'_> {
                 && self.hindrance(facts).is_none()
         });
         let Some((number, facts)) = newest else { return };
-        let instead = left.min(asked).min(settings.most_on_a_push - run_count(facts));
+        let instead = left.min(requested).min(settings.most_on_a_push - run_count(facts));
         wanted.insert(number, instead);
         // The dearest go: they are made later, if they are wanted then.
         let mut dear: Vec<usize> =

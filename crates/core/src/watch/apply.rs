@@ -11,9 +11,9 @@ use crate::sighting::{Sightings, Source};
 /// is one. Says whether anything is new.
 pub fn apply(facts: &mut PushFacts, told: &Standing) -> bool {
     let is_new = !facts.runs.iter().any(|run| run.key.request == told.request);
-    if is_new && facts.asked > 0 {
-        facts.asked -= 1;
-        facts.doubtful = facts.doubtful.min(facts.asked);
+    if is_new && facts.requested > 0 {
+        facts.requested -= 1;
+        facts.doubtful = facts.doubtful.min(facts.requested);
     }
     let runs = merged(&facts.runs, &told.runs);
     let changed = runs != facts.runs;
@@ -75,17 +75,17 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_what_shows_up() {
         let mut facts = facts(1, &[]);
-        facts.asked = 2;
+        facts.requested = 2;
         assert!(apply(&mut facts, &told(1, &[Pending])));
-        assert_eq!(facts.asked, 1);
+        assert_eq!(facts.requested, 1);
         assert!(apply(&mut facts, &told(1, &[Running])));
-        assert_eq!((facts.asked, facts.runs.len()), (1, 1));
+        assert_eq!((facts.requested, facts.runs.len()), (1, 1));
         assert!(apply(&mut facts, &told(2, &[Pending])));
         assert!(apply(&mut facts, &told(1, &[Failed])));
         // Told late, and told again.
         assert!(!apply(&mut facts, &told(1, &[Running])));
         assert!(!apply(&mut facts, &told(1, &[Failed])));
-        assert_eq!((facts.asked, facts.runs.len()), (0, 2));
+        assert_eq!((facts.requested, facts.runs.len()), (0, 2));
         let states: Vec<_> = facts.runs.iter().map(|run| run.state.clone()).collect();
         assert_eq!(states, [Failed, Pending]);
         assert!(apply(&mut facts, &told(2, &[Retried, Passed])));

@@ -60,7 +60,7 @@ pub fn ending(facts: &PushFacts) -> Ending {
     let failed = told.iter().filter(|run| run.is_bad()).count() as u32;
     let passed = told.len() as u32 - failed;
     match (passed, failed) {
-        (0, 0) if facts.is_under_way() || facts.asked > 0 => Ending::UnderWay,
+        (0, 0) if facts.is_under_way() || facts.requested > 0 => Ending::UnderWay,
         (0, 0) => match &facts.build {
             Build::Failed(build) | Build::Dead(build) => {
                 Ending::Blocked { build: build.to_string() }

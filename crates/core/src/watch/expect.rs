@@ -38,10 +38,10 @@ pub enum Next {
 }
 
 /// What comes next. What was asked for before is in the facts, so that asking again for the same
-/// never follows; `asked` counts the runs that watching has asked for here, of which the
+/// never follows; `requested` counts the runs that watching has asked for here, of which the
 /// infrastructure may have lost some. `settles` is whether somebody may still tell whether requests in doubt
 /// arrived: only then are they waited for. They count as sent in any case.
-pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool) -> Next {
+pub fn next(facts: &PushFacts, expect: &Expectations, requested: u32, settles: bool) -> Next {
     let has = run_count(facts);
     let said = |what: fn(&Run) -> bool| facts.runs.iter().filter(|run| what(run)).count() as u32;
     let (good, bad) = (said(Run::is_good), said(Run::is_bad));
@@ -50,7 +50,7 @@ pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool)
         return match () {
             () if bad > 0 => Next::Ended,
             () if waits => Next::Wait,
-            () if has >= expect.most || asked >= expect.most => Next::Ended,
+            () if has >= expect.most || requested >= expect.most => Next::Ended,
             () => {
                 let want = has.saturating_add(batch).min(expect.most);
                 Next::Ask { want, why: Why::UntilFailure { passed: good } }
@@ -59,7 +59,7 @@ pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool)
     }
     let want = expect.retry_failed.saturating_add(1).min(expect.most);
     // Each that the infrastructure loses is asked for once more, and no oftener.
-    let may_retry = asked < expect.retry_failed.saturating_mul(2);
+    let may_retry = requested < expect.retry_failed.saturating_mul(2);
     if expect.retry_failed > 0 && bad > 0 && has < want && may_retry {
         return Next::Ask { want, why: Why::Failed };
     }
@@ -67,7 +67,7 @@ pub fn next(facts: &PushFacts, expect: &Expectations, asked: u32, settles: bool)
         return Next::Wait;
     }
     match missing(facts) {
-        Some(why) if expect.fill && asked < FILLS => Next::Ask { want: 1, why },
+        Some(why) if expect.fill && requested < FILLS => Next::Ask { want: 1, why },
         _ => Next::Ended,
     }
 }
@@ -113,8 +113,8 @@ pub fn plan(
     let mut plan = Plan { jobs: vec![job.clone()], ..Plan::empty(want) };
     let times = want.saturating_sub(run_count(facts));
     if times > 0 {
-        let asked = MissingRuns { times, why, keeps: true, wish: Wish::times(want) };
-        add_to_plan(&mut plan, facts, job, asked);
+        let requested = MissingRuns { times, why, keeps: true, wish: Wish::times(want) };
+        add_to_plan(&mut plan, facts, job, requested);
     }
     plan.estimate = estimate(&plan, past);
     plan
@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn what_failed_is_run_again_as_often_as_was_said() {
         let expect = Expectations { retry_failed: 3, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
+        let next =
+            |states: &[State], requested| super::next(&facts(1, states), &expect, requested, true);
         assert_eq!(next(&[Passed], 0), Next::Ended);
         assert_eq!(next(&[Running], 0), Next::Wait);
         assert_eq!(next(&[Failed], 0), ask(4, Why::Failed));
@@ -154,19 +155,20 @@ mod tests {
         // What the infrastructure lost is asked for anew, but not for ever.
         assert_eq!(next(&[Failed, Passed, Passed, Exception], 3), ask(4, Why::Failed));
         assert_eq!(next(&[Failed, Exception, Exception, Exception], 6), Next::Ended);
-        let mut asked_for = facts(1, &[Failed]);
-        asked_for.asked = 3;
-        assert_eq!(super::next(&asked_for, &expect, 3, true), Next::Wait);
+        let mut requested_for = facts(1, &[Failed]);
+        requested_for.requested = 3;
+        assert_eq!(super::next(&requested_for, &expect, 3, true), Next::Wait);
         // In doubt, and nobody can tell any more: they count, and are not waited for.
-        asked_for.doubtful = 3;
-        assert_eq!(super::next(&asked_for, &expect, 3, true), Next::Wait);
-        assert_eq!(super::next(&asked_for, &expect, 3, false), Next::Ended);
+        requested_for.doubtful = 3;
+        assert_eq!(super::next(&requested_for, &expect, 3, true), Next::Wait);
+        assert_eq!(super::next(&requested_for, &expect, 3, false), Next::Ended);
     }
 
     #[test]
     fn what_is_missing_is_asked_for_where_it_was_no_decision() {
         let expect = Expectations { fill: true, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
+        let next =
+            |states: &[State], requested| super::next(&facts(1, states), &expect, requested, true);
         assert_eq!(next(&[Coalesced], 0), ask(1, Why::Coalesced));
         assert_eq!(next(&[Expired], 0), ask(1, Why::Lost));
         assert_eq!(next(&[Coalesced, Exception], 1), ask(1, Why::Lost));
@@ -199,7 +201,8 @@ mod tests {
     #[test]
     fn it_is_run_until_it_fails_and_no_longer() {
         let expect = Expectations { until_failure: Some(5), most: 12, ..ONLY_LOOK };
-        let next = |states: &[State], asked| super::next(&facts(1, states), &expect, asked, true);
+        let next =
+            |states: &[State], requested| super::next(&facts(1, states), &expect, requested, true);
         let until = |passed| Why::UntilFailure { passed };
         assert_eq!(next(&[], 0), ask(5, until(0)));
         assert_eq!(next(&vec![Passed; 5], 5), ask(10, until(5)));
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn a_plan_asks_for_what_lacks() {
         let mut facts = facts(1, &[Failed]);
-        facts.asked = 1;
+        facts.requested = 1;
         let job = JobName::new("t");
         let plan = plan(&facts, &job, (4, Why::Failed), &PastRuns::default());
         assert_eq!((plan.runs(), plan.requests[0].times), (2, 2));

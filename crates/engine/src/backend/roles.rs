@@ -27,8 +27,8 @@ use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{
     AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, CulpritPush, EvidenceRead, EvidenceWish,
-    Given, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared, ReadyAsk, Sends,
-    TriggerResult,
+    Given, JobHistory, Known, MarkOf, Marked, Matrix, Merge, Outcome, Prepared, ReadyRequest,
+    Sends, TriggerResult,
 };
 use crate::store::{Ledger, LedgerCursor, TriggerRequest};
 
@@ -252,7 +252,7 @@ pub trait Trigger: Send + Sync {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(TriggerRequest, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyRequest)],
         cancel: &'a CancellationToken,
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>>;
@@ -275,7 +275,7 @@ pub trait Trigger: Send + Sync {
         Box::pin(async move {
             let once = CancellationToken::new();
             once.cancel();
-            self.wait(ci, outcomes, &mut Subscription::deaf(ci), &once, &mut |_| {}).await
+            self.wait(ci, outcomes, &mut Subscription::polling(ci), &once, &mut |_| {}).await
         })
     }
 
@@ -329,7 +329,7 @@ pub trait EventSource: Send + Sync {
         _facts: Vec<&'a PushFacts>,
         _instance: Option<&'a str>,
     ) -> Fallible<'a, Subscription> {
-        Box::pin(async move { Ok(Subscription::deaf(ci)) })
+        Box::pin(async move { Ok(Subscription::polling(ci)) })
     }
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use mozci_core::facts::PushFacts;
 use mozci_core::guard::Refusal;
+use mozci_core::merge_plans;
 use mozci_core::plan::{LeftOut, Plan};
 use mozci_core::push::count_pushes;
-use mozci_core::merge_plans;
 
 use crate::drive::follow::follow;
 use crate::drive::progress::{Permission, Progress, Question, Stage};
 use crate::drive::session::Session;
 use crate::error::Error;
-use crate::flow::{JobHistory, Outcome, Prepared, TriggerResult, ask, check_plan, guards, prepare};
+use crate::flow::{
+    JobHistory, Outcome, Prepared, TriggerResult, check_plan, guards, prepare, send_requests,
+};
 
 /// What an act goes by.
 #[derive(Clone, Copy)]
@@ -107,7 +109,7 @@ pub async fn carry_out(act: &Act<'_>, session: &mut Session<'_>) -> Result<Acted
         }
     }
     let mut prepared = prepared(session, plan).await?;
-    if prepared.asks.is_empty() && plan.waits_for.is_empty() {
+    if prepared.requests.is_empty() && plan.waits_for.is_empty() {
         session.report(Progress::NothingPossible);
         acted.end = ActEnd::NothingPossible;
         acted.left_out = std::mem::take(&mut prepared.left_out);
@@ -208,7 +210,7 @@ async fn send_prepared(
     report_pace(session, &prepared);
     let Session { ci, ledger, host, cancel } = session;
     let mut on_result = |result: &TriggerResult| host.on(ci, Progress::Sent { result, named });
-    let sent = ask(ci, ledger, prepared, read_at, cancel, &mut on_result);
+    let sent = send_requests(ci, ledger, prepared, read_at, cancel, &mut on_result);
     let (results, more) = sent.await?;
     session.report(Progress::LeftOut(&more));
     left_out.extend(more);
@@ -221,8 +223,8 @@ fn report_pace(session: &mut Session<'_>, prepared: &Prepared) {
         return;
     }
     let mut builders: BTreeMap<&str, usize> = BTreeMap::new();
-    for ask in &prepared.asks {
-        *builders.entry(&ask.group).or_default() += 1;
+    for ready in &prepared.requests {
+        *builders.entry(&ready.group).or_default() += 1;
     }
     for (builder, requests) in builders.into_iter().filter(|(_, count)| *count > 1) {
         session.report(Progress::OneByOne { builder, requests });

@@ -55,7 +55,7 @@ pub(super) async fn follow(
 ) -> Result<(), Error> {
     let (ci, cancel) = (session.ci, session.cancel);
     let mut subscription = Subscription::open(ci, all_facts(act.histories).collect(), None).await?;
-    session.report(Progress::Waiting { source: subscription.told_by() });
+    session.report(Progress::Waiting { source: subscription.origin() });
     acted.outcomes = watch(act, session, &acted.results, &mut subscription).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };
     let followed = Followed {
@@ -216,12 +216,12 @@ impl Pending {
 }
 
 /// What a request was for that turned out never to have arrived, by the push's head and the job.
-fn never_arrived(asking: &TriggerRequest) -> Vec<(String, JobName)> {
-    if !matches!(asking.state, TriggerState::NotSent { .. }) {
+fn never_arrived(trigger: &TriggerRequest) -> Vec<(String, JobName)> {
+    if !matches!(trigger.state, TriggerState::NotSent { .. }) {
         return Vec::new();
     }
-    let wanted = asking.jobs.iter().filter(|asked| asked.times > 0);
-    wanted.map(|asked| (asking.revision.hash().to_owned(), asked.job.clone())).collect()
+    let wanted = trigger.jobs.iter().filter(|requested| requested.times > 0);
+    wanted.map(|requested| (trigger.revision.hash().to_owned(), requested.job.clone())).collect()
 }
 
 /// Follows what was sent to its end, and reports each run that has ended.
@@ -285,10 +285,10 @@ fn awaited(results: &[TriggerResult]) -> Vec<Awaited> {
     let mut awaited: Vec<Awaited> = Vec::new();
     for result in results {
         let TriggerState::Sent { request } = result.state else { continue };
-        awaited.extend(result.jobs.iter().map(|asked| Awaited {
+        awaited.extend(result.jobs.iter().map(|requested| Awaited {
             push: result.push.clone(),
-            job: asked.job.clone(),
-            times: asked.times,
+            job: requested.job.clone(),
+            times: requested.times,
             action: request,
             by_action: result.by_action,
         }));

@@ -3,20 +3,20 @@
 
 mod act;
 mod follow;
+mod notify;
 mod progress;
 mod resume;
 pub mod search;
 mod session;
 mod settle;
 mod step;
-mod tell;
 #[cfg(test)]
 mod tests;
 pub mod watch;
 
 pub use act::{Act, ActEnd, Acted, all_facts, carry_out, plan_all};
+pub use notify::Notifier;
 pub use progress::{Consent, Host, Observer, Permission, Progress, Question, Stage};
 pub use resume::{OpenInvestigations, check_resumable, claim_again, find_investigation};
 pub use session::Session;
 pub use settle::{open_ledger, settle};
-pub use tell::Notifier;

@@ -25,10 +25,10 @@ pub async fn open_ledger(ci: &Ci, observer: &mut dyn Observer) -> Result<Ledger,
     observer.on(ci, Progress::Settled(&changed));
     let now = ci.now();
     let mut open = ledger.open_requests(&ci.root_url).await?;
-    open.retain(|asking| !asking.is_in_hand());
+    open.retain(|trigger| !trigger.is_in_hand());
     let (old, young): (Vec<TriggerRequest>, Vec<TriggerRequest>) =
-        open.into_iter().partition(|asking| now.since(asking.created) > SETTLE_SECONDS);
-    if let Some(newest) = young.iter().map(|asking| asking.created).max() {
+        open.into_iter().partition(|trigger| now.since(trigger.created) > SETTLE_SECONDS);
+    if let Some(newest) = young.iter().map(|trigger| trigger.created).max() {
         let seconds = (SETTLE_SECONDS + 1 - now.since(newest)).max(1);
         observer.on(ci, Progress::InDoubt { requests: young.len(), seconds });
     }

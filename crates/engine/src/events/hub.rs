@@ -61,10 +61,10 @@ impl Hub {
         told: Option<Arc<Standings>>,
         changes: Option<mpsc::Sender<Change>>,
     ) -> (Arc<Self>, Receiver<Event>) {
-        let (sender, heard) = channel(KEPT);
+        let (sender, events_received) = channel(KEPT);
         let (by, task, session) = (Mutex::default(), Mutex::default(), AtomicI64::new(0));
         let count = AtomicU64::new(0);
-        (Arc::new(Self { sender, by, task, told, session, changes, count }), heard)
+        (Arc::new(Self { sender, by, task, told, session, changes, count }), events_received)
     }
 
     /// Who tells at the moment.
@@ -104,7 +104,7 @@ impl Hub {
     }
 
     /// Tells everybody.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(crate) fn publish(&self, event: Event) {
         // Nobody listening is no failure.
         let _ = self.sender.send(event);
     }

@@ -50,20 +50,20 @@ impl EventOrigin {
 /// says between two looks.
 #[derive(Debug)]
 pub struct Subscription {
-    heard: Option<Receiver<Event>>,
+    events_received: Option<Receiver<Event>>,
     hub: Option<Arc<Hub>>,
     poll: Duration,
 }
 
 impl Subscription {
     /// One that hears nothing: whoever has it looks.
-    pub fn deaf(ci: &Ci) -> Self {
-        Self { heard: None, hub: None, poll: ci.poll }
+    pub fn polling(ci: &Ci) -> Self {
+        Self { events_received: None, hub: None, poll: ci.poll }
     }
 
     /// One on a connection.
-    pub(crate) fn on(ci: &Ci, hub: Arc<Hub>, heard: Receiver<Event>) -> Self {
-        Self { heard: Some(heard), hub: Some(hub), poll: ci.poll }
+    pub(crate) fn on(ci: &Ci, hub: Arc<Hub>, events_received: Receiver<Event>) -> Self {
+        Self { events_received: Some(events_received), hub: Some(hub), poll: ci.poll }
     }
 
     /// Opens one. What happens to these from here on is heard, where the CI tells. With `instance` its queue
@@ -81,12 +81,12 @@ impl Subscription {
 
     /// Another one on the same connection.
     pub fn another(&self) -> Self {
-        let heard = self.hub.as_ref().map(|hub| hub.sender.subscribe());
-        Self { heard, hub: self.hub.clone(), poll: self.poll }
+        let events_received = self.hub.as_ref().map(|hub| hub.sender.subscribe());
+        Self { events_received, hub: self.hub.clone(), poll: self.poll }
     }
 
     /// Who tells at the moment; none where it is looked for from time to time.
-    pub fn told_by(&self) -> Option<EventOrigin> {
+    pub fn origin(&self) -> Option<EventOrigin> {
         self.hub.as_ref()?.by()
     }
 
@@ -150,13 +150,13 @@ impl Subscription {
         stop: &CancellationToken,
     ) -> Vec<Event> {
         let matters = |event: &Event| matches!(event, Event::Gap(_)) || matters(event);
-        let live = self.told_by().is_some();
+        let live = self.origin().is_some();
         let patience = if live { QUIET.max(self.poll) } else { self.poll };
         let patience = most.map_or(patience, |most| most.min(patience));
         let mut until = Instant::now() + patience;
         while !stop.is_cancelled() && Instant::now() < until {
             let left = until.saturating_duration_since(Instant::now());
-            let Some(receiver) = &mut self.heard else {
+            let Some(receiver) = &mut self.events_received else {
                 let _ = tokio::time::timeout(left, stop.cancelled()).await;
                 continue;
             };
@@ -169,7 +169,7 @@ impl Subscription {
                 Err(_) => {}
                 Ok(Ok(Event::Silence)) => until = Instant::now() + self.poll,
                 Ok(Err(RecvError::Closed)) => {
-                    self.heard = None;
+                    self.events_received = None;
                     until = Instant::now() + self.poll;
                 }
                 Ok(Err(RecvError::Lagged(_))) => return vec![Event::Gap(Gap::Overrun)],
@@ -177,11 +177,13 @@ impl Subscription {
                     if matches!(event, Event::Changed(_)) {
                         tokio::time::sleep(TOGETHER).await;
                     }
-                    let mut heard = vec![event];
-                    while let Some(Ok(event)) = self.heard.as_mut().map(Receiver::try_recv) {
-                        heard.extend(Some(event).filter(|event| matters(event)));
+                    let mut events_received = vec![event];
+                    while let Some(Ok(event)) =
+                        self.events_received.as_mut().map(Receiver::try_recv)
+                    {
+                        events_received.extend(Some(event).filter(|event| matters(event)));
                     }
-                    return heard;
+                    return events_received;
                 }
                 Ok(Ok(_)) => {}
             }

@@ -11,7 +11,7 @@ use crate::ci::Ci;
 use crate::error::{Error, Kind};
 use crate::flow::at_work::{AtWork, MOST_GROUPS, at_work};
 use crate::flow::matrix::{Matrix, read_matrix};
-use crate::flow::prepare::{Prepared, ReadyAsk};
+use crate::flow::prepare::{Prepared, ReadyRequest};
 use crate::store::{Ledger, RequestedJob};
 
 /// A run that waits or runs.
@@ -103,14 +103,14 @@ impl Cancellation {
     /// The requests that cancel the runs, as far as the CI can cancel them.
     pub fn requests(&self, ci: &Ci) -> Prepared {
         let requests = self.runs.iter().filter_map(|one| request(ci, one));
-        Prepared { asks: requests.collect(), ..Prepared::default() }
+        Prepared { requests: requests.collect(), ..Prepared::default() }
     }
 }
 
-fn request(ci: &Ci, one: &Cancellable) -> Option<ReadyAsk> {
+fn request(ci: &Ci, one: &Cancellable) -> Option<ReadyRequest> {
     let Cancellable { push, job, run } = one;
     let why = format!("it is {}", run.state.word());
-    Some(ReadyAsk {
+    Some(ReadyRequest {
         push: push.clone(),
         jobs: vec![RequestedJob { job: job.clone(), times: 0, why }],
         group: match run.key.request {

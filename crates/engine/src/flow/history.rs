@@ -10,7 +10,7 @@ use crate::backend::HistoryQuestion;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
-use crate::flow::evidence::judge;
+use crate::flow::evidence::classify;
 use crate::store::{Ledger, LedgerCursor};
 
 /// A job on many pushes.
@@ -90,7 +90,7 @@ pub async fn read_jobs(
         let runs = history.facts.iter_mut().flat_map(|facts| &mut facts.runs);
         runs.map(|run| (&history.job, run))
     });
-    judge(ci, each.collect()).await;
+    classify(ci, each.collect()).await;
     Ok(histories)
 }
 

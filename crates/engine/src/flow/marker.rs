@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::TriggerResult;
+use crate::flow::send::TriggerResult;
 use crate::store::Ledger;
 
 /// What is to be marked.
@@ -26,7 +26,7 @@ pub struct MarkOf<'a> {
 #[derive(Debug)]
 pub enum Marked {
     /// It was asked for.
-    Asked(Box<TriggerResult>),
+    Requested(Box<TriggerResult>),
     /// The push has one for this job.
     There,
 }

@@ -7,7 +7,7 @@ use mozci_core::run::Run;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::evidence::judge;
+use crate::flow::evidence::classify;
 
 /// Pushes by jobs.
 #[derive(Debug, Clone)]
@@ -64,6 +64,6 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
     let mut matrix = ci.backend().matrix(ci, pushes, filter).await?;
     let Matrix { jobs, rows, .. } = &mut matrix;
     let runs = rows.iter_mut().flatten().map(|(job, run)| (&jobs[*job as usize].0, run));
-    judge(ci, runs.collect()).await;
+    classify(ci, runs.collect()).await;
     Ok(matrix)
 }

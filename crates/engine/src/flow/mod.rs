@@ -1,6 +1,5 @@
 //! The flows: what is asked of a CI whatever its kind, and what is done with the answers.
 
-pub(crate) mod ask;
 pub(crate) mod at_work;
 pub(crate) mod bisect;
 pub(crate) mod build_of;
@@ -8,6 +7,7 @@ pub(crate) mod cancel;
 pub(crate) mod choose;
 pub(crate) mod chooser;
 pub(crate) mod evidence;
+pub(crate) mod gate;
 pub(crate) mod guards;
 pub(crate) mod health;
 pub(crate) mod history;
@@ -21,11 +21,10 @@ pub(crate) mod range;
 pub(crate) mod reconcile;
 pub(crate) mod red;
 pub(crate) mod resolve;
-pub(crate) mod sending;
+pub(crate) mod send;
 pub(crate) mod wait;
 pub(crate) mod watching;
 
-pub use ask::{Refused, TriggerResult, ask};
 pub use at_work::AtWork;
 pub use bisect::{
     Background, BisectQuestion, CulpritPush, Known, SearchData, Since, culprit_pushes,
@@ -49,11 +48,12 @@ pub use marker::{MarkOf, Marked, can_mark, mark};
 pub use matrix::{Matrix, read_matrix};
 pub use merges::{Merge, Origin, merges};
 pub use prepare::{
-    Prepared, ReadyAsk, Sendable, Sends, WrittenDown, check_plan, fit_plan, prepare,
+    Prepared, ReadyRequest, Sendable, Sends, WrittenDown, check_plan, fit_plan, prepare,
 };
 pub use range::{RangePushes, read_range};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;
+pub use send::{Refused, TriggerResult, send_requests};
 pub use wait::{Awaited, LIMIT, Outcome, pause, stand, wait};
 pub use watching::{CellIndex, Watching};

@@ -16,7 +16,7 @@ use crate::store::{RequestedJob, TriggerId};
 #[derive(Debug, Clone, Default)]
 pub struct Prepared {
     /// What is sent, newest push first.
-    pub asks: Vec<ReadyAsk>,
+    pub requests: Vec<ReadyRequest>,
     /// What the last look left out, besides what the plan left out itself.
     pub left_out: Vec<LeftOut>,
     /// What the plan left out itself.
@@ -26,7 +26,7 @@ pub struct Prepared {
 /// One thing to send. Jobs of one push that lack as many runs go together; where an action takes
 /// only so many `times`, a request becomes several.
 #[derive(Debug, Clone)]
-pub struct ReadyAsk {
+pub struct ReadyRequest {
     /// Where.
     pub push: PushRef,
     /// What for.
@@ -116,6 +116,6 @@ pub(crate) fn left_out(request: &PlannedRequest, why: LeftOutReason) -> LeftOut 
     LeftOut { push: request.push.clone(), job: request.job.clone(), why }
 }
 
-pub(crate) fn asked(request: &PlannedRequest, times: u32) -> RequestedJob {
+pub(crate) fn requested(request: &PlannedRequest, times: u32) -> RequestedJob {
     RequestedJob { job: request.job.clone(), times, why: request.why.to_string() }
 }

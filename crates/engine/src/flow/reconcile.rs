@@ -17,9 +17,9 @@ pub(crate) const SKEW_SECONDS: i64 = 60;
 pub(crate) const TRIES: u32 = 3;
 
 /// The requests in doubt. A command at work marks its own, so that these are left out.
-pub(crate) async fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
+pub(crate) async fn unconfirmed(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut open = ledger.open_requests(&ci.root_url).await?;
-    open.retain(|asking| !asking.is_in_hand());
+    open.retain(|trigger| !trigger.is_in_hand());
     Ok(open)
 }
 
@@ -28,7 +28,7 @@ pub(crate) async fn in_doubt(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequ
 pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<Turn>, Error> {
     let started = Instant::now();
     let mut told = false;
-    while !in_doubt(ci, ledger).await?.is_empty() {
+    while !unconfirmed(ci, ledger).await?.is_empty() {
         if let Some(turn) = ledger.take_turn(&ci.root_url).await? {
             return Ok(Some(turn));
         }
@@ -52,22 +52,22 @@ const TURN_POLL: Duration = Duration::from_millis(50);
 
 /// Writes what was concluded of a request in doubt, unless that is what stands there. False where
 /// it has to be looked for again, since what was found belongs to another request.
-pub(crate) async fn conclude(
+pub(crate) async fn record_end(
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
     state: TriggerState,
     changed: &mut Vec<TriggerRequest>,
 ) -> Result<bool, Error> {
-    if state == asking.state {
+    if state == trigger.state {
         return Ok(true);
     }
-    if ledger.settle(asking, &state).await? {
-        changed.push(TriggerRequest { state, ..asking.clone() });
+    if ledger.settle(trigger, &state).await? {
+        changed.push(TriggerRequest { state, ..trigger.clone() });
         return Ok(true);
     }
     // Somebody else settled it, or its sender came back: their word stands.
-    let now = ledger.find(&asking.ci, asking.id.as_str()).await?;
-    Ok(now.is_none_or(|now| now.state != asking.state || now.created != asking.created))
+    let now = ledger.find(&trigger.ci, trigger.id.as_str()).await?;
+    Ok(now.is_none_or(|now| now.state != trigger.state || now.created != trigger.created))
 }
 
 pub(crate) fn with_source(error: &Error) -> String {

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::{EventOrigin, Subscription};
-use crate::flow::ask::TriggerResult;
 use crate::flow::build_of::BuildOf;
 use crate::flow::history::{JobHistory, read_jobs};
 use crate::flow::reconcile::reconcile;
+use crate::flow::send::TriggerResult;
 use crate::store::{Ledger, TriggerState};
 
 /// A job on a push: its history's place, and the push's place in it.
@@ -45,7 +45,7 @@ pub struct Watching {
     /// The places that it is read for.
     coming: BTreeSet<CellIndex>,
     /// Events that were taken in, and looks that were made, for whoever counts.
-    pub heard: u64,
+    pub events_received: u64,
     /// How often the state was read.
     pub looks: u64,
 }
@@ -89,12 +89,12 @@ impl Watching {
             actions: HashMap::new(),
             read_at: None,
             coming: BTreeSet::new(),
-            heard: 0,
+            events_received: 0,
             looks: 1,
         };
         watching.index();
         // What happened between the reading and the listening nobody told.
-        if watching.subscription.told_by().is_some() {
+        if watching.subscription.origin().is_some() {
             watching.look(ci, ledger).await?;
         }
         Ok(watching)
@@ -106,8 +106,8 @@ impl Watching {
     }
 
     /// Who tells what happens; none where it is looked for.
-    pub fn told_by(&self) -> Option<EventOrigin> {
-        self.subscription.told_by()
+    pub fn origin(&self) -> Option<EventOrigin> {
+        self.subscription.origin()
     }
 
     /// For how long a job that was not run may still come by itself. The state is read then, if
@@ -122,7 +122,7 @@ impl Watching {
 
     /// What was left out since somebody else asked for it a moment ago comes all the same: the state is
     /// read soon, and these places are decided on again. Says whether there are any.
-    pub fn others_asked(&mut self, left_out: &[LeftOut]) -> bool {
+    pub fn others_requested(&mut self, left_out: &[LeftOut]) -> bool {
         let left_out: HashSet<_> = left_out
             .iter()
             .filter(|out| out.why.comes_from_others())
@@ -177,15 +177,15 @@ impl Watching {
     }
 
     /// Notes what was asked for, so that what comes of it is known as that.
-    pub fn asked(&mut self, results: &[TriggerResult]) {
+    pub fn requested(&mut self, results: &[TriggerResult]) {
         for result in results {
             let TriggerState::Sent { request } = result.state else { continue };
-            for asked in &result.jobs {
-                let Some(place) = self.place(&asked.job, result) else { continue };
+            for requested in &result.jobs {
+                let Some(place) = self.place(&requested.job, result) else { continue };
                 let facts = &mut self.histories[place.0].facts[place.1];
                 if result.by_action {
-                    facts.asked += asked.times;
-                    self.actions.entry(request).or_default().push((place, asked.times));
+                    facts.requested += requested.times;
+                    self.actions.entry(request).or_default().push((place, requested.times));
                 } else if !facts.runs.iter().any(|run| run.key.request == request) {
                     let key = RunKey { request, run: 0 };
                     facts.runs.push(Run::new(key, State::Pending));
@@ -231,14 +231,14 @@ impl Watching {
             _ => false,
         };
         let until = self.read_at.map(|at| at.saturating_duration_since(Instant::now()));
-        let heard = self.subscription.next_of(&matters, until, stop).await;
+        let events_received = self.subscription.next_of(&matters, until, stop).await;
         if stop.is_cancelled() {
             return Ok(Vec::new());
         }
         let mut changed = BTreeSet::new();
         // Nothing told means that it is time to look.
-        let mut looks = heard.is_empty();
-        for event in &heard {
+        let mut looks = events_received.is_empty();
+        for event in &events_received {
             match event {
                 Event::Stands(told) => self.take(told, &mut changed),
                 Event::GroupEnded(_) => {}
@@ -247,11 +247,11 @@ impl Watching {
         }
         // A run that still waits when all that was told is taken in, and its group has ended: its own
         // end was not told.
-        looks |= heard.iter().any(|event| match event {
+        looks |= events_received.iter().any(|event| match event {
             Event::GroupEnded(group) => self.waits_in(*group),
             _ => false,
         });
-        self.heard += heard.len() as u64;
+        self.events_received += events_received.len() as u64;
         if looks {
             changed.extend(self.look_patiently(ci, ledger, stop).await?);
         }
@@ -303,9 +303,9 @@ impl Watching {
         for (place, times) in self.actions.remove(&told.request).unwrap_or_default() {
             let facts = &mut self.histories[place.0].facts[place.1];
             if !told.state.is_good() {
-                facts.asked = facts.asked.saturating_sub(times);
-                facts.doubtful = facts.doubtful.min(facts.asked);
-            } else if facts.asked > 0 {
+                facts.requested = facts.requested.saturating_sub(times);
+                facts.doubtful = facts.doubtful.min(facts.requested);
+            } else if facts.requested > 0 {
                 self.read_at = Some(Instant::now() + SHOWS);
             }
             changed.insert(place);
@@ -367,7 +367,7 @@ impl Watching {
                     apply(facts, &told);
                 }
                 if facts.runs != before.runs
-                    || facts.asked != before.asked
+                    || facts.requested != before.requested
                     || facts.build != before.build
                 {
                     changed.push((i, j));

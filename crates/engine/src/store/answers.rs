@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mozci_clients::http::{Kept, KeptAnswer};
+use mozci_clients::http::{CachedAnswer, EtagCache};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use mozci_store::StoreError;
@@ -44,17 +44,17 @@ impl Answers {
     }
 }
 
-impl Kept for Answers {
-    fn get(&self, url: &str) -> Option<KeptAnswer> {
+impl EtagCache for Answers {
+    fn get(&self, url: &str) -> Option<CachedAnswer> {
         let connection = self.connection();
         let mut query =
             connection.prepare_cached("SELECT etag, body FROM answers WHERE url = ?").ok()?;
         let read =
-            |row: &rusqlite::Row<'_>| Ok(KeptAnswer { etag: row.get(0)?, body: row.get(1)? });
+            |row: &rusqlite::Row<'_>| Ok(CachedAnswer { etag: row.get(0)?, body: row.get(1)? });
         query.query_row([url], read).optional().ok()?
     }
 
-    fn put(&self, url: &str, answer: &KeptAnswer) {
+    fn put(&self, url: &str, answer: &CachedAnswer) {
         let connection = self.connection();
         let now = chrono::Utc::now().timestamp();
         // One commit for both: each waits for the disk.
@@ -93,7 +93,7 @@ mod tests {
     fn the_latest_answer_is_kept_and_the_oldest_go() {
         let folder = tempfile::tempdir().unwrap();
         let answers = Answers::open(folder.path()).unwrap();
-        let answer = |n: i64| KeptAnswer { etag: format!("e{n}"), body: vec![n as u8] };
+        let answer = |n: i64| CachedAnswer { etag: format!("e{n}"), body: vec![n as u8] };
         answers.put("u", &answer(1));
         answers.put("u", &answer(2));
         assert_eq!(answers.get("u"), Some(answer(2)));

@@ -64,8 +64,8 @@ async fn a_dry_run_sends_nothing_and_begins_nothing() {
     let searched = run(&mut world, &question(40), None, (Permission::DryRun, false)).await.unwrap();
     assert_eq!(searched.ended, Ended::DryRun);
     assert!(world.host.begun.is_empty() && world.host.count("in-flight:true") == 0);
-    let asks = run(&mut world, &question(40), None, (Permission::Ask, false)).await.unwrap();
-    assert_eq!(asks.ended, Ended::Declined);
+    let requests = run(&mut world, &question(40), None, (Permission::Ask, false)).await.unwrap();
+    assert_eq!(requests.ended, Ended::Declined);
     assert!(world.store.by_prefix("").await.unwrap().is_empty());
 }
 

@@ -16,7 +16,7 @@ use mozci_engine::backend::{
 use mozci_engine::ci::Ci;
 use mozci_engine::events::Subscription;
 use mozci_engine::flow::{
-    BuildOf, Chosen, JobHistory, Matrix, Outcome, Prepared, ReadyAsk, Sendable, Sends,
+    BuildOf, Chosen, JobHistory, Matrix, Outcome, Prepared, ReadyRequest, Sendable, Sends,
     TriggerResult, WrittenDown, pause,
 };
 use mozci_engine::store::{Ledger, RequestedJob, TriggerId, TriggerRequest, TriggerState};
@@ -28,13 +28,13 @@ use crate::folder::{Toy, request_id};
 impl Toy {
     fn history(&self, question: HistoryQuestion<'_>, job: &JobName) -> Result<JobHistory, Error> {
         let facts = question.pushes.iter().map(|push| {
-            let (runs, asked, doubtful) =
+            let (runs, requested, doubtful) =
                 (self.runs_on(push.id.number(), job.as_str(), true), 0, 0);
             let route = Forcing::Route(format!("file {}", push.id));
             let forced = Forced { job: route.clone(), build: route, starts: false };
             let (push, build) = (push.clone(), Build::NotNeeded);
             let decision = Decision::Forced(forced);
-            PushFacts { push, runs, asked, doubtful, build, decision, chunk: None }
+            PushFacts { push, runs, requested, doubtful, build, decision, chunk: None }
         });
         Ok(JobHistory {
             job: job.clone(),
@@ -128,7 +128,7 @@ impl Trigger for Toy {
         for request in &plan.requests {
             let Through::Route(route) = &request.through else { continue };
             for _ in 0..request.times {
-                prepared.asks.push(ReadyAsk {
+                prepared.requests.push(ReadyRequest {
                     push: request.push.clone(),
                     jobs: vec![RequestedJob {
                         job: request.job.clone(),
@@ -147,18 +147,18 @@ impl Trigger for Toy {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(TriggerRequest, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyRequest)],
         cancel: &'a CancellationToken,
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>> {
         Box::pin(async move {
             let mut results = Vec::new();
-            for (asking, ask) in to_send {
+            for (trigger, ask) in to_send {
                 let state = match ask.sends.get::<File>() {
                     _ if cancel.is_cancelled() => {
                         TriggerState::NotSent { detail: "interrupted before it was sent".into() }
                     }
-                    Some(File(push)) if ledger.sending(&asking.id, ci.now()).await? => {
+                    Some(File(push)) if ledger.sending(&trigger.id, ci.now()).await? => {
                         let job = ask.jobs[0].job.as_str();
                         let number = self.runs_on(*push, job, false).len() as u64 + 1;
                         self.write_run(*push, job, number, "pending");
@@ -175,8 +175,8 @@ impl Trigger for Toy {
                     }
                     _ => TriggerState::NotSent { detail: "nobody wants it any more".into() },
                 };
-                ledger.mark(&asking.id, &state).await?;
-                let result = TriggerResult::new(asking, ask, state, ci.now());
+                ledger.mark(&trigger.id, &state).await?;
+                let result = TriggerResult::new(trigger, ask, state, ci.now());
                 on_result(&result);
                 results.push(result);
             }
@@ -188,12 +188,12 @@ impl Trigger for Toy {
     fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>> {
         Box::pin(async move {
             let mut settled = Vec::new();
-            for asking in ledger.open_requests(&ci.root_url).await? {
-                let runs = self.runs_on(asking.push, asking.jobs[0].job.as_str(), false);
-                let Some(run) = runs.last().filter(|_| !asking.is_in_hand()) else { continue };
+            for trigger in ledger.open_requests(&ci.root_url).await? {
+                let runs = self.runs_on(trigger.push, trigger.jobs[0].job.as_str(), false);
+                let Some(run) = runs.last().filter(|_| !trigger.is_in_hand()) else { continue };
                 let state = TriggerState::Sent { request: run.key.request };
-                if ledger.settle(&asking, &state).await? {
-                    settled.push(TriggerRequest { state, ..asking });
+                if ledger.settle(&trigger, &state).await? {
+                    settled.push(TriggerRequest { state, ..trigger });
                 }
             }
             Ok(settled)

@@ -175,7 +175,7 @@ impl Requests for Postgres {
 
     async fn settle(&self, read: &TriggerRequest, state: &TriggerState) -> Result<bool> {
         let (read, state) = (read.clone(), state.clone());
-        self.apart(async move |store| store.conclude(&read, &state).await).await
+        self.apart(async move |store| store.record_end(&read, &state).await).await
     }
 
     async fn owner(

@@ -55,7 +55,7 @@ impl Postgres {
         set(&mut connection, id, state, "TRUE").await.map(drop).map_err(&failed)
     }
 
-    pub(super) async fn conclude(
+    pub(super) async fn record_end(
         &self,
         read: &TriggerRequest,
         state: &TriggerState,

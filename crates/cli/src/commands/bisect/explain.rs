@@ -9,9 +9,9 @@ use mozci_core::rate::percent;
 
 /// Says of each push of a plan what one run there is expected to tell.
 pub(super) fn explain(out: &mut Out, case: &SearchData, search: &Search, plan: &Plan) {
-    let asked = plan.requests.iter().map(|request| (&request.push, request.times));
+    let requested = plan.requests.iter().map(|request| (&request.push, request.times));
     let waiting = plan.waits_for.iter().map(|waits| (&waits.push, waits.times));
-    for (push, times) in asked.chain(waiting) {
+    for (push, times) in requested.chain(waiting) {
         let Some(number) = case.pushes().position(|known| known.id == push.id) else {
             out.line(&format!(
                 "  {}  is newer than the bad push and has its build: it tells for little how often this fails",

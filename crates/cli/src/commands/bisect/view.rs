@@ -6,7 +6,7 @@ use mozci_engine::drive::search::{Ended, Finished, Mark, SearchProgress, Searche
 use mozci_engine::{Error, Kind};
 use serde_json::{Value, json};
 
-use super::{explain, marking, report, shown, told};
+use super::{explain, html, json, marking, text};
 use crate::acting::{Terminal, ended_with};
 use crate::app::Interrupt;
 use crate::failure;
@@ -29,24 +29,24 @@ impl Terminal<'_> {
             SearchProgress::BackgroundUnread(error) => {
                 context.talk(&format!("note: the background is told by few runs alone: {error}"))
             }
-            SearchProgress::Opened { question, case } => shown::head(out, question, case),
+            SearchProgress::Opened { question, case } => text::head(out, question, case),
             SearchProgress::BackedOutAnyway => {
                 out.line("the bad push was backed out since; going on all the same");
             }
             SearchProgress::Belief { case, search, requested } => {
-                shown::belief(out, case, search, requested);
+                text::belief(out, case, search, requested);
             }
-            SearchProgress::Widened { case } => shown::widened(out, case),
-            SearchProgress::Gone { case, backouts } => shown::gone(out, case, backouts),
+            SearchProgress::Widened { case } => text::widened(out, case),
+            SearchProgress::Gone { case, backouts } => text::gone(out, case, backouts),
             SearchProgress::Outlook { search, question, left, plan, used } => {
-                shown::outlook(out, search, question, left);
+                text::outlook(out, search, question, left);
                 show_plan_summary(out, plan, (used, ci.budgets.day));
             }
             SearchProgress::Explained { case, search, plan } => {
                 explain::explain(out, case, search, plan);
             }
             SearchProgress::Begun { id } => out.line(&format!("investigation {id}")),
-            SearchProgress::Round { number, plan } => shown::round(out, number, plan),
+            SearchProgress::Round { number, plan } => text::round(out, number, plan),
             SearchProgress::MergesUnread(error) => {
                 context.talk(&format!("note: where the merge came from cannot be told: {error}"))
             }
@@ -83,13 +83,13 @@ impl Terminal<'_> {
     }
 
     fn finished(&mut self, ci: &Ci, finished: &Finished<'_>) -> Result<(), Error> {
-        shown::end(self.out, finished, self.context, ci);
+        text::end(self.out, finished, self.context, ci);
         if let Some(path) = &self.search.report {
-            report::write(path, finished, ci)?;
+            html::write(path, finished, ci)?;
             self.out.line(&format!("report in {}", path.display()));
         }
         if self.out.wants_object() {
-            self.search.objects.push(told::object(finished, self.context, ci, self.stats)?);
+            self.search.objects.push(json::object(finished, self.context, ci, self.stats)?);
         }
         if let Ended::Refused(refusal) = finished.ended {
             failure::report(&Error::Guard((**refusal).clone()), self.context.sent());

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Selection;
-use super::shown::Time;
+use super::text::Time;
 use crate::context::Context;
 use crate::show::{Out, top};
 use crate::stats::Stats;

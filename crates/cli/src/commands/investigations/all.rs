@@ -9,7 +9,7 @@ use mozci_engine::drive::{Notifier, OpenInvestigations};
 use mozci_engine::store::{Investigation, Lease, Store};
 use serde_json::json;
 
-use crate::acting::{Terminal, check, open_ledger, telling};
+use crate::acting::{Terminal, check, notify, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::commands::bisect::{EndArgs, summary};
 use crate::commands::watch;
@@ -31,7 +31,7 @@ pub(super) async fn resume_all(
     check(context, &ends.confirm)?;
     // A line each, which programs can read where nobody looks on.
     out.json |= !std::io::stdout().is_terminal();
-    let notifier = telling::notifier(context, ends.tell)?;
+    let notifier = notify::notifier(context, ends.tell)?;
     let OpenInvestigations { searches, watches, pushes, held } =
         OpenInvestigations::claim(ci, store).await?;
     for held in &held {

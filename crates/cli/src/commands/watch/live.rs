@@ -91,7 +91,7 @@ impl Live {
                         "push": PushRef::from(&facts.push),
                         "job": watching.histories[place.0].job,
                         "runs": facts.runs,
-                        "asked": facts.asked,
+                        "asked": facts.requested,
                         "state": ending(facts),
                     }))?;
                 }
@@ -101,7 +101,7 @@ impl Live {
     }
 
     /// Shows what was asked for.
-    pub(super) fn asked(
+    pub(super) fn requested(
         &mut self,
         plan: &Plan,
         results: &[TriggerResult],
@@ -144,18 +144,18 @@ impl Live {
             if self.one_job {
                 let facts = all[0];
                 line.push_str(&format!("  {} {}", marks(facts.runs.iter()), ending(facts)));
-                if facts.asked > 0 {
-                    line.push_str(&format!(", {} asked for", facts.asked));
+                if facts.requested > 0 {
+                    line.push_str(&format!(", {} asked for", facts.requested));
                 }
             } else {
                 let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
                 for run in all.iter().flat_map(|facts| &facts.runs) {
                     *counts.entry(run.state.word()).or_default() += 1;
                 }
-                let asked: u32 = all.iter().map(|facts| facts.asked).sum();
+                let requested: u32 = all.iter().map(|facts| facts.requested).sum();
                 let words = counts.iter().map(|(word, count)| format!("{count} {word}"));
-                let asked = (asked > 0).then(|| format!("{asked} asked for"));
-                let words: Vec<String> = words.chain(asked).collect();
+                let requested = (requested > 0).then(|| format!("{requested} asked for"));
+                let words: Vec<String> = words.chain(requested).collect();
                 match words.is_empty() {
                     true => line.push_str("  not run"),
                     false => line.push_str(&format!("  {}", words.join(" · "))),
@@ -209,7 +209,7 @@ impl Live {
         }
         let mut line = json!({
             "event": "end", "summary": summary, "interrupted": interrupted,
-            "outcomes": outcomes, "heard": watching.heard, "looks": watching.looks,
+            "outcomes": outcomes, "heard": watching.events_received, "looks": watching.looks,
         });
         if let Some(costs) = costs {
             line["stats"] = costs;

@@ -31,7 +31,7 @@ impl Terminal<'_> {
             )),
             WatchProgress::Opened { jobs, pushes, watching } => {
                 *live = Some(Live::new(out, context, pushes, jobs));
-                let told = watching.told_by().map_or_else(
+                let told = watching.origin().map_or_else(
                     || format!("looked at every {} s", context.ci.poll.as_secs_f32()),
                     |by| format!("told by {}", by.words()),
                 );
@@ -59,7 +59,7 @@ impl Terminal<'_> {
             }
             WatchProgress::Requested { plan, results } => {
                 if let Some(live) = live {
-                    live.asked(plan, results, out)?;
+                    live.requested(plan, results, out)?;
                 }
             }
             WatchProgress::Planned { plan, used } => {

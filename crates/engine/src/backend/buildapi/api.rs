@@ -238,8 +238,8 @@ impl BuildApi {
                 (Some(there), _) => there,
                 (None, Err(_)) => false,
                 (None, Ok(url)) => {
-                    let asked = self.http.is_there(&url).await;
-                    asked
+                    let requested = self.http.is_there(&url).await;
+                    requested
                         .map_err(Error::service("cannot tell whether a build's files are there"))?
                 }
             };

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{
     AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix, Outcome,
-    Prepared, ReadyAsk, Sends, TriggerResult,
+    Prepared, ReadyRequest, Sends, TriggerResult,
 };
 use crate::store::{Ledger, TriggerRequest};
 
@@ -121,7 +121,7 @@ impl Trigger for BuildApi {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(TriggerRequest, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyRequest)],
         cancel: &'a CancellationToken,
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>> {

@@ -10,7 +10,7 @@ use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 
 use crate::backend::buildapi::api::BuildApi;
-use crate::backend::buildapi::asked::matched;
+use crate::backend::buildapi::requested::matched;
 use crate::backend::buildapi::rows::{Rows, read_rows};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -82,7 +82,7 @@ pub(crate) async fn read_jobs(
                 (BuildOf::Nothing, _) => Build::NotNeeded,
                 (BuildOf::Unknown | BuildOf::All(_), _) => Build::NotKnown,
             };
-            let (asked, doubtful) = unseen(&open, push, job, &runs);
+            let (requested, doubtful) = unseen(&open, push, job, &runs);
             let files = match &build {
                 BuildOf::Job(name) => {
                     rows.files.get(&(place, name.clone())).cloned().unwrap_or_default()
@@ -97,7 +97,7 @@ pub(crate) async fn read_jobs(
             facts.push(PushFacts {
                 push: push.clone(),
                 runs,
-                asked,
+                requested,
                 doubtful,
                 build: above,
                 decision: Decision::Forced(forced),
@@ -153,17 +153,17 @@ async fn built_for(
 fn unseen(open: &[TriggerRequest], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u32) {
     let listed: BTreeSet<BuildRequestId> =
         runs.iter().filter_map(|run| run.key.request.build_request()).collect();
-    let (mut asked, mut doubtful) = (0, 0);
-    for (asking, request) in matched(open, &push.revision, job, &listed) {
+    let (mut requested, mut doubtful) = (0, 0);
+    for (trigger, request) in matched(open, &push.revision, job, &listed) {
         if request.is_none() {
             let times: u32 =
-                asking.jobs.iter().filter(|one| one.job == *job).map(|one| one.times).sum();
-            let sure = matches!(asking.state, TriggerState::Sent { .. }) || asking.is_in_hand();
-            asked += times;
+                trigger.jobs.iter().filter(|one| one.job == *job).map(|one| one.times).sum();
+            let sure = matches!(trigger.state, TriggerState::Sent { .. }) || trigger.is_in_hand();
+            requested += times;
             doubtful += if sure { 0 } else { times };
         }
     }
-    (asked, doubtful)
+    (requested, doubtful)
 }
 
 /// The build that a builder hangs on, as far as allthethings.json tells.

@@ -2,13 +2,13 @@
 
 pub(crate) mod api;
 pub(crate) mod archive;
-pub(crate) mod asked;
 pub(crate) mod backend;
 pub(crate) mod choose;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod history;
 pub(crate) mod matrix;
+pub(crate) mod requested;
 pub(crate) mod rows;
 pub(crate) mod send;
 pub(crate) mod sends;

@@ -9,10 +9,10 @@ use crate::backend::buildapi::api::BuildApi;
 use crate::backend::buildapi::sends::SelfServeSends;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{Refused, TriggerResult};
-use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked};
-use crate::flow::reconcile::{SETTLE_SECONDS, conclude, in_doubt};
-use crate::flow::sending::{Gate, Written, first_alone};
+use crate::flow::gate::{Gate, Written, first_alone};
+use crate::flow::prepare::{Prepared, ReadyRequest, Sends, requested};
+use crate::flow::reconcile::{SETTLE_SECONDS, record_end, unconfirmed};
+use crate::flow::send::{Refused, TriggerResult};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// What is sent for a plan.
@@ -31,9 +31,9 @@ pub(crate) fn prepare(api: &BuildApi, plan: &Plan) -> Prepared {
             _ => continue,
         };
         for _ in 0..request.times {
-            prepared.asks.push(ReadyAsk {
+            prepared.requests.push(ReadyRequest {
                 push: request.push.clone(),
-                jobs: vec![asked(request, 1)],
+                jobs: vec![requested(request, 1)],
                 group: request.job.to_string(),
                 sends: Sends::new(act.clone()),
             });
@@ -47,13 +47,13 @@ pub(crate) async fn send_all(
     ci: &Ci,
     api: &BuildApi,
     ledger: &Ledger,
-    to_send: &[(TriggerRequest, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyRequest)],
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<Vec<TriggerResult>, Error> {
     let mut written = Written::new(ci, ledger);
     let gate = Gate::new(stop, &written);
-    let send = |asking, ask| send(ci, api, ledger, asking, ask, &gate);
+    let send = |trigger, ready| send(ci, api, ledger, trigger, ready, &gate);
     first_alone(to_send, &gate, &mut written, on_result, send).await;
     written.end()
 }
@@ -62,16 +62,16 @@ async fn send(
     ci: &Ci,
     api: &BuildApi,
     ledger: &Ledger,
-    asking: &TriggerRequest,
-    ask: &ReadyAsk,
+    trigger: &TriggerRequest,
+    ready: &ReadyRequest,
     gate: &Gate<'_>,
 ) -> TriggerResult {
     let sent_at = ci.now();
     let (mut refusal, mut failed) = (None, false);
-    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at).await {
+    let state = if let Some(detail) = gate.refusal(ledger, trigger, sent_at).await {
         TriggerState::NotSent { detail }
     } else {
-        match carry_out(api, &ask.sends).await {
+        match carry_out(api, &ready.sends).await {
             Ok(request) => TriggerState::Sent { request },
             // A second one cannot be told from the first: it is not sent again.
             Err(ActError::Uncertain(detail)) => TriggerState::Uncertain { detail },
@@ -91,7 +91,7 @@ async fn send(
             }
         }
     };
-    TriggerResult { refusal, failed, ..TriggerResult::new(asking, ask, state, sent_at) }
+    TriggerResult { refusal, failed, ..TriggerResult::new(trigger, ready, state, sent_at) }
 }
 
 async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError> {
@@ -100,7 +100,7 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
     };
     match sends.get() {
         Some(SelfServeSends::Ask { builder, revision, files, .. }) => {
-            server.ask(builder.as_str(), revision, files).await.map(|done| done.id.into())
+            server.trigger(builder.as_str(), revision, files).await.map(|done| done.id.into())
         }
         Some(SelfServeSends::Again { request, .. }) => {
             server.again(*request, 1).await.map(|done| done.id.into())
@@ -117,13 +117,13 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
 /// somebody else's, and counts as a run in either case; so a trigger request stays in doubt, and is shown.
 pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut changed = Vec::new();
-    for asking in in_doubt(ci, ledger).await? {
-        let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
-        if !settled || !matches!(asking.state, TriggerState::Planned) {
+    for trigger in unconfirmed(ci, ledger).await? {
+        let settled = ci.now().since(trigger.created) > SETTLE_SECONDS;
+        if !settled || !matches!(trigger.state, TriggerState::Planned) {
             continue;
         }
         let detail = "BuildAPI keeps no record by which it could be found".to_owned();
-        conclude(ledger, &asking, TriggerState::Uncertain { detail }, &mut changed).await?;
+        record_end(ledger, &trigger, TriggerState::Uncertain { detail }, &mut changed).await?;
     }
     Ok(changed)
 }

@@ -9,7 +9,7 @@ use mozci_core::run::State;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::buildapi::api::BuildApi;
-use crate::backend::buildapi::asked::matched;
+use crate::backend::buildapi::requested::matched;
 use crate::backend::buildapi::rows::read_rows;
 use crate::ci::Ci;
 use crate::error::Error;
@@ -58,8 +58,8 @@ async fn look(
     jobs.dedup();
     let rows = read_rows(ci, api, &pushes, Some(&jobs)).await?;
     let since = ci.now().plus(-i64::try_from(LIMIT.as_secs()).unwrap_or(i64::MAX / 2));
-    let mut askings = ci.ledger().await?.requests_since(&ci.root_url, since).await?;
-    askings.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
+    let mut triggers = ci.ledger().await?.requests_since(&ci.root_url, since).await?;
+    triggers.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
     let place = |id: PushId| pushes.iter().position(|push| push.id == id);
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {
         let Some(of_push) = place(outcome.push.id).map(|place| &rows.of_push[place]) else {
@@ -68,8 +68,8 @@ async fn look(
         let all = of_push.get(&outcome.job).map_or(&[][..], Vec::as_slice);
         let listed: BTreeSet<BuildRequestId> =
             all.iter().filter_map(|run| run.key.request.build_request()).collect();
-        let of_asking = matched(&askings, &outcome.push.revision, &outcome.job, &listed);
-        let request = of_asking.into_iter().find_map(|(asking, request)| match asking.state {
+        let of_asking = matched(&triggers, &outcome.push.revision, &outcome.job, &listed);
+        let request = of_asking.into_iter().find_map(|(trigger, request)| match trigger.state {
             TriggerState::Sent { request: sent } if sent == outcome.action => request,
             _ => None,
         });

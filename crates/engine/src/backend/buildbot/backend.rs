@@ -31,7 +31,7 @@ use crate::events::{Hub, Subscription};
 use crate::flow::resolve::called;
 use crate::flow::{
     AskedRun, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, JobHistory, Matrix, Outcome,
-    Prepared, ReadyAsk, Sends, TriggerResult,
+    Prepared, ReadyRequest, Sends, TriggerResult,
 };
 use crate::store::{Ledger, TriggerRequest};
 
@@ -163,7 +163,7 @@ impl Trigger for Farm {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(TriggerRequest, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyRequest)],
         cancel: &'a CancellationToken,
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>> {
@@ -210,13 +210,13 @@ impl EventSource for Farm {
     ) -> Fallible<'a, Subscription> {
         Box::pin(async move {
             let master = self.master().await?.clone();
-            let (hub, heard) = Hub::new(None, None);
+            let (hub, events_received) = Hub::new(None, None);
             let first = master.events().await.ok();
             if let Some(first) = &first {
                 hub.connected(first.channel.into());
             }
             hub.runs(tokio::spawn(events::listen(master, first, Arc::downgrade(&hub))));
-            Ok(Subscription::on(ci, hub, heard))
+            Ok(Subscription::on(ci, hub, events_received))
         })
     }
 }

@@ -27,21 +27,21 @@ pub(crate) async fn listen(master: Master, mut events: Option<Events>, hub: Weak
             while let Some(event) = open.next().await {
                 let Some(hub) = hub.upgrade() else { return };
                 if event.matters {
-                    hub.tell(Event::Changed(event.request.into()));
+                    hub.publish(Event::Changed(event.request.into()));
                 }
             }
         }
         {
             let Some(hub) = hub.upgrade() else { return };
             hub.is(None);
-            hub.tell(Event::Silence);
+            hub.publish(Event::Silence);
         }
         tokio::time::sleep(pauses.next()).await;
         events = master.events().await.ok();
         let Some(hub) = hub.upgrade() else { return };
         if let Some(open) = &events {
             hub.connected(open.channel.into());
-            hub.tell(Event::Gap(Gap::Reconnected));
+            hub.publish(Event::Gap(Gap::Reconnected));
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn read_jobs(
     let (rows, schedulers) = tokio::join!(rows, farm.schedulers());
     let (rows, schedulers) = (rows?, schedulers?);
     let ways = Ways::new(ci, farm, schedulers);
-    let asked = Unseen::of(ci, ledger, pushes).await?;
+    let requested = Unseen::of(ci, ledger, pushes).await?;
     let mut histories = Vec::with_capacity(jobs.len());
     for job in jobs {
         let id = rows.builder(job.as_str()).map_or(0, |builder| builder.id);
@@ -112,11 +112,11 @@ pub(crate) async fn read_jobs(
                 },
                 starts: link.is_some_and(|link| link.starts),
             };
-            let (unseen, doubtful) = asked.on(place, job);
+            let (unseen, doubtful) = requested.on(place, job);
             facts.push(PushFacts {
                 push: push.clone(),
                 runs,
-                asked: unseen,
+                requested: unseen,
                 doubtful,
                 build,
                 decision: Decision::Forced(forced),
@@ -188,16 +188,16 @@ impl Unseen {
     async fn of(ci: &Ci, ledger: Option<&Ledger>, pushes: &[Push]) -> Result<Self, Error> {
         let mut unseen = Self(HashMap::new());
         let Some(ledger) = ledger else { return Ok(unseen) };
-        for asking in ledger.open_requests(&ci.root_url).await? {
+        for trigger in ledger.open_requests(&ci.root_url).await? {
             let open =
-                matches!(asking.state, TriggerState::Planned | TriggerState::Uncertain { .. });
-            let place = pushes.iter().position(|push| push.revision == asking.revision);
+                matches!(trigger.state, TriggerState::Planned | TriggerState::Uncertain { .. });
+            let place = pushes.iter().position(|push| push.revision == trigger.revision);
             let (Some(place), true) = (place, open) else { continue };
-            for asked in &asking.jobs {
-                let entry = unseen.0.entry((place, asked.job.clone())).or_default();
-                entry.0 += asked.times;
-                if !asking.is_in_hand() {
-                    entry.1 += asked.times;
+            for requested in &trigger.jobs {
+                let entry = unseen.0.entry((place, requested.job.clone())).or_default();
+                entry.0 += requested.times;
+                if !trigger.is_in_hand() {
+                    entry.1 += requested.times;
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::backend::buildbot::ways::bare_stamp;
 use crate::backend::pushes::Pushes;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked};
+use crate::flow::prepare::{Prepared, ReadyRequest, Sends, requested};
 
 /// Checks that every force scheduler that a plan goes through can be told what it wants to know.
 ///
@@ -119,9 +119,9 @@ pub(crate) async fn prepare(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<Prepare
             }
         };
         for _ in 0..request.times {
-            prepared.asks.push(ReadyAsk {
+            prepared.requests.push(ReadyRequest {
                 push: request.push.clone(),
-                jobs: vec![asked(request, 1)],
+                jobs: vec![requested(request, 1)],
                 group: request.job.to_string(),
                 sends: Sends::new(sends.clone()),
             });

@@ -10,7 +10,7 @@ use crate::backend::buildbot::farm::Farm;
 use crate::backend::buildbot::sends::{FORCE, REBUILD};
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS, TRIES, conclude, in_doubt, turn};
+use crate::flow::reconcile::{SETTLE_SECONDS, SKEW_SECONDS, TRIES, record_end, turn, unconfirmed};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// The newest buildsets that are looked through.
@@ -23,17 +23,17 @@ pub(crate) async fn reconcile(
     ledger: &Ledger,
 ) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
-    let open = in_doubt(ci, ledger).await?;
+    let open = unconfirmed(ci, ledger).await?;
     let mut changed = Vec::new();
     let newest = newest(farm).await;
-    for asking in open {
+    for trigger in open {
         for _ in 0..TRIES {
             let found = match &newest {
-                Ok(newest) => search(ci, farm, ledger, &asking, newest).await,
+                Ok(newest) => search(ci, farm, ledger, &trigger, newest).await,
                 Err(error) => Err(Error::Odd(error.to_string())),
             };
             // Only an answer tells the master's time.
-            let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+            let settled = ci.now().since(trigger.created) > SETTLE_SECONDS;
             let state = match found {
                 Ok(Search::Found(request)) => TriggerState::Sent { request: request.into() },
                 Ok(Search::ProvenAbsent) if settled => TriggerState::NotSent {
@@ -47,7 +47,7 @@ pub(crate) async fn reconcile(
                 },
                 Ok(Search::ProvenAbsent | Search::CannotTell) | Err(_) => break,
             };
-            if conclude(ledger, &asking, state, &mut changed).await? {
+            if record_end(ledger, &trigger, state, &mut changed).await? {
                 break;
             }
         }
@@ -60,9 +60,9 @@ pub(crate) async fn look_for(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
 ) -> Result<Option<BuildRequestId>, Error> {
-    match search(ci, farm, ledger, asking, &newest(farm).await?).await? {
+    match search(ci, farm, ledger, trigger, &newest(farm).await?).await? {
         Search::Found(request) => Ok(Some(request)),
         Search::ProvenAbsent | Search::CannotTell => Ok(None),
     }
@@ -86,16 +86,16 @@ async fn search(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
     newest: &[Set],
 ) -> Result<Search, Error> {
     let master = farm.master().await?;
-    let since = asking.created.plus(-SKEW_SECONDS);
-    let number = |key: &str| asking.body[key].as_u64();
-    match asking.action.as_str() {
+    let since = trigger.created.plus(-SKEW_SECONDS);
+    let number = |key: &str| trigger.body[key].as_u64();
+    match trigger.action.as_str() {
         FORCE => {
             // Of several, where it was coalesced and made again, the newest counts.
-            let id = asking.id.as_str();
+            let id = trigger.id.as_str();
             let ours = newest.iter().filter(|set| set.reason.contains(id)).max_by_key(|s| s.id);
             if let Some(set) = ours {
                 let requests = master.requests_of_set(set.id).await.map_err(reading)?;
@@ -103,7 +103,7 @@ async fn search(
                     return Ok(Search::Found(request.id));
                 }
             }
-            if let Some(request) = forced_alike(ci, farm, ledger, asking, newest).await? {
+            if let Some(request) = forced_alike(ci, farm, ledger, trigger, newest).await? {
                 return Ok(Search::Found(request));
             }
             let reaches =
@@ -119,7 +119,7 @@ async fn search(
                 for request in master.requests_of_set(set.id).await.map_err(reading)? {
                     // Another entry's request is no evidence. This entry's own is.
                     if ledger
-                        .owner(&ci.root_url, request.id.into(), Some(&asking.id))
+                        .owner(&ci.root_url, request.id.into(), Some(&trigger.id))
                         .await?
                         .is_none()
                     {
@@ -155,14 +155,15 @@ async fn forced_alike(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
     newest: &[Set],
 ) -> Result<Option<BuildRequestId>, Error> {
-    let told = asking.body["reason"].as_str().is_some_and(|text| text.contains(asking.id.as_str()));
-    let since = asking.created.plus(-SKEW_SECONDS);
-    let builder = asking.body["builderid"].as_u64();
+    let told =
+        trigger.body["reason"].as_str().is_some_and(|text| text.contains(trigger.id.as_str()));
+    let since = trigger.created.plus(-SKEW_SECONDS);
+    let builder = trigger.body["builderid"].as_u64();
     let alike = |set: &&Set| {
-        let ours = set.stamps.iter().any(|stamp| stamp.revision == asking.revision.hash());
+        let ours = set.stamps.iter().any(|stamp| stamp.revision == trigger.revision.hash());
         let of_another = set.rebuilt.is_some()
             || set.parent.is_some()
             || set.reason.contains("mozci ")
@@ -180,7 +181,7 @@ async fn forced_alike(
             Some(request.builder) == builder && request.results != Some(Results::Skipped)
         };
         for request in requests.iter().filter(match_requests) {
-            if ledger.owner(&ci.root_url, request.id.into(), Some(&asking.id)).await?.is_none() {
+            if ledger.owner(&ci.root_url, request.id.into(), Some(&trigger.id)).await?.is_none() {
                 return Ok(Some(request.id));
             }
         }

@@ -132,7 +132,7 @@ impl Rows {
         }
         // What was started on whatever was newest: only its builds tell what that was, and before there is
         // one that has its sources it is whatever is newest now.
-        let mut asked: Vec<(BuildId, BuildRequestId)> = Vec::new();
+        let mut requested: Vec<(BuildId, BuildRequestId)> = Vec::new();
         let mut waiting: Vec<BuildRequestId> = Vec::new();
         let at_work = self.builds.iter().filter(|build| build.complete.is_none());
         let open: HashSet<BuildId> = at_work.map(|build| build.id).collect();
@@ -144,7 +144,7 @@ impl Rows {
                 None if without.contains(&request.set) => {
                     let last = self.builds_of.get(&request.id).and_then(|list| list.last());
                     match last.map(|place| &self.builds[*place]) {
-                        Some(build) => asked.push((build.id, request.id)),
+                        Some(build) => requested.push((build.id, request.id)),
                         None if request.complete.is_none() => waiting.push(request.id),
                         None => {}
                     }
@@ -152,20 +152,20 @@ impl Rows {
                 None => {}
             }
         }
-        if asked.len() > MOST_WITHOUT {
+        if requested.len() > MOST_WITHOUT {
             ci.note(format!(
                 "{} builds were started without a revision; the newest {MOST_WITHOUT} are asked for theirs, the others are left out",
-                asked.len()
+                requested.len()
             ));
-            asked.sort_unstable_by_key(|(build, _)| std::cmp::Reverse(*build));
-            asked.truncate(MOST_WITHOUT);
+            requested.sort_unstable_by_key(|(build, _)| std::cmp::Reverse(*build));
+            requested.truncate(MOST_WITHOUT);
         }
-        if !asked.is_empty() {
-            let ids: Vec<BuildId> = asked.iter().map(|(build, _)| *build).collect();
+        if !requested.is_empty() {
+            let ids: Vec<BuildId> = requested.iter().map(|(build, _)| *build).collect();
             let what = "cannot read the revisions of builds that were started without one";
             let got = farm.master().await?.got_revisions(&ids).await;
             let got = got.map_err(Error::service(what))?;
-            for (build, request) in asked {
+            for (build, request) in requested {
                 let revision = got.get(&build).and_then(|got| found_by(farm, got));
                 match revision {
                     Some(revision) => {

@@ -21,9 +21,9 @@ use crate::backend::buildbot::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::Subscription;
-use crate::flow::ask::{Refused, TriggerResult};
-use crate::flow::prepare::{ReadyAsk, Sends};
-use crate::flow::sending::{Gate, Written, not_ours};
+use crate::flow::gate::{Gate, Written, not_ours};
+use crate::flow::prepare::{ReadyRequest, Sends};
+use crate::flow::send::{Refused, TriggerResult};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Requests that wait and whose branch is asked for.
@@ -38,11 +38,11 @@ pub(crate) async fn send_all(
     ci: &Ci,
     farm: &Farm,
     ledger: &Ledger,
-    to_send: &[(TriggerRequest, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyRequest)],
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<Vec<TriggerResult>, Error> {
-    let paces = |(_, ask): &(TriggerRequest, ReadyAsk)| paces(farm, &ask.sends);
+    let paces = |(_, ready): &(TriggerRequest, ReadyRequest)| paces(farm, &ready.sends);
     let mut written = Written::new(ci, ledger);
     let sending = Sending {
         gate: Gate::new(stop, &written),
@@ -56,7 +56,7 @@ pub(crate) async fn send_all(
         },
         stop,
     };
-    let mut chains: Vec<(&str, VecDeque<&(TriggerRequest, ReadyAsk)>)> = Vec::new();
+    let mut chains: Vec<(&str, VecDeque<&(TriggerRequest, ReadyRequest)>)> = Vec::new();
     for item in to_send {
         let builder = item.1.group.as_str();
         match chains.iter_mut().find(|(known, _)| *known == builder) {
@@ -68,8 +68,8 @@ pub(crate) async fn send_all(
         let sending = &sending;
         // What the master refused once it refuses again, with the same values for the same builder.
         Box::pin(stream::unfold((chain, false), async move |(mut chain, refused)| {
-            let (asking, ask) = chain.pop_front()?;
-            let result = sending.one(asking, ask, refused).await;
+            let (trigger, ready) = chain.pop_front()?;
+            let result = sending.one(trigger, ready, refused).await;
             let refused = refused || result.0.refusal == Some(Refused::Values);
             Some((result, (chain, refused)))
         }))
@@ -120,12 +120,12 @@ impl Sending<'_> {
     /// Sends one request until a build carries it. An error that ends it comes with how far it got.
     async fn one(
         &self,
-        asking: &TriggerRequest,
-        ask: &ReadyAsk,
+        trigger: &TriggerRequest,
+        ready: &ReadyRequest,
         refused: bool,
     ) -> (TriggerResult, Option<Error>) {
-        let mut result = TriggerResult::new(asking, ask, TriggerState::Planned, self.ci.now());
-        let error = self.until_begun(asking, ask, refused, &mut result).await.err();
+        let mut result = TriggerResult::new(trigger, ready, TriggerState::Planned, self.ci.now());
+        let error = self.until_begun(trigger, ready, refused, &mut result).await.err();
         if matches!(result.state, TriggerState::Planned) {
             // The error came before it was sent.
             let detail = "not sent, since something before it failed".to_owned();
@@ -137,8 +137,8 @@ impl Sending<'_> {
 
     async fn until_begun(
         &self,
-        asking: &TriggerRequest,
-        ask: &ReadyAsk,
+        trigger: &TriggerRequest,
+        ready: &ReadyRequest,
         refused: bool,
         result: &mut TriggerResult,
     ) -> Result<(), Error> {
@@ -149,12 +149,12 @@ impl Sending<'_> {
             } else if refused {
                 not_sent("not sent, since the master refused the values of the one before")
             } else {
-                if paces(self.farm, &ask.sends) {
-                    self.let_others_begin(ask).await?;
+                if paces(self.farm, &ready.sends) {
+                    self.let_others_begin(ready).await?;
                 }
                 match self.stop.is_cancelled() {
                     true => not_sent("interrupted before it was sent"),
-                    false => self.send(asking, &ask.sends, result).await?,
+                    false => self.send(trigger, &ready.sends, result).await?,
                 }
             };
             self.ledger.mark(&result.id, &result.state).await?;
@@ -164,10 +164,10 @@ impl Sending<'_> {
             else {
                 return Ok(());
             };
-            if !paces(self.farm, &ask.sends) {
+            if !paces(self.farm, &ready.sends) {
                 return Ok(());
             }
-            match self.begun(id, subscription.another(), ask).await {
+            match self.begun(id, subscription.another(), ready).await {
                 Begun::Well => return Ok(()),
                 Begun::Coalesced => result.coalesced.push(request),
             }
@@ -187,18 +187,18 @@ impl Sending<'_> {
 
     async fn send(
         &self,
-        asking: &TriggerRequest,
+        trigger: &TriggerRequest,
         sends: &Sends,
         result: &mut TriggerResult,
     ) -> Result<TriggerState, Error> {
         result.sent_at = self.ci.now();
-        if let Some(detail) = not_ours(self.ledger, asking, result.sent_at).await {
+        if let Some(detail) = not_ours(self.ledger, trigger, result.sent_at).await {
             return Ok(TriggerState::NotSent { detail });
         }
         let master = self.farm.master().await?;
-        let reason = format!("mozci {}", asking.id.as_str());
+        let reason = format!("mozci {}", trigger.id.as_str());
         let sent = match sends.get() {
-            Some(BuildSends::Force { scheduler, .. }) => match asking.body.as_object() {
+            Some(BuildSends::Force { scheduler, .. }) => match trigger.body.as_object() {
                 Some(parameters) => master.force(scheduler, parameters).await.map(|f| f.request),
                 None => Err(ActError::NotSent("the ledger has no body of it".into())),
             },
@@ -217,7 +217,7 @@ impl Sending<'_> {
             Ok(request) => TriggerState::Sent { request: RequestId::BuildRequest(request) },
             Err(ActError::Uncertain(detail)) => {
                 // The answer was lost; the newest buildsets may show that it arrived all the same.
-                let sent = TriggerRequest { created: result.sent_at, ..asking.clone() };
+                let sent = TriggerRequest { created: result.sent_at, ..trigger.clone() };
                 match look_for(self.ci, self.farm, self.ledger, &sent).await {
                     Ok(Some(request)) => TriggerState::Sent { request: request.into() },
                     _ => TriggerState::Uncertain { detail },
@@ -245,10 +245,10 @@ impl Sending<'_> {
 
     /// Waits until nothing of the builder waits that our request would be run in the place of: a
     /// farm's own request for its newest push is worth more than ours for an old one.
-    async fn let_others_begin(&self, ask: &ReadyAsk) -> Result<(), Error> {
+    async fn let_others_begin(&self, ready: &ReadyRequest) -> Result<(), Error> {
         let Some(subscription) = &self.subscription else { return Ok(()) };
         let builders = self.farm.builders().await?;
-        let builder = builders.iter().find(|builder| builder.name == ask.group);
+        let builder = builders.iter().find(|builder| builder.name == ready.group);
         let (Some(builder), mut subscription) = (builder, subscription.another()) else {
             return Ok(());
         };
@@ -271,8 +271,8 @@ impl Sending<'_> {
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(
                     "{} waits to be built already (request {first}): what is asked for on push {} is sent when that has begun, or it would be run in its place; Ctrl-C stops here",
-                    ask.group,
-                    ask.push.id
+                    ready.group,
+                    ready.push.id
                 );
             }
             let waiting: Vec<RequestId> = waiting.into_iter().map(RequestId::from).collect();
@@ -310,7 +310,7 @@ impl Sending<'_> {
         &self,
         id: BuildRequestId,
         mut subscription: Subscription,
-        ask: &ReadyAsk,
+        ready: &ReadyRequest,
     ) -> Begun {
         let mut failing: Option<Instant> = None;
         let mut told = false;
@@ -337,8 +337,8 @@ impl Sending<'_> {
                             told = true;
                             tracing::warn!(
                                 "request {id} for {} on push {} is sent and waits to be begun, which is waited for: until then the master may coalesce it",
-                                ask.group,
-                                ask.push.id
+                                ready.group,
+                                ready.push.id
                             );
                         }
                         Some(_) => {}

@@ -44,7 +44,8 @@ impl Sendable for BuildSends {
                 let mut parameters = parameters.clone();
                 // The one text of ours that the master keeps: by it the request is found again, where the
                 // form takes it.
-                let reasons: Vec<&str> = jobs.iter().map(|asked| asked.why.as_str()).collect();
+                let reasons: Vec<&str> =
+                    jobs.iter().map(|requested| requested.why.as_str()).collect();
                 if let Some(room) = reason_room {
                     let whole = format!("mozci {}: {}", id.as_str(), reasons.join(", "));
                     let reason = &whole[..whole.floor_char_boundary(*room)];

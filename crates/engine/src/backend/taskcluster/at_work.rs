@@ -12,10 +12,10 @@ use mozci_core::ids::{JobName, TaskId};
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 
-use crate::backend::taskcluster::asked::pending_actions;
 use crate::backend::taskcluster::decisions::decisions;
 use crate::backend::taskcluster::history::{group_rows, treeherder_ids};
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested::pending_actions;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::Ledger;

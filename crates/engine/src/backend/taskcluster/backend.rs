@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{
     AskedRun, AtWork, BuildOf, Check, Chooser, Chosen, EvidenceRead, EvidenceWish, Given,
-    JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyAsk, Sends, TriggerResult,
+    JobHistory, MarkOf, Marked, Matrix, Outcome, Prepared, ReadyRequest, Sends, TriggerResult,
 };
 use crate::store::{Ledger, TriggerRequest};
 
@@ -262,7 +262,7 @@ impl Trigger for TaskclusterBackend {
         &'a self,
         ci: &'a Ci,
         ledger: &'a Ledger,
-        to_send: &'a [(TriggerRequest, ReadyAsk)],
+        to_send: &'a [(TriggerRequest, ReadyRequest)],
         cancel: &'a CancellationToken,
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>> {

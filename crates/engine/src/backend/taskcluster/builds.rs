@@ -13,10 +13,10 @@ use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
 use mozci_core::run::Run;
 
-use crate::backend::taskcluster::asked;
 use crate::backend::taskcluster::graphs::task_graph;
 use crate::backend::taskcluster::history::{definition, is_unresolved, reading_jobs};
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::FactKind;
@@ -61,7 +61,7 @@ pub(crate) async fn unresolved_builds(
         .collect();
     let mut tasks: Vec<TaskId> = place.keys().copied().collect();
     tasks.sort_unstable();
-    let found = asked::statuses(ci, &tasks).await?;
+    let found = requested::statuses(ci, &tasks).await?;
     let runs = found.values().flat_map(|status| &status.runs);
     let placed = runs.filter_map(|run| {
         let (push, job) = place.get(&run.key.task()?)?;

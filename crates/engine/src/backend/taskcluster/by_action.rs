@@ -11,13 +11,13 @@ use mozci_core::harmless::harmless_line;
 use mozci_core::ids::{JobName, TaskId};
 use mozci_core::plan::{LeftOutReason, PlannedRequest, Why};
 
-use crate::backend::taskcluster::asked::statuses;
 use crate::backend::taskcluster::decided::Failed;
 use crate::backend::taskcluster::history::definition;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested::statuses;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::prepare::{Prepared, ReadyAsk, Sends, asked, left_out};
+use crate::flow::prepare::{Prepared, ReadyRequest, Sends, left_out, requested};
 use crate::store::FactKind;
 
 /// The action that jobs are asked for through.
@@ -34,7 +34,7 @@ pub(crate) async fn by_action(
 ) -> Result<Prepared, Error> {
     let Some(first) = requests.first() else { return Ok(Prepared::default()) };
     let none = |requests: &[&PlannedRequest], text: String| Prepared {
-        asks: Vec::new(),
+        requests: Vec::new(),
         left_out: requests
             .iter()
             .map(|request| left_out(request, LeftOutReason::NoAction(text.clone())))
@@ -95,9 +95,9 @@ pub(crate) async fn by_action(
         };
         for (rendered, input) in rendered {
             let of_input = requests.iter().filter(|r| input.labels.contains(&r.job));
-            let jobs = of_input.map(|request| asked(request, input.times)).collect();
+            let jobs = of_input.map(|request| requested(request, input.times)).collect();
             let (push, sends) = (requests[0].push.clone(), Sends::new(TaskSends::Hook(rendered)));
-            prepared.asks.push(ReadyAsk { push, jobs, group: group.clone(), sends });
+            prepared.requests.push(ReadyRequest { push, jobs, group: group.clone(), sends });
         }
     }
     Ok(prepared)

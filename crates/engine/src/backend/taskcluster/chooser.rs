@@ -39,10 +39,10 @@ pub(crate) async fn chooser(
             ci.repo
         )));
     };
-    if let Some(asked) = pushes.first().filter(|newest| exact && newest.id != push.id) {
+    if let Some(requested) = pushes.first().filter(|newest| exact && newest.id != push.id) {
         return Err(Error::NotFound(format!(
             "push {} has no task graph: its decision task is not done, or has failed; the newest before it that has one is push {} (--rev {})",
-            asked.id, push.id, push.id
+            requested.id, push.id, push.id
         )));
     }
     if pushes.first().is_some_and(|newest| newest.id != push.id) {

@@ -18,8 +18,8 @@ use crate::backend::taskcluster::history::{
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::flow::evidence::classify;
 use crate::flow::evidence::given::{Given, manifests_for};
-use crate::flow::evidence::judge;
 use crate::flow::history::JobHistory;
 use crate::store::FactKind;
 
@@ -79,7 +79,7 @@ pub(crate) async fn read_job(
         let mut one = read_as_ended(ci, question, None).await?;
         let mut history =
             one.pop().ok_or_else(|| Error::Odd("no history came of a job".to_owned()))?;
-        judge_history(ci, &mut history).await;
+        classify_history(ci, &mut history).await;
         Ok(history)
     };
     let Some(stem_of_job) = stem(job.as_str()) else { return alone().await };
@@ -121,10 +121,10 @@ pub(crate) async fn read_job(
     join(ci, histories, about).await
 }
 
-async fn judge_history(ci: &Ci, history: &mut JobHistory) {
+async fn classify_history(ci: &Ci, history: &mut JobHistory) {
     let job = &history.job;
     let runs = history.facts.iter_mut().flat_map(|facts| &mut facts.runs);
-    judge(ci, runs.map(|run| (job, run)).collect()).await;
+    classify(ci, runs.map(|run| (job, run)).collect()).await;
 }
 
 /// Makes one history of the chunks', the first of which is the job that was named.
@@ -164,15 +164,15 @@ async fn join(ci: &Ci, histories: Vec<JobHistory>, about: &About) -> Result<JobH
             }
         }
     }
-    judge_history(ci, &mut joined).await;
+    classify_history(ci, &mut joined).await;
     by_what_ran(&mut joined, &mut deals);
     for (push, facts) in joined.facts.iter_mut().enumerate() {
         let chunk = chunk_for(push, &deals);
         let dealt = chunk.is_some();
         let chunk = chunk.unwrap_or(&joined.job).clone();
-        if let Some(asked) = histories.iter().find(|history| history.job == chunk) {
-            facts.asked = asked.facts[push].asked;
-            facts.doubtful = asked.facts[push].doubtful;
+        if let Some(requested) = histories.iter().find(|history| history.job == chunk) {
+            facts.requested = requested.facts[push].requested;
+            facts.doubtful = requested.facts[push].doubtful;
         }
         let symbol = symbols.get(&chunk).cloned();
         let narrow = Narrow { manifests: manifests.iter().cloned().collect(), dealt, symbol };

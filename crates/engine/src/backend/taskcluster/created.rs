@@ -32,7 +32,7 @@ pub(crate) async fn created_by(
     ci: &Ci,
     action: TaskId,
     job: &JobName,
-    asked: u32,
+    requested: u32,
 ) -> Result<Vec<TaskId>, Error> {
     let key = action.to_string();
     let known: Option<Created> = ci.fact(FactKind::Created, &key);
@@ -50,7 +50,7 @@ pub(crate) async fn created_by(
         }
     };
     let recorded = created.get(job.as_str()).map_or(0, Vec::len);
-    if recorded > 0 && recorded < asked as usize {
+    if recorded > 0 && recorded < requested as usize {
         let group = definition(ci, action).await?.group;
         if let Some(group) = group.and_then(|group| group.parse::<TaskId>().ok()) {
             let what = format!(
@@ -60,7 +60,7 @@ pub(crate) async fn created_by(
                 ci.taskcluster()?.group(group, LABEL).await.map_err(Error::service(what))?;
             let named = created.entry(job.to_string()).or_default();
             more_of_it(&tasks, job, named);
-            if named.len() >= asked as usize {
+            if named.len() >= requested as usize {
                 ci.keep(FactKind::Created, [(key, created.clone())]);
             }
         }

@@ -18,8 +18,8 @@ use mozci_core::push::Push;
 use serde_json::Value;
 
 use crate::backend::pushes::Pushes;
-use crate::backend::taskcluster::asked::statuses;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested::statuses;
 use crate::ci::Ci;
 
 /// Runs whose states are compared between Treeherder and the queue.

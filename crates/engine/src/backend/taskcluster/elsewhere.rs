@@ -11,11 +11,11 @@ use mozci_clients::treeherder::JobRow;
 use mozci_core::ids::{TaskId, TreeherderPushId};
 use mozci_core::push::Push;
 
-use crate::backend::taskcluster::asked::LEDGER_SECONDS;
 use crate::backend::taskcluster::by_action::ACTION;
 use crate::backend::taskcluster::decided::Failed;
 use crate::backend::taskcluster::decisions::ACTION_GROUP;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested::LEDGER_SECONDS;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{FactKind, Ledger};

@@ -3,8 +3,8 @@
 use mozci_core::ids::JobName;
 use mozci_core::run_spec::RunSpec;
 
-use super::asked::statuses;
 use super::history::definition;
+use super::requested::statuses;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::AskedRun;

@@ -14,11 +14,11 @@ use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 use mozci_core::sighting::{Sightings, Source};
 
-use crate::backend::taskcluster::asked;
-use crate::backend::taskcluster::asked::{Asked, Shown};
 use crate::backend::taskcluster::builds::{build_of, builds_of, read_builds, unresolved_builds};
 use crate::backend::taskcluster::decisions::decisions;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested;
+use crate::backend::taskcluster::requested::{Requested, Shown};
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
@@ -198,8 +198,8 @@ pub(crate) async fn read_as_ended(
     };
     let shown: Vec<Shown<'_>> =
         jobs.iter().zip(&of_jobs).map(|(job, rows)| Shown::new(job, &rows.rows, &ids)).collect();
-    let asked_side = asked::read(ci, ledger, pushes, &ids, &groups.rows, &shown, is_first);
-    let ((decided, builds, build_rows), asked) = tokio::try_join!(build_side, asked_side)?;
+    let asked_side = requested::read(ci, ledger, pushes, &ids, &groups.rows, &shown, is_first);
+    let ((decided, builds, build_rows), requested) = tokio::try_join!(build_side, asked_side)?;
 
     let mut built: HashMap<&JobName, Vec<Sightings>> = HashMap::new();
     for (name, rows) in &build_rows {
@@ -218,12 +218,12 @@ pub(crate) async fn read_as_ended(
         .map(|(name, cells)| (name, cells.into_iter().map(Sightings::into_runs).collect()))
         .collect();
     let mut histories = Vec::with_capacity(jobs.len());
-    for ((job, rows), (build, asked)) in
-        jobs.iter().zip(&of_jobs).zip(builds.into_iter().zip(asked))
+    for ((job, rows), (build, requested)) in
+        jobs.iter().zip(&of_jobs).zip(builds.into_iter().zip(requested))
     {
         let mut runs: Vec<Sightings> = vec![Sightings::default(); pushes.len()];
         put(&mut runs, &ids, &rows.rows, job);
-        let Asked { runs: asked_runs, doubtful, sightings } = asked;
+        let Requested { runs: requested_runs, doubtful, sightings } = requested;
         for (push, run) in sightings {
             runs[push].add(Source::Queue, run);
         }
@@ -238,7 +238,7 @@ pub(crate) async fn read_as_ended(
             .map(|(i, (((push, runs), built), decision))| PushFacts {
                 push: push.clone(),
                 runs: runs.into_runs(),
-                asked: asked_runs.get(&i).copied().unwrap_or(0),
+                requested: requested_runs.get(&i).copied().unwrap_or(0),
                 doubtful: doubtful.get(&i).copied().unwrap_or(0),
                 build: match (build.names().first(), &build) {
                     (Some(name), _) => Build::from_runs(name, built),
@@ -301,7 +301,7 @@ pub(crate) async fn settle_times(ci: &Ci, histories: &mut [JobHistory]) -> Resul
     }
     tasks.sort_unstable();
     tasks.dedup();
-    let found = asked::statuses(ci, &tasks).await?;
+    let found = requested::statuses(ci, &tasks).await?;
     for facts in histories.iter_mut().flat_map(|history| &mut history.facts).filter(several) {
         for run in &mut facts.runs {
             let known = run.key.task().and_then(|task| found.get(&task));

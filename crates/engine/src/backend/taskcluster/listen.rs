@@ -24,8 +24,8 @@ pub(crate) async fn listen(
     facts: Vec<&PushFacts>,
     instance: Option<&str>,
 ) -> Result<Subscription, Error> {
-    let deaf = Subscription::deaf(ci);
-    let Some(settings) = settings.cloned() else { return Ok(deaf) };
+    let polling = Subscription::polling(ci);
+    let Some(settings) = settings.cloned() else { return Ok(polling) };
     let watched = listened(ci, facts.into_iter()).await;
     let store = match Standings::open(&ci.place.state) {
         Ok(store) => Arc::new(store),
@@ -33,7 +33,7 @@ pub(crate) async fn listen(
             tracing::warn!(
                 "note: {error}; looking every now and then instead of listening to Pulse"
             );
-            return Ok(deaf);
+            return Ok(polling);
         }
     };
     let (changes, wanted) = mpsc::channel(CHANGES);
@@ -46,7 +46,7 @@ pub(crate) async fn listen(
         changes: wanted,
         store: Arc::clone(&store),
     };
-    let (hub, heard) = Hub::new(Some(store), Some(changes));
+    let (hub, events_received) = Hub::new(Some(store), Some(changes));
     let first = match source.open().await {
         Ok(first) => {
             hub.connected(EventOrigin::Pulse);
@@ -55,11 +55,11 @@ pub(crate) async fn listen(
         Err(error) => {
             tracing::warn!("note: {error}; looking every now and then instead");
             if !error.may_pass() {
-                return Ok(deaf);
+                return Ok(polling);
             }
             None
         }
     };
     hub.runs(tokio::spawn(pulse::listen(source, first, Arc::downgrade(&hub))));
-    Ok(Subscription::on(ci, hub, heard))
+    Ok(Subscription::on(ci, hub, events_received))
 }

@@ -13,8 +13,8 @@ use crate::backend::taskcluster::history::{in_order, treeherder_ids};
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::ask;
-use crate::flow::prepare::{Prepared, ReadyAsk, Sends};
+use crate::flow::prepare::{Prepared, ReadyRequest, Sends};
+use crate::flow::send::send_requests;
 use crate::store::{Ledger, RequestedJob};
 
 /// The command by which marks stand in the ledger.
@@ -48,19 +48,22 @@ pub(crate) async fn mark(
             "the push cannot be marked: the task {task} has no route to Treeherder to take as a pattern"
         ))
     })?;
-    let asks = vec![ReadyAsk {
+    let requests = vec![ReadyRequest {
         push: PushRef::from(of.push),
         jobs: vec![RequestedJob { job: name, times: 1, why: "a mark on the culprit".into() }],
         group: String::new(),
         sends: Sends::new(TaskSends::Create(body)),
     }];
-    let prepared = Prepared { asks, ..Prepared::default() };
+    let prepared = Prepared { requests, ..Prepared::default() };
     ledger.asks_for(MARK);
-    let asked = ask(ci, ledger, prepared, read_at, stop, &mut |_| ()).await;
+    let requested = send_requests(ci, ledger, prepared, read_at, stop, &mut |_| ()).await;
     ledger.asks_for("");
-    let (results, _) = asked?;
+    let (results, _) = requested?;
     // One that another process asked for a moment ago is left out.
-    Ok(results.into_iter().next().map_or(Marked::There, |result| Marked::Asked(Box::new(result))))
+    Ok(results
+        .into_iter()
+        .next()
+        .map_or(Marked::There, |result| Marked::Requested(Box::new(result))))
 }
 
 /// Whether Treeherder shows the mark, whoever made it.

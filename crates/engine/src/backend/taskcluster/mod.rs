@@ -1,6 +1,5 @@
 //! Taskcluster, with Treeherder beside it or without.
 
-pub(crate) mod asked;
 pub(crate) mod at_work;
 pub(crate) mod backend;
 pub(crate) mod builds;
@@ -28,6 +27,7 @@ pub(crate) mod prepare;
 pub(crate) mod pressed;
 pub(crate) mod pulse;
 pub(crate) mod reconcile;
+pub(crate) mod requested;
 pub(crate) mod send;
 pub(crate) mod sends;
 pub(crate) mod tasks;

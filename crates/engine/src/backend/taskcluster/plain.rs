@@ -15,9 +15,9 @@ use mozci_core::push::Push;
 use mozci_core::run::{Run, State};
 use mozci_core::sighting::{Sightings, Source};
 
-use crate::backend::taskcluster::asked;
-use crate::backend::taskcluster::asked::{Asked, Shown};
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested;
+use crate::backend::taskcluster::requested::{Requested, Shown};
 use crate::ci::Ci;
 use crate::config::GroupRule;
 use crate::error::Error;
@@ -89,9 +89,9 @@ pub(crate) async fn read_jobs(
     }
     let (none, ids) = (Vec::new(), HashMap::new());
     let shown: Vec<Shown<'_>> = jobs.iter().map(|job| Shown::new(job, &none, &ids)).collect();
-    let asked = asked::read(ci, ledger, pushes, &ids, &none, &shown, false).await?;
-    let histories = jobs.iter().zip(asked).map(|(job, asked)| {
-        let Asked { runs: asked_runs, doubtful, sightings } = asked;
+    let requested = requested::read(ci, ledger, pushes, &ids, &none, &shown, false).await?;
+    let histories = jobs.iter().zip(requested).map(|(job, requested)| {
+        let Requested { runs: requested_runs, doubtful, sightings } = requested;
         let mut runs: Vec<Sightings> = vec![Sightings::default(); pushes.len()];
         for (push, group) in groups.iter().enumerate() {
             for task in group.iter().filter(|task| is_of(task, job)) {
@@ -109,7 +109,7 @@ pub(crate) async fn read_jobs(
             PushFacts {
                 push: push.clone(),
                 runs: runs.into_runs(),
-                asked: asked_runs.get(&i).copied().unwrap_or(0),
+                requested: requested_runs.get(&i).copied().unwrap_or(0),
                 doubtful: doubtful.get(&i).copied().unwrap_or(0),
                 build: own.map_or(Build::NotKnown, |own| needs(own, group)),
                 decision: Decision::NoGraph { own: own.map(|own| own.status.task) },

@@ -11,8 +11,8 @@ use super::sends::TaskSends;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::prepare::{asked, left_out};
-use crate::flow::{Prepared, ReadyAsk, Sends};
+use crate::flow::prepare::{left_out, requested};
+use crate::flow::{Prepared, ReadyRequest, Sends};
 
 /// Prepares every request of a plan.
 pub(crate) async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
@@ -33,7 +33,7 @@ pub(crate) async fn prepare(ci: &Ci, plan: &Plan) -> Result<Prepared, Error> {
     let each = side_by_side(each, 8).try_collect::<Vec<_>>().await?;
     let mut prepared = Prepared::default();
     for one in each {
-        prepared.asks.extend(one.asks);
+        prepared.requests.extend(one.requests);
         prepared.left_out.extend(one.left_out);
     }
     Ok(prepared)
@@ -67,9 +67,9 @@ async fn by_clone(
             continue;
         };
         for _ in 0..request.times {
-            prepared.asks.push(ReadyAsk {
+            prepared.requests.push(ReadyRequest {
                 push: request.push.clone(),
-                jobs: vec![asked(request, 1)],
+                jobs: vec![requested(request, 1)],
                 group: group.to_string(),
                 sends: Sends::new(TaskSends::Create(body.clone())),
             });

@@ -59,7 +59,7 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
         {
             let Some(hub) = hub.upgrade() else { return };
             hub.is(None);
-            hub.tell(Event::Silence);
+            hub.publish(Event::Silence);
         }
         tokio::time::sleep(pauses.next()).await;
         match source.open().await {
@@ -73,7 +73,7 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
         let Some(hub) = hub.upgrade() else { return };
         if open.is_some() {
             hub.connected(EventOrigin::Pulse);
-            hub.tell(Event::Gap(Gap::Reconnected));
+            hub.publish(Event::Gap(Gap::Reconnected));
         }
     }
 }
@@ -96,7 +96,7 @@ async fn hear(source: &mut Source, mut listening: Listening, hub: &Weak<Hub>) ->
                 // What happened before the binding was there was not told.
                 let Some(hub) = hub.upgrade() else { return Ended::Unwanted };
                 hub.forget();
-                hub.tell(Event::Gap(Gap::Begun));
+                hub.publish(Event::Gap(Gap::Begun));
                 continue;
             }
         };
@@ -111,7 +111,7 @@ async fn hear(source: &mut Source, mut listening: Listening, hub: &Weak<Hub>) ->
                     return Ended::Broken(error.to_string());
                 }
                 hub.count.fetch_add(batch.deliveries.len() as u64, Ordering::Relaxed);
-                events.into_iter().for_each(|event| hub.tell(event));
+                events.into_iter().for_each(|event| hub.publish(event));
             }
             // What is not acknowledged comes again.
             Err(error) => return Ended::Broken(error.to_string()),

@@ -7,17 +7,17 @@
 use crate::flow::SETTLE_SECONDS;
 use crate::flow::reconcile::SKEW_SECONDS;
 use crate::flow::reconcile::TRIES;
-use crate::flow::reconcile::conclude;
-use crate::flow::reconcile::in_doubt;
+use crate::flow::reconcile::record_end;
 use crate::flow::reconcile::turn;
+use crate::flow::reconcile::unconfirmed;
 use crate::flow::reconcile::with_source;
 
 use mozci_clients::taskcluster::deadline;
 use mozci_core::ids::TaskId;
 
-use crate::backend::taskcluster::asked::statuses;
 use crate::backend::taskcluster::history::definition;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
+use crate::backend::taskcluster::requested::statuses;
 use crate::backend::taskcluster::sends::{CANCEL, CREATE};
 use crate::ci::Ci;
 use crate::error::Error;
@@ -30,20 +30,20 @@ use crate::store::{Ledger, TriggerRequest, TriggerState};
 pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let Some(_turn) = turn(ci, ledger).await? else { return Ok(Vec::new()) };
     let mut changed = Vec::new();
-    let open = in_doubt(ci, ledger).await?;
+    let open = unconfirmed(ci, ledger).await?;
     if !open.is_empty() && ci.clock_offset().is_none() {
         // The servers' clock tells how old a request is. Without it nothing is settled yet.
         let _ = ci.taskcluster()?.ping().await;
     }
-    for asking in open {
+    for trigger in open {
         for _ in 0..TRIES {
-            let searched = search(ci, ledger, &asking).await;
+            let searched = search(ci, ledger, &trigger).await;
             // Only an answer tells the servers' time.
-            let settled = ci.now().since(asking.created) > SETTLE_SECONDS;
+            let settled = ci.now().since(trigger.created) > SETTLE_SECONDS;
             let state = match searched {
                 Ok(Search::Found(task)) => TriggerState::Sent { request: task.into() },
                 Ok(Search::ProvenAbsent) if settled => {
-                    TriggerState::NotSent { detail: absent(&asking) }
+                    TriggerState::NotSent { detail: absent(&trigger) }
                 }
                 Ok(Search::CannotTell) if settled => TriggerState::Uncertain {
                     detail: "the hook's record does not reach back to it".to_owned(),
@@ -54,7 +54,7 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerReq
                 },
                 Err(_) => break,
             };
-            if conclude(ledger, &asking, state, &mut changed).await? {
+            if record_end(ledger, &trigger, state, &mut changed).await? {
                 break;
             }
         }
@@ -63,11 +63,11 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerReq
 }
 
 /// What to say of a trigger request that is proven not to have arrived.
-fn absent(asking: &TriggerRequest) -> String {
-    match (asking.action.as_str(), deadline(&asking.body)) {
+fn absent(trigger: &TriggerRequest) -> String {
+    match (trigger.action.as_str(), deadline(&trigger.body)) {
         (CREATE, Some(deadline)) => format!(
             "the queue has no task {}, whose deadline is {}: what is asked for again gets a new body and a new id",
-            asking.id.as_str(),
+            trigger.id.as_str(),
             deadline.format("%Y-%m-%d %H:%M UTC")
         ),
         (CANCEL, _) => "the task was not cancelled".to_owned(),
@@ -79,9 +79,9 @@ fn absent(asking: &TriggerRequest) -> String {
 pub(crate) async fn look_for(
     ci: &Ci,
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
 ) -> Result<Option<TaskId>, Error> {
-    match search(ci, ledger, asking).await? {
+    match search(ci, ledger, trigger).await? {
         Search::Found(task) => Ok(Some(task)),
         Search::ProvenAbsent | Search::CannotTell => Ok(None),
     }
@@ -93,14 +93,14 @@ enum Search {
     CannotTell,
 }
 
-async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Search, Error> {
-    if asking.hook.is_empty() {
-        return at_the_queue(ci, asking).await;
+async fn search(ci: &Ci, ledger: &Ledger, trigger: &TriggerRequest) -> Result<Search, Error> {
+    if trigger.hook.is_empty() {
+        return at_the_queue(ci, trigger).await;
     }
-    let since = asking.created.plus(-SKEW_SECONDS);
+    let since = trigger.created.plus(-SKEW_SECONDS);
     let record = ci
         .taskcluster()?
-        .last_fires(&asking.hook_group, &asking.hook, since)
+        .last_fires(&trigger.hook_group, &trigger.hook, since)
         .await
         .map_err(Error::service("cannot read what a hook fired lately"))?;
     let mut unread = false;
@@ -108,7 +108,7 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Sea
     for fire in record.fires.iter().rev().filter(|fire| fire.at >= since) {
         let Some(task) = fire.task else { continue };
         // Another request's fire. This request's own is no stranger.
-        if ledger.owner(&ci.root_url, task.into(), Some(&asking.id)).await?.is_some() {
+        if ledger.owner(&ci.root_url, task.into(), Some(&trigger.id)).await?.is_some() {
             continue;
         }
         match definition(ci, task).await {
@@ -116,11 +116,11 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Sea
             Ok(definition) if definition.action.is_none() || !definition.is_whole() => {
                 unread = true;
             }
-            Ok(definition) if definition.group.as_deref() == Some(&asking.group) => {
-                let input = &asking.body["user"]["input"];
+            Ok(definition) if definition.group.as_deref() == Some(&trigger.group) => {
+                let input = &trigger.body["user"]["input"];
                 let same = definition
                     .action
-                    .is_some_and(|action| action.name == asking.action && action.input == *input);
+                    .is_some_and(|action| action.name == trigger.action && action.input == *input);
                 if same {
                     return Ok(Search::Found(task));
                 }
@@ -133,12 +133,12 @@ async fn search(ci: &Ci, ledger: &Ledger, asking: &TriggerRequest) -> Result<Sea
 }
 
 /// Whether the queue has done what it was asked itself: a task of a known id is there or is not.
-async fn at_the_queue(ci: &Ci, asking: &TriggerRequest) -> Result<Search, Error> {
-    let cancelled = asking.body["taskId"].as_str().and_then(|id| id.parse().ok());
-    let task = cancelled.unwrap_or_else(|| asking.id.task());
+async fn at_the_queue(ci: &Ci, trigger: &TriggerRequest) -> Result<Search, Error> {
+    let cancelled = trigger.body["taskId"].as_str().and_then(|id| id.parse().ok());
+    let task = cancelled.unwrap_or_else(|| trigger.id.task());
     let found = statuses(ci, &[task]).await?;
     Ok(match found.get(&task) {
-        Some(status) if asking.action == CREATE || status.state.is_final() => Search::Found(task),
+        Some(status) if trigger.action == CREATE || status.state.is_final() => Search::Found(task),
         Some(_) | None => Search::ProvenAbsent,
     })
 }

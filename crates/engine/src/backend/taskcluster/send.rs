@@ -9,30 +9,30 @@ use super::sends::TaskSends;
 use crate::backend::taskcluster::of_ci::OfTaskcluster;
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{Refused, TriggerResult};
-use crate::flow::sending::{Gate, Written, first_alone, not_ours};
-use crate::flow::{ReadyAsk, Sends};
+use crate::flow::gate::{Gate, Written, first_alone, not_ours};
+use crate::flow::send::{Refused, TriggerResult};
+use crate::flow::{ReadyRequest, Sends};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
 /// Sends trigger requests to Taskcluster, the first alone, then several at once.
 pub(crate) async fn send_all(
     ci: &Ci,
     ledger: &Ledger,
-    to_send: &[(TriggerRequest, ReadyAsk)],
+    to_send: &[(TriggerRequest, ReadyRequest)],
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<Vec<TriggerResult>, Error> {
     let taskcluster = ci.taskcluster()?;
     let mut written = Written::new(ci, ledger);
     let gate = Gate::new(stop, &written);
-    let send = |asking, ask| send(ci, taskcluster, ledger, asking, ask, &gate);
+    let send = |trigger, ready| send(ci, taskcluster, ledger, trigger, ready, &gate);
     first_alone(to_send, &gate, &mut written, on_result, send).await;
-    for (result, (asking, _)) in written.results.iter_mut().zip(to_send) {
+    for (result, (trigger, _)) in written.results.iter_mut().zip(to_send) {
         // The answer was lost. The hook's own record may show that it fired all the same.
         let sent = TriggerRequest {
             created: result.sent_at,
             state: result.state.clone(),
-            ..asking.clone()
+            ..trigger.clone()
         };
         if matches!(result.state, TriggerState::Uncertain { .. })
             && let Ok(Some(task)) = look_for(ci, ledger, &sent).await
@@ -40,7 +40,7 @@ pub(crate) async fn send_all(
             let found = TriggerState::Sent { request: task.into() };
             if ledger.settle(&sent, &found).await? {
                 result.state = found;
-            } else if let Some(now) = ledger.find(&ci.root_url, asking.id.as_str()).await? {
+            } else if let Some(now) = ledger.find(&ci.root_url, trigger.id.as_str()).await? {
                 // Another process settled it first.
                 result.state = now.state;
             }
@@ -60,7 +60,7 @@ async fn carry_out(
     ci: &Ci,
     taskcluster: &Taskcluster,
     ledger: &Ledger,
-    asking: &TriggerRequest,
+    trigger: &TriggerRequest,
     sends: &Sends,
 ) -> Result<Triggered, ActError> {
     let mut doubt: Option<String> = None;
@@ -68,7 +68,7 @@ async fn carry_out(
         let done = match sends.get() {
             Some(TaskSends::Hook(rendered)) => return taskcluster.trigger_hook(rendered).await,
             Some(TaskSends::Create(body)) => {
-                let task = asking.id.task();
+                let task = trigger.id.task();
                 taskcluster.create_task(task, body).await.map(|()| task)
             }
             Some(TaskSends::Cancel(task)) => taskcluster.cancel_task(*task).await.map(|_| *task),
@@ -92,7 +92,7 @@ async fn carry_out(
         }
         tokio::time::sleep(ci.retry_pause() * tries).await;
         // How long it may take to arrive counts from the last try.
-        if let Some(detail) = not_ours(ledger, asking, ci.now()).await {
+        if let Some(detail) = not_ours(ledger, trigger, ci.now()).await {
             return Err(doubt.map_or(ActError::NotSent(detail), ActError::Uncertain));
         }
     }
@@ -103,17 +103,17 @@ async fn send(
     ci: &Ci,
     taskcluster: &Taskcluster,
     ledger: &Ledger,
-    asking: &TriggerRequest,
-    ask: &ReadyAsk,
+    trigger: &TriggerRequest,
+    ready: &ReadyRequest,
     gate: &Gate<'_>,
 ) -> TriggerResult {
     let sent_at = ci.now();
     let not_sent = |detail: &str| TriggerState::NotSent { detail: detail.to_owned() };
     let (mut refusal, mut failed) = (None, false);
-    let state = if let Some(detail) = gate.keeps_back(ledger, asking, sent_at).await {
+    let state = if let Some(detail) = gate.refusal(ledger, trigger, sent_at).await {
         TriggerState::NotSent { detail }
     } else {
-        match carry_out(ci, taskcluster, ledger, asking, &ask.sends).await {
+        match carry_out(ci, taskcluster, ledger, trigger, &ready.sends).await {
             Ok(Triggered::Task(task)) => TriggerState::Sent { request: task.into() },
             Ok(Triggered::Declined) => not_sent("the hook declined to make a task"),
             Err(ActError::Uncertain(detail)) => {
@@ -135,7 +135,7 @@ async fn send(
         TriggerState::Sent { request } => ci.link(*request),
         _ => None,
     };
-    TriggerResult { link, refusal, failed, ..TriggerResult::new(asking, ask, state, sent_at) }
+    TriggerResult { link, refusal, failed, ..TriggerResult::new(trigger, ready, state, sent_at) }
 }
 
 /// How often an act is sent that may be sent twice without harm.

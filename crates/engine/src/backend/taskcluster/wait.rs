@@ -69,7 +69,7 @@ pub(crate) async fn wait(
 
 /// Looks once, without waiting.
 pub(crate) async fn stand(ci: &Ci, outcomes: &mut [Outcome]) -> Result<(), Error> {
-    let subscription = Subscription::deaf(ci);
+    let subscription = Subscription::polling(ci);
     let mut created = Known::new(outcomes);
     // What actions made is known after the first look, and where that stands after the second.
     for _ in 0..2 {

@@ -73,7 +73,7 @@ async fn try_to(
     let of = MarkOf { push: &culprit.push, job: &job, text: &text, like };
     Ok(match mark(session.ci, session.ledger, &of, session.cancel).await? {
         Marked::There => Mark::There { push: culprit.push.id.number() },
-        Marked::Asked(result) => Mark::Requested(result),
+        Marked::Requested(result) => Mark::Requested(result),
     })
 }
 

@@ -7,6 +7,7 @@ use mozci_core::culprit::HuntSettings;
 use mozci_core::plan::Plan;
 
 use crate::ci::Ci;
+use crate::drive::notify::{Notice, Notifier};
 use crate::drive::progress::{Permission, Progress, Stage};
 use crate::drive::search::decide::Decision;
 use crate::drive::search::mark::{Mark, mark_culprit};
@@ -15,7 +16,6 @@ use crate::drive::search::progress::SearchProgress;
 use crate::drive::search::suspects::{early, merges_of, weighed};
 use crate::drive::session::Session;
 use crate::drive::step::write_end;
-use crate::drive::tell::{Notifier, Told};
 use crate::error::Error;
 use crate::flow::{BisectQuestion, Origin, SearchData, TriggerResult, culprit_pushes, open_case};
 use crate::store::{Keeper, Lease, Ledger, Store};
@@ -108,7 +108,7 @@ pub(super) async fn search_here(
 
 impl<'c, 'a> Run<'c, 'a> {
     async fn open(
-        asked: &BisectQuestion,
+        requested: &BisectQuestion,
         start: Start,
         context: &'c mut SearchContext<'a>,
     ) -> Result<Self, Error> {
@@ -121,7 +121,7 @@ impl<'c, 'a> Run<'c, 'a> {
         };
         context.session.ledger.under(lease.clone());
         // The good push is found once: what is run afterwards must not make another one of it.
-        let mut question = asked.clone();
+        let mut question = requested.clone();
         if let Some(lease) = &lease {
             question.good = good_so_far(context.store, &lease.id).await?.or(question.good);
         }
@@ -140,7 +140,7 @@ impl<'c, 'a> Run<'c, 'a> {
         Ok(Self {
             context,
             question,
-            stored: asked.clone(),
+            stored: requested.clone(),
             case,
             settings,
             lease,
@@ -249,14 +249,14 @@ impl<'c, 'a> Run<'c, 'a> {
             (&self.lease, ended.occasion(), options.notifier)
         {
             let command = format!("investigations resume {}", lease.id);
-            let told = Told {
+            let told = Notice {
                 investigation: &lease.id,
                 occasion,
                 subject: &self.question.job,
                 summary: &summary,
                 command: &command,
             };
-            notifier.tell(ci, &told, session.host).await?;
+            notifier.notify(ci, &told, session.host).await?;
         }
         Ok(Here { ended, mark, summary, below })
     }

@@ -8,15 +8,15 @@ use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 
 use crate::config::ClosedTree;
+use crate::drive::notify::Notice;
 use crate::drive::progress::Progress;
 use crate::drive::step::write_end;
-use crate::drive::tell::Told;
-use crate::drive::watch::ask::{
-    RequestOutcome, Requested, count, due, join, pause_before, settles, try_to,
-};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::run::{WatchContext, endings, note_outcomes, requested_so_far};
+use crate::drive::watch::send::{
+    RequestOutcome, Requested, count, due, join, pause_before, settles, try_to,
+};
 use crate::error::{Error, Kind};
 use crate::flow::guards::LOOK;
 use crate::flow::{CellIndex, Watching};
@@ -177,20 +177,20 @@ async fn step(
         let plan = join(watching, wanted);
         context.session.ledger.under(Some(member.lease.clone()));
         context.lease = Some(member.lease.clone());
-        let asking = try_to(&plan, watching, context, keeper, (&member.question, false)).await;
+        let trigger = try_to(&plan, watching, context, keeper, (&member.question, false)).await;
         context.session.ledger.under(None);
         let tries = member.retry.take().map_or(0, |(tries, _)| tries);
-        let asking = match (asking, pause_before(tries)) {
+        let trigger = match (trigger, pause_before(tries)) {
             (Err(error @ Error::Service { .. }), Some(time)) => {
                 let seconds = time.as_secs();
                 context.report(WatchProgress::Retrying { error: &error, seconds });
                 member.retry = Some((tries + 1, Instant::now() + time));
                 return Ok(None);
             }
-            (asking, _) => asking?,
+            (trigger, _) => trigger?,
         };
         let waits_for_tree = context.session.ci.closed_tree() == ClosedTree::Wait;
-        match asking {
+        match trigger {
             RequestOutcome::Refused(Refusal::TreeClosed { .. }) if waits_for_tree => {
                 member.retry = Some((0, Instant::now() + LOOK));
                 waits = true;
@@ -200,8 +200,8 @@ async fn step(
                     news = Some((Occasion::Stuck, Kind::Service, "nothing got through".into()));
                 }
                 waits |= count(&mut member.requested, &results);
-                waits |= watching.others_asked(&left_out);
-                watching.asked(&results);
+                waits |= watching.others_requested(&left_out);
+                watching.requested(&results);
             }
             RequestOutcome::Nothing => waits |= !plan.waits_for.is_empty(),
             RequestOutcome::Refused(refusal) => {
@@ -237,14 +237,14 @@ async fn end(
         let occasion = news.as_ref().map_or(Occasion::Finished, |(occasion, ..)| *occasion);
         let subject = member.question.subject();
         let command = format!("investigations resume {id}");
-        let told = Told {
+        let told = Notice {
             investigation: id,
             occasion,
             subject: &subject,
             summary: &summary,
             command: &command,
         };
-        notifier.tell(ci, &told, context.session.host).await?;
+        notifier.notify(ci, &told, context.session.host).await?;
     }
     Ok(news.map(|(_, kind, _)| kind))
 }

@@ -1,6 +1,5 @@
 //! Watches: jobs on pushes are followed to their ends, and what does not come as expected is requested.
 
-mod ask;
 mod followed;
 mod jobs;
 mod many;
@@ -8,6 +7,7 @@ mod progress;
 mod question;
 mod request;
 mod run;
+mod send;
 
 pub use followed::follow_steps;
 pub use jobs::{Follow, jobs_to_follow, read_pushes};

@@ -22,18 +22,18 @@ use crate::store::TriggerState;
 /// [`Error::NotFound`] for a request that was never sent, or whose push is not known.
 pub async fn find_request(ci: &Ci, text: &str) -> Result<Option<Vec<Awaited>>, Error> {
     let ledger = ci.ledger().await?;
-    if let Some(asking) = ledger.find(&ci.root_url, text).await? {
-        let TriggerState::Sent { request } = asking.state else {
+    if let Some(trigger) = ledger.find(&ci.root_url, text).await? {
+        let TriggerState::Sent { request } = trigger.state else {
             return Err(Error::NotFound(format!(
                 "asking {text} was never sent, as far as anybody can tell: there is nothing to follow"
             )));
         };
-        let push = push_of(ci, asking.revision.hash()).await?;
-        let by_action = !asking.hook.is_empty() && request.task().is_some();
-        let awaited = asking.jobs.into_iter().map(|asked| Awaited {
+        let push = push_of(ci, trigger.revision.hash()).await?;
+        let by_action = !trigger.hook.is_empty() && request.task().is_some();
+        let awaited = trigger.jobs.into_iter().map(|requested| Awaited {
             push: push.clone(),
-            job: asked.job,
-            times: asked.times,
+            job: requested.job,
+            times: requested.times,
             action: request,
             by_action,
         });

@@ -8,15 +8,15 @@ use mozci_core::push::Push;
 use mozci_core::watch::{Expectations, ending};
 
 use crate::ci::Ci;
+use crate::drive::notify::{Notice, Notifier};
 use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::write_end;
-use crate::drive::tell::{Notifier, Told};
-use crate::drive::watch::ask::{
-    RequestOutcome, Requested, ask_for, begin, count, due, join, settles,
-};
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
+use crate::drive::watch::send::{
+    RequestOutcome, Requested, ask_for, begin, count, due, join, settles,
+};
 use crate::error::{Error, Kind};
 use crate::flow::{CellIndex, Watching};
 use crate::notify::Occasion;
@@ -82,13 +82,14 @@ pub async fn watch(
     context: &mut WatchContext<'_>,
 ) -> Result<Watched, Error> {
     let ci = context.session.ci;
-    let asks = question.expect != Expectations { most: question.expect.most, ..Default::default() };
+    let requests =
+        question.expect != Expectations { most: question.expect.most, ..Default::default() };
     let mut requested = match &context.lease {
         Some(lease) => requested_so_far(context.session.ledger, &lease.id).await?,
         None => Requested::new(),
     };
     // Only a watch that may send has something to lose.
-    let begins = asks && context.permission.is_given() && context.lease.is_none();
+    let begins = requests && context.permission.is_given() && context.lease.is_none();
     if begins {
         begin(question, context).await?;
     }
@@ -119,14 +120,14 @@ pub async fn watch(
         let settles = settles((ci, context.session.ledger), &watching, &all).await?;
         let (wanted, mut waits) =
             due(&mut watching, ci.now(), &all, &question.expect, (&requested, settles));
-        if asks && watched.refused.is_none() && !wanted.is_empty() {
+        if requests && watched.refused.is_none() && !wanted.is_empty() {
             let plan = join(&watching, wanted);
             match ask_for(&plan, &watching, context, &mut keeper, question).await? {
                 RequestOutcome::Sent(results, left_out) => {
                     let sent = count(&mut requested, &results);
                     context.report(WatchProgress::Requested { plan: &plan, results: &results });
-                    watching.asked(&results);
-                    let comes = watching.others_asked(&left_out);
+                    watching.requested(&results);
+                    let comes = watching.others_requested(&left_out);
                     if sent || comes {
                         waits = true;
                     } else {
@@ -207,9 +208,14 @@ async fn end(
         Some(lease) => (lease.id.clone(), format!("investigations resume {}", lease.id)),
         None => (question.name(), format!("watch --rev {}", question.newest())),
     };
-    let told =
-        Told { investigation: &id, occasion, subject: &subject, summary: &why, command: &command };
-    notifier.tell(ci, &told, context.session.host).await
+    let told = Notice {
+        investigation: &id,
+        occasion,
+        subject: &subject,
+        summary: &why,
+        command: &command,
+    };
+    notifier.notify(ci, &told, context.session.host).await
 }
 
 /// How jobs ended at some places, counted.
@@ -229,16 +235,18 @@ pub(super) async fn note_outcomes(
     investigation: &str,
     watching: &Watching,
 ) -> Result<(), Error> {
-    for asking in ledger.of_investigation(investigation).await? {
-        let TriggerState::Sent { request } = asking.state else { continue };
-        for asked in &asking.jobs {
+    for trigger in ledger.of_investigation(investigation).await? {
+        let TriggerState::Sent { request } = trigger.state else { continue };
+        for requested in &trigger.jobs {
             let mut places = watching.places().filter(|place| {
                 let push = watching.facts(*place).push.id.number();
-                push == asking.push && watching.histories[place.0].job == asked.job
+                push == trigger.push && watching.histories[place.0].job == requested.job
             });
             if let Some(place) = places.next() {
                 let words = ending(watching.facts(place)).to_string();
-                ledger.note_outcome(&ci.root_url, request, &asked.job, &words, ci.now()).await?;
+                ledger
+                    .note_outcome(&ci.root_url, request, &requested.job, &words, ci.now())
+                    .await?;
             }
         }
     }
@@ -248,9 +256,9 @@ pub(super) async fn note_outcomes(
 /// Runs that an investigation requested before.
 pub(super) async fn requested_so_far(ledger: &Ledger, id: &str) -> Result<Requested, Error> {
     let mut requested = Requested::new();
-    for asking in ledger.of_investigation(id).await? {
-        for job in asking.jobs {
-            *requested.entry((asking.push, job.job)).or_default() += job.times;
+    for trigger in ledger.of_investigation(id).await? {
+        for job in trigger.jobs {
+            *requested.entry((trigger.push, job.job)).or_default() += job.times;
         }
     }
     Ok(requested)

@@ -12,7 +12,7 @@ use mozci_core::run::{Run, Says};
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::evidence::judge_roughly;
+use crate::flow::evidence::classify_roughly;
 use crate::flow::range::read_range;
 
 /// What is known of the background besides the runs that a search reads anyway.
@@ -112,7 +112,7 @@ async fn runs_of(ci: &Ci, pushes: &[Push], job: &JobName, most: u32) -> Result<V
         runs > most || failed > most_failed
     });
     each.truncate(full.unwrap_or(each.len()));
-    judge_roughly(ci, each.iter_mut().flatten().map(|run| (job, run)).collect()).await;
+    classify_roughly(ci, each.iter_mut().flatten().map(|run| (job, run)).collect()).await;
     if each.iter().flatten().any(is_untold) {
         // Where only failed runs can be told, their share says nothing.
         return Ok(Vec::new());

@@ -215,8 +215,9 @@ impl SearchData {
     /// The history of the pushes between good and bad alone, and of newer ones that a plan asks for: what
     /// goes on elsewhere is no matter of a search.
     pub fn between(&self, plan: &Plan) -> JobHistory {
-        let asked = |facts: &PushFacts| plan.requests.iter().any(|r| r.push.id == facts.push.id);
-        let newest = self.history.facts.iter().position(asked).unwrap_or(self.bad);
+        let requested =
+            |facts: &PushFacts| plan.requests.iter().any(|r| r.push.id == facts.push.id);
+        let newest = self.history.facts.iter().position(requested).unwrap_or(self.bad);
         let range = self.bad.min(newest)..=self.good;
         JobHistory {
             facts: self.history.facts[range.clone()].to_vec(),

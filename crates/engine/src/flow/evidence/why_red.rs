@@ -28,12 +28,12 @@ pub async fn why_red(ci: &Ci, job: &JobName, runs: &[Run]) -> WhyRed {
     let mut red: Vec<&Run> = runs.iter().filter(|run| run.state.is_bad()).collect();
     // The newest first, where it is known when they were seen.
     red.sort_by_key(|run| std::cmp::Reverse((run.seen, run.key)));
-    let asked: Vec<AskedRun> = red
+    let requested: Vec<AskedRun> = red
         .into_iter()
         .take(MOST)
         .map(|run| AskedRun { run: run.clone(), job: job.clone(), revision: None })
         .collect();
-    let looked = read_evidence(ci, &asked, &Wish::default()).await;
+    let looked = read_evidence(ci, &requested, &Wish::default()).await;
     let evidence: Vec<RunEvidence> = looked.into_iter().map(|looked| looked.evidence).collect();
     let unread = evidence.iter().find_map(|evidence| {
         let silent = evidence.certain().next().is_none();
@@ -41,5 +41,5 @@ pub async fn why_red(ci: &Ci, job: &JobName, runs: &[Run]) -> WhyRed {
         silent.then(|| evidence.failed.clone().unwrap_or_else(why))
     });
     let failures = evidence.iter().map(|evidence| evidence.certain().collect::<Vec<&Failure>>());
-    WhyRed { reasons: reasons(failures), read: asked.len(), unread }
+    WhyRed { reasons: reasons(failures), read: requested.len(), unread }
 }

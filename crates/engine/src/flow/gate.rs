@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::ask::{Refused, TriggerResult};
-use crate::flow::prepare::ReadyAsk;
+use crate::flow::prepare::ReadyRequest;
+use crate::flow::send::{Refused, TriggerResult};
 use crate::store::{Ledger, StoreError, TriggerRequest, TriggerState};
 
 /// Requests under way at once.
@@ -52,15 +52,15 @@ impl<'a> Gate<'a> {
     }
 
     /// Why a request is not sent now; none where it may be, which the ledger then knows.
-    pub(crate) async fn keeps_back(
+    pub(crate) async fn refusal(
         &self,
         ledger: &Ledger,
-        asking: &TriggerRequest,
+        trigger: &TriggerRequest,
         now: At,
     ) -> Option<String> {
         match self.closed() {
             Some(why) => Some(why.to_owned()),
-            None => not_ours(ledger, asking, now).await,
+            None => not_ours(ledger, trigger, now).await,
         }
     }
 }
@@ -68,17 +68,18 @@ impl<'a> Gate<'a> {
 /// Sends the first request alone, so that a refusal shows on it, then several at once. Writes down what became of
 /// each.
 pub(crate) async fn first_alone<'s, F>(
-    to_send: &'s [(TriggerRequest, ReadyAsk)],
+    to_send: &'s [(TriggerRequest, ReadyRequest)],
     gate: &Gate<'_>,
     written: &mut Written<'_>,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
-    send: impl Fn(&'s TriggerRequest, &'s ReadyAsk) -> F,
+    send: impl Fn(&'s TriggerRequest, &'s ReadyRequest) -> F,
 ) where
     F: Future<Output = TriggerResult> + Send + 's,
 {
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     for batch in [first, rest] {
-        let mut sent = side_by_side(batch.iter().map(|(asking, ask)| send(asking, ask)), AT_ONCE);
+        let mut sent =
+            side_by_side(batch.iter().map(|(trigger, ready)| send(trigger, ready)), AT_ONCE);
         while let Some(result) = sent.next().await {
             gate.heed(result.refusal);
             written.result(result, on_result).await;
@@ -143,8 +144,8 @@ impl<'a> Written<'a> {
 }
 
 /// Why a trigger request that is about to be sent must not be.
-pub(crate) async fn not_ours(ledger: &Ledger, asking: &TriggerRequest, now: At) -> Option<String> {
-    match ledger.sending(&asking.id, now).await {
+pub(crate) async fn not_ours(ledger: &Ledger, trigger: &TriggerRequest, now: At) -> Option<String> {
+    match ledger.sending(&trigger.id, now).await {
         Ok(true) => None,
         Ok(false) => Some("another command gave it up in the meantime".to_owned()),
         Err(error) => Some(error.to_string()),

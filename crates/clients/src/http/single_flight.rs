@@ -14,11 +14,11 @@ pub(super) type Answer = Result<Arc<Body>, HttpError>;
 
 /// The questions that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Once {
+pub(super) struct SingleFlight {
     running: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
 }
 
-impl Once {
+impl SingleFlight {
     /// Asks, or waits for the answer to the same question that somebody else asks just now. Where
     /// that one gives up, whoever waits asks himself.
     pub(super) async fn ask(&self, key: String, make: impl Future<Output = Answer>) -> Answer {

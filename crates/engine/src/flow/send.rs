@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ci::Ci;
 use crate::error::Error;
-use crate::flow::prepare::{Prepared, ReadyAsk};
+use crate::flow::prepare::{Prepared, ReadyRequest};
 use crate::store::{
     Booking, Ledger, LedgerCursor, Recorded, RequestedJob, TriggerId, TriggerRequest, TriggerState,
 };
@@ -76,28 +76,33 @@ impl Refused {
 
 impl TriggerResult {
     /// How a trigger request ended that was neither refused nor failed.
-    pub fn new(asking: &TriggerRequest, ask: &ReadyAsk, state: TriggerState, sent_at: At) -> Self {
+    pub fn new(
+        trigger: &TriggerRequest,
+        ready: &ReadyRequest,
+        state: TriggerState,
+        sent_at: At,
+    ) -> Self {
         Self {
-            id: asking.id.clone(),
-            push: ask.push.clone(),
-            jobs: ask.jobs.clone(),
+            id: trigger.id.clone(),
+            push: ready.push.clone(),
+            jobs: ready.jobs.clone(),
             state,
             coalesced: Vec::new(),
-            decision_task: match ask.sends.by_action() {
-                true => ask.group.parse().ok(),
+            decision_task: match ready.sends.by_action() {
+                true => ready.group.parse().ok(),
                 false => None,
             },
             link: None,
             refusal: None,
             failed: false,
             sent_at,
-            by_action: ask.sends.by_action(),
+            by_action: ready.sends.by_action(),
         }
     }
 
     /// Runs asked for, of all its jobs.
     pub fn times(&self) -> u32 {
-        self.jobs.iter().map(|asked| asked.times).sum()
+        self.jobs.iter().map(|requested| requested.times).sum()
     }
 
     /// Whether something did not get through that is still wanted.
@@ -114,7 +119,7 @@ impl TriggerResult {
 /// # Errors
 /// [`Error::Store`] where the ledger cannot be written, [`Error::Guard`] where the day has seen
 /// enough; then nothing more is sent.
-pub async fn ask(
+pub async fn send_requests(
     ci: &Ci,
     ledger: &mut Ledger,
     prepared: Prepared,
@@ -122,20 +127,20 @@ pub async fn ask(
     stop: &CancellationToken,
     on_result: &mut (dyn FnMut(&TriggerResult) + Send),
 ) -> Result<(Vec<TriggerResult>, Vec<LeftOut>), Error> {
-    if !prepared.asks.is_empty() {
+    if !prepared.requests.is_empty() {
         ci.backend().sign_in().await?;
     }
     let plan = TriggerId::new();
     let (passed_over, prepared_out) = (prepared.passed_over, prepared.left_out);
     let me = ledger.process().await?;
-    let askings: Vec<TriggerRequest> =
-        prepared.asks.iter().map(|ask| asking(ci, plan.as_str(), ask, &me)).collect();
+    let triggers: Vec<TriggerRequest> =
+        prepared.requests.iter().map(|ready| trigger(ci, plan.as_str(), ready, &me)).collect();
     let day = ci.day();
-    let recorded = match ledger.record(&askings, read_at, day).await? {
+    let recorded = match ledger.record(&triggers, read_at, day).await? {
         Booking::Booked(recorded) => recorded,
         // Others asked since the plan was held against the guards.
         Booking::OverBudget { used } => {
-            let runs = askings.iter().fold(0u32, |sum, a| sum.saturating_add(a.times()));
+            let runs = triggers.iter().fold(0u32, |sum, a| sum.saturating_add(a.times()));
             return Err(Error::Guard(Refusal::DayBudget { used, runs, limit: day.limit }));
         }
         Booking::TakenOver => {
@@ -146,17 +151,17 @@ pub async fn ask(
     };
     let mut left_out = Vec::new();
     let mut to_send = Vec::new();
-    for ((asking, ask), recorded) in askings.into_iter().zip(prepared.asks).zip(recorded) {
+    for ((trigger, ready), recorded) in triggers.into_iter().zip(prepared.requests).zip(recorded) {
         match recorded {
-            Recorded::New => to_send.push((asking, ask)),
+            Recorded::New => to_send.push((trigger, ready)),
             Recorded::AlreadyAsked(other) => {
-                left_out.extend(ask.jobs.into_iter().map(|asked| LeftOut {
-                    push: ask.push.clone(),
-                    why: match asked.job == other {
+                left_out.extend(ready.jobs.into_iter().map(|requested| LeftOut {
+                    push: ready.push.clone(),
+                    why: match requested.job == other {
                         true => LeftOutReason::JustAsked,
                         false => LeftOutReason::JustAskedWith(other.clone()),
                     },
-                    job: asked.job,
+                    job: requested.job,
                 }));
             }
         }
@@ -195,18 +200,18 @@ async fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Re
     Ok(())
 }
 
-fn asking(ci: &Ci, plan: &str, ask: &ReadyAsk, process: &str) -> TriggerRequest {
+fn trigger(ci: &Ci, plan: &str, ready: &ReadyRequest, process: &str) -> TriggerRequest {
     let id = TriggerId::new();
-    let WrittenDown { action, hook_group, hook, body } = ask.sends.written(&id, &ask.jobs);
+    let WrittenDown { action, hook_group, hook, body } = ready.sends.written(&id, &ready.jobs);
     TriggerRequest {
         id,
         plan: plan.to_owned(),
         ci: ci.root_url.clone(),
         repo: ci.repo.clone(),
-        push: ask.push.id.number(),
-        revision: ask.push.revision.clone(),
-        jobs: ask.jobs.clone(),
-        group: ask.group.clone(),
+        push: ready.push.id.number(),
+        revision: ready.push.revision.clone(),
+        jobs: ready.jobs.clone(),
+        group: ready.group.clone(),
         action,
         hook_group,
         hook,

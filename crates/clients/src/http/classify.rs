@@ -59,7 +59,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
 }
 
 /// Only JSON is taken for success: proxies and Treeherder answer pages in HTML with any status.
-pub(super) fn judge(
+pub(super) fn classify(
     status: StatusCode,
     content_type: &str,
     body: Vec<u8>,

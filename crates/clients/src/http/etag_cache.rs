@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 /// The largest body that is kept, in bytes.
-pub(super) const MOST_KEPT: usize = 64 << 10;
+pub(super) const MOST_CACHED: usize = 64 << 10;
 
 /// An answer with the mark that the server gave to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct CachedAnswer {
     /// The server's `ETag`.
     pub etag: String,
     /// The body.
@@ -16,11 +16,11 @@ pub struct KeptAnswer {
 
 /// Where such answers are kept. What cannot be kept or found is asked for again, so that nothing
 /// here is an error.
-pub trait Kept: Debug + Send + Sync {
+pub trait EtagCache: Debug + Send + Sync {
     /// The answer to a URL, where it is kept.
-    fn get(&self, url: &str) -> Option<KeptAnswer>;
+    fn get(&self, url: &str) -> Option<CachedAnswer>;
     /// Keeps the answer to a URL.
-    fn put(&self, url: &str, answer: &KeptAnswer);
+    fn put(&self, url: &str, answer: &CachedAnswer);
     /// Keeps the answer to a URL no longer: it could not be used.
     fn remove(&self, url: &str);
     /// Keeps nothing any longer: the servers were reset.

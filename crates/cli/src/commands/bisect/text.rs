@@ -65,7 +65,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &SearchData) 
 }
 
 /// What is believed by now, as bars over the likeliest suspects.
-pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, asked: u32) {
+pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requested: u32) {
     let posterior = search.posterior();
     let seen: u32 = search.counts().iter().map(|counts| counts.telling()).sum();
     if seen == 0 {
@@ -82,7 +82,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, asked: u
     out.line(&format!(
         "{} tell by now, {} of them asked for",
         plural(seen as usize, "run"),
-        asked.min(seen)
+        requested.min(seen)
     ));
     for suspect in likely {
         let Some(facts) = hunt.push(suspect) else { continue };

@@ -10,25 +10,25 @@ use crate::store::{TriggerRequest, TriggerState};
 /// The trigger requests for a builder on a revision that may have come to something, each with the request that came of
 /// it, as far as that is listed: first those that were taken on, then those in doubt.
 pub(crate) fn matched<'a>(
-    askings: &'a [TriggerRequest],
+    triggers: &'a [TriggerRequest],
     revision: &Revision,
     job: &JobName,
     listed: &BTreeSet<BuildRequestId>,
 ) -> Vec<(&'a TriggerRequest, Option<BuildRequestId>)> {
-    let asks = |asking: &&TriggerRequest| {
-        asking.revision == *revision
-            && asking.jobs.iter().any(|one| one.job == *job && one.times > 0)
-            && !matches!(asking.state, TriggerState::NotSent { .. })
+    let requests = |trigger: &&TriggerRequest| {
+        trigger.revision == *revision
+            && trigger.jobs.iter().any(|one| one.job == *job && one.times > 0)
+            && !matches!(trigger.state, TriggerState::NotSent { .. })
     };
     // What was taken on made a request for sure; of what is in doubt each may have made one of the rest.
-    let is_sure = |asking: &&TriggerRequest| matches!(asking.state, TriggerState::Sent { .. });
+    let is_sure = |trigger: &&TriggerRequest| matches!(trigger.state, TriggerState::Sent { .. });
     let (sure, doubtful): (Vec<&TriggerRequest>, Vec<&TriggerRequest>) =
-        askings.iter().filter(asks).partition(is_sure);
+        triggers.iter().filter(requests).partition(is_sure);
     let mut rest = listed.clone();
     let mut all = Vec::with_capacity(sure.len() + doubtful.len());
     for some in [sure, doubtful] {
         let known: Vec<BTreeSet<BuildRequestId>> =
-            some.iter().map(|asking| known(asking)).collect();
+            some.iter().map(|trigger| known(trigger)).collect();
         let found = match_requests(&known, &rest);
         found.iter().flatten().for_each(|request| {
             rest.remove(request);
@@ -39,8 +39,8 @@ pub(crate) fn matched<'a>(
 }
 
 /// The requests that were listed when something was asked for, as its body has them.
-fn known(asking: &TriggerRequest) -> BTreeSet<BuildRequestId> {
-    let ids = asking.body["known"].as_array().into_iter().flatten();
+fn known(trigger: &TriggerRequest) -> BTreeSet<BuildRequestId> {
+    let ids = trigger.body["known"].as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_u64().map(BuildRequestId)).collect()
 }
 
@@ -57,7 +57,7 @@ mod tests {
     fn one_in_doubt_takes_nothing_from_one_that_was_taken_on() {
         let revision = Revision::new(Vcs::Hg, &"a".repeat(40)).unwrap();
         let job = JobName::new("test");
-        let asking = |state| TriggerRequest {
+        let trigger = |state| TriggerRequest {
             id: TriggerId::new(),
             plan: String::new(),
             ci: String::new(),
@@ -78,16 +78,17 @@ mod tests {
             investigation: None,
         };
         // The first never arrived, which nobody knows; the second did.
-        let askings = [
-            asking(TriggerState::Uncertain { detail: String::new() }),
-            asking(TriggerState::Sent {
+        let triggers = [
+            trigger(TriggerState::Uncertain { detail: String::new() }),
+            trigger(TriggerState::Sent {
                 request: RequestId::SelfServe(mozci_core::ids::SelfServeId(9)),
             }),
         ];
         let listed = BTreeSet::from([BuildRequestId(1), BuildRequestId(2)]);
-        let found = matched(&askings, &revision, &job, &listed);
-        let of =
-            |asking: &TriggerRequest| found.iter().find(|(one, _)| one.id == asking.id).unwrap().1;
-        assert_eq!((of(&askings[1]), of(&askings[0])), (Some(BuildRequestId(2)), None));
+        let found = matched(&triggers, &revision, &job, &listed);
+        let of = |trigger: &TriggerRequest| {
+            found.iter().find(|(one, _)| one.id == trigger.id).unwrap().1
+        };
+        assert_eq!((of(&triggers[1]), of(&triggers[0])), (Some(BuildRequestId(2)), None));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ci::Ci;
 use crate::drive::progress::{Observer, Progress};
 use crate::error::Error;
-use crate::notify::{Courier, News, Occasion};
+use crate::notify::{Channels, News, Occasion};
 use crate::store::Store;
 
 /// The pauses before a message that was not taken is sent again by the same driver. After that later drivers
@@ -17,13 +17,13 @@ const RETRIES: [Duration; 3] =
 #[derive(Debug)]
 pub struct Notifier {
     /// The channels.
-    pub courier: Courier,
+    pub channels: Channels,
     /// How a command has to begin to reach the same CI and repository.
     pub program: String,
 }
 
 /// What is told, besides of which CI.
-pub(super) struct Told<'a> {
+pub(super) struct Notice<'a> {
     pub(super) investigation: &'a str,
     pub(super) occasion: Occasion,
     pub(super) subject: &'a str,
@@ -34,25 +34,25 @@ pub(super) struct Told<'a> {
 
 impl Notifier {
     /// Sends it on every channel, once a question: what happened, and what was said of it.
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         &self,
         ci: &Ci,
-        told: &Told<'_>,
+        notice: &Notice<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
         let outbox = ci.store().await?;
-        let command = format!("{} {}", self.program, told.command);
+        let command = format!("{} {}", self.program, notice.command);
         let news = News {
-            investigation: told.investigation,
-            occasion: told.occasion,
+            investigation: notice.investigation,
+            occasion: notice.occasion,
             ci: &ci.root_url,
             repo: ci.repo.as_str(),
-            subject: told.subject,
-            summary: told.summary,
+            subject: notice.subject,
+            summary: notice.summary,
             command: &command,
         };
-        let question = format!("{:?}: {}", told.occasion, told.summary);
-        self.courier.post(&*outbox, &question, &news, ci.now()).await?;
+        let question = format!("{:?}: {}", notice.occasion, notice.summary);
+        self.channels.post(&*outbox, &question, &news, ci.now()).await?;
         let mut pauses = RETRIES.into_iter();
         loop {
             if self.deliver(ci, &*outbox, observer).await? == 0 {
@@ -77,7 +77,7 @@ impl Notifier {
         outbox: &dyn Store,
         observer: &mut dyn Observer,
     ) -> Result<usize, Error> {
-        let problems = self.courier.deliver(outbox).await?;
+        let problems = self.channels.deliver(outbox).await?;
         for problem in &problems {
             observer.on(ci, Progress::Undelivered(problem));
         }

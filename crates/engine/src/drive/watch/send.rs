@@ -63,8 +63,8 @@ pub(super) async fn settles(
     if places.iter().all(|place| watching.facts(*place).doubtful == 0) {
         return Ok(false);
     }
-    let young = |asking: &crate::store::TriggerRequest| {
-        ci.now().since(asking.created) <= SETTLE_SECONDS + 5
+    let young = |trigger: &crate::store::TriggerRequest| {
+        ci.now().since(trigger.created) <= SETTLE_SECONDS + 5
     };
     Ok(ledger.open_requests(&ci.root_url).await?.iter().any(young))
 }
@@ -141,15 +141,15 @@ pub(super) async fn ask_for(
 ) -> Result<RequestOutcome, Error> {
     let mut tries = 0;
     loop {
-        let asking = try_to(plan, watching, context, keeper, (question, true)).await;
-        match (asking, pause_before(tries)) {
+        let trigger = try_to(plan, watching, context, keeper, (question, true)).await;
+        match (trigger, pause_before(tries)) {
             (Err(error @ Error::Service { .. }), Some(time)) => {
                 let seconds = time.as_secs();
                 context.report(WatchProgress::Retrying { error: &error, seconds });
                 pause(time, context.session.cancel).await;
                 tries += 1;
             }
-            (asking, _) => return asking,
+            (trigger, _) => return trigger,
         }
     }
 }

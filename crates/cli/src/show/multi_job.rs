@@ -18,7 +18,7 @@ const LISTED: (usize, usize) = (12, 3);
 const LARGE: usize = 60;
 
 /// Shows for each push how its jobs stand, what is asked for, and what is left out and why.
-pub(crate) fn show_many(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
+pub(crate) fn show_multi_job(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
     let listed = if plan.requests.len() > LARGE { LISTED.1 } else { LISTED.0 };
     let pushes = histories.first().map_or(0, |history| history.facts.len());
     for place in 0..pushes {
@@ -65,7 +65,7 @@ fn standing(facts: &[&PushFacts]) -> String {
             PushClass::Good { .. } => 2,
             PushClass::Waiting if !facts.is_under_way() => 4,
             PushClass::Waiting => 3,
-            _ if facts.asked > 0 => 3,
+            _ if facts.requested > 0 => 3,
             PushClass::NoEvidence | PushClass::NotRun => 5,
         }] += 1;
     }

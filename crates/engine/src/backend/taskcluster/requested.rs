@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use mozci_clients::side_by_side;
-use mozci_clients::taskcluster::{Asks, TaskStatus};
+use mozci_clients::taskcluster::{JobRequests, TaskStatus};
 use mozci_clients::treeherder::JobRow;
 use mozci_core::ids::{JobName, RequestId, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
@@ -22,7 +22,7 @@ use crate::store::{Ledger, TriggerState};
 
 /// What was asked for of a job.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct Requested {
     /// Runs asked for on a push, by its place, that are not there yet.
     pub(crate) runs: HashMap<usize, u32>,
     /// Of these, the ones of which nobody can tell whether they were sent.
@@ -74,8 +74,8 @@ pub(crate) async fn read(
     groups: &[JobRow],
     jobs: &[Shown<'_>],
     others: bool,
-) -> Result<Vec<Asked>, Error> {
-    let mut asked: Vec<Asked> = jobs.iter().map(|_| Asked::default()).collect();
+) -> Result<Vec<Requested>, Error> {
+    let mut requested: Vec<Requested> = jobs.iter().map(|_| Requested::default()).collect();
     let mut actions = shown_actions(ci, ids, groups);
     if let Some(ledger) = ledger.filter(|_| others) {
         let elsewhere = elsewhere(ci, ledger, pushes, ids, groups).await?;
@@ -83,7 +83,8 @@ pub(crate) async fn read(
         actions.extend(elsewhere.into_iter().map(action));
     }
     let mut created: Vec<Vec<(usize, TaskId)>> = vec![Vec::new(); jobs.len()];
-    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut asked, &mut created).await?;
+    from_ledger(ci, ledger, pushes, groups, jobs, &mut actions, &mut requested, &mut created)
+        .await?;
 
     let unresolved = jobs.iter().flat_map(|shown| shown.rows);
     let unresolved =
@@ -93,21 +94,21 @@ pub(crate) async fn read(
     wanted.sort_unstable();
     wanted.dedup();
     let statuses = statuses(ci, &wanted).await?;
-    for (shown, asked) in jobs.iter().zip(&mut asked) {
+    for (shown, requested) in jobs.iter().zip(&mut requested) {
         for (task, push) in &shown.places {
             let runs = statuses.get(task).map_or(&[][..], |status| &status.runs);
-            asked.sightings.extend(runs.iter().map(|run| (*push, run.clone())));
+            requested.sightings.extend(runs.iter().map(|run| (*push, run.clone())));
         }
     }
 
-    let judged = actions.into_iter().map(|action| judge(ci, action, &statuses, jobs));
+    let judged = actions.into_iter().map(|action| classify(ci, action, &statuses, jobs));
     let counted: Vec<_> = side_by_side(judged, 8).try_collect().await?;
     let mut backfills: Vec<Vec<(usize, Backfill)>> = jobs.iter().map(|_| Vec::new()).collect();
-    for (push, job, asks) in counted.into_iter().flatten() {
-        match asks {
+    for (push, job, requests) in counted.into_iter().flatten() {
+        match requests {
             Still::Runs(runs) => {
-                let asked = asked[job].runs.entry(push).or_default();
-                *asked = asked.saturating_add(runs);
+                let requested = requested[job].runs.entry(push).or_default();
+                *requested = requested.saturating_add(runs);
             }
             Still::Backfill(backfill) => backfills[job].push((push, backfill)),
             Still::Created(tasks) => created[job].extend(tasks.into_iter().map(|t| (push, t))),
@@ -116,25 +117,25 @@ pub(crate) async fn read(
     for (job, shown) in jobs.iter().enumerate() {
         let mut seen: Vec<usize> = created[job].iter().map(|(push, _)| *push).collect();
         seen.extend(shown.places.values());
-        count_backfills(&mut asked[job], &backfills[job], &seen, pushes.len());
+        count_backfills(&mut requested[job], &backfills[job], &seen, pushes.len());
         created[job].retain(|(_, task)| !shown.places.contains_key(task));
     }
     let mut hidden: Vec<TaskId> = created.iter().flatten().map(|(_, task)| *task).collect();
     hidden.sort_unstable();
     hidden.dedup();
     let found = self::statuses(ci, &hidden).await?;
-    for (asked, created) in asked.iter_mut().zip(created) {
+    for (requested, created) in requested.iter_mut().zip(created) {
         for (push, task) in created {
             match found.get(&task) {
                 Some(status) => {
-                    asked.sightings.extend(status.runs.iter().map(|run| (push, run.clone())));
+                    requested.sightings.extend(status.runs.iter().map(|run| (push, run.clone())));
                 }
                 // It was created, and the queue does not show it yet.
-                None => *asked.runs.entry(push).or_default() += 1,
+                None => *requested.runs.entry(push).or_default() += 1,
             }
         }
     }
-    Ok(asked)
+    Ok(requested)
 }
 
 /// Of the action tasks on some pushes those that have not ended yet: those that Treeherder shows,
@@ -149,10 +150,11 @@ pub(crate) async fn pending_actions(
     let shown = shown_actions(ci, ids, groups);
     let mut tasks: Vec<TaskId> =
         shown.iter().filter(|action| !action.state.is_final()).map(|action| action.task).collect();
-    for asking in ledger.requests_since(&ci.root_url, ci.now().plus(-LAG_SECONDS)).await? {
-        let ours = asking.times() > 0 && asking.action != CREATE;
-        if let (true, TriggerState::Sent { request: RequestId::Task(task) }) = (ours, &asking.state)
-            && pushes.iter().any(|push| push.revision == asking.revision)
+    for trigger in ledger.requests_since(&ci.root_url, ci.now().plus(-LAG_SECONDS)).await? {
+        let ours = trigger.times() > 0 && trigger.action != CREATE;
+        if let (true, TriggerState::Sent { request: RequestId::Task(task) }) =
+            (ours, &trigger.state)
+            && pushes.iter().any(|push| push.revision == trigger.revision)
         {
             tasks.push(*task);
         }
@@ -209,24 +211,24 @@ async fn from_ledger(
     groups: &[JobRow],
     jobs: &[Shown<'_>],
     actions: &mut Vec<Action>,
-    asked: &mut [Asked],
+    requested: &mut [Requested],
     created: &mut [Vec<(usize, TaskId)>],
 ) -> Result<(), Error> {
     let Some(ledger) = ledger else { return Ok(()) };
     let since = ci.now().plus(-LEDGER_SECONDS);
-    for asking in ledger.requests_since(&ci.root_url, since).await? {
-        let Some(push) = pushes.iter().position(|push| push.revision == asking.revision) else {
+    for trigger in ledger.requests_since(&ci.root_url, since).await? {
+        let Some(push) = pushes.iter().position(|push| push.revision == trigger.revision) else {
             continue;
         };
-        let ours: Vec<(usize, u32)> = asking
+        let ours: Vec<(usize, u32)> = trigger
             .jobs
             .iter()
             .filter_map(|a| Some((jobs.iter().position(|s| *s.job == a.job)?, a.times)))
             .filter(|(_, times)| *times > 0)
             .collect();
-        match asking.state {
+        match trigger.state {
             _ if ours.is_empty() => {}
-            TriggerState::Sent { request: RequestId::Task(task) } if asking.action == CREATE => {
+            TriggerState::Sent { request: RequestId::Task(task) } if trigger.action == CREATE => {
                 for (job, _) in ours {
                     created[job].push((push, task));
                 }
@@ -242,9 +244,9 @@ async fn from_ledger(
             }
             TriggerState::Planned | TriggerState::Uncertain { .. } => {
                 for (job, times) in ours {
-                    *asked[job].runs.entry(push).or_default() += times;
-                    if !asking.is_in_hand() {
-                        *asked[job].doubtful.entry(push).or_default() += times;
+                    *requested[job].runs.entry(push).or_default() += times;
+                    if !trigger.is_in_hand() {
+                        *requested[job].doubtful.entry(push).or_default() += times;
                     }
                 }
             }
@@ -259,7 +261,7 @@ async fn from_ledger(
 /// Their second stage, an action on each of those pushes, may be counted or have created its runs
 /// already: what is asked for or shown there is not counted twice.
 fn count_backfills(
-    asked: &mut Asked,
+    requested: &mut Requested,
     backfills: &[(usize, Backfill)],
     shown: &[usize],
     pushes: usize,
@@ -267,7 +269,7 @@ fn count_backfills(
     for (push, backfill) in backfills {
         let first = if backfill.inclusive { *push } else { push + 1 };
         for older in first..(push + 1 + backfill.depth as usize).min(pushes) {
-            let runs = asked.runs.entry(older).or_default();
+            let runs = requested.runs.entry(older).or_default();
             if !backfill.ended || !shown.contains(&older) {
                 *runs = (*runs).max(backfill.times);
             }
@@ -291,7 +293,7 @@ enum Still {
 }
 
 /// What an action asks of each of some jobs, by their places.
-async fn judge(
+async fn classify(
     ci: &Ci,
     action: Action,
     statuses: &HashMap<TaskId, TaskStatus>,
@@ -335,13 +337,13 @@ async fn judge(
     let mut all = Vec::new();
     for (place, shown) in jobs.iter().enumerate() {
         let is_of_job = |id: &str| id.parse().is_ok_and(|id| shown.places.contains_key(&id));
-        let still = match (context.asks(shown.job, is_of_job), state.is_final()) {
-            (Asks::Nothing, _) => continue,
-            (Asks::Runs(runs), false) => Still::Runs(runs),
-            (Asks::Runs(runs), true) => {
+        let still = match (context.requests(shown.job, is_of_job), state.is_final()) {
+            (JobRequests::Nothing, _) => continue,
+            (JobRequests::Runs(runs), false) => Still::Runs(runs),
+            (JobRequests::Runs(runs), true) => {
                 Still::Created(created_by(ci, action.task, shown.job, runs).await?)
             }
-            (Asks::Backfill { depth, times, inclusive }, ended) => {
+            (JobRequests::Backfill { depth, times, inclusive }, ended) => {
                 Still::Backfill(Backfill { depth, times, inclusive, ended })
             }
         };

@@ -10,11 +10,11 @@ use super::act::{Act, acted_json, carry_out};
 use super::args::ActArgs;
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
-use crate::show::{Out, show_many, show_steps, top};
+use crate::show::{Out, show_multi_job, show_steps, top};
 use crate::stats::Stats;
 
 /// What is asked for.
-pub(crate) struct Many<'a> {
+pub(crate) struct MultiJob<'a> {
     /// The command's name.
     pub(crate) command: &'static str,
     pub(crate) args: &'a ActArgs,
@@ -25,15 +25,15 @@ pub(crate) struct Many<'a> {
 }
 
 /// Shows the plan, carries it out, and tells what came of it.
-pub(crate) async fn ask_for_many(
-    many: &Many<'_>,
+pub(crate) async fn send_for_jobs(
+    many: &MultiJob<'_>,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
     interrupt: &Interrupt,
     ledger: &mut Ledger,
 ) -> Done {
-    let Many { command, args, plan, histories, wanted } = *many;
+    let MultiJob { command, args, plan, histories, wanted } = *many;
     let mut plan = plan.clone();
     if histories.len() > 1 {
         fit_plan(&context.ci, &mut plan).await?;
@@ -67,6 +67,6 @@ fn show(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
             let steps: Vec<Step> = one.facts.iter().map(Step::from).collect();
             show_steps(out, &steps, plan);
         }
-        many => show_many(out, many, plan),
+        many => show_multi_job(out, many, plan),
     }
 }

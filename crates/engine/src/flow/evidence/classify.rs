@@ -36,7 +36,7 @@ pub async fn judge_by(ci: &Ci, subjects: &Subjects) -> Result<(), Error> {
     let test = subjects.test.as_deref().map(mozci_evidence::test_of_id).map(Subject::Test);
     let subject = test.or_else(|| subjects.group.clone().map(Subject::Group));
     let about = match &subjects.same_failure_as {
-        None => subject.map(|subject| About::asked(Some(subject), BTreeSet::new())),
+        None => subject.map(|subject| About::named(Some(subject), BTreeSet::new())),
         Some(spec) => Some(same_as(ci, spec, subject).await?),
     };
     if let Some(about) = about {
@@ -71,7 +71,7 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
         })),
         1 => {
             let test = tests.into_iter().next().flatten().map(str::to_owned);
-            Ok(About::asked(test.map(Subject::Test).or(subject), signatures))
+            Ok(About::named(test.map(Subject::Test).or(subject), signatures))
         }
         _ => {
             let named: Vec<&str> =
@@ -112,23 +112,23 @@ fn may_drift(ci: &Ci, job: &JobName) -> bool {
 }
 
 /// Judges runs that have ended. Others are left as they are, and are judged when they have.
-pub(crate) async fn judge(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
+pub(crate) async fn classify(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
-    judge_by_about(ci, &about, runs, true).await;
+    classify_by_about(ci, &about, runs, true).await;
 }
 
 /// The same for runs of long ago, of which many are wanted: no green run is read. One that may have run
 /// what is asked about passed it, unless its task was given something else, or may have been: then it is
 /// unknown.
-pub(crate) async fn judge_roughly(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
+pub(crate) async fn classify_roughly(ci: &Ci, runs: Vec<(&JobName, &mut Run)>) {
     let Some(about) = ci.about() else { return };
-    judge_by_about(ci, &About { inferred: true, ..about }, runs, false).await;
+    classify_by_about(ci, &About { inferred: true, ..about }, runs, false).await;
 }
 
 /// Why a run is no evidence whose task does not have what is asked about.
 const OTHERS: &str = "its task was given other manifests to run";
 
-async fn judge_by_about(
+async fn classify_by_about(
     ci: &Ci,
     about: &About,
     runs: Vec<(&JobName, &mut Run)>,
@@ -216,13 +216,13 @@ impl Reading<'_> {
             self.unread += 1;
         }
         self.left -= runs.len();
-        let asked = |(job, run): &(&JobName, &mut Run)| AskedRun {
+        let requested = |(job, run): &(&JobName, &mut Run)| AskedRun {
             run: (**run).clone(),
             job: (*job).clone(),
             revision: None,
         };
-        let asked: Vec<AskedRun> = runs.iter().map(asked).collect();
-        let looked = read_evidence(self.ci, &asked, &self.wish).await;
+        let requested: Vec<AskedRun> = runs.iter().map(requested).collect();
+        let looked = read_evidence(self.ci, &requested, &self.wish).await;
         for ((_, run), looked) in runs.into_iter().zip(looked) {
             let (passed, evidence) = (run.state.is_good(), looked.evidence);
             self.unread += usize::from(evidence.failed.is_some());

@@ -17,8 +17,8 @@ pub(crate) fn notifier(context: &Context, tells: bool) -> Result<Option<Notifier
     if !tells {
         return Ok(None);
     }
-    match context.courier()? {
-        Some(courier) => Ok(Some(Notifier { courier, program: context.program() })),
+    match context.channels()? {
+        Some(channels) => Ok(Some(Notifier { channels, program: context.program() })),
         None => Err(Error::Usage(
             "--tell needs somebody to tell: set `webhook`, or `email_to` and `smtp_url`, under [notify] in the config".into(),
         )),
@@ -33,8 +33,8 @@ pub(crate) async fn deliver_due(
     interrupt: &Interrupt,
 ) {
     let due = async {
-        let Some(courier) = context.courier()? else { return Ok(()) };
-        let notifier = Notifier { courier, program: context.program() };
+        let Some(channels) = context.channels()? else { return Ok(()) };
+        let notifier = Notifier { channels, program: context.program() };
         let mut terminal = Terminal::new(context, out, stats, interrupt);
         notifier.deliver_due(&context.ci, &mut terminal).await
     };
