@@ -96,7 +96,7 @@ async fn main() -> Result<(), Failed> {
     }
     let mut rows = Vec::new();
     if seconds > 0 {
-        // What there was to be asked for at the start is asked for first.
+        // What there was to be requested at the start is requested first.
         let mut quiet = (0, Instant::now());
         while quiet.1.elapsed() < Duration::from_secs(3) {
             let actions = sim.world.dynamic().actions.len();

@@ -48,7 +48,7 @@ pub(crate) struct Global {
     /// The repository, by its name in the config
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) repo: Option<String>,
-    /// The folder of a clone, of Git's or Mercurial's, in which short hashes are looked up
+    /// The folder of a Git or Mercurial clone, for looking up short hashes
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) clone: Option<PathBuf>,
     /// Write one JSON object: the same as `--format json`
@@ -57,16 +57,16 @@ pub(crate) struct Global {
     /// How the answer is written
     #[arg(long, global = true, value_enum, default_value_t, conflicts_with = "json")]
     pub(crate) format: Format,
-    /// Say what it cost in time, requests and memory
+    /// Report time, requests and memory used
     #[arg(long, global = true)]
     pub(crate) stats: bool,
     /// End with status 1 where the answer is bad
     #[arg(long, global = true)]
     pub(crate) exit_status: bool,
-    /// Say each request on stderr; twice (-vv): also what the program does about it
+    /// Log every request to stderr; -vv also logs what the program does about it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -108,35 +108,35 @@ enum Command {
     Flakiness(flakiness::Args),
     /// Everything that can run on a push: builds, the tests on each, and what is known of them
     Chooser(chooser::Args),
-    /// Have N runs of each of some jobs on each push of a range
+    /// Ensure that each job has N runs on each push of a range
     Trigger(trigger::Args),
     /// Fill the holes of a job from a bad push back to the last good one
     Backfill(backfill::Args),
-    /// Trigger, wait and decide until it is known which push broke something
+    /// Find the push that broke something: trigger, wait, decide
     Bisect(bisect::Args),
     /// Follow jobs, a request or an investigation to the end
     Watch(watch::Args),
-    /// Searches that were begun: list them, go on with one
+    /// List searches and watches, show one, resume one
     Investigations(investigations::Args),
-    /// Ask for every job of a push that is missing or only coalesced
+    /// Request every job of a push that is missing or only coalesced
     Fill(fill::Args),
     /// Run failed or coalesced jobs of a push again
     Retrigger(retrigger::Args),
-    /// Cancel what waits or runs of some jobs
+    /// Cancel waiting and running jobs
     Cancel(cancel::Args),
-    /// Check each source: reachable, authorised, of the promised shape, clocks, lag
+    /// Check each source: reachable, authorised, responses valid, clocks, lag
     Doctor(doctor::Args),
-    /// What keeps the CI from being flooded: each limit, what is used of it, and by what
+    /// Limits that keep the CI from being flooded, and what has used them
     Guard(guard::Args),
-    /// What was asked of the CI from here: the ledger
+    /// Requests sent to the CI from here: the ledger
     Requests(requests::Args),
-    /// What is kept so as not to ask twice
+    /// The cache: what it holds, and removing it
     Cache(cache::Args),
-    /// Carry out what a button in Treeherder asks for, inside the action's task
+    /// Run as the action behind a button in Treeherder, inside its task
     Action(action::Args),
-    /// The file by which a tree offers mozci's actions, on stdout
+    /// Print the file that adds mozci's actions to a tree
     TaskgraphAction(taskgraph_action::Args),
-    /// A simulated CI: a story told on it, or servers for other programs
+    /// A simulated CI: a short tour, or servers for other programs
     Demo(demo::Args),
     /// Completions for a shell, on stdout
     Completions(completions::Args),
@@ -203,7 +203,7 @@ async fn interruptible(cli: Cli, stats: &Stats) -> Done {
                 if signal.is_err() || again || !interrupt.acting.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted);
                 }
-                failure::say("interrupted: finishing what is under way; Ctrl-C again to leave it");
+                failure::say("interrupted: finishing the requests under way; Ctrl-C again quits now");
             }
         }
     }
@@ -224,7 +224,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         command => command,
     };
     if global.json && !matches!(global.format, Format::Table | Format::Json) {
-        return Err(Error::Usage("--json and another --format are two answers: give one".into()));
+        return Err(Error::Usage(
+            "--json and another --format contradict each other: give one of them".into(),
+        ));
     }
     if global.format.is_choosers() && !matches!(command, Command::Chooser(_)) {
         return Err(Error::Usage("only `mozci chooser` writes this format".into()));

@@ -132,7 +132,7 @@ impl Context {
             user_agent: USER_AGENT.to_owned(),
         })?;
         if let Some(why) = deaf {
-            open.note(format!("Pulse is not listened to, and the CI looked at instead: {why}"));
+            open.note(format!("Pulse is not used, and the CI is polled instead: {why}"));
         }
         Ok(Self {
             ci: open,
@@ -162,11 +162,11 @@ impl Context {
         let usage = ci.usage();
         if usage.retries > 0 {
             let requests = crate::show::plural(usage.retries as usize, "request");
-            self.talk(&format!("note: {requests} had to be sent again"));
+            self.talk(&format!("note: {requests} retried"));
         }
         if usage.held.as_secs() > 0 {
             self.talk(&format!(
-                "note: requests were held back for {} s in all, so as not to ask a server too fast",
+                "note: requests waited {} s in all to stay within the rate limit",
                 usage.held.as_secs()
             ));
         }

@@ -46,7 +46,7 @@ fn hint(error: &Error, sent: u64) -> Option<String> {
     };
     match (error, error.kind()) {
         (Error::Service { .. }, Kind::Service) => {
-            Some(format!("{before}; run the command again when the service is well"))
+            Some(format!("{before}; run the command again later"))
         }
         (Error::Service { .. }, Kind::NotAllowed) => {
             Some("check the credentials, and the scopes that they have".to_owned())

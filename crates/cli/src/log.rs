@@ -2,11 +2,13 @@
 //!
 //! News that make a command take its time are warnings, and shown unless `-q`. Requests are `info` (`-v`), what is
 //! done about them `debug` (`-vv`). `MOZCI_LOG` sets levels by target: `debug`, or `mozci_store=trace,mozci_clients=info`.
-//! Only events of mozci's own crates are shown: what other crates log may hold credentials.
+//! Only events and spans of mozci's own crates are shown: what other crates log may hold credentials. With -vv a line
+//! begins with its spans: which search or request it belongs to.
 
 use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -54,21 +56,52 @@ fn is_own(metadata: &Metadata<'_>) -> bool {
 struct Stderr;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Stderr {
-    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut text = Text::default();
+        attributes.record(&mut text);
+        span.extensions_mut().insert(text);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(text) = span.extensions_mut().get_mut::<Text>() {
+            values.record(text);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
         let Text { message, fields } = text;
-        // News and requests are for everybody: they stand for themselves.
-        match *event.metadata().level() {
+        let level = *event.metadata().level();
+        // News are for everybody and stand for themselves. Spans are there with -vv alone.
+        let spans = if level <= Level::WARN { String::new() } else { spans_of(event, &context) };
+        match level {
             Level::DEBUG | Level::TRACE => {
-                failure::say(&format!("{}: {message}{fields}", event.metadata().target()));
+                failure::say(&format!("{spans}{}: {message}{fields}", event.metadata().target()));
             }
-            _ => failure::say(&format!("{message}{fields}")),
+            _ => failure::say(&format!("{spans}{message}{fields}")),
         }
     }
 }
 
-/// An event as text: its message, then its fields.
+/// The spans of an event, from the outermost on, each with its fields.
+fn spans_of<S: Subscriber + for<'a> LookupSpan<'a>>(
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) -> String {
+    let mut line = String::new();
+    for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        let extensions = span.extensions();
+        let fields = extensions.get::<Text>().map_or("", |text| text.fields.trim_start());
+        // Writing into a text cannot fail.
+        let _ = write!(line, "{}{{{fields}}}: ", span.name());
+    }
+    line
+}
+
+/// An event or a span as text: its message, then its fields.
 #[derive(Default)]
 struct Text {
     message: String,
@@ -82,6 +115,10 @@ impl Visit for Text {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
     }
 }
 

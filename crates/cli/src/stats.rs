@@ -31,7 +31,7 @@ pub(crate) struct Costs {
     cache_hits: u64,
     longest_chain: u64,
     peak_rss_kib: u64,
-    /// The URLs that were asked for more than once, without their queries, the most asked first.
+    /// The URLs that were requested more than once, without their queries, the most asked first.
     most_asked: Vec<MostRequested>,
 }
 
@@ -85,7 +85,7 @@ impl Stats {
         }
     }
 
-    /// The costs for the JSON object, where they were asked for.
+    /// The costs for the JSON object, where they were requested.
     pub(crate) fn json(&self, context: &Context) -> Result<Option<serde_json::Value>, Error> {
         if !context.global.stats {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Stats {
         value.map(Some).map_err(|error| Error::Odd(error.to_string()))
     }
 
-    /// The costs as a line on stderr, where they were asked for.
+    /// The costs as a line on stderr, where they were requested.
     pub(crate) fn say(&self, context: &Context) {
         if context.global.stats
             && let Ok(line) = serde_json::to_string(&self.costs(context))

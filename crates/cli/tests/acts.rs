@@ -1,4 +1,4 @@
-//! The commands that ask for jobs.
+//! The commands that request jobs.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -24,7 +24,7 @@ fn a_backfill_fills_the_holes_and_finds_the_edge() {
     assert!(json["outcomes"].as_array().unwrap().iter().all(|o| o["done"] == true), "{json}");
     assert_eq!((served.created(), served.askings("sent")), (7, 7));
 
-    // The same command again has nothing to ask for.
+    // The same command again has nothing to request.
     let again = served.run(&["backfill", JOB, "--rev", "tip", "--yes"]);
     snapshot("backfill_again", &again.whole());
     assert_eq!((served.created(), served.actions()), (7, 7));
@@ -32,7 +32,7 @@ fn a_backfill_fills_the_holes_and_finds_the_edge() {
 
 #[test]
 fn what_is_asked_for_counts_before_any_source_shows_it() {
-    // Slow: what is asked for does not even begin while this runs.
+    // Slow: what is requested does not even begin while this runs.
     let world = WorldConfig { newest_minutes_ago: 600, speed: 1.0, ..WorldConfig::default() };
     let served = Served::of(world);
     let first = served.run(&["backfill", JOB, "--rev", "tip", "--yes", "--json"]);
@@ -82,7 +82,7 @@ fn a_backfill_of_somebody_elses_counts_in_both_its_stages() {
         let json = served.run(&["backfill", JOB, "--rev", "tip", "--dry-run", "--json"]).json();
         let asked = planned(&json);
         // It goes five pushes back from 1040: 1039 to 1035 are its own. Once it has run, 1034 and
-        // 1035 are bad, and what lies below is still to be asked for.
+        // 1035 are bad, and what lies below is still to be requested.
         assert_eq!(asked, [1034, 1033, 1031, 1030], "{waits}: {json:#}");
     }
 }
@@ -116,7 +116,7 @@ fn have_n_counts_what_is_there() {
         "3",
         "--yes",
     ]);
-    assert!(again.stdout.contains("nothing to ask for"), "{again:?}");
+    assert!(again.stdout.contains("nothing to request"), "{again:?}");
     let wider = served.run(&[
         "trigger",
         JOB,
@@ -281,7 +281,7 @@ fn an_interrupted_wait_leaves_the_ledger_true() {
     // It says so when it begins to wait.
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("waiting until everything has ended") {
+    while !line.contains("waiting for the runs to end") {
         line.clear();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it waited");
     }

@@ -1,4 +1,4 @@
-//! How often a job fails for other reasons, as `mozci bisect` finds out before it asks for anything.
+//! How often a job fails for other reasons, as `mozci bisect` finds out before it requests anything.
 
 use mozci_sim::{HuntConfig, WorldConfig};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn runs_further_back_tell_the_background_for_a_few_requests() {
     // A red run costs a few, a green one none.
     let most = 12 + 4 * failures;
     assert!(number(&all, "requests") <= most, "{} requests: {whole}", all["requests"]);
-    // No more than is asked for.
+    // No more than is requested.
     let (some, whole) = background(&served, &["--background", "150"]);
     assert!((100..=151).contains(&number(&some, "runs")), "{whole}");
 }

@@ -1,5 +1,5 @@
 //! What must not happen by the way: credentials that are fetched for nothing, a second search for the
-//! same culprit, a command that hangs on a file that is none.
+//! same culprit, a command that depends on a file that is none.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ fn the_same_search_goes_on_where_it_was_killed() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // What is in doubt can be told a minute later.
+    // What is unconfirmed can be told a minute later.
     let aged = "UPDATE askings SET created = created - 70 WHERE state IN ('recorded', 'uncertain')";
     served.ledger().execute(aged, []).unwrap();
     // Looking only begins nothing and takes nothing over.

@@ -183,7 +183,7 @@ fn nothing_chosen_is_not_everything() {
     let served = Served::settled();
     let said = served.run(&["trigger", "-", "--platform", "linux", "--rev", "tip", "--dry-run"]);
     assert_eq!(said.status, 2, "{said:?}");
-    assert!(said.stderr.contains("no job came on stdin"), "{said:?}");
+    assert!(said.stderr.contains("standard input named no job"), "{said:?}");
     let both = served.run(&["--json", "chooser", "--format", "labels"]);
     assert_eq!(both.status, 2, "{both:?}");
 }

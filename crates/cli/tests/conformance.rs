@@ -75,7 +75,7 @@ fn written(kind: &dyn Kind, state: &str) -> i64 {
     ledger.query_row(count, [state], |row| row.get(0)).unwrap_or(0)
 }
 
-/// Has what is in doubt be older than it takes until somebody can tell.
+/// Has what is unconfirmed be older than it takes until somebody can tell.
 fn a_minute_later(kind: &dyn Kind) {
     let ledger = Connection::open(kind.ledger()).unwrap();
     let aged = "UPDATE askings SET created = created - 70 WHERE state IN ('recorded', 'uncertain')";
@@ -109,9 +109,9 @@ fn ends_with(kind: &dyn Kind, want: usize, before: &BTreeMap<u64, usize>, what: 
         assert!(*runs <= wanted(push), "{what}: push {push} has {runs} runs, wanted {want}");
     }
     match kind.tells_what_arrived() {
-        true => assert_eq!(missing, 0, "{what}: {after:?}, {doubtful} in doubt"),
+        true => assert_eq!(missing, 0, "{what}: {after:?}, {doubtful} unconfirmed"),
         // What nobody can tell counts as sent, and is said.
-        false => assert!(missing <= doubtful, "{what}: {after:?}, {doubtful} in doubt"),
+        false => assert!(missing <= doubtful, "{what}: {after:?}, {doubtful} unconfirmed"),
     }
 }
 
@@ -154,8 +154,8 @@ fn conforms(kind: &dyn Kind) {
     let watch = run(kind, &["watch", kind.job(), "--rev", "tip"]);
     assert_eq!(watch.status, 0, "{watch:?}");
     let told = match kind.events() {
-        Some(by) => format!("told by {by}"),
-        None => "looked at every".to_owned(),
+        Some(by) => format!("notified by {by}"),
+        None => "polled every".to_owned(),
     };
     assert!(watch.stderr.contains(&told), "{watch:?}");
 }

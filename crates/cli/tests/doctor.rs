@@ -104,7 +104,7 @@ fn clocks_scopes_and_sources_that_are_not_there() {
 
 #[test]
 fn what_was_read_is_shown_where_the_rest_cannot_be() {
-    // Young, so that the queue is asked for what is under way; and the queue is not there.
+    // Young, so that the queue is requested what is under way; and the queue is not there.
     let world = WorldConfig { newest_minutes_ago: 30, speed: 1.0, ..WorldConfig::default() };
     let served = Served::of(world);
     let closed = served.config().replace(&served.sim.urls.taskcluster, "http://127.0.0.1:1");

@@ -89,7 +89,7 @@ fn holes_are_filled_and_asked_for_once() {
     let dry = ok(era(&served, &[&arguments[..], &["--dry-run"]].concat())).json();
     let requests = dry["plan"]["requests"].as_array().unwrap();
     assert!(requests.len() > 3, "{dry}");
-    // A build that is missing is asked for once, and starts its tests.
+    // A build that is missing is requested once, and starts its tests.
     let builds: Vec<&Value> = requests.iter().filter(|r| r["job"] == BUILD).collect();
     for build in &builds {
         assert_eq!(build["times"], 1);
@@ -119,7 +119,7 @@ fn a_test_gets_the_files_of_its_build_and_a_run_is_asked_for_again() {
     assert!(again["plan"]["requests"][0]["again"].is_u64(), "{again}");
     trigger("3", &["--yes", "--wait"]);
     assert_eq!(trigger("3", &["--dry-run"])["plan"]["requests"], json!([]));
-    // Where only others' builds carried its request it is asked for anew, with the build's files.
+    // Where only others' builds carried its request it is requested again, with the build's files.
     let range = ["jobs", BUILDER, "--rev", "tip", "--back-revisions", "25", "--json"];
     let jobs = ok(era(&served, &range)).json();
     let coalesced: Vec<u64> = states(&jobs, BUILDER)
@@ -142,7 +142,7 @@ fn a_test_gets_the_files_of_its_build_and_a_run_is_asked_for_again() {
     assert!(with_files, "{planned:?}");
 }
 
-/// BuildAPI's lists are two minutes old: what was asked for is not in them yet, and not asked for again.
+/// BuildAPI's lists are two minutes old: what was requested is not in them yet, and not requested again.
 #[test]
 fn what_no_list_shows_yet_is_not_asked_for_twice() {
     let world = WorldConfig { newest_minutes_ago: 900, speed: 1.0, ..WorldConfig::default() };
@@ -155,7 +155,7 @@ fn what_no_list_shows_yet_is_not_asked_for_twice() {
     };
     assert_eq!(planned("tip", &["--yes"]), 1);
     assert_eq!(planned("tip", &["--dry-run"]), 0);
-    // Where the build has to be asked for first.
+    // Where the build has to be requested first.
     let dry = ["backfill", BUILDER, "--rev", "tip", "--json", "--dry-run"];
     let plan = ok(era(&served, &dry)).json()["plan"].clone();
     let build = plan["requests"]
@@ -178,7 +178,7 @@ fn what_no_list_shows_yet_is_not_asked_for_twice() {
     };
     assert_eq!(one(BUILDER, &["--yes"]), [BUILD]);
     assert!(one(BUILDER, &["--yes"]).is_empty());
-    // Nor for the sake of another test that hangs on it.
+    // Nor for the sake of another test that depends on it.
     let other = BUILDER.replace("mochitest-1", "xpcshell-2");
     assert!(one(&other, &["--yes"]).is_empty());
     assert_eq!(served.askings("sent"), 2);
@@ -240,7 +240,7 @@ fn what_runs_is_taken_back_and_everything_else_works_as_elsewhere() {
     let served = Served::of(world);
     configure(&served, "", true);
     let asked = ok(era(&served, &["trigger", BUILDER, "--rev", "tip", "--times", "2", "--yes"]));
-    assert!(asked.stdout.contains("asked for"), "{asked:?}");
+    assert!(asked.stdout.contains("requested"), "{asked:?}");
     // Until a list shows it.
     served.world().clock.advance(5_000);
     let cancelled =

@@ -144,7 +144,7 @@ fn the_master_is_well(master: &Master, version: Version) {
 }
 
 /// Eight neighbouring revisions, most of them coalesced away, end in eight that are built; asked
-/// again, nothing is asked for.
+/// again, nothing is requested.
 fn a_range_is_built(master: &mut Master, id: impl Fn(usize) -> usize) {
     // Whoever waits for a look would wait for ten minutes: it has to be told.
     master.configure("poll_seconds = 600");
@@ -155,7 +155,7 @@ fn a_range_is_built(master: &mut Master, id: impl Fn(usize) -> usize) {
     assert!(dry["results"].as_array().unwrap().is_empty());
     let sent = ok(master.mozci(&[&command[..], &["--wait"]].concat())).json();
     let results = sent["results"].as_array().unwrap();
-    assert!(results.len() >= 4, "{} asked for", results.len());
+    assert!(results.len() >= 4, "{} requested", results.len());
     assert!(results.iter().all(|result| result["state"] == "sent"), "{sent}");
     let jobs = ok(master.mozci(&["jobs", "build", "--from-rev", &from, "--rev", &to, "--json"]));
     let jobs = jobs.json();
@@ -221,7 +221,7 @@ fn what_cannot_be_forced(master: &Master, id: impl Fn(usize) -> usize) {
     let hole = hole.unwrap().to_string();
     let said = master.mozci(&["trigger", "docs", "--rev", &hole, "--yes"]);
     assert_eq!(said.status, 3, "{}", said.whole());
-    assert!(said.stdout.contains("no force scheduler can ask for it here"), "{}", said.whole());
+    assert!(said.stdout.contains("no force scheduler can request it here"), "{}", said.whole());
     // What has a build of its own can be repeated.
     let asked =
         ok(master.mozci(&["trigger", "docs", "--rev", "5", "--times", "2", "--yes"])).stdout;
@@ -302,7 +302,7 @@ fn other_ways_to_name_a_push(master: &Master, id: impl Fn(usize) -> usize) {
 }
 
 /// The master ends in the middle of what is waited for, and comes back: every run is there in the
-/// end, and none is asked for twice.
+/// end, and none is requested twice.
 fn a_master_that_dies_loses_nothing(master: &mut Master, id: impl Fn(usize) -> usize) {
     master.configure("poll_seconds = 0.2");
     let rev = id(20).to_string();
@@ -315,7 +315,7 @@ fn a_master_that_dies_loses_nothing(master: &mut Master, id: impl Fn(usize) -> u
         set["reason"].as_str().unwrap().contains("mozci")
             && set["sourcestamps"][0]["revision"] == master.revisions[19].as_str()
     };
-    assert!(master.within(begun), "nothing was asked for");
+    assert!(master.within(begun), "nothing was requested");
     master.kill();
     std::thread::sleep(std::time::Duration::from_millis(500));
     master.run_again("");

@@ -24,7 +24,7 @@ impl Drop for Hold {
     }
 }
 
-/// Waits until nothing is asked for any more.
+/// Waits until nothing is requested any more.
 fn come_to_rest(master: &mut Master, job: &str) {
     let ended = |master: &mut Master| {
         master.get("buildrequests?complete=false")["buildrequests"] == json!([])
@@ -34,7 +34,7 @@ fn come_to_rest(master: &mut Master, job: &str) {
 
 /// Has a job whose test fails from push 4 on, and that can be run on push 3, do everything that there is.
 fn drive(master: &mut Master, job: &str) {
-    // trigger: what is there counts, and a second time asks for nothing.
+    // trigger: what is there counts, and a second time requests nothing.
     let three = ["trigger", job, "--rev", "3", "--times", "2", "--yes", "--wait", "--json"];
     ok(master.mozci(&three));
     assert_eq!(states(master, job, 3), ["passed", "passed"], "{job}");

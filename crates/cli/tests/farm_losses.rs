@@ -30,7 +30,7 @@ fn what_is_lost_or_not_offered_is_made_up_for() {
 
     behave(Manners { shut: vec!["/ws"], ..Manners::default() });
     let told = ok(run(&master, "3", &["--wait"]));
-    assert!(told.stderr.contains("told by the master (server-sent events)"), "{}", told.stderr);
+    assert!(told.stderr.contains("notified by the master (server-sent events)"), "{}", told.stderr);
 
     behave(Manners { shut: vec!["/ws", "/sse"], ..Manners::default() });
     let doctor = master.mozci(&["doctor"]);
@@ -41,16 +41,16 @@ fn what_is_lost_or_not_offered_is_made_up_for() {
     );
     master.configure("poll_seconds = 0.1");
     let told = ok(run(&master, "4", &["--wait"]));
-    assert!(!told.stderr.contains("told by the master"), "{}", told.stderr);
+    assert!(!told.stderr.contains("notified by the master"), "{}", told.stderr);
     assert_eq!(builds(&master), 4);
 
     // The answer is lost, and the newest buildsets show that it arrived.
     behave(Manners { loses: true, shut: vec!["/ws"], ..Manners::default() });
     let told = ok(run(&master, "5", &["--wait"]));
-    assert!(told.stdout.contains("asked for 1 run: build request"), "{}", told.stdout);
+    assert!(told.stdout.contains("requested 1 run: build request"), "{}", told.stdout);
     assert_eq!(builds(&master), 5);
 
-    // Nothing tells now: it stays in doubt, counts as asked for, and is settled when it can be.
+    // Nothing tells now: it stays in doubt, counts as requested, and is settled when it can be.
     behave(Manners {
         loses: true,
         shut: vec!["/api/v2/buildsets?order=-bsid&limit=1000"],
@@ -60,7 +60,7 @@ fn what_is_lost_or_not_offered_is_made_up_for() {
     assert_eq!(told.status, 3, "{}", told.whole());
     assert!(told.stdout.contains("UNCERTAIN"), "{}", told.whole());
     let again = run(&master, "6", &[]);
-    assert!(again.stdout.contains("nothing to ask for"), "{}", again.whole());
+    assert!(again.stdout.contains("nothing to request"), "{}", again.whole());
     // The handshake of a WebSocket gets through, nothing after it does.
     behave(Manners::default());
     let settled = ok(run(&master, "6", &["--wait"]));

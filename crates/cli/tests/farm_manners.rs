@@ -13,7 +13,7 @@ fn the_farms_own_requests_are_not_run_over_and_builders_of_hand_are_left_alone()
     let said = master.mozci(&["fill", "--exclude", "test", "--rev", "2", "--dry-run"]);
     assert_eq!(said.status, 0, "{}", said.whole());
     assert!(
-        said.stderr.contains("only ran where somebody asked for them: release"),
+        said.stderr.contains("only ran where somebody requested them: release"),
         "{}",
         said.whole()
     );
@@ -35,7 +35,7 @@ fn the_farms_own_requests_are_not_run_over_and_builders_of_hand_are_left_alone()
         !builds["builds"].as_array().unwrap().is_empty()
     };
     assert!(master.within(building));
-    // This one waits for the worker, and would be coalesced by whatever is asked for now.
+    // This one waits for the worker, and would be coalesced by whatever is requested now.
     master.land([4]);
     let waiting = |master: &mut Master| {
         let waits = master.get("buildrequests?complete=false&claimed=false");

@@ -59,14 +59,14 @@ fn a_revision_that_cannot_be_told(master: &Master) {
 }
 
 fn reasons_that_are_not_ours(master: &Master) {
-    for (job, reason) in [("llvm", "Build a particular revision"), ("quiet", "asked for by")] {
+    for (job, reason) in [("llvm", "Build a particular revision"), ("quiet", "requested by")] {
         let question = ["bisect", job, "--bad", "tip", "--deterministic", "--yes", "--json"];
         let said = ok(master.mozci(&question)).json();
         assert_eq!(said["culprits"][0]["id"], 4, "{said}");
         let sets = master.get("buildsets?order=-bsid&limit=1");
         let theirs = sets["buildsets"][0]["reason"].as_str().unwrap();
         assert!(theirs.contains(reason) && !theirs.contains("mozci"), "{theirs}");
-        // Nothing is in doubt, and nothing is asked for twice.
+        // Nothing is unconfirmed, and nothing is requested twice.
         let count = master.requests();
         let again = ok(master.mozci(&["backfill", job, "--rev", "tip", "--yes", "--json"])).json();
         assert_eq!(again["walk"]["push"]["id"], 3, "{again}");
@@ -117,7 +117,7 @@ fn a_parent_that_waits(master: &Master) {
 fn nobody_to_build_it(master: &mut Master) {
     let said = ok(master.mozci(&["trigger", "lonely", "--rev", "tip", "--dry-run"]));
     assert!(said.stderr.contains("no worker takes builds of lonely now"), "{}", said.whole());
-    // Somebody asks for whatever is newest: until it is built that is the newest push.
+    // Somebody requests whatever is newest: until it is built that is the newest push.
     let builders = master.get("builders");
     let mut all = builders["builders"].as_array().unwrap().iter();
     let lonely = all.find(|builder| builder["name"] == "lonely").unwrap()["builderid"].clone();
@@ -141,7 +141,7 @@ fn a_farm_of_two_codebases_is_read_and_forced_on_both() {
     assert_eq!(states(&master, "check", 4), ["failed"]);
     let count = master.requests();
     let said = ok(master.mozci(&["trigger", "check", "--rev", "4", "--yes"]));
-    assert!(said.stdout.contains("nothing to ask for"), "{}", said.whole());
+    assert!(said.stdout.contains("nothing to request"), "{}", said.whole());
     assert_eq!(master.requests(), count);
 
     // With changes of two somebody has to say which, and is told how.

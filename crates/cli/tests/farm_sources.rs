@@ -105,7 +105,7 @@ fn numbers_are_revisions_where_the_config_says_so() {
     assert_eq!(jobs.status, 0, "{}", jobs.whole());
     let runs = jobs.json()["pushes"][0]["jobs"]["build"]["runs"].clone();
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{}", jobs.whole());
-    // Its requests are known by their numbers, and are asked for once.
+    // Its requests are known by their numbers, and are requested once.
     let asked = master.mozci(&[
         "trigger",
         "build",

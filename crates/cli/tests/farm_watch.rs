@@ -12,7 +12,7 @@ const FAILING: usize = 14;
 fn what_fails_on_a_farm_is_run_again_and_followed() {
     let Some(mut master) = Master::start("") else { return };
     master.land_slowly([GOOD, FAILING]);
-    // Two commits alone don't tell which build the test hangs on.
+    // Two commits alone don't tell which build the test depends on.
     master.configure("poll_seconds = 600");
     let config = master.home.path().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -21,7 +21,7 @@ fn what_fails_on_a_farm_is_run_again_and_followed() {
     let arguments = ["watch", "test", "--rev", "tip", "--retry-failed", "2", "--yes"];
     let said = master.mozci(&arguments);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stderr.contains("told by the master"), "{said:?}");
+    assert!(said.stderr.contains("notified by the master"), "{said:?}");
     let last: Value = serde_json::from_str(said.stdout.lines().last().unwrap()).unwrap();
     assert_eq!(last["summary"], "ended: failed 3 of 3", "{said:?}");
     let requests = master.requests();

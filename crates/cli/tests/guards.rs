@@ -89,13 +89,13 @@ fn a_ci_that_takes_nothing_is_left_alone_and_tried_with_one() {
     losses.fires.store(false, Ordering::Relaxed);
     let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]);
     assert_eq!(said.status, 6, "{said:?}");
-    assert!(said.stderr.contains("did not take the last askings"), "{said:?}");
+    assert!(said.stderr.contains("did not take the last requests"), "{said:?}");
     let json = served.run(&["guard", "status", "--json"]).json();
     assert!(json["service"]["why"].is_string(), "{json}");
     // Half an hour later one is tried, and where that gets through, all is well.
     served.ledger().execute("UPDATE breakers SET opened = opened - 1800", []).unwrap();
     let said = served.run(&["trigger", JOB, "--rev", "tip", "--times", "12", "--yes"]);
-    assert!(said.stdout.contains("asked for 7 runs: action task"), "{said:?}");
+    assert!(said.stdout.contains("requested 7 runs: action task"), "{said:?}");
     assert!(served.run(&["guard", "status", "--json"]).json()["service"].is_null());
 }
 
@@ -146,7 +146,7 @@ fn every_limit_is_shown() {
     let served = Served::settled();
     let said = served.run(&["guard", "status", JOB]);
     assert_eq!(said.status, 0, "{said:?}");
-    for words in ["0 of 400", "100 at the most", "20 at the most", "may be asked for"] {
+    for words in ["0 of 400", "100 at the most", "20 at the most", "may be requested"] {
         assert!(said.stdout.contains(words), "{said:?}");
     }
 }

@@ -324,7 +324,7 @@ fn no_file_takes_the_program_down_or_holds_it_up_and_nothing_of_it_is_sent() {
         assert!(said.stdout.len() < 20_000 && said.stderr.len() < 20_000, "{name}");
         assert!(!said.stderr.contains('\u{1b}') && !said.stdout.contains('\u{1b}'), "{name}");
         served.world().dynamic().actions.truncate(before);
-        // What was sent counts as asked for: the next one begins anew.
+        // What was sent counts as requested: the next one begins anew.
         let forget = "DELETE FROM asked_jobs; DELETE FROM askings";
         served.ledger().execute_batch(forget).unwrap();
     }

@@ -58,7 +58,7 @@ fn planted_culprits_are_found_whatever_their_rate() {
         assert!(json["proof"]["last_good"]["runs"].as_array().is_some_and(|runs| !runs.is_empty()));
         let commits = json["culprits"][0]["commits"].as_array().unwrap();
         assert!(commits.iter().all(|commit| commit["author"].as_str().is_some()), "{json:#}");
-        // Nothing was asked for that is not told.
+        // Nothing was requested that is not told.
         let asked: u64 = json["runs"].as_u64().unwrap();
         assert_eq!(served.created() as u64, asked, "{json:#}");
     }
@@ -80,7 +80,7 @@ fn a_search_that_is_killed_goes_on_and_asks_for_nothing_twice() {
     let served = hunted(hunt(32, Some(11), 0.5, 0.0), 6);
     let args = ["bisect", JOB, "--test", TEST, "--bad", "tip", "--yes", "--json"];
     let mut child = served.command(&args).stdout(std::process::Stdio::null()).spawn().unwrap();
-    // Killed once its first round was asked for; what is cut off in the middle of sending is told by
+    // Killed once its first round was requested; what is cut off in the middle of sending is told by
     // the hooks' records, a minute later, which other tests wait for.
     for _ in 0..2_000 {
         if served.created() >= 8 {
@@ -107,7 +107,7 @@ fn a_search_that_is_killed_goes_on_and_asks_for_nothing_twice() {
     let again = served.run(&["investigations", "resume", &id, "--yes", "--json"]);
     assert_eq!((verdict(&again).0.as_str(), served.created()), ("culprit", before), "{again:?}");
     let shown = served.run(&["investigations", "show", &id]);
-    assert!(shown.stdout.contains("round 1 asked for"), "{shown:?}");
+    assert!(shown.stdout.contains("round 1 requested"), "{shown:?}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_backfill_for_a_test_finds_the_planted_push_from_any_chunk() {
             args.extend(subject);
             let json = served.run(&args).json();
             // By whichever chunk is named the same pushes are asked about, and the one that runs
-            // it is what is asked for.
+            // it is what is requested.
             assert_eq!(
                 planned(&json),
                 [1039, 1036, 1035, 1034, 1033, 1031, 1030],
@@ -71,7 +71,7 @@ fn a_backfill_for_a_test_finds_the_planted_push_from_any_chunk() {
     assert_eq!(said.status, 0, "{said:?}");
     let json = said.json();
     assert_eq!(json["after"]["first_bad"]["revision"], truth.culprit.as_str(), "{json:#}");
-    // Asked for was the manifest alone, by the action that takes one.
+    // Requested was the manifest alone, by the action that takes one.
     let world = served.world();
     let dynamic = world.dynamic();
     assert_eq!(dynamic.actions.len(), 7);
@@ -80,10 +80,10 @@ fn a_backfill_for_a_test_finds_the_planted_push_from_any_chunk() {
         assert_eq!(action.input()["test_manifests"], serde_json::json!([GROUP]));
     }
     drop(dynamic);
-    // The same again has nothing to ask for, and neither has the chunk's own name.
+    // The same again has nothing to request, and neither has the chunk's own name.
     for job in [JOB, OTHER_CHUNK] {
         let again = served.run(&["backfill", job, "--rev", "tip", "--group", GROUP, "--yes"]);
-        assert!(again.stdout.contains("nothing to ask for"), "{again:?}");
+        assert!(again.stdout.contains("nothing to request"), "{again:?}");
     }
 }
 

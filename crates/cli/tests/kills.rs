@@ -26,7 +26,7 @@ fn world(seed: u64) -> SimConfig {
     let hunt = HuntConfig {
         suspects,
         culprit: Some(1 + u32::try_from(seed * 7 % u64::from(suspects)).unwrap()),
-        // What a search comes to under noise hangs on which runs it asked for, and so on when it was
+        // What a search comes to under noise depends on which runs it requested, and so on when it was
         // killed; how often a push failed does not.
         rate: if seed.is_multiple_of(3) && !searches(seed) { 0.6 } else { 1.0 },
         background: 0.0,
@@ -166,7 +166,7 @@ fn killed(seed: u64, broker: &Broker) -> (Value, u32) {
         std::thread::sleep(Duration::from_millis(random.u64(0..60)));
         child.kill();
         kills += 1;
-        // What is in doubt the hooks' records tell a minute later, which has passed now.
+        // What is unconfirmed the hooks' records tell a minute later, which has passed now.
         let store = store.as_ref().unwrap();
         let aged =
             "UPDATE askings SET created = created - 70 WHERE state IN ('recorded', 'uncertain')";

@@ -73,7 +73,7 @@ fn the_selected_run_says_which_push_is_meant() {
             let more: &[&str] = if command == "trigger" { &["--times", "3"] } else { &[] };
             let said = served.run(&[&[command, &link, "--dry-run", "--json"], more].concat());
             assert_eq!(said.json().pointer(place), Some(&(tip - 3).into()), "{page}: {said:?}");
-            assert_eq!(said.stderr.contains("which is meant"), differs, "{page}: {said:?}");
+            assert_eq!(said.stderr.contains("which is used"), differs, "{page}: {said:?}");
         }
     }
     let link = format!(
@@ -187,6 +187,6 @@ fn a_link_that_names_no_job_says_what_would() {
     for command in ["backfill", "bisect"] {
         let said = served.run(&[command, JOB, "--dry-run"]);
         assert_eq!(said.status, 2, "{said:?}");
-        assert!(said.stderr.contains("or a link to a run that failed"), "{said:?}");
+        assert!(said.stderr.contains("or a link to a failed run"), "{said:?}");
     }
 }

@@ -3,7 +3,7 @@
 use mozci_sim::WorldConfig;
 use serde_json::Value;
 
-use crate::world::{JOB, Served, planned, steady};
+use crate::world::{JOB, Said, Served, planned, steady};
 
 fn snapshot(name: &str, text: &str) {
     steady().bind(|| insta::assert_snapshot!(name, text));
@@ -108,7 +108,7 @@ fn a_repository_without_a_pushlog_is_read_from_treeherder() {
     let said =
         served.run(&["--repo", "bare", "backfill", JOB, "--rev", &served.node(0), "--dry-run"]);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stdout.contains("→ ask for 1"), "{said:?}");
+    assert!(said.stdout.contains("→ request 1"), "{said:?}");
 }
 
 #[test]
@@ -307,4 +307,28 @@ fn each_request_is_said_with_v_and_nothing_with_q() {
     let said = served.run(&["-v", "pushes"]);
     assert!(said.stderr.contains("GET http://") && said.stderr.contains(" 200 "), "{said:?}");
     assert_eq!(served.run(&["-q", "pushes"]).stderr, "");
+}
+
+#[test]
+fn what_is_logged_names_its_search_and_request_and_no_secret() {
+    let served = Served::settled();
+    let said = served.run(&["-vv", "backfill", JOB, "--rev", "tip", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let of_request = |line: &&str| line.starts_with("request{id=") && line.contains(" push=10");
+    assert!(said.stderr.lines().any(|line| of_request(&line)), "{said:?}");
+    assert!(said.stderr.contains("mozci_engine::flow::history: histories are read jobs=1"));
+    let search = ["-vv", "bisect", JOB, "--bad", "1040", "--whole-job", "--yes", "--no-wait"];
+    let said = served.run(&search);
+    let of_search = |line: &&str| {
+        let begin = format!("search{{repo=autoland job={JOB} investigation=");
+        line.starts_with(&begin) && line.contains("}: request{id=")
+    };
+    assert!(said.stderr.lines().any(|line| of_search(&line)), "{said:?}");
+    // Nor are they named where everything is logged.
+    let mut all = served.command(&["jobs", JOB]);
+    let all = Said::new(&all.env("MOZCI_LOG", "trace").output().unwrap());
+    let secret = mozci_sim::server::SimCredentials::sheriff().access_token;
+    for logged in [&said.stderr, &all.stderr] {
+        assert!(!logged.contains(secret) && !logged.contains("authorization"), "{logged}");
+    }
 }

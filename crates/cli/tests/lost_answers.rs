@@ -20,7 +20,7 @@ fn behind_proxy() -> (Served, std::sync::Arc<proxy::Losses>) {
     (served, losses)
 }
 
-/// Makes every asking in the ledger as old as if it had been an hour ago.
+/// Makes every request in the ledger as old as if it had been an hour ago.
 fn an_hour_passes(served: &Served) {
     served.ledger().execute("UPDATE askings SET created = created - 3600", []).unwrap();
 }
@@ -46,13 +46,13 @@ fn what_cannot_be_told_is_uncertain_counts_and_is_asked_again_only_once_its_abse
     assert_eq!(said.json()["results"][0]["state"], "uncertain");
     assert_eq!(served.askings("uncertain"), 1);
 
-    // Whatever comes of it, it is not asked for again while nobody can tell.
+    // Whatever comes of it, it is not requested again while nobody can tell.
     losses.triggers.store(false, Ordering::SeqCst);
     let again = served.run(&ACT);
     assert_eq!((again.status, served.actions()), (3, 0), "{again:?}");
-    assert!(again.stderr.contains("in doubt"), "{again:?}");
+    assert!(again.stderr.contains("unconfirmed"), "{again:?}");
     let look = served.run(&["trigger", JOB, "--rev", "1036", "--dry-run"]);
-    assert!(look.stdout.contains("1 in doubt"), "{look:?}");
+    assert!(look.stdout.contains("1 unconfirmed"), "{look:?}");
     an_hour_passes(&served);
     let again = served.run(&ACT);
     assert!(again.stderr.contains("stays UNCERTAIN"), "{again:?}");

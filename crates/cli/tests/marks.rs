@@ -100,7 +100,7 @@ fn where_there_can_be_no_mark_that_is_said_first() {
 #[test]
 fn a_mark_that_is_not_allowed_hides_no_verdict() {
     let served = Served::settled();
-    // Until there is a verdict somebody who may asks for runs.
+    // Until there is a verdict somebody who may requests runs.
     let allowed = served.run(&["bisect", JOB, "--bad", "tip", "--yes", "--json"]);
     assert_eq!(allowed.json()["end"]["verdict"], "culprit", "{allowed:?}");
     let config = served.read_config();

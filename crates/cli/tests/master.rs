@@ -179,7 +179,7 @@ impl Master {
         self.send(&format!("GET {path}"), "").map(|(status, _)| status)
     }
 
-    /// What the master itself says. An answer that was cut short is asked for again.
+    /// What the master itself says. An answer that was cut short is requested again.
     pub(crate) fn get(&self, path: &str) -> Value {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {

@@ -72,15 +72,15 @@ fn without_lando_the_pushlogs_own_names_are_looked_through() {
     configure(&served, "http://127.0.0.1:9", "");
     let said = pushes(&served, &git);
     is_push(&said, id);
-    assert!(said.stderr.contains("cannot be asked"), "{said:?}");
+    assert!(said.stderr.contains("cannot be looked up"), "{said:?}");
     let said = pushes(&served, &unknown);
     assert_eq!(said.status, 5, "{said:?}");
-    assert!(said.stderr.contains("cannot be asked"), "{said:?}");
+    assert!(said.stderr.contains("cannot be looked up"), "{said:?}");
     // One that landed nowhere has no name; that is normal.
     let served = with_lando();
     let said = pushes(&served, &"ab".repeat(20));
     assert_eq!(said.status, 5, "{said:?}");
-    assert!(!said.stderr.contains("cannot be asked"), "{said:?}");
+    assert!(!said.stderr.contains("cannot be looked up"), "{said:?}");
 }
 
 fn run(program: &str, folder: &Path, arguments: &[&str]) -> String {

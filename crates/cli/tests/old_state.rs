@@ -74,7 +74,7 @@ fn a_search_and_a_watch_of_an_earlier_version_go_on() {
         listed.iter().find(of).unwrap()["id"].as_str().unwrap().to_owned()
     };
     let shown = served.run(&["investigations", "show", &id("bisect")]);
-    assert!(shown.stdout.contains("round 1 asked for"), "{shown:?}");
+    assert!(shown.stdout.contains("round 1 requested"), "{shown:?}");
     let said = served.run(&["investigations", "resume", &id("bisect"), "--yes", "--json"]);
     assert_eq!(said.status, 0, "{said:?}");
     let found = said.json();

@@ -96,7 +96,7 @@ fn a_run_is_repeated_by_a_clone_and_a_hole_elsewhere_is_left_out() {
     for outcome in json["outcomes"].as_array().unwrap() {
         assert_eq!(outcome["done"], true, "{outcome}");
     }
-    // A second time there is nothing to ask for.
+    // A second time there is nothing to request.
     let again = served.run(&[&range[..], &["--yes", "--json"]].concat());
     assert_eq!(again.json()["plan"]["requests"].as_array().unwrap().len(), 0, "{again:?}");
     assert_eq!(served.created(), runs);

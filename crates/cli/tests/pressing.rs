@@ -231,7 +231,7 @@ fn a_press_goes_from_the_hook_to_the_tracker() {
     assert_eq!(served.actions(), 8);
     let said = offered.work(&offered.press());
     assert_eq!((said.status, served.actions()), (0, 9), "{said:?}");
-    assert!(said.stdout.contains("nothing to ask"), "{said:?}");
+    assert!(said.stdout.contains("nothing to request"), "{said:?}");
 }
 
 /// The queue tells which presses came before: each waits for those, and sees what they sent.

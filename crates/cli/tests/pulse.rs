@@ -117,7 +117,7 @@ async fn a_refusal_says_what_was_refused_and_shows_no_password() {
     }
 }
 
-/// A world in which what is asked for takes a moment, so that it has to be waited for.
+/// A world in which what is requested takes a moment, so that it has to be waited for.
 fn at_work() -> SimConfig {
     let world = WorldConfig { newest_minutes_ago: 600, speed: 2_000.0, ..WorldConfig::default() };
     SimConfig { world, ..SimConfig::default() }
@@ -131,7 +131,7 @@ fn what_is_told_need_not_be_looked_for() {
     let output = served.listening(&arguments).output().unwrap();
     let said = Said::new(&output);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stderr.contains("told by Pulse"), "{said:?}");
+    assert!(said.stderr.contains("notified by Pulse"), "{said:?}");
     let outcomes = said.json()["outcomes"].as_array().unwrap().clone();
     assert!(!outcomes.is_empty());
     assert!(outcomes.iter().all(|outcome| outcome["done"] == true), "{said:?}");
@@ -184,7 +184,7 @@ fn it_listens_over_tls_to_whom_it_can_trust() {
     let mut watch = served.listening(&["backfill", JOB, "--rev", "tip", "--yes", "--wait"]);
     let said = Said::new(&watch.env("SSL_CERT_FILE", &certificate).output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stderr.contains("told by Pulse"), "{said:?}");
+    assert!(said.stderr.contains("notified by Pulse"), "{said:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn follow(served: &Served, meanwhile: impl FnOnce()) -> (Value, String) {
     for line in lines.by_ref().map_while(Result::ok) {
         said.push_str(&line);
         said.push('\n');
-        if line.contains("waiting until everything has ended") {
+        if line.contains("waiting for the runs to end") {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! A thousand random schedules of faults: every command ends, with the right status, asks for
+//! A thousand random schedules of faults: every command ends, with the right status, requests
 //! nothing that is there, and what the ledger says is what happened.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -43,7 +43,7 @@ fn faults(seed: u64) -> Faults {
     }
 }
 
-/// What a command may ask for: how many runs a push is to have of each job.
+/// What a command may request: how many runs a push is to have of each job.
 struct Asked {
     arguments: Vec<String>,
     want: Option<u32>,
@@ -86,7 +86,7 @@ fn truth(world: &World) -> HashMap<(u64, String), u32> {
             let TaskRef::Job { job, .. } = task else { continue };
             let counts = world.life(task, &dynamic).is_some_and(|life| match life.end() {
                 Some((_, Outcome::Exception(_))) => false,
-                // One that waits for a build which failed is asked for all the same.
+                // One that waits for a build which failed is requested all the same.
                 _ => life.state_at(world.clock.now()).word() != "exception",
             });
             if counts {
@@ -174,14 +174,14 @@ fn one(served: &Served, seed: u64) -> i32 {
     assert!(expected.contains(&said.status), "{}", context());
     if said.status == 3 {
         assert!(!said.stderr.is_empty(), "{}", context());
-        // Even then nothing was asked for that is there.
+        // Even then nothing was requested that is there.
     }
     if said.stdout.is_empty() {
         return said.status;
     }
     let json = said.json();
     if let Some(sound) = sound.filter(|_| said.status == 0) {
-        // What was asked for before may have come meanwhile: then there is nothing to compare.
+        // What was requested before may have come meanwhile: then there is nothing to compare.
         let still = steady(&served.run(&arguments)) == sound;
         assert!(!still || steady(&said) == sound, "{}", context());
     }
@@ -218,7 +218,7 @@ fn one(served: &Served, seed: u64) -> i32 {
     said.status
 }
 
-/// Holds the ledger against what happened, once everything that was in doubt can be told.
+/// Holds the ledger against what happened, once everything that was unconfirmed can be told.
 fn settled(served: &Served) {
     let world = served.world();
     world.clock.advance(150_000);

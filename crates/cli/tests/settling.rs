@@ -22,7 +22,7 @@ fn world(seed: u64) -> Served {
         seed,
         newest_minutes_ago: 600,
         speed: 1.0,
-        // Slow: nothing of what is asked for shows while the test runs.
+        // Slow: nothing of what is requested shows while the test runs.
         treeherder_lag: 60.0,
         ..WorldConfig::default()
     };
@@ -54,7 +54,7 @@ fn killed(served: &Served, times: &str, random: &mut fastrand::Rng) {
     std::thread::sleep(Duration::from_micros(random.u64(0..4000)));
     let _ = child.kill();
     child.wait().unwrap();
-    // What is in doubt the hook's record tells a minute later, which has passed now.
+    // What is unconfirmed the hook's record tells a minute later, which has passed now.
     let aged = "UPDATE askings SET created = created - 70 WHERE state IN ('recorded', 'uncertain')";
     served.ledger().execute(aged, []).unwrap();
 }
@@ -165,7 +165,7 @@ fn a_ledger_that_breaks_while_requests_are_under_way_loses_none_of_them() {
     let arrived = served.actions();
     assert!((2..7).contains(&arrived), "{arrived} of 7 were sent: {said:?}");
     assert_ne!(said.status, 0, "{said:?}");
-    let shown = said.stdout.lines().filter(|line| line.contains("asked for 1 run: ")).count();
+    let shown = said.stdout.lines().filter(|line| line.contains("requested 1 run: ")).count();
     assert_eq!(shown, arrived, "each that arrived is shown: {said:?}");
     let told = format!("{arrived} requests were sent before");
     assert!(said.stderr.contains(&told), "{told}: {said:?}");

@@ -1,4 +1,4 @@
-//! Commands that ask for several jobs, held against the planted truth.
+//! Commands that request several jobs, held against the planted truth.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn snapshot(name: &str, text: &str) {
     steady().bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// What a plan asks for: push number and job.
+/// What a plan requests: push number and job.
 fn asked(json: &Value) -> BTreeSet<(u64, String)> {
     let requests = json["plan"]["requests"].as_array().unwrap().iter();
     let pair =
@@ -67,7 +67,7 @@ fn several_jobs_of_a_push_go_in_one_asking() {
     let results = json["results"].as_array().unwrap();
     assert_eq!(results[0]["jobs"].as_array().unwrap().len(), expected.len() - left_out);
     assert_eq!(json["outcomes"].as_array().unwrap().len(), expected.len() - left_out);
-    // A second time there is nothing to ask for.
+    // A second time there is nothing to request.
     let again = served.run(&[&arguments[..], &["--yes", "--json"]].concat());
     assert!(asked(&again.json()).is_empty(), "{again:?}");
     assert_eq!(served.actions(), 1);
@@ -176,7 +176,7 @@ fn what_waits_is_cancelled_and_nothing_else() {
     assert_eq!(said.status, 0, "{said:?}");
     assert!(waiting().is_empty());
     assert_eq!(served.askings("sent") as usize, before.len());
-    // What was cancelled is no run that counts, and can be asked for again.
+    // What was cancelled is no run that counts, and can be requested again.
     let again = served.run(&["cancel", "--rev", "tip", "--all", "--yes"]);
     snapshot("cancel_again", &again.whole());
 }

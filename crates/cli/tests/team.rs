@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::world::{JOB, Said, Served};
 
-/// A new database, as its users name it: with a password, which loopback does not ask for.
+/// A new database, as its users name it: with a password, which loopback does not request.
 fn database() -> Option<String> {
     let Ok(server) = std::env::var("MOZCI_TEST_POSTGRES") else {
         eprintln!("skipped: MOZCI_TEST_POSTGRES names no server");
@@ -44,7 +44,7 @@ fn a_team_shares_requests_budget_and_investigations() {
     assert!(actions > 0);
     let said = run(&served, "two", &database, &trigger);
     assert_eq!(said.status, 0, "{said:?}");
-    assert_eq!(served.world().dynamic().actions.len(), actions, "the second asks for nothing");
+    assert_eq!(served.world().dynamic().actions.len(), actions, "the second requests nothing");
     let list = |who: &str| run(&served, who, &database, &["requests", "--json"]).json();
     assert_eq!(list("one")["requests"], list("two")["requests"]);
     assert_eq!(list("two")["requests"].as_array().unwrap().len(), actions);

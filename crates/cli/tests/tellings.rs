@@ -105,7 +105,7 @@ fn a_webhook_is_signed_and_told_once() {
     assert!(!format!("{said:?}").contains("hunter2"));
     let first = came.recv_timeout(Duration::from_secs(10)).unwrap();
     // The first was refused, and so it came again.
-    assert!(said.stderr.contains("tried again later"), "{said:?}");
+    assert!(said.stderr.contains("retried later"), "{said:?}");
     let again = came.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!((first.delivery(), &first.body), (again.delivery(), &again.body));
     let mac = hmac_sha256::HMAC::mac(again.body.as_bytes(), b"hunter2");
@@ -133,7 +133,7 @@ fn nobody_is_told_who_did_not_ask_and_nothing_goes_to_a_private_address() {
     let served = world();
     let said = run(&served, &tells(), "");
     assert_eq!(said.status, 2, "{said:?}");
-    assert!(said.stderr.contains("--tell needs somebody to tell"), "{said:?}");
+    assert!(said.stderr.contains("--tell needs somebody to notify"), "{said:?}");
 }
 
 #[test]

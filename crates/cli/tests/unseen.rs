@@ -71,7 +71,7 @@ fn what_waits_is_cancelled_without_treeherder() {
     let said = served.run(&cancel);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(
-        until(&said) && said.stderr.contains("the task groups alone are looked at"),
+        until(&said) && said.stderr.contains("only the pushes' task groups are read"),
         "{said:?}"
     );
 }

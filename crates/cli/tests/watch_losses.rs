@@ -16,7 +16,7 @@ fn begin(served: &Served) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits until it has asked for something.
+/// Waits until it has requested something.
 fn asked(served: &Served) {
     let started = Instant::now();
     while served.actions() == 0 {

@@ -1,4 +1,4 @@
-//! Following jobs, and asking for what does not come as expected.
+//! Following jobs, and requesting what does not come as expected.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ fn it_is_run_until_it_fails() {
     let runs = end["outcomes"][0]["runs"].as_array().unwrap();
     let bad = |run: &&Value| run["state"] == "failed";
     assert!(runs.iter().filter(bad).count() >= 1 || runs.len() == 20, "{said:?}");
-    // It failed in the last batch, and so nothing was asked for after it.
+    // It failed in the last batch, and so nothing was requested after it.
     let first = runs.iter().position(|run| bad(&run)).unwrap_or(runs.len());
     assert!(runs.len() <= first + 3 || runs.len() == 20, "{said:?}");
 }
@@ -139,7 +139,7 @@ fn two_never_drive_the_same() {
     let said = served.run(&["investigations", "resume", &id, "--yes"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("being driven at this moment"), "{said:?}");
-    // Somebody ends it: whoever drives it asks for nothing more.
+    // Somebody ends it: whoever drives it requests nothing more.
     assert_eq!(served.run(&["investigations", "cancel", &id]).status, 0);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -207,7 +207,7 @@ fn a_range_of_many_pushes_is_listened_to_as_a_whole() {
     let arguments = ["watch", JOB, "--rev", "tip", "--back-revisions", "250"];
     let said = Said::new(&served.listening(&arguments).output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stderr.contains("told by Pulse"), "{said:?}");
+    assert!(said.stderr.contains("notified by Pulse"), "{said:?}");
     assert!(!said.stderr.contains("not to be found out"), "{said:?}");
     let end = end(&said);
     let runs = end["outcomes"][0]["runs"].as_array().unwrap();

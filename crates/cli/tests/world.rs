@@ -46,7 +46,7 @@ impl Said {
 }
 
 impl Served {
-    /// A world in which everything has long ended, and what is asked for ends at once.
+    /// A world in which everything has long ended, and what is requested ends at once.
     pub(crate) fn settled() -> Self {
         Self::of(WorldConfig { newest_minutes_ago: 600, speed: 20_000.0, ..WorldConfig::default() })
     }
@@ -180,13 +180,13 @@ impl Served {
         dynamic.tasks.iter().filter(|((_, j), _)| *j == job).map(|(_, tasks)| tasks.len()).sum()
     }
 
-    /// Actions that were asked for.
+    /// Actions that were requested.
     pub(crate) fn actions(&self) -> usize {
         self.world().dynamic().actions.len()
     }
 }
 
-/// The pushes on which a plan asks for the job, by their numbers.
+/// The pushes on which a plan requests the job, by their numbers.
 pub(crate) fn planned(json: &Value) -> Vec<u64> {
     let requests = json["plan"]["requests"].as_array().unwrap();
     requests.iter().map(|request| request["push"]["id"].as_u64().unwrap()).collect()

@@ -24,7 +24,7 @@ pub fn open(path: &Path) -> io::Result<File> {
         return File::open(path);
     }
     if !is_pipe(kind) {
-        return Err(odd("it is a device or a socket, and no file"));
+        return Err(odd("it is a device or a socket, not a file"));
     }
     // Opening a pipe waits for a writer, which nothing but the end of the process interrupts.
     let (sender, opened) = channel();

@@ -71,7 +71,7 @@ fn inputs_are_built_from_the_schema_and_composed_over_its_cap() {
     for input in &inputs {
         render(&actions, action, "g", None, &input.body).unwrap();
     }
-    // Without `times` in the schema, as in old trees, each run is asked for on its own.
+    // Without `times` in the schema, as in old trees, each run is requested on its own.
     let old: Actions = serde_json::from_value(json!({"version": 1, "actions": [{
         "name": "add-new-jobs", "kind": "hook", "context": [],
         "schema": {"type": "object", "properties": {"tasks": {}}, "additionalProperties": false},

@@ -191,7 +191,7 @@ async fn a_list_tells_pending_running_ended_and_coalesced_apart() {
     assert!(matches!(states[2], State::Unknown(_)));
     assert_eq!((&states[3], &states[4]), (&State::Passed, &State::Coalesced));
     assert_eq!(listed[3].status, Some(Outcome::Ended(0)));
-    // Nothing was ever asked for there; another branch is another matter.
+    // Nothing was ever requested there; another branch is another matter.
     let none = r#"{"msg": "Revision aaaa not found on branch try"}"#;
     let (_server, client) = self_serve(vec![Answer::json(404, none)]).await;
     assert_eq!(client.requests_of(revision).await.unwrap(), []);

@@ -42,7 +42,7 @@ async fn an_answer_about_another_commit_is_refused() {
     let git = revision(Vcs::Git, GIT);
     let other = Answer::json(200, &format!(r#"{{"git_hash": "{HG}", "hg_hash": "{HG}"}}"#));
     let error = asked(other, &git).await.unwrap_err();
-    assert!(error.to_string().contains("which was not asked for"), "{error}");
+    assert!(error.to_string().contains("which was not requested"), "{error}");
     let short = Answer::json(200, &format!(r#"{{"git_hash": "{GIT}", "hg_hash": "de9b0e96"}}"#));
     assert!(asked(short, &git).await.is_err());
     assert!(asked(Answer::json(502, ""), &git).await.is_err());

@@ -127,7 +127,7 @@ fn hindrance(facts: &PushFacts, requested: &MissingRuns) -> Option<LeftOutReason
     }
 }
 
-/// Whether a test would be asked for without the files that it runs on.
+/// Whether a test would be requested without the files that it runs on.
 fn has_no_files(forced: &Forced) -> bool {
     matches!(&forced.job, Forcing::SelfServe { again: None, files } if files.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Filling and retriggering: which jobs of a push are asked for, and which are not.
+//! Filling and retriggering: which jobs of a push are requested, and which are not.
 
 use crate::add_to_plan::{MissingRuns, add_to_plan};
 use crate::facts::PushFacts;
@@ -45,7 +45,7 @@ pub fn again<'a>(
     plan
 }
 
-/// Why the job is asked for, or why not though it has no run that counts; nothing where all is
+/// Why the job is requested, or why not though it has no run that counts; nothing where all is
 /// well.
 fn reason(facts: &PushFacts, what: Again) -> Option<Result<Why, LeftOutReason>> {
     if what == Again::Failed {

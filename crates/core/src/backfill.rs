@@ -64,7 +64,7 @@ pub struct Step {
     pub chunk: Option<JobName>,
     /// Of these, the ones that have not ended.
     pub waiting: u32,
-    /// Runs that were asked for and that no source shows yet.
+    /// Runs that were requested and that no source shows yet.
     #[serde(rename = "asked")]
     pub requested: u32,
     /// Of these, the ones of which nobody can tell whether they were sent.
@@ -99,7 +99,7 @@ pub struct Backfill {
     pub end: WalkEnd,
     /// Every push that was walked over, newest first, the last good one included.
     pub steps: Vec<Step>,
-    /// What would be asked for.
+    /// What would be requested.
     #[serde(skip)]
     pub plan: Plan,
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::ids::JobName;
 
-/// What is asked for on a push so that a test or manifest runs there.
+/// What is requested on a push so that a test or manifest runs there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Narrow {
     /// The manifests that are to run.
     pub manifests: Vec<String>,
-    /// Whether the chunk that is asked for is known to run them, on this push or on the nearest that
+    /// Whether the chunk that is requested is known to run them, on this push or on the nearest that
     /// tells; no task of the range does otherwise.
     pub dealt: bool,
     /// The symbol under which the runs are shown, where one is known.
@@ -102,7 +102,7 @@ fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The chunk to ask for on a push: its own that has what is asked about, else the one that has it
+/// The chunk to request on a push: its own that has what is asked about, else the one that has it
 /// on the nearest push, unless that one is known not to have it here.
 pub fn chunk_for(push: usize, deals: &[Deal]) -> Option<&JobName> {
     let own = |job: &JobName, has| {

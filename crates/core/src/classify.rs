@@ -25,11 +25,11 @@ pub enum PushClass {
         /// Runs that failed.
         failed: u32,
     },
-    /// Nothing said anything yet, but something is asked for or at work.
+    /// Nothing said anything yet, but something is requested or at work.
     Waiting,
     /// Only infrastructure failures, cancelled, coalesced or expired runs: says nothing.
     NoEvidence,
-    /// It was never asked for there.
+    /// It was never requested there.
     NotRun,
 }
 

@@ -20,7 +20,7 @@ pub fn median<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Option<(Minutes, u
 /// The machine time that a plan would take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Estimate {
-    /// Runs of the job that are asked for.
+    /// Runs of the job that are requested.
     pub runs: u32,
     /// Builds that have to be made for them.
     pub builds: u32,
@@ -33,7 +33,7 @@ pub struct Estimate {
 impl Estimate {
     /// Adds up `runs` runs of the job and `builds` builds by their medians.
     ///
-    /// Without a past run of a kind that is needed there is no number rather than a wrong one.
+    /// Without a past run of a kind that is needed there is not a number rather than a wrong one.
     pub fn new(
         runs: u32,
         builds: u32,

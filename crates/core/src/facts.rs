@@ -16,15 +16,15 @@ pub struct PushFacts {
     pub push: Push,
     /// Every run of the job there, every retry included.
     pub runs: Vec<Run>,
-    /// Runs asked for by actions that have not created them yet, so that no source shows them.
+    /// Runs requested by actions that have not created them yet, so that no source shows them.
     pub requested: u32,
     /// Of these, the ones of which nobody can tell whether they were sent.
     pub doubtful: u32,
-    /// The build that the job hangs on.
+    /// The build that the job depends on.
     pub build: Build,
     /// The task that made the push's task graph.
     pub decision: Decision,
-    /// Which chunk is asked for here, where a test or manifest is what is meant, and what of it.
+    /// Which chunk is requested here, where a test or manifest is what is meant, and what of it.
     pub chunk: Option<(JobName, Narrow)>,
 }
 
@@ -48,17 +48,17 @@ impl PushFacts {
     }
 }
 
-/// The build that a job hangs on, on one push.
+/// The build that a job depends on, on one push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "build")]
 pub enum Build {
-    /// The job hangs on no build.
+    /// The job depends on no build.
     NotNeeded,
-    /// Which build it hangs on could not be found out.
+    /// Which build it depends on could not be found out.
     NotKnown,
-    /// It was never asked for: whoever asks for the job asks for it too.
+    /// It was never requested: whoever requests the job requests it too.
     Missing(JobName),
-    /// It is asked for or at work.
+    /// It is requested or at work.
     UnderWay(JobName),
     /// On which of these two it hangs nobody can tell.
     OneOf(JobName, JobName),
@@ -66,7 +66,7 @@ pub enum Build {
     Ready(JobName),
     /// It failed, so that the job cannot run.
     Failed(JobName),
-    /// The infrastructure, a person or a deadline ended it; a job that is asked for would wait
+    /// The infrastructure, a person or a deadline ended it; a job that is requested would wait
     /// for that same request for ever.
     Dead(JobName),
 }
@@ -89,7 +89,7 @@ impl Build {
     }
 
     /// Of several builds that a job needs all of, the one that decides, with its place: one that failed, then
-    /// one that has to be asked for, then one that is under way.
+    /// one that has to be requested, then one that is under way.
     pub fn deciding(builds: Vec<Self>) -> Option<(usize, Self)> {
         let rank = |build: &Self| match build {
             Self::Failed(_) => 0,
@@ -102,11 +102,11 @@ impl Build {
     }
 }
 
-/// The task that made a push's task graph, and through whose actions jobs are asked for.
+/// The task that made a push's task graph, and through whose actions jobs are requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "task")]
 pub enum Decision {
-    /// It ended well: jobs can be asked for.
+    /// It ended well: jobs can be requested.
     Done(TaskId),
     /// It is not done yet.
     UnderWay,
@@ -114,7 +114,7 @@ pub enum Decision {
     Failed,
     /// Nobody knows of one.
     Missing,
-    /// This CI has no such tasks: a job is asked for by repeating a task of the push's own.
+    /// This CI has no such tasks: a job is requested by repeating a task of the push's own.
     NoGraph {
         /// The newest task of the job on this push, if there is one.
         own: Option<TaskId>,
@@ -128,13 +128,13 @@ pub enum Decision {
 pub struct Forced {
     /// The job itself.
     pub job: Forcing,
-    /// The build that it hangs on, where it hangs on one.
+    /// The build that it depends on, where it depends on one.
     pub build: Forcing,
     /// Whether that build starts the job by itself when it ends well.
     pub starts: bool,
 }
 
-/// What a builder can be asked for through.
+/// What a builder can be requested through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Forcing {
@@ -149,7 +149,7 @@ pub enum Forcing {
     Route(String),
     /// A self-serve BuildAPI takes it.
     SelfServe {
-        /// The push's own request that is asked for again, where one was run.
+        /// The push's own request that is requested again, where one was run.
         again: Option<BuildRequestId>,
         /// The files that a test runs on.
         files: Vec<String>,

@@ -36,7 +36,7 @@ impl FromStr for Pattern {
             return Ok(Self::Text(text.to_owned()));
         }
         let glob = glob::Pattern::new(text);
-        glob.map(Self::Glob).map_err(|error| format!("{text:?} is no glob: {error}"))
+        glob.map(Self::Glob).map_err(|error| format!("{text:?} is not a glob: {error}"))
     }
 }
 
@@ -126,7 +126,7 @@ pub struct JobFilter {
     pub tier: Vec<u8>,
     /// Kinds.
     pub kind: Vec<String>,
-    /// Whether every kind may be asked for without being named, as where there are no kinds.
+    /// Whether every kind may be requested without being named, as where there are no kinds.
     pub any_kind: bool,
 }
 

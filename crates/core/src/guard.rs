@@ -12,14 +12,14 @@ use crate::plan::Plan;
 use crate::run::Run;
 use crate::time::At;
 
-/// How much may be asked for. Each limit can be raised in the configuration.
+/// How much may be requested. Each limit can be raised in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budgets {
     /// Runs of one plan.
     pub plan: u32,
     /// Runs of one job on one push.
     pub push: u32,
-    /// Runs asked for by this ledger in the last 24 hours.
+    /// Runs requested by this ledger in the last 24 hours.
     pub day: u32,
     /// The same of pools of workers that are scarce.
     pub pools: BTreeMap<String, u32>,
@@ -37,11 +37,11 @@ impl Default for Budgets {
 /// Holds a plan against every guard that needs no more than facts; the first that refuses is the
 /// answer.
 ///
-/// `used_today` counts the runs asked for in the last 24 hours; `newest` are the job's newest
+/// `used_today` counts the runs requested in the last 24 hours; `newest` are the job's newest
 /// runs, newest first.
 ///
 /// # Errors
-/// The [`Refusal`] of the first guard that says no. A plan that asks for nothing passes.
+/// The [`Refusal`] of the first guard that says no. A plan that requests nothing passes.
 pub fn check<'a>(
     plan: &Plan,
     budgets: &Budgets,
@@ -49,7 +49,7 @@ pub fn check<'a>(
     newest: impl IntoIterator<Item = &'a Run>,
     now: At,
 ) -> Result<(), Refusal> {
-    // What waits for its build is asked for without another question, so that it counts now.
+    // What waits for its build is requested without another question, so that it counts now.
     let waiting: u32 = plan.waits_for.iter().map(|waiting| waiting.times).sum();
     let runs = plan.runs().saturating_add(waiting);
     if runs == 0 {
@@ -135,7 +135,7 @@ mod tests {
             Err(Refusal::Infra { exceptions: 3, of: 5, minutes: 30 })
         );
         assert_eq!(check(&plan(0), &budgets, 100, &infra, At(0)), Ok(()));
-        // Pushes that wait for their builds count as what they will be asked for.
+        // Pushes that wait for their builds count as what they will be requested.
         let mut waiting = facts(11, &[]);
         waiting.build = crate::facts::Build::UnderWay(JobName::new("build"));
         let later =

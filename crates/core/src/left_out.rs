@@ -25,9 +25,9 @@ pub struct LeftOut {
 pub enum LeftOutReason {
     /// The job cannot run without that build.
     BuildFailed(JobName),
-    /// A job that is asked for would wait for that build for ever: it has to be run again first.
+    /// A job that is requested would wait for that build for ever: it has to be run again first.
     BuildDead(JobName),
-    /// That build was never made, and only pushes with a build were asked for.
+    /// That build was never made, and only pushes with a build were requested.
     NotBuilt(JobName),
     /// The push has no task graph.
     DecisionFailed,
@@ -43,7 +43,7 @@ pub enum LeftOutReason {
     NotForceable,
     /// That build is missing, and no force scheduler carries the push's revision to its builder.
     BuildNotForceable(JobName),
-    /// Which build it hangs on is not known, and so not on what it would run.
+    /// Which build it depends on is not known, and so not on what it would run.
     BuildNotKnown,
     /// On which of these two builds it hangs is not known.
     BuildAmbiguous(JobName, JobName),
@@ -55,22 +55,22 @@ pub enum LeftOutReason {
     NoAction(String),
     /// The push's actions name a hook that its decision task may not use: this scope is missing.
     NotTrusted(String),
-    /// Somebody else asked for it, which Treeherder does not show yet.
+    /// Somebody else requested it, which Treeherder does not show yet.
     AskedElsewhere(String),
     /// A closer look at Taskcluster found the runs, which Treeherder did not show yet.
     AlreadyThere(String),
-    /// Another command asked for it since the plan was made.
+    /// Another command requested it since the plan was made.
     JustAsked,
-    /// It would have been asked for together with a job that another command has just asked for.
+    /// It would have been requested together with a job that another command has just requested.
     JustAskedWith(JobName),
-    /// Its runs ended in a way that somebody or something meant: only named it is asked for.
+    /// Its runs ended in a way that somebody or something meant: only named it is requested.
     Ended(State),
     /// The job's runs mostly end in infrastructure failures: more of them would say nothing.
     Infra,
 }
 
 impl LeftOutReason {
-    /// Whether somebody else has asked for it and it does not show yet, so that it comes without being asked
+    /// Whether somebody else has requested it and it does not show yet, so that it comes without being asked
     /// for here.
     pub fn comes_from_others(&self) -> bool {
         matches!(
@@ -87,7 +87,7 @@ impl LeftOutReason {
         self.comes_from_others() || matches!(self, Self::NotEvery | Self::ComesWith(_))
     }
 
-    /// Whether there is no way to ask for it until somebody changes something: no build and no result is at
+    /// Whether there is no way to request it until somebody changes something: no build and no result is at
     /// fault.
     pub fn has_no_way(&self) -> bool {
         self.is_refusal()
@@ -118,20 +118,20 @@ impl fmt::Display for LeftOutReason {
             Self::NotBuilt(build) => write!(f, "{build} was never made"),
             Self::DecisionFailed => f.write_str("its decision task failed: there is no task graph"),
             Self::DecisionMissing => f.write_str("no decision task is known"),
-            Self::DecisionUnderWay => f.write_str("its decision task is not done yet"),
+            Self::DecisionUnderWay => f.write_str("its decision task has not ended yet"),
             Self::NoDefinition => f.write_str("no definition here: there is no task to repeat"),
             Self::NotForceable => f.write_str(
-                "no force scheduler can ask for it here, and there is no build of it to repeat",
+                "no force scheduler can request it here, and there is not a build of it to repeat",
             ),
             Self::BuildNotForceable(build) => {
-                write!(f, "{build} is missing here, and no force scheduler can ask for it")
+                write!(f, "{build} is missing here, and no force scheduler can request it")
             }
             Self::BuildNotKnown => {
-                f.write_str("which build it hangs on is not known, and so not on what it would run")
+                f.write_str("which build it depends on is not known, and so not on what it would run")
             }
             Self::BuildAmbiguous(first, second) => write!(
                 f,
-                "hangs on {first} or on {second}, and the history does not tell on which: say it with `build_of` in the config"
+                "depends on {first} or on {second}, and the history does not tell on which: say it with `build_of` in the config"
             ),
             Self::ComesWith(build) => write!(f, "{build} is on its way and starts it"),
             Self::NotEvery => f.write_str("passed over by --every"),
@@ -140,17 +140,17 @@ impl fmt::Display for LeftOutReason {
                 f,
                 "its decision task does not have the scope {scope}, so that its actions.json is not trusted"
             ),
-            Self::AskedElsewhere(by) => write!(f, "{by} asked for it already"),
+            Self::AskedElsewhere(by) => write!(f, "{by} requested it already"),
             Self::AlreadyThere(what) => {
                 write!(f, "already there, though not in Treeherder: {what}")
             }
-            Self::JustAsked => f.write_str("another command has just asked for it"),
+            Self::JustAsked => f.write_str("another command has just requested it"),
             Self::JustAskedWith(job) => write!(
                 f,
-                "another command has just asked for {job}, with which it would have gone: run this again"
+                "another command has just requested {job}, with which it would have gone: run this again"
             ),
             Self::Ended(state) => {
-                write!(f, "its last run ended {}: name the job to ask for it", state.word())
+                write!(f, "its last run ended {}: name the job to request it", state.word())
             }
             Self::Infra => f.write_str(
                 "most of the job's last runs ended in infrastructure failures: more would say nothing",

@@ -29,7 +29,7 @@ pub fn join<'a>(plans: impl IntoIterator<Item = (Plan, &'a [PushFacts])>, times:
     Plan::join(sound, times)
 }
 
-/// Leaves everything out that a plan asks for.
+/// Leaves everything out that a plan requests.
 fn leave_out(plan: &mut Plan) {
     let requested = plan.requests.drain(..).map(|request| (request.push, request.job));
     let waits = plan.waits_for.drain(..).map(|waiting| (waiting.push, waiting.job));

@@ -1,4 +1,4 @@
-//! Plans: what would be asked for where, why, and what was left out and why.
+//! Plans: what would be requested where, why, and what was left out and why.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::push::{PushRef, count_pushes};
 use crate::run::Run;
 use crate::run_count::{missing_runs, run_count};
 
-/// What would be asked for, as data: cheap to make, to print and to compare.
+/// What would be requested, as data: cheap to make, to print and to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The jobs that were asked about.
@@ -24,16 +24,16 @@ pub struct Plan {
     pub times: u32,
     /// One entry a push and job, newest push first.
     pub requests: Vec<PlannedRequest>,
-    /// Pushes whose build is under way: asked for once it is there, if it turns out well.
+    /// Pushes whose build is under way: requested once it is there, if it turns out well.
     pub waits_for: Vec<Waiting>,
-    /// What lacks runs and is not asked for, each with its reason.
+    /// What lacks runs and is not requested, each with its reason.
     pub left_out: Vec<LeftOut>,
     /// What all of it costs.
     pub estimate: Estimate,
 }
 
 impl Plan {
-    /// A plan that asks for nothing.
+    /// A plan that requests nothing.
     pub fn empty(times: u32) -> Self {
         Self {
             jobs: Vec::new(),
@@ -71,12 +71,12 @@ impl Plan {
         requested.chain(waits).max().unwrap_or(0)
     }
 
-    /// Runs that this plan asks for.
+    /// Runs that this plan requests.
     pub fn runs(&self) -> u32 {
         self.requests.iter().map(|request| request.times).sum()
     }
 
-    /// The pushes that this plan asks for something on, each once.
+    /// The pushes that this plan requests something on, each once.
     pub fn pushes(&self) -> usize {
         count_pushes(self.requests.iter().map(|request| request.push.id))
     }
@@ -95,7 +95,7 @@ impl Plan {
             runs = runs.saturating_add(plan.estimate.runs);
             minutes = minutes.zip(plan.estimate.machine_minutes).map(|(a, b)| a + b);
         }
-        // A build that several jobs need, or that is asked for itself, is asked for once.
+        // A build that several jobs need, or that is requested itself, is requested once.
         let mut seen: HashSet<(PushId, JobName)> = all
             .requests
             .iter()
@@ -113,7 +113,7 @@ impl Plan {
             all.requests.iter().filter_map(|r| Some((r.push.id, r.builds.as_ref()?))).collect();
         builds.sort_unstable();
         builds.dedup();
-        // A build that is asked for itself is among the runs.
+        // A build that is requested itself is among the runs.
         builds.retain(|(push, build)| {
             !all.requests.iter().any(|r| r.push.id == *push && r.job == **build)
         });
@@ -125,7 +125,7 @@ impl Plan {
     }
 }
 
-/// Runs of a job to be asked for on one push.
+/// Runs of a job to be requested on one push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedRequest {
     /// Where.
@@ -134,29 +134,29 @@ pub struct PlannedRequest {
     pub job: JobName,
     /// How many.
     pub times: u32,
-    /// How many the push has already, there or asked for.
+    /// How many the push has already, there or requested.
     pub have: u32,
     /// What for.
     pub why: Why,
-    /// The build that has to be made first; asking for the job pulls it in.
+    /// The build that has to be made first; requesting the job pulls it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builds: Option<JobName>,
     /// What of the job is to run, where a test or manifest is what is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrow: Option<Narrow>,
-    /// How it is asked for.
+    /// How it is requested.
     #[serde(flatten)]
     pub through: Through,
 }
 
 impl PlannedRequest {
-    /// Whether it is asked for only since another job needs it.
+    /// Whether it is requested only since another job needs it.
     pub fn is_needed(&self) -> bool {
         matches!(self.why, Why::NeededBy { .. })
     }
 }
 
-/// How runs are asked for.
+/// How runs are requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Through {
@@ -179,7 +179,7 @@ pub enum Through {
     },
 }
 
-/// Why runs are asked for.
+/// Why runs are requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 pub enum Why {
@@ -187,7 +187,7 @@ pub enum Why {
     NotRun,
     /// There are some, and more are wanted.
     TooFew {
-        /// Runs that count and are there or asked for.
+        /// Runs that count and are there or requested.
         have: u32,
         /// Runs that were wanted.
         want: u32,
@@ -196,7 +196,7 @@ pub enum Why {
     Failed,
     /// It ran where its build was never made, which proves nothing.
     BuildAbsent,
-    /// A job hangs on it that is wanted there.
+    /// A job depends on it that is wanted there.
     NeededBy {
         /// That job.
         job: JobName,
@@ -227,7 +227,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// A push on which the job is asked for once its build is there.
+/// A push on which the job is requested once its build is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// Where.
@@ -236,7 +236,7 @@ pub struct Waiting {
     pub job: JobName,
     /// How many runs it lacks.
     pub times: u32,
-    /// How many the push has already, there or asked for.
+    /// How many the push has already, there or requested.
     pub have: u32,
     /// The build that is under way.
     pub build: JobName,
@@ -260,7 +260,7 @@ impl Wish {
 
 /// Plans that every one of these pushes has so many runs of the job.
 ///
-/// `facts` are newest first; `keeps` tells which of them may be asked for.
+/// `facts` are newest first; `keeps` tells which of them may be requested.
 pub fn have_n<'a>(
     facts: impl IntoIterator<Item = (&'a PushFacts, bool)>,
     job: &JobName,
@@ -287,7 +287,7 @@ pub fn have_n<'a>(
 pub struct PastRuns<'a> {
     /// Of the job.
     pub job: Vec<&'a Run>,
-    /// Of the build that it hangs on.
+    /// Of the build that it depends on.
     pub build: Vec<&'a Run>,
 }
 
@@ -298,7 +298,7 @@ pub(crate) fn estimate(plan: &Plan, past: &PastRuns<'_>) -> Estimate {
         plan.requests.iter().filter(|r| r.is_needed()).map(|request| request.times).sum();
     let waits: u32 = match builds {
         0 => 0,
-        // What waits for a build that the plan asks for is of the plan's own making.
+        // What waits for a build that the plan requests is of the plan's own making.
         _ => plan.waits_for.iter().map(|waiting| waiting.times).sum(),
     };
     Estimate::new(

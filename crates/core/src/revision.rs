@@ -75,7 +75,7 @@ impl fmt::Display for BuildName {
 pub enum RevisionError {
     /// Nothing that any of the forms fits.
     #[error(
-        "{0:?} is no revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a URL of Treeherder, Taskcluster or a Buildbot build"
+        "{0:?} is not a revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a URL of Treeherder, Taskcluster or a Buildbot build"
     )]
     Form(String),
     /// A link that names neither a revision nor a task.

@@ -105,7 +105,7 @@ impl State {
         !matches!(self, Self::Unscheduled | Self::Pending | Self::Running | Self::Unknown(_))
     }
 
-    /// Whether the run is asked for or at work, so that it will still say something.
+    /// Whether the run is requested or at work, so that it will still say something.
     pub fn is_waiting(&self) -> bool {
         matches!(self, Self::Unscheduled | Self::Pending | Self::Running)
     }

@@ -2,7 +2,7 @@
 
 use crate::facts::PushFacts;
 
-/// Runs that count: passed, failed, at work, pending, and asked for by actions that have not
+/// Runs that count: passed, failed, at work, pending, and requested by actions that have not
 /// created them yet. What waits for a build that failed does not; coalesced, cancelled, expired and infra ones do not, nor do retried ones,
 /// whose successor counts for itself.
 pub fn run_count(facts: &PushFacts) -> u32 {
@@ -11,7 +11,7 @@ pub fn run_count(facts: &PushFacts) -> u32 {
     u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(facts.requested)
 }
 
-/// How many runs to ask for so that there are `want`, never more.
+/// How many runs to request so that there are `want`, never more.
 pub fn missing_runs(facts: &PushFacts, want: u32) -> u32 {
     want.saturating_sub(run_count(facts))
 }

@@ -31,7 +31,7 @@ pub enum RunSpec {
 /// A run that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no run: give a task id, `<task id>/<run>`, a link to a task or run of Taskcluster's or Treeherder's, or one to a Buildbot build"
+    "{0:?} is not a run: give a task id, `<task id>/<run>`, a link to a task or run of Taskcluster's or Treeherder's, or one to a Buildbot build"
 )]
 pub struct RunError(String);
 

@@ -47,7 +47,7 @@ pub struct Ci {
     /// Where pushes come from.
     pub(crate) pushes: Pushes,
     backend: Arc<dyn Backend>,
-    /// The limits of what may be asked for.
+    /// The limits of what may be requested.
     pub budgets: Budgets,
     /// Runs that one command reads to judge them by a test, a group or a failure.
     pub runs_read: usize,
@@ -260,7 +260,7 @@ impl Ci {
         self.hosts.iter().any(|known| known == host)
     }
 
-    /// The CI's present, as far as it told it: what is asked for counts by its clock alone.
+    /// The CI's present, as far as it told it: what is requested counts by its clock alone.
     pub fn now(&self) -> At {
         At(chrono::Utc::now().timestamp() + self.clock_offset().unwrap_or(0))
     }

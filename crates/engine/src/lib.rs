@@ -1,7 +1,7 @@
 //! mozci's flows: resolve, read, plan, guard, record, ask, wait; and the store behind them.
 //!
 //! *Invariant:* only this crate triggers anything, and only what a plan that passed the guards
-//! asks for and what stands in the ledger.
+//! requests and what stands in the ledger.
 
 pub mod backend;
 pub mod ci;

@@ -1,4 +1,4 @@
-//! Telling whoever asked for it: what is told stands in the store first, and is sent until it is taken.
+//! Telling whoever requested it: what is told stands in the store first, and is sent until it is taken.
 
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ impl Channels {
                 let sent = email.send(&letter).await;
                 sent.map_err(|error| format!("the e-mail was not delivered: {error}"))
             }
-            (channel, ..) => Err(format!("nothing says any more how a {channel} is sent")),
+            (channel, ..) => Err(format!("the config no longer says how to send a {channel}")),
         }
     }
 }

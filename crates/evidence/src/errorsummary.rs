@@ -16,7 +16,7 @@ use crate::read::Question;
 use crate::structured::result::{self, Told};
 use crate::subject::{Seen, Tracker};
 
-/// A record; which of these keys it has hangs on its action. All others are ignored.
+/// A record; which of these keys it has depends on its action. All others are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Record<'a> {

@@ -127,7 +127,7 @@ pub enum GroupStatus {
 }
 
 impl GroupStatus {
-    /// What that says to whoever asks for the group.
+    /// What that says to whoever requests the group.
     pub(crate) fn seen(self) -> Seen {
         match self {
             Self::Passed => Seen::Passed,
@@ -183,7 +183,7 @@ impl Mark {
     }
 }
 
-/// A line of a text log that fits the pattern which was asked for.
+/// A line of a text log that fits the pattern which was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Match {
     /// The line.
@@ -191,10 +191,10 @@ pub struct Match {
     /// Where it stands.
     #[serde(flatten)]
     pub at: Where,
-    /// Lines before it, as many as were asked for.
+    /// Lines before it, as many as were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// Lines after it, as many as were asked for.
+    /// Lines after it, as many as were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
 }
@@ -226,19 +226,19 @@ pub struct Evidence {
     pub tolerated: Vec<Failure>,
     /// How many of these there are.
     pub tolerated_total: u64,
-    /// Lines that fit the pattern which was asked for; of very many the first.
+    /// Lines that fit the pattern which was requested; of very many the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<Match>,
     /// How many of these there are.
     #[serde(default)]
     pub matches_total: u64,
-    /// Which lines rules took, and why, where that was asked for.
+    /// Which lines rules took, and why, where that was requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explained: Vec<Explained>,
     /// How the groups ended, where the source tells of groups.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupStatus>,
-    /// What it says of the test or group that was asked for.
+    /// What it says of the test or group that was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
     /// Whether it goes on to its own end, so that what is not in it did not happen.

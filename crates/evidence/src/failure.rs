@@ -96,10 +96,10 @@ pub struct Failure {
     /// Where it stands.
     #[serde(flatten)]
     pub at: Where,
-    /// Lines before it, as many as were asked for.
+    /// Lines before it, as many as were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// Lines after it, as many as were asked for; of structured sources the stack.
+    /// Lines after it, as many as were requested; of structured sources the stack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
     /// What makes it equal to the same failure elsewhere.

@@ -19,20 +19,20 @@ pub struct About {
     /// The manifest that runs the test, where a run told it. Else it follows from the test's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
-    /// Whether nobody asked for this: it is why a job is red on a push. A green run of the job that
+    /// Whether nobody requested this: it is why a job is red on a push. A green run of the job that
     /// was given the manifest passed then, and need not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
 }
 
 impl About {
-    /// What somebody asks for.
+    /// What somebody requests.
     pub fn named(subject: Option<Subject>, signatures: BTreeSet<String>) -> Self {
         Self { subject, signatures, manifest: None, inferred: false }
     }
 }
 
-/// What a run says. It is bad if the subject failed there (in that way, if a way is asked for), good
+/// What a run says. It is bad if the subject failed there (in that way, if a way is requested), good
 /// if it ran and passed, be the run red or green, and tells nothing otherwise.
 ///
 /// `failures` are all that were found in the run, `seen` what the sources saw of the subject, and

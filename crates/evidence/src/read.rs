@@ -14,7 +14,7 @@ use crate::{errorsummary, input, reports, results, sniff, structured, text};
 pub struct Question {
     /// What it is written in, where that is known; else it is told by how it begins.
     pub format: Option<Format>,
-    /// The test or group that is asked for besides.
+    /// The test or group that is requested besides.
     pub subject: Option<Subject>,
     /// What every line of a text log is searched for besides.
     pub pattern: Option<Regex>,

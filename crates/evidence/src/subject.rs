@@ -1,8 +1,8 @@
-//! The test or group that is asked for, and what a source saw of it.
+//! The test or group that is requested, and what a source saw of it.
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked for.
+/// What is requested.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
@@ -69,7 +69,7 @@ impl Tracker {
         Self { subject: subject.cloned(), worst: None, open: false }
     }
 
-    /// Whether something is asked for.
+    /// Whether something is requested.
     pub(crate) fn is_asked(&self) -> bool {
         self.subject.is_some()
     }
@@ -88,7 +88,7 @@ impl Tracker {
         }
     }
 
-    /// Whether this test, or one of this group, is the one that is asked for.
+    /// Whether this test, or one of this group, is the one that is requested.
     pub(crate) fn is(&self, test: Option<&str>, group: Option<&str>) -> bool {
         match &self.subject {
             None => false,

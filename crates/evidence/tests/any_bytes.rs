@@ -121,7 +121,7 @@ proptest! {
 
     #[test]
     fn logs_in_a_row_have_the_failures_of_each(a in lines_of_text(), b in lines_of_text()) {
-        // How a log is read hangs on whose it is, which its beginning tells.
+        // How a log is read depends on whose it is, which its beginning tells.
         let begun = |lines| [b"00:00:00     INFO - it begins\n".to_vec(), text(lines)].concat();
         let (first, second) = (begun(&a), begun(&b));
         for format in [Format::Text, Format::Errorsummary] {

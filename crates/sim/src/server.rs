@@ -194,7 +194,7 @@ async fn answer(
         Some(Fault::HalfBody) => cut.after(200 + reply.body.len() / 2),
         _ => {}
     }
-    // The way back takes its time: what was asked for has happened when its answer is lost.
+    // The way back takes its time: what was requested has happened when its answer is lost.
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::replay::{compare, folder, get, sim};
 
-/// What is not simulated, since nothing in mozci asks for it yet: said here, not hidden.
+/// What is not simulated, since nothing in mozci requests it yet: said here, not hidden.
 const NOT_SIMULATED: [&str; 9] = [
     // The history of a try server, with its drafts and amended pushes.
     "json-automationrelevance-try",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::replay::{compare, folder, get, sim};
 
-/// What is not simulated, since nothing in mozci asks for it yet: said here, not hidden.
+/// What is not simulated, since nothing in mozci requests it yet: said here, not hidden.
 const NOT_SIMULATED: [&str; 10] = [
     // What is inside of failing runs: it comes with the evidence.
     "groupsummary",
@@ -18,7 +18,7 @@ const NOT_SIMULATED: [&str; 10] = [
     // Runs that go on, of which a settled world has none.
     "pjobs-state-running",
     "pjobs-state-unscheduled",
-    // A question that is sent, not asked for.
+    // A question that is sent, not requested.
     "note-post-unauth",
     // The description of the whole interface.
     "schema",

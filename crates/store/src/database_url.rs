@@ -8,7 +8,7 @@ use url::Url;
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(Url);
 
-/// A text that is no URL of a database.
+/// A text that is not a URL of a database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; a database is named as postgres://user@host:5432/database")]
 pub struct NoDatabaseUrl(String);

@@ -80,7 +80,7 @@ pub enum TriggerState {
 pub struct RequestedJob {
     /// The job.
     pub job: JobName,
-    /// Runs asked for; none where it is taken back.
+    /// Runs requested; none where it is taken back.
     pub times: u32,
     /// Why.
     pub why: String,
@@ -101,9 +101,9 @@ pub struct TriggerRequest {
     pub push: u64,
     /// The push's head.
     pub revision: Revision,
-    /// What is asked for.
+    /// What is requested.
     pub jobs: Vec<RequestedJob>,
-    /// The group that they are asked for in: the decision task, or the builder.
+    /// The group that they are requested in: the decision task, or the builder.
     pub group: String,
     /// The action; `createTask` or `cancelTask` where the queue is asked itself; for builders `force`,
     /// `rebuild`, `stop` or `cancel`.
@@ -129,7 +129,7 @@ pub struct TriggerRequest {
 }
 
 impl TriggerRequest {
-    /// Runs asked for, of all its jobs.
+    /// Runs requested, of all its jobs.
     pub fn times(&self) -> u32 {
         self.jobs.iter().map(|requested| requested.times).sum()
     }

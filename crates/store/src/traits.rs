@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// A store that tasks share.
 pub type SharedStore = Arc<dyn Store>;
 
-/// The turn to settle a CI's requests in doubt. It ends when this is dropped, or with the process.
+/// The turn to settle a CI's unconfirmed requests. It ends when this is dropped, or with the process.
 pub type Turn = Box<dyn std::any::Any + Send + Sync>;
 
 /// Everything that mozci writes down.
@@ -89,7 +89,7 @@ pub trait Requests: Debug + Send + Sync {
         except: Option<&TriggerId>,
     ) -> Result<Option<TriggerId>>;
 
-    /// Takes the turn to settle a CI's requests in doubt; none if somebody else has it, be it in this process.
+    /// Takes the turn to settle a CI's unconfirmed requests; none if somebody else has it, be it in this process.
     async fn take_turn(&self, ci: &str) -> Result<Option<Turn>>;
 
     /// The requests of a CI of which nobody knows yet whether they were sent, oldest first.
@@ -247,7 +247,7 @@ pub trait Outbox: Debug + Send + Sync {
     /// Notes that a message was delivered.
     async fn delivered(&self, id: &str) -> Result<()>;
 
-    /// Notes why a message was not delivered; it is tried again later.
+    /// Notes why a message was not delivered; it is retried later.
     async fn not_delivered(&self, message: &Message, problem: &str) -> Result<()>;
 
     /// How many messages wait, and the problem of the last of them.

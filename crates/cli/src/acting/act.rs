@@ -83,7 +83,7 @@ fn done(act: &Act<'_>, acted: &Acted) -> u8 {
     let skewed = act.context.ci.clock_offset().is_some_and(|offset| offset.abs() > 300);
     if status == failure::status(Kind::NotAllowed) && !skewed {
         failure::say(
-            "error: not everything was asked for: it is not allowed with these credentials; ask for the scope or role that is missing, or sign in as somebody who has it",
+            "error: not everything was requested: it is not allowed with these credentials; request the scope or role that is missing, or sign in as somebody who has it",
         );
     }
     status
@@ -114,7 +114,7 @@ pub(crate) fn acted_json(
     }
 }
 
-/// The build that a job hangs on, and how that is known; of several the first, and all of them.
+/// The build that a job depends on, and how that is known; of several the first, and all of them.
 fn tie(history: &JobHistory) -> Option<Value> {
     let build = history.build.names().first()?;
     let mut tie = json!({"job": history.job, "build": build, "inferred": history.inferred});

@@ -11,7 +11,7 @@ use crate::context::Context;
 
 /// Whether an act is carried out, and who is asked before.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Asking for jobs")]
+#[command(next_help_heading = "Requesting jobs")]
 pub(crate) struct ConfirmArgs {
     /// Show the plan and send nothing
     #[arg(long)]
@@ -34,14 +34,14 @@ impl ConfirmArgs {
 
 /// How an act is carried out that has something to wait for.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Asking for jobs")]
+#[command(next_help_heading = "Requesting jobs")]
 pub(crate) struct ActArgs {
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
     /// A value for a field of a Buildbot force scheduler; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// Follow what was asked for, and what was under way already, until it has ended
+    /// Follow what was requested, and what was under way already, until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
 }
@@ -56,9 +56,9 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 /// How many runs are wanted, and where.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Asking for jobs")]
+#[command(next_help_heading = "Requesting jobs")]
 pub(crate) struct WishArgs {
-    /// Have N runs on each push that is asked about, counting what is there and what is asked for
+    /// Have N runs on each push that is asked about, counting what is there and what is requested
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) times: u32,
     /// Leave out pushes whose build was never made, instead of having it made
@@ -83,14 +83,14 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
     let can_send = std::io::stdin().is_terminal() && !context.global.json;
     if !args.yes && !can_send {
         return Err(Error::Usage(
-            "there is nobody to ask before sending: give `--yes` to send, or `--dry-run` to see the plan".into(),
+            "this is not a terminal, so nobody can confirm: pass `--yes` to send, or `--dry-run` to see the plan".into(),
         ));
     }
     Ok(())
 }
 
 /// Checks what an act needs before anything is read, and hands on what was given for force schedulers, by which
-/// is decided how a builder is asked for.
+/// is decided how a builder is requested.
 pub(crate) fn begin(context: &Context, args: &ActArgs) -> Result<(), Error> {
     check(context, &args.confirm)?;
     take_parameters(context, args)
@@ -103,12 +103,10 @@ fn take_parameters(context: &Context, args: &ActArgs) -> Result<(), Error> {
     }
     if !backend.takes_values() {
         return Err(Error::Usage(format!(
-            "--param is for Buildbot masters, and {} is none",
+            "--param is for Buildbot masters, and {} is not one",
             context.ci.root_url
         )));
     }
-    context.talk(
-        "note: runs that are there count, whatever values they were made with: --times asks for more",
-    );
+    context.talk("note: existing runs count, whatever their parameters: --times N requests more");
     backend.give(&context.ci, args.parameters.clone())
 }

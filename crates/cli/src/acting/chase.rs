@@ -24,13 +24,13 @@ pub(crate) async fn chase(
     runs: &[Run],
     again: &str,
 ) -> Value {
-    context.progress("reading why it is red");
+    context.progress("reading why it failed");
     let WhyRed { reasons, read, unread } = why_red(&context.ci, job, runs).await;
     let mut reasons = reasons.into_iter();
     let Some(first) = reasons.next() else {
         let why = unread.unwrap_or_else(|| "no run of it failed there".to_owned());
         context.talk(&format!(
-            "note: why {job} is red on push {} cannot be told ({why}): every failure of the job counts, whatever its reason, and so does every run that passed",
+            "note: why {job} failed on push {} is not known ({why}): every failed run counts, whatever its reason, and so does every passed run",
             push.id
         ));
         return json!({"whole_job": true, "why": why});
@@ -39,12 +39,12 @@ pub(crate) async fn chase(
     let name = first.name().map(str::to_owned);
     out.line(&match &name {
         Some(name) => format!(
-            "chasing {name}, which failed {} on push {}; --whole-job takes any failure of the job",
+            "chasing {name}, which failed {} on push {}; --whole-job counts any failure of the job",
             of(first.runs),
             push.id
         ),
         None => format!(
-            "chasing the failure of push {}, which is no test's ({}); --whole-job takes any failure of the job",
+            "chasing the failure of push {}, which belongs to no test ({}); --whole-job counts any failure of the job",
             push.id,
             of(first.runs)
         ),

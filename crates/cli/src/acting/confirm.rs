@@ -11,15 +11,17 @@ use crate::show::Out;
 /// Asks on the terminal. The question waits on a thread of its own, so that Ctrl-C ends it.
 pub(crate) async fn confirmed(
     out: &mut Out,
-    question: &'static str,
+    question: &str,
     details: &[String],
 ) -> Result<bool, Error> {
     let failed = |error: std::io::Error| Error::Odd(format!("cannot ask: {error}"));
     let choices = if details.is_empty() { "[y/N]" } else { "[y/N/details]" };
+    let question = format!("{question} {choices} ");
     loop {
+        let question = question.clone();
         let answer = tokio::task::spawn_blocking(move || {
             let mut stderr = std::io::stderr();
-            write!(stderr, "{question} {choices} ")?;
+            write!(stderr, "{question}")?;
             stderr.flush()?;
             let mut answer = String::new();
             std::io::stdin().lock().read_line(&mut answer)?;
@@ -34,7 +36,7 @@ pub(crate) async fn confirmed(
                     out.line(line);
                 }
             }
-            other => failure::say(&format!("{other:?} is none of them: {choices}")),
+            other => failure::say(&format!("{other:?} is not a choice: {choices}")),
         }
     }
 }
@@ -55,7 +57,7 @@ pub(super) fn details(plan: &Plan) -> Vec<String> {
                 Through::RepeatedBuild(build) => format!("repeats the build {build}"),
                 Through::Again(request) => format!("build request {request} again"),
                 Through::Route(route) => route.clone(),
-                Through::SelfServe { files } if files.is_empty() => "asked anew".to_owned(),
+                Through::SelfServe { files } if files.is_empty() => "a new request".to_owned(),
                 Through::SelfServe { files } => format!("with {}", files.join(" and ")),
             }
         )

@@ -11,8 +11,8 @@ use crate::failure;
 use crate::show::plural;
 use mozci_engine::drive::{Acted, all_facts};
 
-/// The exit status where nothing is asked for: what is there already is done; where there is no way to ask, or
-/// nothing at all is there, that is no success. Of several jobs one that cannot be asked for is no failure of
+/// The exit status where nothing is requested: what is there already is done; where there is no way to ask, or
+/// nothing at all is there, that is no success. Of several jobs one that cannot be requested is no failure of
 /// the others.
 pub(super) fn left_out_status<'a>(
     left_out: impl Iterator<Item = &'a LeftOut>,
@@ -32,7 +32,7 @@ pub(super) fn left_out_status<'a>(
     };
     if status != 0 {
         failure::say(&format!(
-            "error: nothing could be asked for on {}, for the reasons that stand above",
+            "error: nothing could be requested on {}, for the reasons above",
             plural(count_pushes(hindered.iter().map(|left_out| left_out.push.id)), "push")
         ));
     }
@@ -44,13 +44,13 @@ pub(crate) fn say_unsent(results: &[TriggerResult]) {
     let unsent = results.iter().filter(|result| result.is_missing()).count();
     if unsent > 0 && !any_refused(results, Refused::NotAllowed) {
         let what_to_do = if any_refused(results, Refused::Values) {
-            "the CI does not take them as they are: change what it names, then run the command again"
+            "the CI refuses their values: change the ones that it names, then run the command again"
         } else {
-            "run the command again, which asks only for what is missing"
+            "run the command again: it requests only what is missing"
         };
         failure::say(&format!(
             "error: {unsent} of {} did not get through: {what_to_do}",
-            plural(results.len(), "asking")
+            plural(results.len(), "request")
         ));
     }
 }
@@ -92,14 +92,14 @@ pub(super) fn say_refused(left_out: &[LeftOut]) -> bool {
     let pushes = count_pushes(refused.map(|left_out| left_out.push.id));
     if pushes > 0 {
         failure::say(&format!(
-            "error: {} could not be asked, for the reason that stands above",
+            "error: {} could not be requested, for the reason above",
             plural(pushes, "push")
         ));
     }
     pushes > 0
 }
 
-/// Says where runs that were asked for were taken back by somebody, so that they say nothing.
+/// Says where runs that were requested were taken back by somebody, so that they say nothing.
 fn say_cancelled(outcomes: &[Outcome]) -> bool {
     let gone = |outcome: &&Outcome| {
         let cancelled = outcome.runs.iter().any(|run| run.state == State::Cancelled);
@@ -108,7 +108,7 @@ fn say_cancelled(outcomes: &[Outcome]) -> bool {
     let gone = outcomes.iter().filter(gone).count();
     if gone > 0 {
         failure::say(&format!(
-            "error: {gone} of {} ended as cancelled and says nothing: run the command again, which asks for what is missing",
+            "error: {gone} of {} ended as cancelled, without a result: run the command again to request what is missing",
             plural(outcomes.len(), "run")
         ));
     }

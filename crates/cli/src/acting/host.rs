@@ -88,48 +88,48 @@ impl Observer for Terminal<'_> {
                 failure::report(&Error::Guard(refusal.clone()), context.sent());
             }
             Progress::LeftOut(left_out) => show_left_out(out, left_out),
-            Progress::NothingPossible => out.line("nothing of it can be asked for"),
+            Progress::NothingPossible => out.line("none of it can be requested"),
             Progress::DryRun => out.line("dry run: nothing was sent"),
             Progress::Declined => out.line("nothing was sent"),
             Progress::OneByOne { builder, requests } => context.talk(&format!(
-                "{requests} requests for {builder}, each sent when the one before has begun: those that wait at once the master would coalesce; Ctrl-C stops between two"
+                "{requests} requests for {builder}, each sent when the one before has begun, because the master would coalesce waiting ones; Ctrl-C stops between two"
             )),
             Progress::Sent { result, named } => show_result(out, result, named),
             Progress::BuildsUnderWay => out.line(
-                "builds are under way: run the command again when they are there, or give --wait",
+                "builds are under way: run the command again when they have ended, or pass --wait",
             ),
             Progress::Waiting { source } => {
-                let told = source.map_or(String::new(), |by| format!(", told by {}", by.words()));
+                let told = source.map_or(String::new(), |by| format!(", notified by {}", by.words()));
                 context.talk(&format!(
-                    "waiting until everything has ended{told}; Ctrl-C leaves it running there"
+                    "waiting for the runs to end{told}; Ctrl-C stops waiting, the runs go on"
                 ));
             }
             Progress::Ended { outcome, named } => show_outcome(out, outcome, named),
             Progress::Settled(triggers) => show_settled(context, triggers),
-            Progress::InDoubt { requests, seconds } => context.talk(&format!(
-                "note: {} of a command that was cut off or got no answer {} in doubt and counted as asked for; {} can tell in {seconds} s: run it again then",
-                plural(requests, "asking"),
+            Progress::Unconfirmed { requests, seconds } => context.talk(&format!(
+                "note: {} of an interrupted command {} unconfirmed and counted as requested; {} can confirm in {seconds} s: run the command again then",
+                plural(requests, "request"),
                 if requests == 1 { "is" } else { "are" },
                 ci.backend().capabilities().confirmed_by,
             )),
             Progress::CannotSettle(error) => {
-                context.talk(&format!("note: askings in doubt cannot be settled: {error}"));
+                context.talk(&format!("note: unconfirmed requests cannot be checked: {error}"));
             }
             Progress::PollFailed(error) => {
-                context.talk(&format!("note: a look failed and is made again: {error}"));
+                context.talk(&format!("note: a poll failed and is retried: {error}"));
             }
             Progress::GaveUp(error) => {
                 failure::report(error, context.sent());
             }
             Progress::NeverArrived { runs } => out.line(&format!(
-                "{} never arrived: asking again",
+                "{} never arrived: sending again",
                 plural(runs as usize, "run")
             )),
             Progress::NotRenewed(error) => context.talk(&format!(
                 "note: the investigation's lease could not be renewed: {error}; another process may take it over"
             )),
             Progress::Undelivered(problem) => {
-                context.talk(&format!("note: {problem}; it is tried again later"));
+                context.talk(&format!("note: {problem}; it is retried later"));
             }
             Progress::Search(progress) => self.on_search(ci, progress),
             Progress::Watch(progress) => self.on_watch(progress),
@@ -141,18 +141,26 @@ impl Consent for Terminal<'_> {
     fn confirm<'a>(&'a mut self, question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             let (text, details) = match question {
-                Question::Send(plan) => ("Ask for them?", details(plan)),
-                Question::SendAgain => ("Ask for them?", Vec::new()),
+                Question::Send(plan) => (&*trigger_question(plan.runs()), details(plan)),
+                Question::SendAgain { runs } => (&*trigger_question(runs), Vec::new()),
                 Question::Search => {
-                    ("Ask for them, and go on until there is a verdict?", Vec::new())
+                    ("Trigger them, and go on until there is a verdict?", Vec::new())
                 }
                 Question::Watch => {
-                    ("Ask for them, and for what is missing from here on?", Vec::new())
+                    ("Trigger them, and whatever goes missing from now on?", Vec::new())
                 }
                 Question::Mark => ("Mark that push in Treeherder?", Vec::new()),
             };
             confirmed(self.out, text, &details).await
         })
+    }
+}
+
+/// The question before runs are triggered.
+fn trigger_question(runs: u32) -> String {
+    match runs {
+        1 => "Trigger this run?".to_owned(),
+        runs => format!("Trigger these {runs} runs?"),
     }
 }
 
@@ -162,9 +170,9 @@ fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {
         count => format!("; {} cannot be filled", plural(count, "push")),
     };
     match under_way {
-        0 => format!("nothing to ask for{left_out}"),
+        0 => format!("nothing to request{left_out}"),
         count => {
-            format!("nothing to ask for: it is under way on {}{left_out}", plural(count, "push"))
+            format!("nothing to request: runs are under way on {}{left_out}", plural(count, "push"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What commands do that ask for several jobs: plan shown by push, carried out, told.
+//! What commands do that request several jobs: plan shown by push, carried out, told.
 
 use mozci_core::backfill::Step;
 use mozci_core::plan::Plan;
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::show::{Out, show_multi_job, show_steps, top};
 use crate::stats::Stats;
 
-/// What is asked for.
+/// What is requested.
 pub(crate) struct MultiJob<'a> {
     /// The command's name.
     pub(crate) command: &'static str,

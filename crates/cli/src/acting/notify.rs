@@ -1,4 +1,4 @@
-//! Telling whoever asked for it how something ended.
+//! Telling whoever requested it how something ended.
 
 use mozci_engine::Error;
 use mozci_engine::drive::Notifier;
@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
 
-/// Who is told in the end; none where nobody asked for it.
+/// Who is told in the end; none where nobody requested it.
 ///
 /// # Errors
 /// [`Error::Usage`] where the config names nobody.
@@ -20,7 +20,7 @@ pub(crate) fn notifier(context: &Context, tells: bool) -> Result<Option<Notifier
     match context.channels()? {
         Some(channels) => Ok(Some(Notifier { channels, program: context.program() })),
         None => Err(Error::Usage(
-            "--tell needs somebody to tell: set `webhook`, or `email_to` and `smtp_url`, under [notify] in the config".into(),
+            "--tell needs somebody to notify: set `webhook`, or `email_to` and `smtp_url`, under [notify] in the config".into(),
         )),
     }
 }

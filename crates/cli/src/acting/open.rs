@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
 
-/// Opens the ledger, settles what can be told by now of requests that were in doubt, and says what is still open.
+/// Opens the ledger, settles what can be told by now of requests that were unconfirmed, and says what is still open.
 pub(crate) async fn open_ledger(
     context: &Context,
     out: &mut Out,

@@ -25,7 +25,7 @@ pub(crate) struct FilterArgs {
     /// Jobs of this tier
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
     tier: Vec<u8>,
-    /// Jobs of this kind; kinds other than `build` and `test` are only asked for where they are
+    /// Jobs of this kind; kinds other than `build` and `test` are only requested where they are
     /// named
     #[arg(long, value_name = "KIND")]
     kind: Vec<String>,

@@ -37,7 +37,7 @@ pub(crate) async fn labels_of(
             Err(_) => continue,
         };
         let found = linked(&context.ci, &run).await?;
-        context.talk(&format!("note: that link is to a run of {}", found.job));
+        context.talk(&format!("note: that link leads to a run of {}", found.job));
         say_where_it_differs(context, job, &found);
         match &first {
             Some(first) if !is_named => same_push(context, first, &found.push).await?,
@@ -55,7 +55,7 @@ fn say_where_it_differs(context: &Context, link: &str, found: &Linked) {
     let Some(revision) = &found.revision else { return };
     if !revision.starts_with(&hash) && !hash.starts_with(revision.as_str()) {
         context.talk(&format!(
-            "note: the link names {hash}, too; the selected run was for {revision}, which is meant"
+            "note: the link also names {hash}; the selected run was for {revision}, which is used"
         ));
     }
 }
@@ -67,8 +67,7 @@ async fn same_push(context: &Context, one: &RevisionSpec, two: &RevisionSpec) ->
         return Ok(());
     }
     Err(Error::Usage(
-        "these links are to runs on different pushes: name the push that is meant with --rev"
-            .into(),
+        "these links lead to runs on different pushes: name the push with --rev".into(),
     ))
 }
 

@@ -26,22 +26,22 @@ pub(crate) struct ReachArgs {
     /// Back to this push, which is included
     #[arg(long, value_name = "REV")]
     from_rev: Option<RevisionSpec>,
-    /// So many pushes before it, and the push itself
+    /// The push and the N before it
     #[arg(long, value_name = "N")]
     back_revisions: Option<u32>,
-    /// So many pushes before and so many after it
+    /// The N pushes before it and the N after it
     #[arg(long, value_name = "N")]
     delta: Option<u32>,
     /// Every push since: YYYY-MM-DD, or YYYY-MM-DDTHH:MM (UTC)
     #[arg(long, value_name = "DATE", value_parser = date)]
     since: Option<At>,
-    /// Only every so many pushes, counted from REV; both ends are kept
+    /// Only every K-th push, counted from REV; both ends are kept
     #[arg(long, alias = "skips", value_name = "K", default_value = "1", value_parser = every)]
     pub(crate) every: NonZeroU32,
 }
 
 impl ReachArgs {
-    /// What was asked for; `otherwise` where nothing was.
+    /// What was requested; `otherwise` where nothing was.
     pub(crate) fn reach(&self, otherwise: Reach) -> Reach {
         match (&self.from_rev, self.back_revisions, self.delta, self.since) {
             (Some(from), ..) => Reach::From(from.clone()),
@@ -90,7 +90,7 @@ pub(crate) fn named_repo(rev: &RevisionSpec) -> Option<String> {
 }
 
 fn every(text: &str) -> Result<NonZeroU32, String> {
-    text.parse().map_err(|_| format!("{text:?} is no number of pushes: give 1 or more"))
+    text.parse().map_err(|_| format!("{text:?} is not a number of pushes: give 1 or more"))
 }
 
 pub(crate) fn date(text: &str) -> Result<At, String> {
@@ -98,8 +98,8 @@ pub(crate) fn date(text: &str) -> Result<At, String> {
         .map(|d| d.and_time(chrono::NaiveTime::MIN));
     let minute =
         chrono::NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%Y-%m-%dT%H:%M");
-    let at = day
-        .or(minute)
-        .map_err(|_| format!("{text:?} is no date: write 2026-01-31, or 2026-01-31T14:00 (UTC)"))?;
+    let at = day.or(minute).map_err(|_| {
+        format!("{text:?} is not a date: write 2026-01-31, or 2026-01-31T14:00 (UTC)")
+    })?;
     Ok(At(at.and_utc().timestamp()))
 }

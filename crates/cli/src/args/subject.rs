@@ -49,7 +49,7 @@ impl SubjectArgs {
         let same_failure_as = self.run()?;
         let Self { test, group, .. } = self.clone();
         if same_failure_as.is_some() {
-            context.progress("reading the failure that is meant");
+            context.progress("reading the failure");
         }
         judge_by(&context.ci, &Subjects { test, group, same_failure_as }).await?;
         if let Some(about) = context.ci.about() {

@@ -29,14 +29,13 @@ pub(crate) struct Args {
 }
 
 const AFTER: &str = "\
-Reads ACTION_CALLBACK, ACTION_TASK_ID, ACTION_TASK_GROUP_ID and ACTION_INPUT. Sends what it sends
-through TASKCLUSTER_PROXY_URL, with the scopes of the task. `mozci taskgraph-action` writes the file
+Reads ACTION_CALLBACK, ACTION_TASK_ID, ACTION_TASK_GROUP_ID and ACTION_INPUT. Sends its requests through TASKCLUSTER_PROXY_URL, with the scopes of the task. `mozci taskgraph-action` writes the file
 that a tree needs.";
 
 /// The file that says what was done.
 const FILE: &str = "mozci.json";
 
-/// Carries out what a button in Treeherder asks for, inside the action's task.
+/// Carries out what a button in Treeherder requests, inside the action's task.
 pub(crate) async fn run(
     args: &Args,
     global: &Global,
@@ -84,7 +83,7 @@ async fn press(global: &Global, stats: &Stats, interrupt: &Interrupt, about: &mu
     out.line(&format!("{} was selected; this runs: mozci {}", selected.job, shown(&words)));
     if !pressed.ignored.is_empty() {
         let ignored = pressed.ignored.join(", ");
-        out.line(&format!("note: {ignored} of the input is of the tree's own backfill, and does nothing here: a push gets what it has not"));
+        out.line(&format!("note: {ignored} of the input belongs to the tree's own backfill and does nothing here: each push gets the runs it lacks"));
     }
     let own = env("TASK_ID");
     wait_for_earlier(&context, &pressed, &selected, &mut out, interrupt, own).await;
@@ -124,7 +123,8 @@ async fn wait_for_earlier(
     interrupt: &Interrupt,
     own: Option<String>,
 ) {
-    let unknown = "note: whether another press is at work cannot be told, so that a push may get one run more";
+    let unknown =
+        "note: it is not known whether another press is at work, so a push may get one extra run";
     let Some(own) = own.and_then(|own| own.parse().ok()) else {
         out.line(&format!("{unknown}: TASK_ID is not set"));
         return;
@@ -132,14 +132,14 @@ async fn wait_for_earlier(
     let link = |task: TaskId| context.ci.link(task.into()).unwrap_or_else(|| task.to_string());
     let mut on_wait = |task| {
         let link = link(task);
-        out.line(&format!("an earlier press on this job is at work, and is waited for: {link}"));
+        out.line(&format!("an earlier press on this job is at work; waiting for it: {link}"));
     };
     let (job, stop) = (&selected.job, &interrupt.stop);
     let waited = earlier_presses(&context.ci, pressed, own, job, stop, &mut on_wait).await;
     match waited {
         Ok(None) => {}
         Ok(Some((task, seconds))) => out.line(&format!(
-            "note: {} is still at work after {seconds} s: a push may get one run more",
+            "note: {} is still at work after {seconds} s: a push may get one extra run",
             link(task)
         )),
         Err(error) => out.line(&format!("{unknown}: {error}")),
@@ -186,7 +186,7 @@ async fn open(
     Ok((own, selected))
 }
 
-/// The command that does what was asked for.
+/// The command that does what was requested.
 fn command(pressed: &Pressed, selected: &Selected) -> Vec<String> {
     let task = pressed.task;
     let mut words: Vec<String> = Vec::new();

@@ -68,7 +68,7 @@ impl Args {
             false => Reach::Back(self.max_revisions.unwrap_or_else(|| usual_range(every))),
         };
         let rev = self.rev.clone().ok_or_else(|| {
-            Error::Usage("nothing says on which push it is bad: give --rev REV, or a link to a run that failed in the place of JOB".into())
+            Error::Usage("name the push on which it fails: --rev REV, or a link to a failed run in place of JOB".into())
         })?;
         Ok(RangeSpec { rev, reach, every: std::num::NonZeroU32::MIN })
     }
@@ -216,21 +216,21 @@ fn show_end(out: &mut Out, args: &Args, answer: &Backfill, at_start: bool) {
     };
     let anyway = match args.anyway {
         true => String::new(),
-        false => format!("; nothing is asked for: {further}, or give --anyway"),
+        false => format!("; nothing is requested: {further}, or give --anyway"),
     };
     let end = match &answer.end {
         WalkEnd::LastGood { .. } => return,
         WalkEnd::GoodAtStart => {
-            "it passed on that push itself: nothing to look for; give one on which it failed".into()
+            "it passed on that push itself: name a push on which it failed".into()
         }
         WalkEnd::BadForLonger => {
-            format!("bad for longer than the range: no good one among {pushes}{begin}{anyway}")
+            format!("bad on the whole range: no good push among {pushes}{begin}{anyway}")
         }
         WalkEnd::NeverRan => {
             format!("never ran on any push of the range ({pushes}){begin}{anyway}")
         }
         WalkEnd::NoEvidence => {
-            format!("no run of the range ({pushes}) says good or bad{begin}{anyway}")
+            format!("no run of the range ({pushes}) passed or failed{begin}{anyway}")
         }
     };
     out.line(&end);

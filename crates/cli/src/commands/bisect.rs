@@ -79,17 +79,17 @@ struct SearchArgs {
     /// It fails every time from the culprit on: one pass proves innocence
     #[arg(long)]
     deterministic: bool,
-    /// Take all suspects for equally likely, whatever they touch
+    /// Treat all suspects as equally likely, whatever they touch
     #[arg(long)]
     no_priors: bool,
     /// Runs before the good push that tell how often it fails for other reasons, at the most; those
     /// that are not read anyway cost a few requests
     #[arg(long, value_name = "N", default_value_t = 1000)]
     background: u32,
-    /// Runs that may be asked for
+    /// Runs that may be requested
     #[arg(long, value_name = "N", default_value_t = 200)]
     budget: u32,
-    /// Runs asked for at once
+    /// Runs requested at once
     #[arg(long, value_name = "K", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     at_once: u32,
 }
@@ -102,17 +102,17 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
-    /// Ask for one round of runs and leave: the same command goes on from what they said
+    /// Request one round of runs and leave: the same command goes on from what they said
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) no_wait: bool,
-    /// Say of each push that is asked about what a run there is expected to tell
+    /// Say for each push what a run there is expected to show
     #[arg(long)]
     pub(crate) explain: bool,
     /// Mark the culprit in Treeherder with the verdict: a task that does nothing, symbol `mz`. It counts as one run of
     /// the day's budget
     #[arg(long)]
     pub(crate) mark: bool,
-    /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
+    /// Notify those named under [notify] in the config when it ends or cannot go on
     #[arg(long)]
     pub(crate) tell: bool,
 }
@@ -148,7 +148,10 @@ pub(crate) async fn run(
         args.bad = args.bad.take().or(push);
     }
     let Some(bad) = &args.bad else {
-        return Err(Error::Usage("nothing says on which push it fails: give --bad REV, or a link to a run that failed in the place of JOB".into()));
+        return Err(Error::Usage(
+            "name the push on which it fails: --bad REV, or a link to a failed run in place of JOB"
+                .into(),
+        ));
     };
     check(context, &args.ends.confirm)?;
     notify::notifier(context, args.ends.tell)?;
@@ -171,15 +174,16 @@ pub(crate) async fn run(
         (Some(job), _) => job.clone(),
         (None, Some(run)) => job_of_run(context, &run).await?,
         (None, None) if context.ci.about().is_some() => {
-            context.progress("looking which job it failed in");
+            context.progress("looking for a job in which it failed");
             let filter = args.filter.filter(&[]);
             let job = job_of_failure(&context.ci, &bad, &filter).await?;
-            out.line(&format!("it failed in {job}, which is run to search"));
+            out.line(&format!("it failed in {job}: the search runs that job"));
             job.to_string()
         }
         (None, None) => {
             return Err(Error::Usage(
-                "nothing says what is chased: name a job, or give --test, --group or --same-failure-as".into(),
+                "name what to search for: a job, or give --test, --group or --same-failure-as"
+                    .into(),
             ));
         }
     };
@@ -225,7 +229,7 @@ pub(crate) async fn run(
     };
     if let Some(lease) = &lease {
         context.talk(&format!(
-            "going on with investigation {}, which is open and asks the same; `--new` begins another one",
+            "going on with investigation {}, which is open and has the same question; `--new` begins another one",
             lease.id
         ));
     }
@@ -239,7 +243,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) question: &'a BisectQuestion,
     /// The investigation that is resumed, held by this process.
     pub(crate) lease: Option<Lease>,
-    /// Whether somebody agreed already that runs are asked for.
+    /// Whether somebody agreed already that runs are requested.
     pub(crate) consented: bool,
     /// What a red job is chased for, where that was just found out.
     pub(crate) chased: Option<Value>,

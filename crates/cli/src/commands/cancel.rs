@@ -31,7 +31,7 @@ pub(crate) struct Args {
     confirm: ConfirmArgs,
 }
 
-/// Cancel what waits or runs of some jobs on each push of a range. Without a range on the one push.
+/// Cancel waiting and running jobs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
     mut args: Args,
     context: &Context,
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() && !args.all {
         return Err(Error::Usage(
-            "nothing says which jobs: name them, give a filter (--include, --platform, …), or --all".into(),
+            "name the jobs, give a filter (--include, --platform, …), or --all".into(),
         ));
     }
     check(context, &args.confirm)?;
@@ -59,7 +59,7 @@ pub(crate) async fn run(
     }
     if found.fits_nothing {
         context.talk(
-            "note: these filters fit no job that ran there (a glob has to fit the whole name)",
+            "note: no job that ran there matches these filters (a glob must match the whole name)",
         );
     }
     let (taken, pending) = (&found.runs, &found.actions);
@@ -74,15 +74,15 @@ pub(crate) async fn run(
     }
     if !pending.is_empty() {
         context.talk(&format!(
-            "note: {} on these pushes {} still at work and may make more runs: run this again when they have ended ({})",
+            "note: {} on these pushes {} still at work and may create more runs: run this again when they have ended ({})",
             plural(pending.len(), "action task"),
             if pending.len() == 1 { "is" } else { "are" },
             pending.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ")
         ));
     }
     out.line(&match taken.len() {
-        0 if !pending.is_empty() => "nothing waits or runs yet".to_owned(),
-        0 => "nothing waits or runs: nothing to cancel".to_owned(),
+        0 if !pending.is_empty() => "nothing to cancel yet".to_owned(),
+        0 => "nothing to cancel".to_owned(),
         count => {
             let one = context.ci.backend().capabilities().request_noun;
             format!("{} of {}", plural(count, one), plural(pushes.len(), "push"))

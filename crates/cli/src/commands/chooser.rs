@@ -86,7 +86,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let is_narrowed = jobs.len() < found.graph.len();
     if jobs.is_empty() {
         return Err(Error::NotFound(format!(
-            "none of {} jobs of push {} is meant (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
+            "none of {} jobs of push {} matches (a glob must match the whole name; kinds other than builds and tests need --kind)",
             found.graph.len(),
             found.push.id
         )));
@@ -106,7 +106,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         say_problems(&found.graph, context);
         if selection.silent > 0 {
             context.talk(&format!(
-                "note: {} do not tell what they run, and may run it, too",
+                "note: {} do not say what they run, and may run it as well",
                 plural(selection.silent, "test job")
             ));
         }
@@ -130,7 +130,7 @@ fn meant_by<'a>(path: &str, graph: &'a JobGraph) -> Result<Vec<&'a str>, Error> 
     let all = graph.manifests();
     if all.is_empty() {
         return Err(Error::Usage(
-            "no job here tells which tests it runs: choose by name with --include".into(),
+            "no job here says which tests it runs: choose by name with --include".into(),
         ));
     }
     let meant = manifests_meant(path, all.iter().copied());
@@ -182,7 +182,7 @@ fn compared(
     }
     if !context.ci.backend().capabilities().graphs {
         return Err(Error::Usage(format!(
-            "what can run on {} is not told by push: there is nothing to compare",
+            "{} does not say what can run on each push: there is nothing to compare",
             context.ci.root_url
         )));
     }

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Everything is scheduled on every K-th push, about a quarter of the tests on the others
     #[arg(long, default_value_t = 20, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     full_every: u32,
-    /// How much faster than real what is asked for goes
+    /// How much faster than real what is requested goes
     #[arg(long, default_value_t = 600.0, value_name = "X")]
     speed: f64,
     /// How long ago the newest push landed, in minutes

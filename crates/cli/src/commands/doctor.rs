@@ -14,9 +14,9 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Check each source of a repository: reachable, authorised, of the promised shape, clocks, lag.
+/// Check each source of a repository: reachable, authorised, responses valid, clocks, lag.
 pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
-    context.progress("asking each source");
+    context.progress("contacting each service");
     let checks = doctor(&context.ci).await;
     for check in &checks {
         let word = match check.health {

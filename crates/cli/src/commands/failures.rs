@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let unread = looked.iter().filter(|looked| is_unread(looked)).count();
     if unread > 0 {
         let (unread, runs) = (unread, plural(looked.len(), "run"));
-        failure::say(&format!("error: of {unread} of {runs} nothing could be read; see there"));
+        failure::say(&format!("error: of {unread} of {runs} could not be read; see above"));
         return Ok(failure::status(Kind::Service));
     }
     let bad = looked.iter().any(|looked| match wish.subject {

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
     /// Leave out jobs whose build was never made, instead of having it made
-    #[arg(long, help_heading = "Asking for jobs")]
+    #[arg(long, help_heading = "Requesting jobs")]
     built: bool,
     #[command(flatten)]
     act: ActArgs,
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     subject: SubjectArgs,
 }
 
-/// Ask for every job of a push that is missing or only coalesced: of those that were chosen for the
+/// Request every job of a push that is missing or only coalesced: of those that were chosen for the
 /// push or, with a filter, of everything that can run there.
 pub(crate) async fn run(
     mut args: Args,

@@ -60,8 +60,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() {
         return Err(Error::Usage(
-            "nothing says which jobs: name them, or give a filter (--include, --platform, --suite, …)"
-                .into(),
+            "name the jobs, or give a filter (--include, --platform, --suite, …)".into(),
         ));
     }
     args.subject.apply(context, out).await?;

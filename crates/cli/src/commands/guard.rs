@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let now = ci.now();
     let mut object = top("guard", context);
     out.line(&format!(
-        "runs asked for in 24 hours   {used} of {}   (`runs_per_day` under [guards])",
+        "runs requested in 24 hours   {used} of {}   (`runs_per_day` under [guards])",
         budgets.day
     ));
     let spent = ledger.spent(&ci.root_url, since, PLANS).await?;
@@ -78,9 +78,9 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let rest = budgets.breaker.rest_minutes;
     let service = ledger.breaker(&ci.root_url).await?;
     match &service {
-        None => out.line("the CI takes what it is asked for"),
+        None => out.line("the CI accepts requests"),
         Some((at, why)) => out.line(&format!(
-            "the CI is left alone for {rest} min since {} ago, then tried with one asking: {why}",
+            "no requests for {rest} min since {} ago, then one as a trial: {why}",
             age(now, *at)
         )),
     }
@@ -135,7 +135,7 @@ async fn breakers(
     for history in &histories {
         let newest = history.facts.iter().flat_map(|facts| facts.runs.iter().rev());
         let (state, words) = match circuit(newest, ci.budgets.breaker, ci.now()) {
-            Circuit::Closed => ("closed", "may be asked for".to_owned()),
+            Circuit::Closed => ("closed", "may be requested".to_owned()),
             Circuit::HalfOpen { exceptions, of } => (
                 "half-open",
                 format!(

@@ -33,7 +33,7 @@ enum What {
     Show(Which),
     /// Go on where one stands
     Resume(Resume),
-    /// End one: nothing more is asked for; what was is left to run
+    /// End one: nothing more is requested; what was is left to run
     Cancel(Which),
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(
             let found = find_investigation(&*store, &which.id).await?;
             store.set_state(&found.id, InvestigationState::Cancelled).await?;
             out.line(&format!(
-                "investigation {} is ended: what it asked for is left to run",
+                "investigation {} is cancelled: the runs that it requested go on",
                 found.id
             ));
             if out.json {
@@ -210,7 +210,7 @@ async fn resume(
     bisect::search(asked, ends, store, &mut ledger, &mut terminal).await
 }
 
-/// Goes on with a watch that may ask for runs.
+/// Goes on with a watch that may request runs.
 async fn resume_watch(
     store: &dyn Store,
     found: &Investigation,

@@ -97,7 +97,7 @@ fn show(
         plural(matrix.jobs.len(), "job"),
     ));
     if matrix.jobs.is_empty() {
-        out.line("  no job of that kind has a run here");
+        out.line("  no job that ran here matches");
         return;
     }
     show_matrix(out, pushes, matrix, context.ci.now());

@@ -53,7 +53,7 @@ fn show_merges(out: &mut Out, merges: &[Merge]) {
                 origin.last.revision.short(),
             ),
             None => format!(
-                "  push {id} merges what no repository has that `merges_from` names in the config"
+                "  push {id} merges commits that no repository under `merges_from` in the config has"
             ),
         });
     }

@@ -38,7 +38,7 @@ pub(crate) async fn run(
 ) -> Done {
     let ci = &context.ci;
     let ledger = ci.ledger().await?;
-    // What is in doubt is looked at first; the ledger is shown all the same where that fails.
+    // What is unconfirmed is looked at first; the ledger is shown all the same where that fails.
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     settle(ci, &ledger, &mut terminal).await;
     let triggers = match (args.open, args.since) {
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     let used = ledger.runs_since(&ci.root_url, ci.day().since).await?;
     let now = ci.now();
     out.line(&format!(
-        "{} · {} of {} runs a day asked for · {}",
+        "{} · {} of {} runs a day requested · {}",
         ci.root_url,
         used,
         ci.budgets.day,
@@ -106,7 +106,10 @@ pub(crate) async fn run(
         out.line(&format!("  the newest {PASSED_OVER} of what was left out; --since narrows it"));
     }
     if triggers.len() == args.limit as usize && !args.open && args.since.is_none() {
-        out.line(&format!("  the newest {}; --limit shows more", plural(triggers.len(), "asking")));
+        out.line(&format!(
+            "  the newest {}; --limit shows more",
+            plural(triggers.len(), "request")
+        ));
     }
     if out.json {
         let mut object = top("requests", context);

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 }
 
 /// Run failed or coalesced jobs of a push again: once for each failed run that no later one, and
-/// none that was asked for, follows.
+/// none that was requested, follows.
 pub(crate) async fn run(
     mut args: Args,
     context: &Context,
@@ -59,7 +59,9 @@ pub(crate) async fn run(
     context.progress("reading the push's runs");
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;
     if matrix.jobs.is_empty() && filter.is_given() {
-        context.talk("note: no job that ran there is meant by these filters (a glob has to fit the whole name)");
+        context.talk(
+            "note: no job that ran there matches these filters (a glob must match the whole name)",
+        );
     }
     let what = if args.failed { Again::Failed } else { Again::Coalesced };
     let of_interest = |run: &Run| match what {
@@ -79,7 +81,7 @@ pub(crate) async fn run(
     }
     if passed_over > 0 {
         context.talk(&format!(
-            "note: {} of other kinds than builds and tests passed over: name them, or give --kind",
+            "note: {} of other kinds than builds and tests are left out: name them, or give --kind",
             plural(passed_over, "job")
         ));
     }

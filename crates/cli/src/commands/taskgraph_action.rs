@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Done {
         match !text.is_empty() && text.len() <= 50 && text.chars().all(fits) {
             true => Ok(()),
             false => Err(Error::Usage(format!(
-                "{text:?} is no name for it: letters, digits, `-` and `_`, at most 50 of them"
+                "{text:?} is not a valid name: letters, digits, `-` and `_`, at most 50 of them"
             ))),
         }
     };
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Done {
         let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         if parsed.is_none_or(|url| url.host_str().is_none()) {
             return Err(Error::Usage(format!(
-                "--url takes the URL of a download, and {url:?} is none"
+                "--url takes the URL of a download, and {url:?} is not one"
             )));
         }
     }

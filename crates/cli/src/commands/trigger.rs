@@ -35,7 +35,7 @@ pub(crate) struct Args {
     subject: SubjectArgs,
 }
 
-/// Have N runs of each of some jobs on each push of a range. Without a range on the one push.
+/// Ensure that each job has N runs on each push of a range. Without a range on the one push.
 pub(crate) async fn run(
     mut args: Args,
     context: &Context,
@@ -48,8 +48,7 @@ pub(crate) async fn run(
     let filter = args.filter.filter(&args.jobs);
     if !filter.is_given() {
         return Err(Error::Usage(
-            "nothing says which jobs: name them, or give a filter (--include, --platform, --suite, …)"
-                .into(),
+            "name the jobs, or give a filter (--include, --platform, --suite, …)".into(),
         ));
     }
     begin(context, &args.act)?;
@@ -95,9 +94,7 @@ fn named(jobs: &[String]) -> Result<Vec<String>, Error> {
         all.extend(lines.map(str::to_owned));
         // Nothing is not everything.
         if all.len() == before {
-            return Err(Error::Usage(
-                "no job came on stdin: what was to name them found none".into(),
-            ));
+            return Err(Error::Usage("standard input named no job".into()));
         }
     }
     Ok(all)

@@ -40,19 +40,19 @@ pub(crate) struct Args {
     expect: ExpectArgs,
     #[command(flatten)]
     confirm: ConfirmArgs,
-    /// Tell whoever the config names (its table `notify`) how it ends, or that it cannot go on
+    /// Notify those named under [notify] in the config when it ends or cannot go on
     #[arg(long)]
     tell: bool,
 }
 
 /// What is done where something does not come as expected.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Where it does not come as expected")]
+#[command(next_help_heading = "When runs fail or are missing")]
 struct ExpectArgs {
     /// Run a job that fails so many times more, and tell how often it passed
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=50))]
     retry_failed: u32,
-    /// Ask for what was coalesced, lost, or never scheduled though its build is there
+    /// Request what was coalesced, lost, or never scheduled though its build is there
     #[arg(long)]
     fill: bool,
     /// Run it again and again until it fails

@@ -56,7 +56,7 @@ pub(crate) fn show_failures(
     wish: &EvidenceWish,
 ) {
     if runs.is_empty() {
-        out.line("no failed run is there");
+        out.line("there is no failed run");
     }
     for (run, looked) in runs.iter().zip(looked) {
         head(out, run, looked, wish);
@@ -150,7 +150,7 @@ pub(crate) fn show_explained(out: &mut Out, evidence: &Evidence) {
         out.line(&format!("  {:>7}  {} ({}): {text}", one.at.line, one.rule, one.what));
     }
     if evidence.explained.is_empty() {
-        out.line("  no rule took any line");
+        out.line("  no rule matched any line");
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn show_same_files(out: &mut Out, files: &[(&str, &Evidence)]) {
         .flat_map(|(place, (_, evidence))| evidence.certain().map(move |failure| (place, failure)));
     let groups = together(failures);
     for same in groups.iter().take(2 * OF_ONE) {
-        let known = if same.is_known { ", known to come and go" } else { "" };
+        let known = if same.is_known { ", known to be intermittent" } else { "" };
         out.line(&format!("{} of {}{known}", same.places.len(), plural(files.len(), "file")));
         show_failure(out, &Failure { before: vec![], after: vec![], ..same.failure.clone() });
         let names: Vec<&str> = same.places.iter().take(5).map(|place| files[*place].0).collect();
@@ -178,7 +178,7 @@ pub(crate) fn show_same_files(out: &mut Out, files: &[(&str, &Evidence)]) {
 fn tolerated(out: &mut Out, count: usize) {
     if count > 0 {
         out.line(&format!(
-            "  {} let pass: known to come and go",
+            "  {} ignored: known to be intermittent",
             plural(count, "unexpected result")
         ));
     }
@@ -195,7 +195,7 @@ fn show_matches(out: &mut Out, matches: Vec<&Match>) {
         }
     }
     if matches.len() > OF_ONE {
-        out.line(&format!("  and {} more lines fit", matches.len() - OF_ONE));
+        out.line(&format!("  and {} more lines match", matches.len() - OF_ONE));
     }
 }
 
@@ -255,7 +255,7 @@ pub(crate) fn show_evidence(out: &mut Out, name: &str, evidence: &Evidence, wish
 
 fn words_alone(seen: Seen) -> &'static str {
     match seen {
-        Seen::NotTold => "is not in it, which says nothing of it",
+        Seen::NotTold => "did not run in it, so it has no information on it",
         seen => seen.words(),
     }
 }
@@ -276,7 +276,8 @@ pub(crate) fn show_same(out: &mut Out, runs: &[ShownRun], looked: &[Looked]) {
     ));
     for same in groups.iter().take(2 * OF_ONE) {
         let places: Vec<&ShownRun> = same.places.iter().map(|place| &runs[*place]).collect();
-        let known = if is_known(same.is_known, &places) { ", known to come and go" } else { "" };
+        let known =
+            if is_known(same.is_known, &places) { ", known to be intermittent" } else { "" };
         out.line(&format!("{} of {}{known}", same.places.len(), plural(runs.len(), "run")));
         show_failure(out, &Failure { before: vec![], after: vec![], ..same.failure.clone() });
         for (said, count) in classified(&places) {

@@ -32,7 +32,7 @@ pub(crate) fn top_of(command: &str, context: &Context, ci: &Ci) -> Map<String, V
 }
 
 /// Writes a value as JSON on several lines. Text stands there as it came: whatever a terminal would
-/// obey is written as an escape, which JSON's own rules ask for below U+0020 alone.
+/// obey is written as an escape, which JSON's own rules request below U+0020 alone.
 pub(crate) fn write_json(
     writer: &mut impl std::io::Write,
     value: &impl Serialize,

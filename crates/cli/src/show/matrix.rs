@@ -72,7 +72,7 @@ fn coalesced(out: &mut Out, pushes: &[Push], matrix: &Matrix) {
                 Some(other) => format!("into {}, push {}", what(*into), pushes[*other].id),
                 None => format!("into {}", what(*into)),
             },
-            None => "into what cannot be told".to_owned(),
+            None => "into an unknown one".to_owned(),
         };
         out.line(&format!(" ⇣ push {}  {job} was coalesced {into}", push.id));
     }
@@ -227,5 +227,5 @@ fn seen(matrix: &Matrix) -> Vec<Told> {
 fn legend(matrix: &Matrix) -> String {
     let words: Vec<String> =
         seen(matrix).iter().map(|told| format!("{} {}", told.mark(), told.words())).collect();
-    format!(" {}  · not run   a mark a run", words.join("  "))
+    format!(" {}  · not run   one mark per run", words.join("  "))
 }

@@ -17,7 +17,7 @@ const LISTED: (usize, usize) = (12, 3);
 /// Requests over which a plan is a large one.
 const LARGE: usize = 60;
 
-/// Shows for each push how its jobs stand, what is asked for, and what is left out and why.
+/// Shows for each push how its jobs stand, what is requested, and what is left out and why.
 pub(crate) fn show_multi_job(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
     let listed = if plan.requests.len() > LARGE { LISTED.1 } else { LISTED.0 };
     let pushes = histories.first().map_or(0, |history| history.facts.len());
@@ -29,7 +29,7 @@ pub(crate) fn show_multi_job(out: &mut Out, histories: &[JobHistory], plan: &Pla
         list(
             out,
             listed,
-            "→ ask for",
+            "→ request",
             plan.requests.iter().filter(|r| r.push == push).map(|r| {
                 let times = if r.times == 1 { String::new() } else { format!("{} × ", r.times) };
                 let build = r.builds.as_ref().map(|b| format!(" (and {b}, which is missing)"));
@@ -69,7 +69,7 @@ fn standing(facts: &[&PushFacts]) -> String {
             PushClass::NoEvidence | PushClass::NotRun => 5,
         }] += 1;
     }
-    let words = ["bad", "mixed", "good", "under way", "blocked for ever", "without a result"];
+    let words = ["bad", "mixed", "good", "under way", "blocked forever", "without a result"];
     let told: Vec<String> = counts
         .iter()
         .zip(words)

@@ -95,7 +95,7 @@ impl Out {
     }
 
     /// A line of text, broken where it is too long for whoever looks at it; nothing where JSON is
-    /// asked for.
+    /// requested.
     ///
     /// Text of a server or of somebody who pushes may be part of it: nothing in it reaches the
     /// terminal that a terminal obeys, and it stays one line.

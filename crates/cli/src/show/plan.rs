@@ -8,13 +8,13 @@ use mozci_engine::store::TriggerState;
 use super::out::Out;
 use super::words::{machine_time, mark, plural};
 
-/// What jobs hang on where that was not told but inferred.
+/// What jobs depend on where that was not told but inferred.
 pub(crate) fn show_ties(out: &mut Out, histories: &[JobHistory]) {
     for history in histories.iter().filter(|history| history.inferred) {
         let names: Vec<&str> = history.build.names().iter().map(JobName::as_str).collect();
         if !names.is_empty() {
             out.line(&format!(
-                "{} hangs on {}, as history has it (`build_of` in the config says it for sure)",
+                "{} depends on {}, judging by the history (`build_of` in the config makes it certain)",
                 history.job,
                 names.join(" and on "),
             ));
@@ -33,7 +33,7 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
                 machine_time(minutes),
                 plural(plan.estimate.samples, "run")
             ),
-            None => "machine time unknown: nothing of the kind has ended yet".to_owned(),
+            None => "machine time unknown: no such run has ended yet".to_owned(),
         };
         let builds = match plan.estimate.builds {
             0 => String::new(),
@@ -53,7 +53,7 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
             .requests
             .iter()
             .any(|request| request.push == waiting.push && request.job == waiting.build);
-        let stands = if is_asked { "is asked for first" } else { "is under way" };
+        let stands = if is_asked { "is requested first" } else { "is under way" };
         let what = format!("  push {}  {} {stands}", waiting.push.id, waiting.build);
         match waits.iter_mut().find(|(known, _)| *known == what) {
             Some((_, jobs)) => *jobs += 1,
@@ -62,7 +62,7 @@ pub(crate) fn show_plan_summary(out: &mut Out, plan: &Plan, budget: (u32, u32)) 
     }
     for (what, jobs) in waits {
         let jobs = if jobs == 1 { "the job".to_owned() } else { format!("{jobs} jobs") };
-        out.line(&format!("{what}, {jobs} once it is there (with --wait)"));
+        out.line(&format!("{what}, {jobs} once it exists (with --wait)"));
     }
 }
 
@@ -80,7 +80,7 @@ fn ways(plan: &Plan) -> String {
             Through::ClonedTask(_) => "by repeating the pushes' own tasks".to_owned(),
             Through::ForceScheduler(name) => format!("through the force scheduler {name}"),
             Through::RepeatedBuild(_) => "by repeating the pushes' own builds".to_owned(),
-            Through::Again(_) => "as the pushes' own requests, again".to_owned(),
+            Through::Again(_) => "by repeating the pushes' own requests".to_owned(),
             Through::Route(route) => format!("by {route}"),
             Through::SelfServe { files } if files.is_empty() => "of self-serve".to_owned(),
             Through::SelfServe { .. } => "of self-serve, with their builds' files".to_owned(),
@@ -135,15 +135,15 @@ pub(crate) fn show_result(out: &mut Out, result: &TriggerResult, names: bool) {
             (times, by_action) => {
                 let runs = plural(times as usize, "run");
                 let action = if by_action { "action " } else { "" };
-                format!("asked for {runs}{}: {action}{}", of_jobs(result), what(*request))
+                format!("requested {runs}{}: {action}{}", of_jobs(result), what(*request))
             }
         },
         TriggerState::NotSent { detail } if result.times() == 0 => {
             format!("not cancelled: {detail}")
         }
-        TriggerState::NotSent { detail } => format!("not asked for: {detail}"),
+        TriggerState::NotSent { detail } => format!("not requested: {detail}"),
         TriggerState::Uncertain { detail } => format!(
-            "UNCERTAIN whether it was asked for: {detail}; it counts as asked for until {teller} tells, run the command again in a minute (asking {})",
+            "UNCERTAIN whether it was requested: {detail}; it counts as requested until {teller} confirms, run the command again in a minute (request {})",
             result.id.as_str()
         ),
     };
@@ -151,7 +151,7 @@ pub(crate) fn show_result(out: &mut Out, result: &TriggerResult, names: bool) {
         [] => String::new(),
         made => {
             let ids: Vec<String> = made.iter().map(ToString::to_string).collect();
-            format!("; made again, since the master ran others in the place of {}", ids.join(", "))
+            format!("; requested again, since the master ran others in place of {}", ids.join(", "))
         }
     };
     let job = match result.jobs.as_slice() {
@@ -169,11 +169,11 @@ fn of_jobs(result: &TriggerResult) -> String {
     }
 }
 
-/// Where something that was asked for stands.
+/// Where something that was requested stands.
 pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome, names_job: bool) {
     let text = if outcome.runs.is_empty() {
         let done = if outcome.done && outcome.action_state.is_good() {
-            ", and created nothing of this job"
+            ", but created no run of this job"
         } else {
             ""
         };

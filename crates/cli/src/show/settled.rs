@@ -1,4 +1,4 @@
-//! What became of requests that were in doubt.
+//! What became of requests that were unconfirmed.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use mozci_engine::store::{TriggerRequest, TriggerState};
 use super::plan::what;
 use crate::context::Context;
 
-/// Says what became of trigger requests that were in doubt, a line for each kind of ending.
+/// Says what became of trigger requests that were unconfirmed, a line for each kind of ending.
 pub(crate) fn show_settled(context: &Context, triggers: &[TriggerRequest]) {
     let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for trigger in triggers {
@@ -19,8 +19,8 @@ pub(crate) fn show_settled(context: &Context, triggers: &[TriggerRequest]) {
                 (format!("was not sent: {detail}"), trigger.push.to_string())
             }
             TriggerState::Uncertain { detail } => (
-                format!("stays UNCERTAIN and counts as asked for: {detail}"),
-                format!("{} (asking {})", trigger.push, trigger.id.as_str()),
+                format!("stays UNCERTAIN and counts as requested: {detail}"),
+                format!("{} (request {})", trigger.push, trigger.id.as_str()),
             ),
             TriggerState::Planned => ("is open".to_owned(), trigger.push.to_string()),
         };
@@ -31,6 +31,6 @@ pub(crate) fn show_settled(context: &Context, triggers: &[TriggerRequest]) {
     }
     for (line, pushes) in endings {
         let line = line.replace("{}", &pushes.join(", "));
-        context.talk(&format!("note: an earlier asking for {line}"));
+        context.talk(&format!("note: an earlier request {line}"));
     }
 }

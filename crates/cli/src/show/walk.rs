@@ -25,9 +25,9 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
         };
         let requested = match (step.requested - step.doubtful, step.doubtful) {
             (0, 0) => String::new(),
-            (sent, 0) => format!(", {sent} asked for"),
-            (0, doubtful) => format!(", {doubtful} in doubt"),
-            (sent, doubtful) => format!(", {sent} asked for, {doubtful} in doubt"),
+            (sent, 0) => format!(", {sent} requested"),
+            (0, doubtful) => format!(", {doubtful} unconfirmed"),
+            (sent, doubtful) => format!(", {sent} requested, {doubtful} unconfirmed"),
         };
         let waiting = match (step.waiting, step.push_class) {
             (0, _) => String::new(),
@@ -69,9 +69,9 @@ fn fate(plan: &Plan, push: &PushRef) -> String {
             let times: u32 = waits.map(|waiting| waiting.times).sum();
             let then = match times {
                 0 => "and starts it".to_owned(),
-                times => format!("then for {times}"),
+                times => format!("then {times}"),
             };
-            return format!("→ ask for {}, which is missing, {then}", request.job);
+            return format!("→ request {}, which is missing, {then}", request.job);
         }
         let build = match &request.builds {
             Some(build) => format!(" (and {build}, which is missing)"),
@@ -81,7 +81,7 @@ fn fate(plan: &Plan, push: &PushRef) -> String {
             Some(_) => format!(" × {}", request.job),
             None => String::new(),
         };
-        return format!("→ ask for {}{job}{build}", request.times);
+        return format!("→ request {}{job}{build}", request.times);
     }
     if let Some(left_out) = plan.left_out.iter().find(|left_out| left_out.push == *push) {
         return format!("left out: {}", left_out.why);
@@ -113,12 +113,12 @@ pub(crate) fn show_edge(out: &mut Out, walk: &Backfill) {
     out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
     out.line(&format!("first bad  {}  {}", bad.id, bad.revision.short()));
     out.line(&match between {
-        0 => "nothing lies between them: the first bad push broke it, as far as these runs tell"
+        0 => "no push lies between them: the first bad push broke it, as far as these runs show"
             .to_owned(),
         count => format!(
-            "{} between them {} not told: it is one of these or the first bad push",
+            "{} in between {} untested: it is one of these or the first bad push",
             plural(count, "push"),
-            if count == 1 { "has" } else { "have" },
+            if count == 1 { "is" } else { "are" },
         ),
     });
 }

@@ -43,7 +43,7 @@ pub(crate) fn machine_time(minutes: u64) -> String {
 /// A rate with its interval.
 pub(crate) fn rate_words(rate: &Rate) -> String {
     match rate.runs {
-        0 => "no run says anything".to_owned(),
+        0 => "no run has a result".to_owned(),
         runs => format!(
             "{} (95 %: {} to {})  {} of {}",
             percent(rate.rate),
@@ -139,9 +139,9 @@ impl Told {
         match self {
             Self::State(state) => state.word(),
             Self::Without => "ran without it",
-            Self::Nothing => "ran, says nothing of it",
-            Self::Unfounded => "build absent, proves nothing",
-            Self::NoSource => "never had the revision, proves nothing",
+            Self::Nothing => "ran, no information on it",
+            Self::Unfounded => "build missing, no evidence",
+            Self::NoSource => "revision missing, no evidence",
         }
     }
 }

@@ -107,7 +107,7 @@ impl Dumps {
         self.base.is_none()
     }
 
-    /// The days of which the folder has a dump, newest first; none where there is no folder.
+    /// The days of which the folder has a dump, newest first; none where there is not a folder.
     pub fn archived(&self) -> Vec<NaiveDate> {
         let entries = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
         let names = entries.into_iter().flatten().filter_map(|entry| {

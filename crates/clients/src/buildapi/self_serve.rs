@@ -1,4 +1,4 @@
-//! Self-serve BuildAPI: what was asked for on a revision, and asking for more.
+//! Self-serve BuildAPI: what was requested on a revision, and requesting more.
 
 use mozci_core::era::{Listed, Outcome};
 use mozci_core::ids::{BuildRequestId, SelfServeId};
@@ -106,7 +106,7 @@ impl SelfServe {
         url
     }
 
-    /// Everything that was asked for on a revision.
+    /// Everything that was requested on a revision.
     ///
     /// # Errors
     /// [`HttpError`]; [`Problem::Forbidden`] where the user is refused.
@@ -115,7 +115,7 @@ impl SelfServe {
         url.set_query(Some("format=json"));
         let entries: Vec<Entry> = match self.http.get(url.clone()).await {
             Ok(entries) => entries,
-            // So it says that nothing was ever asked for there; an unknown branch is told otherwise.
+            // So it says that nothing was ever requested there; an unknown branch is told otherwise.
             Err(error) if nothing_was_asked(&error) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
@@ -138,7 +138,7 @@ impl SelfServe {
         self.http.is_there(file).await
     }
 
-    /// Asks for a builder on a revision, a test with the files that it runs on.
+    /// Requests a builder on a revision, a test with the files that it runs on.
     ///
     /// # Errors
     /// [`ActError`].
@@ -156,7 +156,7 @@ impl SelfServe {
         accepted(&self.act(Method::POST, &["builders", builder, revision], &fields).await?)
     }
 
-    /// Asks for a request again, so many times.
+    /// Requests a request again, so many times.
     ///
     /// # Errors
     /// [`ActError`].

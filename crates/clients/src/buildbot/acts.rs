@@ -77,7 +77,7 @@ fn judge(answer: &ActAnswer) -> Result<Value, ActError> {
     match (*status, error["code"].as_i64()) {
         (200..=299, None) => match body.get("result") {
             Some(result) => Ok(result.clone()),
-            None => Err(ActError::Uncertain("the answer is no JSON-RPC of a master's".into())),
+            None => Err(ActError::Uncertain("the answer is not JSON-RPC of a master's".into())),
         },
         (401 | 403, _) => {
             let text = if text.is_empty() { format!("the master answers {status}") } else { text };

@@ -54,7 +54,7 @@ const CONFIRMED: Duration = Duration::from_secs(5);
 /// Events that may come before a master has confirmed that it listens.
 const MOST_EARLY: usize = 10_000;
 
-/// How often a WebSocket is asked for a sign of life: masters send none by themselves, and a
+/// How often a WebSocket is requested a sign of life: masters send none by themselves, and a
 /// connection that a proxy or a router dropped looks like one on which nothing happens.
 const PING: Duration = Duration::from_secs(30);
 

@@ -37,7 +37,7 @@ pub struct Log {
     pub complete: bool,
 }
 
-/// Lines of a log that are asked for at once.
+/// Lines of a log that are requested at once.
 const PAGE: u64 = 20_000;
 
 /// Pieces of a log that wait for its reader.

@@ -70,12 +70,12 @@ pub struct Set {
     pub stamps: Vec<Stamp>,
 }
 
-/// Rows of a list that was asked for by time.
+/// Rows of a list that was requested by time.
 #[derive(Debug, Clone)]
 pub struct Listed<T> {
-    /// The rows, those that were not asked for left out.
+    /// The rows, those that were not requested left out.
     pub rows: Vec<T>,
-    /// Whether rows came that were not asked for: masters ignore filters that they do not know.
+    /// Whether rows came that were not requested: masters ignore filters that they do not know.
     pub ignored: bool,
 }
 
@@ -100,7 +100,7 @@ struct ByTime<'a> {
     filters: &'a [(&'a str, String)],
 }
 
-/// Which builds are asked for.
+/// Which builds are requested.
 #[derive(Debug, Clone, Copy)]
 pub enum BuildsOf<'a> {
     /// Those of every builder.

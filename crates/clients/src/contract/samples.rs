@@ -1,4 +1,4 @@
-//! Answers that are asked for so as to be held against their contracts.
+//! Answers that are requested so as to be held against their contracts.
 
 use mozci_core::ids::{TaskId, TreeherderPushId};
 use serde_json::{Map, Value, json};

@@ -46,7 +46,7 @@ pub enum GitError {
     /// There is no such revision on the branch.
     #[error("{branch} has no revision {revision} in {folder}{hint}")]
     Unknown {
-        /// What was asked for.
+        /// What was requested.
         revision: String,
         /// The branch.
         branch: String,

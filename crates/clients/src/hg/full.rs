@@ -93,7 +93,7 @@ impl Pushlog {
         let answer: Answer = self.http().get(url.clone()).await?;
         let mut all = HashMap::with_capacity(answer.pushes.len());
         for (id, entry) in answer.pushes {
-            let number = id.parse().map_err(|_| bad(format!("push id {id:?} is no number")))?;
+            let number = id.parse().map_err(|_| bad(format!("push id {id:?} is not a number")))?;
             all.insert(number, read(entry.changesets).map_err(bad)?);
         }
         Ok(all)

@@ -30,7 +30,7 @@ pub enum HgError {
     /// changesets is answered in the same way (seen with Mercurial 7.2).
     #[error("{repository} has no revision {revision}")]
     UnknownRevision {
-        /// What was asked for.
+        /// What was requested.
         revision: String,
         /// The repository's URL.
         repository: String,
@@ -61,7 +61,7 @@ impl Pushlog {
 
     /// The push that contains a changeset, named by its whole or shortened hash or as `tip`.
     ///
-    /// An answer whose changesets don't begin with the hash that was asked for is refused, since
+    /// An answer whose changesets don't begin with the hash that was requested is refused, since
     /// Mercurial takes a short number for a local revision number.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Node {
 impl Entry {
     /// The push, or in words what is wrong with it.
     pub(super) fn push(&self, id: &str) -> Result<Push, String> {
-        let number = id.parse().map_err(|_| format!("push id {id:?} is no number"))?;
+        let number = id.parse().map_err(|_| format!("push id {id:?} is not a number"))?;
         let bad = |error: mozci_core::ids::IdError| format!("push {id}: {error}");
         let mut changesets = Vec::new();
         for (i, node) in self.changesets.iter().enumerate() {

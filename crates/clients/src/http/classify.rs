@@ -143,7 +143,7 @@ pub(super) fn redirect(response: &Response) -> Result<Url, Problem> {
 fn next_hop(from: &Url, location: Option<&str>) -> Result<Url, String> {
     let target = location.and_then(|location| from.join(location).ok());
     match target {
-        // What was asked for under encryption is not to be had without.
+        // What was requested under encryption is not to be had without.
         Some(url) if url.scheme() == "http" && from.scheme() == "https" => {
             let host = url.host_str().unwrap_or_default();
             Err(format!("a redirect from https to http ({host}), which is not followed"))

@@ -75,7 +75,7 @@ pub(super) struct Opened {
     pub(super) turn: Turn,
     /// What the server was asked to confirm.
     kept: Option<CachedAnswer>,
-    /// Whether it is what was asked for itself, and not where that led.
+    /// Whether it is what was requested itself, and not where that led.
     is_first: bool,
 }
 
@@ -195,7 +195,7 @@ impl Http {
         parsed
     }
 
-    /// Gets the body of an answer that must be JSON, unparsed. Who asks for what somebody else is
+    /// Gets the body of an answer that must be JSON, unparsed. Who requests what somebody else is
     /// just getting shares the answer.
     ///
     /// # Errors
@@ -245,7 +245,7 @@ impl Http {
             if let (Some(wait), Problem::Status { message, .. }) = (asked, &mut error.problem)
                 && wait > LONGEST_HOLD
             {
-                message.push_str(&format!(", and asks to be left alone for {} s", wait.as_secs()));
+                message.push_str(&format!(", and wants a pause of {} s", wait.as_secs()));
                 return Err(error);
             }
             match waits.next() {

@@ -57,7 +57,7 @@ pub enum Problem {
     },
     /// It is more than is asked of a server at once.
     Refused(String),
-    /// Something else came where JSON was promised.
+    /// Something else came where JSON was expected.
     NotJson {
         /// What the server calls it.
         content_type: String,
@@ -69,7 +69,7 @@ pub enum Problem {
 }
 
 impl HttpError {
-    /// Whether the thing asked for is not there, as opposed to not to be had now.
+    /// Whether the thing requested is not there, as opposed to not to be had now.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound(_))
     }
@@ -78,7 +78,7 @@ impl HttpError {
     pub fn is_passing(&self) -> bool {
         match &self.problem {
             Problem::Status { status, .. } => *status == 429 || *status >= 500,
-            // A page where JSON was promised is a proxy's as a rule, and goes with its trouble.
+            // A page where JSON was expected is a proxy's as a rule, and goes with its trouble.
             Problem::NotJson { .. } => true,
             Problem::Connect(_) | Problem::Timeout | Problem::Broken(_) => true,
             _ => false,
@@ -91,7 +91,7 @@ impl Problem {
     pub(crate) fn of_json(error: &serde_json::Error) -> Self {
         match error.classify() {
             serde_json::error::Category::Data => Self::Shape(error.to_string()),
-            _ => Self::Broken(format!("it is no whole JSON ({error})")),
+            _ => Self::Broken(format!("it is not complete JSON ({error})")),
         }
     }
 }
@@ -112,7 +112,7 @@ impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Problem::NotFound(text) if text.is_empty() => {
-                f.write_str("the server has no such thing")
+                f.write_str("the server does not have it")
             }
             Problem::NotFound(text) => write!(f, "the server says: {text}"),
             Problem::Forbidden { status, message } => {
@@ -126,16 +126,16 @@ impl fmt::Display for Words<'_> {
             Problem::TooSlow { bytes, seconds } => {
                 write!(f, "the server sends too slowly: {bytes} bytes in {seconds} s")
             }
-            Problem::Broken(reason) => write!(f, "the answer broke off: {reason}"),
+            Problem::Broken(reason) => write!(f, "the answer was cut off: {reason}"),
             Problem::TooLarge { limit } => {
                 write!(f, "the answer is larger than {} MiB", limit / (1 << 20))
             }
             Problem::Refused(reason) => f.write_str(reason),
             Problem::NotJson { content_type, start } => {
                 let kind = if content_type.is_empty() { "no content type" } else { content_type };
-                write!(f, "the server answered {kind} where JSON was promised: {start:?}")
+                write!(f, "the server answered {kind} where JSON was expected: {start:?}")
             }
-            Problem::Shape(reason) => write!(f, "the answer has not the promised shape: {reason}"),
+            Problem::Shape(reason) => write!(f, "the answer has an unexpected shape: {reason}"),
         }
     }
 }

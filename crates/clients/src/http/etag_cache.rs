@@ -14,7 +14,7 @@ pub struct CachedAnswer {
     pub body: Vec<u8>,
 }
 
-/// Where such answers are kept. What cannot be kept or found is asked for again, so that nothing
+/// Where such answers are kept. What cannot be kept or found is requested again, so that nothing
 /// here is an error.
 pub trait EtagCache: Debug + Send + Sync {
     /// The answer to a URL, where it is kept.

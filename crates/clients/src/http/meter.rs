@@ -20,7 +20,7 @@ struct Inner {
     confirmed: u64,
     held: Duration,
     sent: u64,
-    /// How often each URL was asked for.
+    /// How often each URL was requested.
     asked: HashMap<String, u64>,
 }
 
@@ -34,7 +34,7 @@ pub struct Usage {
     pub requests: u64,
     /// Bytes of the answers' bodies, after decompression.
     pub bytes: u64,
-    /// Requests that had to be sent again.
+    /// Requests that retried.
     pub retries: u64,
     /// Questions that the disk answered.
     pub cache_hits: u64,
@@ -63,7 +63,7 @@ impl Meter {
         }
     }
 
-    /// The URLs that were asked for more than once, the most asked first, `count` at the most.
+    /// The URLs that were requested more than once, the most asked first, `count` at the most.
     pub fn most_requested(&self, count: usize) -> Vec<(String, u64)> {
         let inner = self.inner();
         let more = inner.asked.iter().filter(|(_, times)| **times > 1);

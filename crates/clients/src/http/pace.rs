@@ -66,7 +66,7 @@ impl Pace {
         Some(Turn { _place: place, held })
     }
 
-    /// Sends nothing to a URL's host for so long: it asked for that.
+    /// Sends nothing to a URL's host for so long: it requested that.
     pub(super) fn hold(&self, url: &Url, wait: Duration) {
         let host = self.host(url);
         let mut sent = host.sent.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Secrets in texts that servers and libraries hand us.
 //!
-//! Errors of a store name the signed URL that was asked for, and some servers repeat the headers of
+//! Errors of a store name the signed URL that was requested, and some servers repeat the headers of
 //! a request. Neither may reach an error, a log or a file.
 
 use std::sync::LazyLock;

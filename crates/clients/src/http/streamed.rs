@@ -41,8 +41,8 @@ enum Promised {
 
 impl Http {
     /// Gets JSON of up to `limit` bytes (after decompression) and parses it while it comes, so that
-    /// what the type leaves out is never held. Only its beginning is asked for again: whoever
-    /// asks for hundreds of megabytes does not do so twice by himself.
+    /// what the type leaves out is never held. Only its beginning is requested again: whoever
+    /// requests hundreds of megabytes does not do so twice by himself.
     ///
     /// # Errors
     /// [`HttpError`].
@@ -66,7 +66,7 @@ impl Http {
     }
 
     /// Gets whatever there is and lets `read` read it while it comes, on a thread of its own, for as
-    /// long as `patience` at the most. Only the answer's beginning is asked for again.
+    /// long as `patience` at the most. Only the answer's beginning is requested again.
     ///
     /// # Errors
     /// [`HttpError`] where no answer begins; that it breaks off is told in what comes back.

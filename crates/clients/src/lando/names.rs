@@ -61,7 +61,7 @@ impl Lando {
         };
         let shape = |text: String| failed(Problem::Shape(text), &url);
         if asked != revision.hash() {
-            return Err(shape(format!("it is about {asked}, which was not asked for")));
+            return Err(shape(format!("it is about {asked}, which was not requested")));
         }
         Revision::new(other, name).map(Some).map_err(|error| shape(error.to_string()))
     }

@@ -76,7 +76,8 @@ impl Email {
         let host = self.url.host_str().unwrap_or_default().to_owned();
         let refused = |why: String| EmailError::Refused { host: host.clone(), why };
         let mailbox = |text: &str| {
-            let odd = |error| EmailError::Odd(format!("{text:?} is no e-mail address: {error}"));
+            let odd =
+                |error| EmailError::Odd(format!("{text:?} is not an e-mail address: {error}"));
             text.parse::<Mailbox>().map_err(odd)
         };
         let mut message = Message::builder()

@@ -3,7 +3,7 @@
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 
-/// A broker that does not do what it was asked for. None of these names a password.
+/// A broker that does not do what it was requested. None of these names a password.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PulseError {
     /// User or password are wrong.

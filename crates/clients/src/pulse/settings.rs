@@ -36,7 +36,7 @@ pub struct PulseSettings {
     pub user: String,
     /// The password.
     pub password: Secret,
-    /// How long anything may take that the broker is asked for.
+    /// How long anything may take that the broker is requested.
     pub timeout: Duration,
     /// How often both sides give a sign of life, in seconds.
     pub heartbeat: u16,

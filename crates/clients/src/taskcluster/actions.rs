@@ -1,4 +1,4 @@
-//! `actions.json`: the way a user asks for jobs.
+//! `actions.json`: the way a user requests jobs.
 //!
 //! Whoever may push writes the file. It is read in pieces: what is not used is never parsed, and
 //! what is used is bounded ([`render`](super::render)).

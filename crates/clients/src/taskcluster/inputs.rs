@@ -1,4 +1,4 @@
-//! What an action is asked for: inputs that its own schema has a place for.
+//! What an action is requested: inputs that its own schema has a place for.
 
 use mozci_core::ids::JobName;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::actions::{Action, ActionError};
 
 impl Action {
-    /// Inputs that ask for `times` runs of each of some labels, as few as the action's schema
+    /// Inputs that request `times` runs of each of some labels, as few as the action's schema
     /// allows: schemas differ between trees and years and forbid extra keys.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Action {
         Ok(inputs)
     }
 
-    /// Inputs that ask for `times` runs of a job that run these manifests and nothing else, with
+    /// Inputs that request `times` runs of a job that run these manifests and nothing else, with
     /// what else the action's schema has a place for.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Action {
     }
 }
 
-/// How many runs one action may be asked for.
+/// How many runs one action may be requested.
 fn most_times(properties: &Map<String, Value>) -> u32 {
     match properties.get("times") {
         None => 1,
@@ -107,7 +107,7 @@ fn most_times(properties: &Map<String, Value>) -> u32 {
     }
 }
 
-/// What each of several actions is asked for, where one takes only so many.
+/// What each of several actions is requested, where one takes only so many.
 fn shares(times: u32, most: u32) -> impl Iterator<Item = u32> {
     let mut left = times;
     std::iter::from_fn(move || {
@@ -124,7 +124,7 @@ pub struct Narrowed<'a> {
     pub label: &'a str,
     /// What it is to run.
     pub manifests: &'a [String],
-    /// The revision under which the tree groups what is asked for.
+    /// The revision under which the tree groups what is requested.
     pub revision: &'a str,
     /// The symbol under which it is shown.
     pub symbol: Option<&'a str>,
@@ -139,7 +139,7 @@ const LABELS_AT_ONCE: usize = 100;
 /// An action's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
-    /// What it asks for.
+    /// What it requests.
     pub labels: Vec<JobName>,
     /// How many runs of each.
     pub times: u32,

@@ -25,9 +25,9 @@ pub enum Button {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackfillInput {
-    /// Pushes before this one that are looked at for a good one; the command's own default without, and for 0.
+    /// Pushes before this one that may be searched for a good one; the command's own default without, and for 0.
     pub max_revisions: Option<u32>,
-    /// Runs that each push is to have.
+    /// Runs that each push gets.
     pub times: Option<u32>,
     /// The test that is chased, instead of why the job is red.
     pub test: Option<String>,
@@ -37,9 +37,9 @@ pub struct BackfillInput {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BisectInput {
-    /// Pushes before this one that are looked at for a good one; the command's own default without.
+    /// Pushes before this one that may be searched for a good one; the command's own default without.
     pub max_revisions: Option<u32>,
-    /// Runs that may be asked for.
+    /// Runs that may be requested.
     pub budget: Option<u32>,
     /// Whether the culprit is marked in Treeherder.
     pub mark: Option<bool>,
@@ -92,7 +92,7 @@ impl Pressed {
         let group = group.parse().map_err(|error| format!("ACTION_TASK_GROUP_ID: {error}"))?;
         let task = get("ACTION_TASK_ID")?;
         let task: Option<String> = serde_json::from_str(&task)
-            .map_err(|_| format!("ACTION_TASK_ID is {task:?}, and no task id as JSON has it"))?;
+            .map_err(|_| format!("ACTION_TASK_ID is {task:?}, which is not a task id in JSON"))?;
         let task = task.ok_or_else(|| {
             format!(
                 "{callback} acts on one job, and none was selected: select a build or a test first"
@@ -103,7 +103,7 @@ impl Pressed {
         let input: Value = match input {
             None => json!({}),
             Some(text) => serde_json::from_str(&text)
-                .map_err(|error| format!("ACTION_INPUT is no JSON: {error}"))?,
+                .map_err(|error| format!("ACTION_INPUT is not JSON: {error}"))?,
         };
         // A group's action sends null where its schema has nothing to fill in.
         let mut input = if input.is_null() { json!({}) } else { input };
@@ -150,25 +150,25 @@ pub fn schema(callback: &str) -> Option<Value> {
     let count = |text: &str, default: u32, most: u32| json!({"type": "integer", "title": text, "default": default, "minimum": default.min(1), "maximum": most});
     let test = json!({
         "type": "string",
-        "title": "The test that is chased; empty: whatever the job is red for",
+        "title": "The test to search for; empty: the reason why the job failed",
         "default": "",
         "maxLength": 500,
     });
-    let back = "Pushes before this one that are looked at for a good one";
+    let back = "Pushes before this one that may be searched for a good one";
     let properties = match callback {
         "mozci-backfill" => json!({
             "max_revisions": count(&format!("{back}; 0: 40, and more for a job that seldom runs"), 0, 400),
-            "times": count("Runs that each push is to have", 1, 10),
+            "times": count("Runs that each push gets", 1, 10),
             "test": test,
         }),
         "mozci-bisect" => json!({
             "max_revisions": count(back, 100, 400),
-            "budget": count("Runs that may be asked for", 200, 1000),
+            "budget": count("Runs that may be requested", 200, 1000),
             "mark": {"type": "boolean", "title": "Mark the culprit in Treeherder", "default": false},
             "test": test,
         }),
         "mozci-retrigger-until" => json!({
-            "runs": count("Runs that this push is to have; more than 20 only where mozci's config allows them", ENOUGH_RUNS, 100),
+            "runs": count("Runs that this push gets; more than 20 only where mozci's config allows them", ENOUGH_RUNS, 100),
         }),
         _ => return None,
     };
@@ -234,7 +234,7 @@ mod tests {
             ("5", "mozci-backfill", "{}", "no task id as JSON has it"),
             (&task, "retrigger", "{}", "no callback of mozci's"),
             (&task, "", "{}", "ACTION_CALLBACK is not set"),
-            (&task, "mozci-backfill", "{", "ACTION_INPUT is no JSON"),
+            (&task, "mozci-backfill", "{", "ACTION_INPUT is not JSON"),
             (&task, "mozci-backfill", "[]", "does not fit"),
             (&task, "mozci-bisect", r#"{"max_revisions": 0}"#, "max_revisions"),
             (&task, "mozci-backfill", r#"{"depth": "all"}"#, "max_revisions"),

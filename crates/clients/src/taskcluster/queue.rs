@@ -55,14 +55,14 @@ pub struct ActionContext {
     pub name: String,
     /// The user's input.
     pub input: Value,
-    /// The task that it was asked for, if any.
+    /// The task that it was requested, if any.
     pub task: Option<String>,
     /// What is run for it, where its task tells (`ACTION_CALLBACK`). Several actions may have one name.
     #[serde(default)]
     pub callback: Option<String>,
 }
 
-/// What an action asks for, as far as it concerns one job.
+/// What an action requests, as far as it concerns one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobRequests {
     /// So many runs on its own push.
@@ -81,7 +81,7 @@ pub enum JobRequests {
 }
 
 impl TaskDefinition {
-    /// Whether everything is there that decisions hang on: an action task tells its name and input.
+    /// Whether everything is there that decisions depend on: an action task tells its name and input.
     pub fn is_whole(&self) -> bool {
         let is_action = self.tags.get("kind").is_some_and(|kind| kind == "action-callback");
         match &self.action {
@@ -92,7 +92,7 @@ impl TaskDefinition {
 }
 
 impl ActionContext {
-    /// Whether it tells what it was asked for. Those that ask for jobs by their labels have them in
+    /// Whether it tells what it was requested. Those that request jobs by their labels have them in
     /// their input.
     pub fn is_readable(&self) -> bool {
         let by_label = ["add-new-jobs", "retrigger-multiple", "backfill-task"];
@@ -129,7 +129,7 @@ impl ActionContext {
             }
             "retrigger" if of_task() => JobRequests::Runs(times),
             // Without a depth the tree's own default counts, which differs; the largest is
-            // assumed, so that too little is asked for rather than too much.
+            // assumed, so that too little is requested rather than too much.
             "backfill" if of_task() => JobRequests::Backfill {
                 depth: self.input["depth"].as_u64().map_or(25, |d| d.min(100) as u32),
                 times,

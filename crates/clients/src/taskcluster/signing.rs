@@ -23,7 +23,7 @@ pub(super) fn signer(given: &TaskclusterCredentials) -> Result<Signer, String> {
         None => None,
         Some(text) => {
             let certificate: Value = serde_json::from_str(text)
-                .map_err(|_| "TASKCLUSTER_CERTIFICATE is no JSON".to_owned())?;
+                .map_err(|_| "TASKCLUSTER_CERTIFICATE is not JSON".to_owned())?;
             Some(STANDARD.encode(json!({"certificate": certificate}).to_string()))
         }
     };

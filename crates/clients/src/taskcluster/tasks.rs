@@ -108,7 +108,7 @@ impl Taskcluster {
         let status = entry.map_err(|error| error.to_string());
         let status = status.and_then(|entry| TaskStatus::new(&entry.status));
         status.map_err(|error| {
-            ActError::Uncertain(format!("the answer has not the promised shape: {error}"))
+            ActError::Uncertain(format!("the answer has an unexpected shape: {error}"))
         })
     }
 }

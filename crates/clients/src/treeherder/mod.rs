@@ -22,7 +22,7 @@ pub struct Treeherder {
     vcs: Vcs,
 }
 
-/// The version is named, since the answers' shapes hang on it.
+/// The version is named, since the answers' shapes depend on it.
 const ACCEPT: &str = "application/json; version=1.1";
 
 impl Treeherder {

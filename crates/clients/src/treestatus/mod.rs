@@ -1,4 +1,4 @@
-//! Treestatus: whether a tree takes landings, and so whether anybody should ask for more runs there.
+//! Treestatus: whether a tree takes landings, and so whether anybody should request more runs there.
 
 mod status;
 

@@ -112,7 +112,7 @@ impl Treestatus {
             }
             Err(()) => {
                 return Err(HttpError {
-                    problem: Problem::Connect("it is no URL that has a path".into()),
+                    problem: Problem::Connect("it is not a URL that has a path".into()),
                     method: "GET",
                     url: self.base.to_string(),
                 });

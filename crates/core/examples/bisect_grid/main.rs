@@ -12,7 +12,7 @@ use serde_json::json;
 
 use trial::{Trial, trial};
 
-/// One cell of the grid: how many runs the search asks for, how often it is wrong, and what a lower
+/// One cell of the grid: how many runs the search requests, how often it is wrong, and what a lower
 /// bound and an oracle say.
 #[derive(Debug, Clone, Parser)]
 struct Args {
@@ -31,10 +31,10 @@ struct Args {
     /// What everything is drawn by
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Runs asked for at once
+    /// Runs requested at once
     #[arg(long, default_value_t = 1)]
     k: usize,
-    /// Share of pushes that cannot be built, which shows when a run is asked for
+    /// Share of pushes that cannot be built, which shows when a run is requested
     #[arg(long, default_value_t = 0.0)]
     unbuildable: f64,
     /// Share of histories without a culprit
@@ -58,7 +58,7 @@ struct Args {
     /// Runs at the most
     #[arg(long, default_value_t = 20_000)]
     budget: usize,
-    /// Results come back one by one, in any order, and another run is asked for at each
+    /// Results come back one by one, in any order, and another run is requested at each
     #[arg(long)]
     shuffle: bool,
     /// Assume that it always fails

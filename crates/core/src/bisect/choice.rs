@@ -1,4 +1,4 @@
-//! Which run to ask for next: the one that tells most about the culprit for what it costs.
+//! Which run to request next: the one that tells most about the culprit for what it costs.
 
 use super::posterior::Posterior;
 
@@ -7,7 +7,7 @@ use super::posterior::Posterior;
 pub(super) enum Of {
     /// All.
     All,
-    /// Those that may be worth most where all may be asked for at the same cost; the others are told as 0.
+    /// Those that may be worth most where all may be requested at the same cost; the others are told as 0.
     Best,
 }
 

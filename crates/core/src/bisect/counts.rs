@@ -29,7 +29,7 @@ pub struct Counts {
     pub unbuildable: bool,
 }
 
-/// Runs in a row that say nothing of a push, after which no more are asked for there.
+/// Runs in a row that say nothing of a push, after which no more are requested there.
 const SILENT: u32 = 4;
 
 impl Counts {
@@ -59,7 +59,7 @@ impl Counts {
         self.telling() == 0 && self.unknown >= SILENT
     }
 
-    /// Whether runs may be asked for there.
+    /// Whether runs may be requested there.
     pub fn is_testable(self) -> bool {
         self.telling() > 0 || !(self.unbuildable || self.is_silent())
     }

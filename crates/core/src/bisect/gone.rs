@@ -52,7 +52,7 @@ impl Part {
 }
 
 impl Belief {
-    /// How much one run on each push is worth, asked for alone.
+    /// How much one run on each push is worth, requested alone.
     pub(super) fn worth(&self, of: Of, told: &mut Vec<f64>) {
         if !self.parts.is_empty() {
             self.information(told);
@@ -101,7 +101,7 @@ pub(super) fn without(counts: &[Counts], backout: Backout) -> Vec<Counts> {
     let mut left = counts.to_vec();
     let until = backout.until.min(left.len());
     for counts in &mut left[backout.suspect.min(until)..until] {
-        // That no run can be made there stays so.
+        // That cannot be run there stays so.
         (counts.failed, counts.passed) = (0, 0);
     }
     left

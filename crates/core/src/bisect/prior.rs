@@ -1,4 +1,4 @@
-//! What is believed before a run is asked for.
+//! What is believed before a run is requested.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
@@ -54,7 +54,7 @@ pub struct Setup {
     pub deterministic: bool,
     /// Runs of one push at the most.
     pub most_on_a_push: u32,
-    /// Runs on each push, the good one first, that count for how many may be asked for there, and
+    /// Runs on each push, the good one first, that count for how many may be requested there, and
     /// that are not observed: the failure that the search began with.
     #[serde(default)]
     pub taken: Vec<u32>,

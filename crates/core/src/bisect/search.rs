@@ -28,7 +28,7 @@ pub struct Search {
     belief: OnceLock<Belief>,
 }
 
-/// How much surer than asked a search has to be: what is asked for holds at every rate, and what is
+/// How much surer than asked a search has to be: what is requested holds at every rate, and what is
 /// believed is right on average over all of them.
 const SURER: f64 = 0.42;
 
@@ -102,7 +102,7 @@ impl Search {
         self.belief().set_aside
     }
 
-    /// The pushes on which to ask for runs: `k` of them, one several times where several runs are
+    /// The pushes on which to request runs: `k` of them, one several times where several runs are
     /// worth it, none where no push is left to test. `pending` are those on which runs are under
     /// way, one for each run.
     ///
@@ -141,7 +141,7 @@ impl Search {
         chosen
     }
 
-    /// A number that hangs on what was observed alone, so that the same question has the same answer.
+    /// A number that depends on what was observed alone, so that the same question has the same answer.
     fn fingerprint(&self) -> u64 {
         self.counts.iter().enumerate().fold(7, |seed: u64, (i, counts)| {
             let both = u64::from(counts.failed) << 32 | u64::from(counts.passed);
@@ -155,7 +155,7 @@ impl Search {
         suspect.cost.max(1e-9)
     }
 
-    /// Whether another run may be asked for on a push.
+    /// Whether another run may be requested on a push.
     pub fn can_send(&self, push: usize, pending: &[usize]) -> bool {
         let Some(counts) = self.counts.get(push) else { return false };
         let waiting = pending.iter().filter(|other| **other == push).count();
@@ -175,7 +175,7 @@ impl Search {
             .map(|(push, _)| push)
     }
 
-    /// What it comes to by now, as sure as the setup asks for.
+    /// What it comes to by now, as sure as the setup requests.
     pub fn verdict(&self) -> Verdict {
         self.verdict_at(self.sure())
     }

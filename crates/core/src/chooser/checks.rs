@@ -22,7 +22,7 @@ pub enum Problem {
         /// Each waits for the next, the last for the first.
         jobs: Vec<String>,
     },
-    /// Several builds are said to be the one that a job hangs on.
+    /// Several builds are said to be the one that a job depends on.
     Ambiguous {
         /// The job.
         job: String,
@@ -47,7 +47,11 @@ impl std::fmt::Display for Problem {
             }
             Self::More { count } => write!(f, "{count} more of the kind are not listed"),
             Self::Ambiguous { job, builds } => {
-                write!(f, "{job} may hang on any of {}: its build is not known", builds.join(", "))
+                write!(
+                    f,
+                    "{job} may depend on any of {}: its build is not known",
+                    builds.join(", ")
+                )
             }
         }
     }

@@ -184,7 +184,7 @@ impl<'a> Job<'a> {
         self.entry.tier
     }
 
-    /// The build that it hangs on.
+    /// The build that it depends on.
     pub fn build(&self) -> Option<&'a str> {
         self.word(self.entry.build)
     }
@@ -202,7 +202,7 @@ impl<'a> Job<'a> {
         words.iter().map(|word| graph.words.get(*word))
     }
 
-    /// Whether it was chosen for the push without anybody asking for it; none where nobody tells.
+    /// Whether it was chosen for the push without anybody requesting it; none where nobody tells.
     pub fn by_default(&self) -> Option<bool> {
         self.entry.by_default
     }

@@ -27,7 +27,7 @@ pub struct NewJob<'a> {
     pub variant: Option<&'a str>,
     /// The tier.
     pub tier: Option<u8>,
-    /// The build that it hangs on, where the source says so.
+    /// The build that it depends on, where the source says so.
     pub build: Option<&'a str>,
     /// What it waits for.
     pub dependencies: Vec<&'a str>,

@@ -1,4 +1,4 @@
-//! What can be run on a push: builds, the tests that hang on them, and what is known of each, compact
+//! What can be run on a push: builds, the tests that depend on them, and what is known of each, compact
 //! enough to be kept whole.
 
 mod checks;

@@ -10,7 +10,7 @@ use super::graph::{Job, Role};
 /// What can be built and tested for a platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Platform<'a> {
-    /// The builds, each with the tests that hang on it.
+    /// The builds, each with the tests that depend on it.
     pub builds: BTreeMap<&'a str, Vec<&'a str>>,
     /// The suites of all of them, with their chunks.
     pub suites: BTreeSet<&'a str>,

@@ -16,7 +16,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// A text; empty for one that is not there, which only a broken file asks for.
+    /// A text; empty for one that is not there, which only a broken file requests.
     pub(super) fn get(&self, word: Word) -> &str {
         let place = word as usize;
         let start = place.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());

@@ -66,8 +66,8 @@ pub fn assumptions(known: &Known<'_>) -> Vec<Assumption> {
         ),
     };
     let backed_out = match known.commits_read {
-        true => "the repository says nothing of a backout before the bad push",
-        false => "nobody tells of commits here, and so not of backouts",
+        true => "the repository has no backout before the bad push",
+        false => "commits cannot be read here, so backouts are not known",
     };
     let passed = known.good.runs - known.good.failures;
     let good = format!(

@@ -28,7 +28,7 @@ pub struct HuntSettings {
     pub weights: Vec<f64>,
     /// Suspects that were backed out within the range.
     pub backouts: Vec<Backout>,
-    /// Pushes on which what was asked for was refused, by their numbers, those since the bad one as well.
+    /// Pushes on which what was requested was refused, by their numbers, those since the bad one as well.
     pub refused: Vec<usize>,
 }
 
@@ -74,7 +74,7 @@ fn passes_before(before: &[PushFacts]) -> Option<Before> {
 /// Pushes after the bad one whose runs are evidence: what fails later may well fail for other reasons.
 const SINCE: usize = 60;
 
-/// A push on which no run can be asked for, and why.
+/// A push on which no run can be requested, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Out {
     /// The push, by its number in the search.
@@ -149,14 +149,14 @@ impl<'a> SearchModel<'a> {
         (&self.newer, &self.since)
     }
 
-    /// Why no run can be asked for on a push, if none can.
+    /// Why no run can be requested on a push, if none can.
     pub(super) fn hindrance(&self, facts: &PushFacts) -> Option<LeftOutReason> {
         let one_more = Wish::times(run_count(facts).saturating_add(1));
         let plan = have_n([(facts, true)], self.job, one_more, &PastRuns::default());
         plan.left_out.into_iter().next().map(|left_out| left_out.why)
     }
 
-    /// The pushes on which no run can be asked for.
+    /// The pushes on which no run can be requested.
     pub fn out(&self) -> Vec<Out> {
         let all = self.facts.iter().enumerate();
         all.filter_map(|(push, facts)| Some(Out { push, why: self.hindrance(facts)? })).collect()
@@ -272,7 +272,7 @@ impl<'a> SearchModel<'a> {
         let mut pending = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {
             let waiting = facts.runs.iter().filter(|run| waits(facts, run)).count();
-            // Of what is in doubt nobody can say that it will come.
+            // Of what is unconfirmed nobody can say that it will come.
             let requested = facts.requested.saturating_sub(facts.doubtful) as usize;
             pending.extend(std::iter::repeat_n(number, waiting + requested));
         }
@@ -317,7 +317,7 @@ impl<'a> SearchModel<'a> {
         wanted
     }
 
-    /// The plan that asks for them.
+    /// The plan that requests them.
     pub fn plan(&self, wanted: &BTreeMap<usize, u32>) -> Plan {
         let each = wanted.iter().rev().filter_map(|(push, runs)| {
             let facts = self.push(*push)?;

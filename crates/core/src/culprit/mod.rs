@@ -1,4 +1,4 @@
-//! From the history of a job to the search for what broke it, and back: which runs to ask for, and
+//! From the history of a job to the search for what broke it, and back: which runs to request, and
 //! what proves the verdict.
 
 mod assumed;

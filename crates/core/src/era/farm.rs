@@ -25,7 +25,7 @@ pub struct EraScheduler {
     pub triggered_by: Vec<String>,
 }
 
-/// What a test hangs on.
+/// What a test depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Build<'a> {
     /// This builder.
@@ -34,7 +34,7 @@ pub enum Build<'a> {
     Itself,
     /// No scheduler starts it, or none that a build triggers.
     NoScheduler,
-    /// What triggers its scheduler is no builder's name.
+    /// What triggers its scheduler is not a builder's name.
     NoBuilder(&'a str),
     /// Several schedulers start it, each after another build.
     Several(Vec<&'a str>),
@@ -84,7 +84,7 @@ impl EraFarm {
         ours.map(|(name, _)| name.as_str())
     }
 
-    /// The build that a test hangs on: what triggers its scheduler, without `-unittest` and its like,
+    /// The build that a test depends on: what triggers its scheduler, without `-unittest` and its like,
     /// and without `-pgo` where no build is called so, is a build's short name.
     pub fn build_of(&self, test: &str) -> Build<'_> {
         if !is_test(test) {

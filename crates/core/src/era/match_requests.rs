@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::ids::BuildRequestId;
 
 /// The requests that came of some trigger requests for one builder on one revision, in the order in which they
-/// were asked: of those that were not listed yet when it was asked the first that no earlier asking
+/// were asked: of those that were not listed yet when it was asked the first that no earlier request
 /// takes. That it is somebody else's makes no difference to how many runs there are.
 pub fn match_requests(
     known: &[BTreeSet<BuildRequestId>],

@@ -80,7 +80,7 @@ pub fn standing(listed: &Listed, row: Option<&DumpRow>, looked: bool) -> State {
     let result = match (listed.status, listed.ended) {
         (None, _) => return State::Pending,
         (Some(Outcome::Open), None) => return State::Running,
-        (Some(Outcome::Open), Some(_)) => return State::Unknown("ended, nobody knows how".into()),
+        (Some(Outcome::Open), Some(_)) => return State::Unknown("ended, result unknown".into()),
         (Some(Outcome::Ended(result)), _) => result,
     };
     // What never ran to its end says nothing of any revision.

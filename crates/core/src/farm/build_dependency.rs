@@ -1,4 +1,4 @@
-//! Which build a builder's runs hang on: no master tells, so that it is inferred from history.
+//! Which build a builder's runs depend on: no master tells, so that it is inferred from history.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,7 +25,7 @@ pub struct Set {
     pub forced: bool,
 }
 
-/// What a builder hangs on.
+/// What a builder depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildDependency {
     /// On these.
@@ -54,7 +54,7 @@ const FOLLOWS: i64 = 2;
 /// The newest requests of a builder that are looked at.
 const LOOKED_AT: usize = 40;
 
-/// What a builder hangs on, by its requests that nobody forced. A request with a parent build hangs
+/// What a builder depends on, by its requests that nobody forced. A request with a parent build hangs
 /// on that one's builder. One without hangs, as a dependent scheduler has it, on what ended well on
 /// the same revision in the seconds before it was submitted. What ended well and was not followed
 /// speaks against a builder, so that those are told apart that end at the same time; at least two
@@ -149,7 +149,7 @@ fn triggering(own: &[&Set], builds: &[Build]) -> Option<u64> {
     own.iter().find_map(|set| builder_of.get(&set.parent?)).copied()
 }
 
-/// Whether a request that hangs on a build was submitted though there was none: the build's own
+/// Whether a request that depends on a build was submitted though there was none: the build's own
 /// requests on the same revision were coalesced, and none of its builds had ended by then. The
 /// coalesced one's buildset is called a success, and a dependent scheduler goes by that.
 pub fn is_build_absent(submitted: At, build: &[(&Request, Vec<&Build>)]) -> bool {

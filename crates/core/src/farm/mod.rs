@@ -1,5 +1,5 @@
 //! A Buildbot farm: what its build requests and builds say of a job's runs, which request absorbed
-//! another, and which build a job hangs on.
+//! another, and which build a job depends on.
 
 mod absorbed;
 mod build_dependency;

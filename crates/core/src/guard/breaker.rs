@@ -24,7 +24,7 @@ impl Default for BreakerSettings {
 /// How a breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Circuit {
-    /// Runs may be asked for.
+    /// Runs may be requested.
     Closed,
     /// None may.
     Open {

@@ -8,11 +8,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "guard")]
 pub enum Refusal {
-    /// One plan asks for too much.
+    /// One plan requests too much.
     PlanBudget {
-        /// Runs that it asks for.
+        /// Runs that it requests.
         runs: u32,
-        /// Runs that it may ask for.
+        /// Runs that it may request.
         limit: u32,
     },
     /// Too many runs of one job on one push.
@@ -24,7 +24,7 @@ pub enum Refusal {
     },
     /// Too much within a day.
     DayBudget {
-        /// Runs asked for in the last 24 hours.
+        /// Runs requested in the last 24 hours.
         used: u32,
         /// Runs that the plan adds.
         runs: u32,
@@ -43,14 +43,14 @@ pub enum Refusal {
     /// The job's runs mostly ended so a while ago: one run may be tried, and more only if it says
     /// something.
     HalfOpen {
-        /// Runs that the plan asks for.
+        /// Runs that the plan requests.
         runs: u32,
     },
     /// Too many runs in one pool of workers within a day.
     PoolBudget {
         /// The pool.
         pool: String,
-        /// Runs asked for there in the last 24 hours.
+        /// Runs requested there in the last 24 hours.
         used: u32,
         /// Runs that the plan adds there.
         runs: u32,
@@ -69,7 +69,7 @@ pub enum Refusal {
         /// Whoever closed it says why.
         reason: String,
     },
-    /// The CI has failed to take what it was asked for, again and again.
+    /// The CI has failed to take what it was requested, again and again.
     Service {
         /// What it said last.
         why: String,
@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::PlanBudget { runs, limit } => write!(
                 f,
-                "the plan asks for {runs} runs, and one plan may ask for {limit}; narrow the range, use --every, or raise `runs_per_plan` under [guards] in the config"
+                "the plan requests {runs} runs, and one plan may request {limit}; narrow the range, use --every, or raise `runs_per_plan` under [guards] in the config"
             ),
             Self::PushBudget { runs, limit } => write!(
                 f,
@@ -91,7 +91,7 @@ impl fmt::Display for Refusal {
             ),
             Self::DayBudget { used, runs, limit } => write!(
                 f,
-                "{used} runs were asked for in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise `runs_per_day` under [guards] in the config"
+                "{used} runs were requested in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise `runs_per_day` under [guards] in the config"
             ),
             Self::Infra { exceptions, of, minutes } => write!(
                 f,
@@ -99,11 +99,11 @@ impl fmt::Display for Refusal {
             ),
             Self::HalfOpen { runs } => write!(
                 f,
-                "the job's last runs mostly ended in infrastructure failures, so that one run may be tried first, and the plan asks for {runs}; ask for one"
+                "the job's last runs mostly ended in infrastructure failures, so that one run may be tried first, and the plan requests {runs}; request one"
             ),
             Self::PoolBudget { pool, used, runs, limit } => write!(
                 f,
-                "{used} runs were asked for in the pool {pool} in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise it under [guards.pools] in the config"
+                "{used} runs were requested in the pool {pool} in the last 24 hours and the plan adds {runs}, where {limit} are allowed; wait, narrow the range, or raise it under [guards.pools] in the config"
             ),
             Self::FromBackfill { runs } => write!(
                 f,
@@ -115,7 +115,7 @@ impl fmt::Display for Refusal {
             ),
             Self::Service { why, minutes } => write!(
                 f,
-                "the CI did not take the last askings ({why}); one asking may be tried in {minutes} min, and more once it gets through"
+                "the CI did not take the last requests ({why}); one request may be tried in {minutes} min, and more once it gets through"
             ),
         }
     }

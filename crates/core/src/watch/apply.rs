@@ -21,7 +21,7 @@ pub fn apply(facts: &mut PushFacts, told: &Standing) -> bool {
     changed
 }
 
-/// Takes in where a request of the build stands that the job hangs on. Says whether that changes what
+/// Takes in where a request of the build stands that the job depends on. Says whether that changes what
 /// is known of the build.
 pub fn apply_to_build(
     facts: &mut PushFacts,

@@ -8,12 +8,12 @@ use crate::run::{Run, State};
 use crate::run_count::run_count;
 use crate::time::At;
 
-/// What is expected, and what may be asked for where it does not come. Nothing, unless said.
+/// What is expected, and what may be requested where it does not come. Nothing, unless said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expectations {
     /// A job that fails is run so many times more.
     pub retry_failed: u32,
-    /// A job that was coalesced, lost or never scheduled is asked for.
+    /// A job that was coalesced, lost or never scheduled is requested.
     pub fill: bool,
     /// A job is run again and again, so many at once, until it fails.
     pub until_failure: Option<u32>,
@@ -37,9 +37,9 @@ pub enum Next {
     Ended,
 }
 
-/// What comes next. What was asked for before is in the facts, so that asking again for the same
-/// never follows; `requested` counts the runs that watching has asked for here, of which the
-/// infrastructure may have lost some. `settles` is whether somebody may still tell whether requests in doubt
+/// What comes next. What was requested before is in the facts, so that asking again for the same
+/// never follows; `requested` counts the runs that watching has requested here, of which the
+/// infrastructure may have lost some. `settles` is whether somebody may still tell whether unconfirmed requests
 /// arrived: only then are they waited for. They count as sent in any case.
 pub fn next(facts: &PushFacts, expect: &Expectations, requested: u32, settles: bool) -> Next {
     let has = run_count(facts);
@@ -58,7 +58,7 @@ pub fn next(facts: &PushFacts, expect: &Expectations, requested: u32, settles: b
         };
     }
     let want = expect.retry_failed.saturating_add(1).min(expect.most);
-    // Each that the infrastructure loses is asked for once more, and no oftener.
+    // Each that the infrastructure loses is requested once more, and no oftener.
     let may_retry = requested < expect.retry_failed.saturating_mul(2);
     if expect.retry_failed > 0 && bad > 0 && has < want && may_retry {
         return Next::Ask { want, why: Why::Failed };
@@ -72,11 +72,11 @@ pub fn next(facts: &PushFacts, expect: &Expectations, requested: u32, settles: b
     }
 }
 
-/// How often what is missing is asked for.
+/// How often what is missing is requested.
 const FILLS: u32 = 2;
 
 /// How long after the end of its build a job may take to be there, in seconds: a master triggers what
-/// hangs on a build only once that is done, and its schedulers take their time.
+/// depends on a build only once that is done, and its schedulers take their time.
 const FOLLOWS: i64 = 60;
 
 /// For how many seconds more a job that was not run may still come by itself, its build having ended
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(next(&[Failed, Running], 0), ask(4, Why::Failed));
         assert_eq!(next(&[Failed, Pending, Pending, Pending], 3), Next::Wait);
         assert_eq!(next(&[Failed, Passed, Passed, Failed], 3), Next::Ended);
-        // What the infrastructure lost is asked for anew, but not for ever.
+        // What the infrastructure lost is requested again, but not for ever.
         assert_eq!(next(&[Failed, Passed, Passed, Exception], 3), ask(4, Why::Failed));
         assert_eq!(next(&[Failed, Exception, Exception, Exception], 6), Next::Ended);
         let mut requested_for = facts(1, &[Failed]);

@@ -157,7 +157,7 @@ pub(crate) fn root_of(config: &CiConfig) -> Result<Url, Error> {
         (CiKind::BuildApi, "", Some(folder)) => {
             let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
             Url::from_directory_path(&whole).map_err(|()| {
-                Error::Usage(format!("`buildjson_dir` = {folder:?} in the config is no folder"))
+                Error::Usage(format!("`buildjson_dir` = {folder:?} in the config is not a folder"))
             })
         }
         (CiKind::Taskcluster, url, _) => parse(url, "root_url"),

@@ -1,7 +1,7 @@
 //! What a CI can do for mozci, as roles. A backend plays all of them; most have a sound default for a CI that
 //! cannot do it.
 //!
-//! Methods take the [`Ci`] that they are asked for: its facts, notes and settings. What they return is boxed, since
+//! Methods take the [`Ci`] that they are requested: its facts, notes and settings. What they return is boxed, since
 //! the network is what takes the time.
 
 use std::any::Any;
@@ -111,7 +111,7 @@ pub trait JobCatalog: Send + Sync {
         _exact: bool,
         _with_past: bool,
     ) -> Fallible<'a, Chooser> {
-        let text = format!("nobody tells what can run on pushes of {}", ci.repo);
+        let text = format!("it is not known what can run on pushes of {}", ci.repo);
         Box::pin(async move { Err(Error::Usage(text)) })
     }
 
@@ -130,7 +130,7 @@ pub trait RunSource: Send + Sync {
         question: HistoryQuestion<'a>,
     ) -> Fallible<'a, Vec<JobHistory>>;
 
-    /// The history of a job judged by a test, where its manifests move between chunks: asked for only where the
+    /// The history of a job judged by a test, where its manifests move between chunks: requested only where the
     /// capabilities have chunks.
     fn history_about<'a>(
         &'a self,
@@ -257,7 +257,7 @@ pub trait Trigger: Send + Sync {
         on_result: &'a mut (dyn FnMut(&TriggerResult) + Send),
     ) -> Fallible<'a, Vec<TriggerResult>>;
 
-    /// Settles requests in doubt. Those that changed.
+    /// Settles unconfirmed requests. Those that changed.
     fn settle<'a>(&'a self, ci: &'a Ci, ledger: &'a Ledger) -> Fallible<'a, Vec<TriggerRequest>>;
 
     /// Follows requests until they have ended, or somebody cancels.

@@ -150,7 +150,7 @@ impl Ci {
             Ok(None) => None,
             Err(error) => {
                 self.note(format!(
-                    "what {} is called in the other version control system cannot be asked: {error}",
+                    "what {} is called in the other version control system cannot be looked up: {error}",
                     revision.short()
                 ));
                 None

@@ -1,4 +1,4 @@
-//! Which push a revision is of, kept for as long as the program runs: that does not change, and a search asks for
+//! Which push a revision is of, kept for as long as the program runs: that does not change, and a search requests
 //! it again and again.
 
 use std::collections::HashMap;

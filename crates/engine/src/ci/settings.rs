@@ -30,7 +30,7 @@ pub(crate) fn settings(
         Ok(answers) => settings.kept = Some(Arc::new(answers)),
         // It costs some bytes: what is said of it need not be more than that.
         Err(StoreError::Busy { .. }) => {}
-        Err(error) => notes.push(format!("answers of servers cannot be kept: {error}")),
+        Err(error) => notes.push(format!("answers of servers cannot be cached: {error}")),
     }
     settings
 }
@@ -46,7 +46,9 @@ pub(crate) fn parse(url: &str, key: &str) -> Result<Url, Error> {
             )))
         }
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        Ok(_) => Err(Error::Usage(format!("`{key}` = {url:?} in the config is no http(s) URL"))),
+        Ok(_) => {
+            Err(Error::Usage(format!("`{key}` = {url:?} in the config is not an http(s) URL")))
+        }
         Err(error) => {
             let hint =
                 if url.contains("://") { "" } else { ": it has to begin with http:// or https://" };

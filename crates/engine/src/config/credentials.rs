@@ -93,7 +93,8 @@ fn proxy(ci: &CiConfig, env: impl Fn(&str) -> Option<String>) -> Result<Option<u
         && get("TASKCLUSTER_ROOT_URL").is_some_and(|root| same_root(&root, &ci.root_url));
     let Some(proxy) = get("TASKCLUSTER_PROXY_URL").filter(|_| signs) else { return Ok(None) };
     let url = url::Url::parse(&proxy);
-    url.map(Some).map_err(|error| Error::Usage(format!("TASKCLUSTER_PROXY_URL is no URL: {error}")))
+    url.map(Some)
+        .map_err(|error| Error::Usage(format!("TASKCLUSTER_PROXY_URL is not a URL: {error}")))
 }
 
 /// `BUILDBOT_COOKIE`, or `BUILDBOT_USER` and `BUILDBOT_PASSWORD`.
@@ -221,7 +222,7 @@ pub fn pulse(
         );
     }
     if !matches!(parsed.scheme(), "amqp" | "amqps") {
-        return Err(format!("`pulse_url` = {url:?} begins with neither amqps:// nor amqp://"));
+        return Err(format!("`pulse_url` = {url:?} must begin with amqps:// or amqp://"));
     }
     Ok(Some(PulseSettings::new(parsed, user, Secret::new(password))))
 }
@@ -230,11 +231,11 @@ pub fn pulse(
 pub fn credentials_missing(ci: &CiConfig) -> Error {
     if ci.kind == CiKind::BuildApi {
         return Error::NotAllowed(
-            "these are archived dumps, of which nothing can be asked for: set `url` of the CI in the config to that of a self-serve BuildAPI; `--dry-run` needs none".into(),
+            "these are archived dumps, of which nothing can be requested: set `url` of the CI in the config to that of a self-serve BuildAPI; `--dry-run` needs none".into(),
         );
     }
     Error::NotAllowed(format!(
-        "asking for jobs needs credentials for {}, and there are none: run `eval $(TASKCLUSTER_ROOT_URL={} taskcluster signin)`, set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN, or set `credentials_command` in the config; `--dry-run` needs none",
+        "requesting jobs needs credentials for {}, and there are none: run `eval $(TASKCLUSTER_ROOT_URL={} taskcluster signin)`, set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN, or set `credentials_command` in the config; `--dry-run` needs none",
         ci.root_url, ci.root_url
     ))
 }

@@ -21,7 +21,7 @@ pub struct Config {
     /// A PostgreSQL database that has the ledger and the investigations, for several machines to share; else a file
     /// of this machine has them. `MOZCI_DATABASE_URL` in the environment comes before it.
     pub database_url: Option<String>,
-    /// The limits of what may be asked for.
+    /// The limits of what may be requested.
     #[serde(default)]
     pub guards: Guards,
     /// Who is told of what was asked to be told.
@@ -54,17 +54,17 @@ pub struct Notify {
     pub smtp_url: Option<String>,
 }
 
-/// The limits of what may be asked for.
+/// The limits of what may be requested.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
-    /// Runs that one plan may ask for.
+    /// Runs that one plan may request.
     runs_per_plan: Option<u32>,
     /// Runs of one job that one push may get.
     runs_per_push: Option<u32>,
-    /// Runs that may be asked for within 24 hours.
+    /// Runs that may be requested within 24 hours.
     runs_per_day: Option<u32>,
-    /// Runs that may be asked for within 24 hours in pools of workers that are scarce, by the pools'
+    /// Runs that may be requested within 24 hours in pools of workers that are scarce, by the pools'
     /// names.
     #[serde(default)]
     pools: BTreeMap<String, u32>,
@@ -114,12 +114,12 @@ impl Guards {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClosedTree {
-    /// Nothing is asked for.
+    /// Nothing is requested.
     #[default]
     Refuse,
     /// It is waited for.
     Wait,
-    /// It is asked for all the same.
+    /// It is requested all the same.
     Ignore,
 }
 
@@ -244,7 +244,7 @@ pub struct RepoConfig {
     /// For Buildbot, the category of the branch's pushes. Where it is not said, requests to pull or
     /// merge are left out.
     pub category: Option<String>,
-    /// For Buildbot, the builder that each builder hangs on, or a list of those that it hangs on all of;
+    /// For Buildbot, the builder that each builder depends on, or a list of those that it depends on all of;
     /// empty for none. What is not said here is inferred from history.
     #[serde(default)]
     pub build_of: BTreeMap<String, Names>,

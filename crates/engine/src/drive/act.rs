@@ -46,7 +46,7 @@ pub enum ActEnd {
     DryRun,
     /// Nobody agreed.
     Declined,
-    /// It was sent, and followed where that was asked for.
+    /// It was sent, and followed where that was requested.
     Done,
 }
 

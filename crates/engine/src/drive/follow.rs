@@ -45,7 +45,7 @@ struct Pending {
 }
 
 /// Waits until nothing of the job is under way any more on the pushes in question. Pushes whose builds were
-/// under way get their requests as planned once their builds are there. What turns out never to have arrived is
+/// under way get their requests as planned once their builds exist. What turns out never to have arrived is
 /// planned anew; `consented` is whether it may be sent without asking.
 pub(super) async fn follow(
     act: &Act<'_>,
@@ -100,7 +100,7 @@ pub(super) async fn follow(
                 session.report(Progress::NeverArrived { runs: anew.runs() });
             }
             if sends && !consented {
-                consented = session.host.confirm(Question::SendAgain).await?;
+                consented = session.host.confirm(Question::SendAgain { runs: anew.runs() }).await?;
                 if !consented {
                     session.report(Progress::Declined);
                     return Ok(());
@@ -129,7 +129,7 @@ pub(super) async fn follow(
             return Ok(());
         }
         match can_settle && all_facts(&now).any(|facts| facts.doubtful > 0) {
-            // No event tells of what is in doubt.
+            // No event tells of what is unconfirmed.
             true => pause(ci.poll, cancel).await,
             false => {
                 subscription.next(&at_work(&now), cancel).await;

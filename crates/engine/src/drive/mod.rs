@@ -1,4 +1,4 @@
-//! Drivers: what works for a while without a terminal. Each reports [`Progress`], asks for [`Consent`] before it
+//! Drivers: what works for a while without a terminal. Each reports [`Progress`], requests [`Consent`] before it
 //! sends, and ends by a cancellation token. The program and the service render what they report.
 
 mod act;

@@ -1,4 +1,4 @@
-//! Notifying whoever asked for it of how something ended.
+//! Notifying whoever requested it of how something ended.
 
 use std::time::Duration;
 

@@ -79,10 +79,10 @@ pub enum Progress<'a> {
         /// Whether the job has to be named.
         named: bool,
     },
-    /// It is known now what became of requests that were in doubt.
+    /// It is known now what became of requests that were unconfirmed.
     Settled(&'a [TriggerRequest]),
-    /// Requests of an earlier command are still in doubt, and count as sent.
-    InDoubt {
+    /// Requests of an earlier command are still unconfirmed, and count as sent.
+    Unconfirmed {
         /// How many.
         requests: usize,
         /// Seconds until the CI can tell.
@@ -102,7 +102,7 @@ pub enum Progress<'a> {
     /// The lease of an investigation could not be renewed: somebody else may take it over, and then nothing more
     /// is sent here.
     NotRenewed(&'a Error),
-    /// A message could not be delivered; it is tried again later.
+    /// A message could not be delivered; it is retried later.
     Undelivered(&'a str),
     /// Of a search.
     Search(SearchProgress<'a>),
@@ -125,7 +125,10 @@ pub enum Question<'a> {
     /// Sending the requests of a plan.
     Send(&'a Plan),
     /// Sending again what never arrived.
-    SendAgain,
+    SendAgain {
+        /// How many runs.
+        runs: u32,
+    },
     /// Sending one round after the other until there is a verdict.
     Search,
     /// Sending what a watch misses, now and later.

@@ -15,7 +15,7 @@ pub async fn settle(ci: &Ci, ledger: &Ledger, observer: &mut dyn Observer) {
     }
 }
 
-/// Opens the ledger, settles what can be told by now of requests in doubt, and reports what is still open.
+/// Opens the ledger, settles what can be told by now of unconfirmed requests, and reports what is still open.
 ///
 /// # Errors
 /// [`Error::Store`], [`Error::Service`].
@@ -30,7 +30,7 @@ pub async fn open_ledger(ci: &Ci, observer: &mut dyn Observer) -> Result<Ledger,
         open.into_iter().partition(|trigger| now.since(trigger.created) > SETTLE_SECONDS);
     if let Some(newest) = young.iter().map(|trigger| trigger.created).max() {
         let seconds = (SETTLE_SECONDS + 1 - now.since(newest)).max(1);
-        observer.on(ci, Progress::InDoubt { requests: young.len(), seconds });
+        observer.on(ci, Progress::Unconfirmed { requests: young.len(), seconds });
     }
     observer.on(ci, Progress::Settled(&old));
     Ok(ledger)

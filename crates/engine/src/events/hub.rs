@@ -105,6 +105,7 @@ impl Hub {
 
     /// Tells everybody.
     pub(crate) fn publish(&self, event: Event) {
+        tracing::trace!(?event, "an event arrived");
         // Nobody listening is no failure.
         let _ = self.sender.send(event);
     }

@@ -1,9 +1,9 @@
-//! Which build a job hangs on.
+//! Which build a job depends on.
 
 use mozci_core::chooser::Job;
 use mozci_core::ids::JobName;
 
-/// Which build a job hangs on.
+/// Which build a job depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildOf {
     /// This one.

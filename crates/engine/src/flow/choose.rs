@@ -8,7 +8,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::build_of::BuildOf;
 
-/// Jobs that are meant, and the builds that they hang on by the task graph that told: whoever reads
+/// Jobs that are meant, and the builds that they depend on by the task graph that told: whoever reads
 /// their histories need not read it again.
 #[derive(Debug, Clone)]
 pub struct Chosen {

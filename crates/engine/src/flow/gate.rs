@@ -7,6 +7,8 @@ use futures_util::StreamExt;
 use mozci_clients::side_by_side;
 use mozci_core::time::At;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use tracing::instrument::Instrumented;
 
 use crate::ci::Ci;
 use crate::error::Error;
@@ -78,13 +80,24 @@ pub(crate) async fn first_alone<'s, F>(
 {
     let (first, rest) = to_send.split_at(to_send.len().min(1));
     for batch in [first, rest] {
-        let mut sent =
-            side_by_side(batch.iter().map(|(trigger, ready)| send(trigger, ready)), AT_ONCE);
+        let mut sent = side_by_side(
+            batch.iter().map(|(trigger, ready)| in_span(trigger, send(trigger, ready))),
+            AT_ONCE,
+        );
         while let Some(result) = sent.next().await {
             gate.heed(result.refusal);
             written.result(result, on_result).await;
         }
     }
+}
+
+/// Sends a request in a span of its own, with which its log lines begin.
+pub(crate) fn in_span<F: Future>(trigger: &TriggerRequest, sending: F) -> Instrumented<F> {
+    sending.instrument(tracing::debug_span!(
+        "request",
+        id = trigger.id.as_str(),
+        push = trigger.push
+    ))
 }
 
 /// Results as they are written to the ledger. Where it cannot be written nothing more is sent, but
@@ -109,6 +122,7 @@ impl<'a> Written<'a> {
         result: TriggerResult,
         on_result: &mut (dyn FnMut(&TriggerResult) + Send),
     ) {
+        tracing::debug!(id = result.id.as_str(), state = ?result.state, "a request has its result");
         if let Err(error) = self.ledger.mark(&result.id, &result.state).await {
             self.broken(error);
         }

@@ -51,7 +51,7 @@ pub(crate) fn clock(ci: &Ci, source: &'static str) -> Check {
         ms: 0,
     };
     let Some(offset) = ci.clock_offset() else {
-        return check(Health::Skipped, "no server told its time".to_owned());
+        return check(Health::Skipped, "no server sent its time".to_owned());
     };
     let (health, hint) = match offset.abs() {
         seconds if seconds > SKEW_SECONDS.1 && ci.backend().capabilities().signs => {

@@ -18,7 +18,7 @@ use crate::store::{Ledger, LedgerCursor};
 pub struct JobHistory {
     /// The job.
     pub job: JobName,
-    /// The build that it hangs on, as far as that could be found out.
+    /// The build that it depends on, as far as that could be found out.
     pub build: BuildOf,
     /// Whether that was inferred from history, and not told.
     pub inferred: bool,
@@ -26,7 +26,7 @@ pub struct JobHistory {
     pub facts: Vec<PushFacts>,
     /// The build's runs on each of them.
     pub build_runs: Vec<Vec<Run>>,
-    /// Where the ledger ended when reading began: what was asked for later is not in here.
+    /// Where the ledger ended when reading began: what was requested later is not in here.
     pub read_at: LedgerCursor,
 }
 
@@ -70,6 +70,7 @@ pub async fn read_jobs(
     jobs: &[JobName],
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
+    tracing::debug!(jobs = jobs.len(), pushes = pushes.len(), "histories are read");
     let about = ci.about();
     let of_test = about.as_ref().filter(|about| about.subject.is_some());
     // Of many jobs every one stands for itself.
@@ -110,7 +111,7 @@ pub(crate) async fn read_as_ended(
     jobs: &[JobName],
     builds: Option<&[BuildOf]>,
 ) -> Result<Vec<JobHistory>, Error> {
-    // What is asked for from here on, this reading may not have seen.
+    // What is requested from here on, this reading may not have seen.
     let read_at = read_position(ci, ledger).await?;
     let question = HistoryQuestion { ledger, pushes, jobs, builds, read_at };
     ci.backend().histories(ci, question).await

@@ -25,7 +25,7 @@ pub struct MarkOf<'a> {
 /// What became of a mark.
 #[derive(Debug)]
 pub enum Marked {
-    /// It was asked for.
+    /// It was requested.
     Requested(Box<TriggerResult>),
     /// The push has one for this job.
     There,

@@ -16,15 +16,15 @@ pub(crate) const SKEW_SECONDS: i64 = 60;
 /// How often a request in doubt is looked for again where what was found belongs to another one.
 pub(crate) const TRIES: u32 = 3;
 
-/// The requests in doubt. A command at work marks its own, so that these are left out.
+/// The unconfirmed requests. A command at work marks its own, so that these are left out.
 pub(crate) async fn unconfirmed(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerRequest>, Error> {
     let mut open = ledger.open_requests(&ci.root_url).await?;
     open.retain(|trigger| !trigger.is_in_hand());
     Ok(open)
 }
 
-/// Waits for the turn to settle the CI's requests in doubt: one process at a time does. `None`
-/// where nothing is in doubt, or where another process takes too long: then it settles them.
+/// Waits for the turn to settle the CI's unconfirmed requests: one process at a time does. `None`
+/// where nothing is unconfirmed, or where another process takes too long: then it settles them.
 pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<Turn>, Error> {
     let started = Instant::now();
     let mut told = false;
@@ -33,21 +33,23 @@ pub(crate) async fn turn(ci: &Ci, ledger: &Ledger) -> Result<Option<Turn>, Error
             return Ok(Some(turn));
         }
         if started.elapsed() > LONGEST_TURN {
-            ci.note("another mozci process is settling requests in doubt and takes long: they count as sent here");
+            ci.note("another mozci process is checking unconfirmed requests and takes long: they count as sent here");
             return Ok(None);
         }
         if !std::mem::replace(&mut told, true) {
-            tracing::warn!("another mozci process is settling requests in doubt: waiting for it");
+            tracing::warn!(
+                "another mozci process is checking unconfirmed requests: waiting for it"
+            );
         }
         tokio::time::sleep(TURN_POLL).await;
     }
     Ok(None)
 }
 
-/// How long to wait for another process that settles requests in doubt.
+/// How long to wait for another process that settles unconfirmed requests.
 const LONGEST_TURN: Duration = Duration::from_secs(120);
 
-/// How often to ask for the turn.
+/// How often to request the turn.
 const TURN_POLL: Duration = Duration::from_millis(50);
 
 /// Writes what was concluded of a request in doubt, unless that is what stands there. False where

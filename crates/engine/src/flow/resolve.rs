@@ -42,7 +42,7 @@ pub(crate) fn check_host(ci: &Ci, host: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// An error about a commit that was asked for under another name.
+/// An error about a commit that was requested under another name.
 pub(crate) fn called(hash: &str, named: &Revision, error: Error) -> Error {
     match error {
         Error::NotFound(text) => {

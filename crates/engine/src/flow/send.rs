@@ -32,7 +32,7 @@ pub struct TriggerResult {
     /// Requests that were made before and in whose place the master ran others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coalesced: Vec<RequestId>,
-    /// The decision task whose action was asked for.
+    /// The decision task whose action was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_task: Option<TaskId>,
     /// Where the request can be looked at.
@@ -52,7 +52,7 @@ pub struct TriggerResult {
     pub by_action: bool,
 }
 
-/// Why a CI does not do what it was asked for, as long as it is asked in the same way.
+/// Why a CI does not do what it was requested, as long as it is asked in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Credentials, scopes or a role are missing.
@@ -100,7 +100,7 @@ impl TriggerResult {
         }
     }
 
-    /// Runs asked for, of all its jobs.
+    /// Runs requested, of all its jobs.
     pub fn times(&self) -> u32 {
         self.jobs.iter().map(|requested| requested.times).sum()
     }
@@ -114,7 +114,7 @@ impl TriggerResult {
 /// Sends what was prepared. `stop` ends it between two requests: what was not sent is marked so,
 /// what is under way is waited for.
 ///
-/// Returns a result a trigger request, and what another command had asked for in the meantime.
+/// Returns a result a trigger request, and what another command had requested in the meantime.
 ///
 /// # Errors
 /// [`Error::Store`] where the ledger cannot be written, [`Error::Guard`] where the day has seen
@@ -175,10 +175,10 @@ pub async fn send_requests(
     Ok((results, left_out))
 }
 
-/// Askings that fail in a row before a CI is left alone for a while.
+/// Requests that fail in a row before a CI is left alone for a while.
 const FAILED: usize = 3;
 
-/// Closes the breaker of a CI that takes what it is asked for, and opens that of one that fails.
+/// Closes the breaker of a CI that takes what it is requested, and opens that of one that fails.
 async fn note_service(ci: &Ci, ledger: &Ledger, results: &[TriggerResult]) -> Result<(), Error> {
     if results.iter().any(|result| matches!(result.state, TriggerState::Sent { .. })) {
         ledger.set_breaker(&ci.root_url, None).await?;

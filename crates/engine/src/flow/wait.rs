@@ -1,4 +1,4 @@
-//! Following what was asked for until it has ended.
+//! Following what was requested until it has ended.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::Subscription;
 
-/// Something that was asked for.
+/// Something that was requested.
 #[derive(Debug, Clone)]
 pub struct Awaited {
     /// Where.
     pub push: PushRef,
     /// The job.
     pub job: JobName,
-    /// Runs asked for.
+    /// Runs requested.
     pub times: u32,
     /// The task that makes them, or that is the run itself; a build request.
     pub action: RequestId,
@@ -34,7 +34,7 @@ pub struct Outcome {
     pub push: PushRef,
     /// The job.
     pub job: JobName,
-    /// Runs asked for.
+    /// Runs requested.
     pub times: u32,
     /// The action task, the task or the build request.
     #[serde(serialize_with = "as_text")]
@@ -83,7 +83,7 @@ impl Outcome {
             return format!("cannot run: {build}");
         }
         if self.runs.is_empty() {
-            return if self.done { "nothing came of it" } else { "under way" }.to_owned();
+            return if self.done { "it created no run" } else { "under way" }.to_owned();
         }
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for run in &self.runs {
@@ -134,7 +134,7 @@ pub async fn wait(
     Ok(outcomes)
 }
 
-/// Looks once at what became of what was asked for, without waiting.
+/// Looks once at what became of what was requested, without waiting.
 ///
 /// # Errors
 /// [`Error::Service`].

@@ -38,7 +38,7 @@ pub struct Watching {
     by_request: HashMap<RequestId, CellIndex>,
     /// The places whose build has this name on the push of a group.
     by_build: HashMap<(TaskId, JobName), Vec<CellIndex>>,
-    /// Actions that have not made their runs yet, with what they were asked for.
+    /// Actions that have not made their runs yet, with what they were requested.
     actions: HashMap<RequestId, Vec<(CellIndex, u32)>>,
     /// When the state is read though nobody told anything.
     read_at: Option<Instant>,
@@ -120,7 +120,7 @@ impl Watching {
         Some(left)
     }
 
-    /// What was left out since somebody else asked for it a moment ago comes all the same: the state is
+    /// What was left out since somebody else requested it a moment ago comes all the same: the state is
     /// read soon, and these places are decided on again. Says whether there are any.
     pub fn others_requested(&mut self, left_out: &[LeftOut]) -> bool {
         let left_out: HashSet<_> = left_out
@@ -176,7 +176,7 @@ impl Watching {
         }
     }
 
-    /// Notes what was asked for, so that what comes of it is known as that.
+    /// Notes what was requested, so that what comes of it is known as that.
     pub fn requested(&mut self, results: &[TriggerResult]) {
         for result in results {
             let TriggerState::Sent { request } = result.state else { continue };
@@ -331,7 +331,7 @@ impl Watching {
                 return Err(error);
             }
             if failures == 1 {
-                tracing::warn!("note: a look failed and is made again: {error}");
+                tracing::warn!("note: a poll failed and is retried: {error}");
             }
             crate::flow::pause(ci.poll.min(Duration::from_secs(15)), stop).await;
             if stop.is_cancelled() {

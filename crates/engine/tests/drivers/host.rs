@@ -65,7 +65,7 @@ impl Observer for Recorder {
             Progress::Waiting { .. } => "waiting".into(),
             Progress::Ended { .. } => "ended".into(),
             Progress::Settled(_) => "settled".into(),
-            Progress::InDoubt { requests, .. } => format!("in-doubt:{requests}"),
+            Progress::Unconfirmed { requests, .. } => format!("in-doubt:{requests}"),
             Progress::CannotSettle(_) => "cannot-settle".into(),
             Progress::PollFailed(_) => "poll-failed".into(),
             Progress::GaveUp(_) => "gave-up".into(),
@@ -112,7 +112,7 @@ impl Consent for Recorder {
     fn confirm<'a>(&'a mut self, question: Question<'a>) -> BoxFuture<'a, Result<bool, Error>> {
         let word = match question {
             Question::Send(_) => "send",
-            Question::SendAgain => "send-again",
+            Question::SendAgain { .. } => "send-again",
             Question::Search => "search",
             Question::Watch => "watch",
             Question::Mark => "mark",

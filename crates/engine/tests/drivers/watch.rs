@@ -78,7 +78,7 @@ async fn a_cancelled_watch_can_be_resumed() {
 #[tokio::test]
 async fn one_watch_whose_service_fails_holds_up_none_of_the_others() {
     let mut world = World::new(3, 2);
-    // The newest push cannot be asked for a while; the one before it can.
+    // The newest push cannot be requested a while; the one before it can.
     *world.toy.broken.lock().unwrap() = Some((3, 2));
     world.toy.write_run(2, "job", 1, "failed");
     let spec = RangeSpec {

@@ -60,7 +60,7 @@ const TAIL: usize = 24 << 10;
 struct Reader<'q> {
     question: &'q Question,
     dialect: Dialect,
-    /// The test or group that is asked for.
+    /// The test or group that is requested.
     subject: String,
     tools: Tools,
     drafts: Drafts,
@@ -148,7 +148,7 @@ impl Reader<'_> {
         asked.map(|at| at + from).or(found)
     }
 
-    /// Looks for the pattern that was asked for.
+    /// Looks for the pattern that was requested.
     fn matches(&mut self, block: &Block<'_>) {
         let Some(pattern) = &self.question.pattern else { return };
         let bytes = block.lines();
@@ -209,7 +209,7 @@ impl Reader<'_> {
         self.drafts.add_harness(failure, tier)
     }
 
-    /// Follows the test that is asked for. `TEST-PASS` may be said of each check of a test: only
+    /// Follows the test that is requested. `TEST-PASS` may be said of each check of a test: only
     /// what tells how long it took, or `TEST-OK` or `TEST-END`, ends one that was seen to begin.
     fn follow(&mut self, line: &[u8]) {
         let Some(test) = self.tracker.test() else { return };
@@ -263,7 +263,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a failure is that of the test that is asked for, or of a test within it.
+/// Whether a failure is that of the test that is requested, or of a test within it.
 fn is_ours(tracker: &Tracker, failure: &Failure) -> bool {
     let Some(test) = failure.test.as_deref() else { return false };
     let id = test_of_id(test);

@@ -1,4 +1,4 @@
-//! The lines around what was found, as many as were asked for.
+//! The lines around what was found, as many as were requested.
 
 use super::rules::lossy;
 use super::tools::Drafts;

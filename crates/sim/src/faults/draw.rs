@@ -94,7 +94,7 @@ impl FromStr for Fault {
 /// What goes wrong, and how often.
 #[derive(Debug, Clone)]
 pub struct Faults {
-    /// The draws hang on it.
+    /// The draws depend on it.
     pub seed: u64,
     /// The share of requests that meet a fault, from 0 to 1.
     pub rate: f64,
@@ -112,7 +112,7 @@ pub(crate) struct Drawn {
     pub(crate) fault: Fault,
     /// For the fault's own choices.
     pub(crate) seed: u64,
-    /// Whether what the request asks for happens all the same.
+    /// Whether what the request requests happens all the same.
     pub(crate) happens: bool,
     pub(crate) stall: Duration,
     pub(crate) retry_after: u64,

@@ -21,7 +21,7 @@ const WORDS: [&str; 12] = [
     "superseded",
 ];
 
-/// Changes a reply by a fault that is about its content. What is no JSON, and what the fault finds
+/// Changes a reply by a fault that is about its content. What is not JSON, and what the fault finds
 /// nothing in, stays as it is.
 pub(crate) fn twist(reply: &mut Reply, drawn: Drawn, is_further_page: bool) {
     if drawn.fault == Fault::WrongType {

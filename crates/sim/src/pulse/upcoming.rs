@@ -29,7 +29,7 @@ impl Upcoming {
 
     /// The messages of everything that has happened since the last call.
     pub(super) fn until_now(&mut self, world: &World) -> Vec<Message> {
-        // Read before the world is held: what is asked for later happens at this instant or after it.
+        // Read before the world is held: what is requested later happens at this instant or after it.
         let now = world.clock.now();
         let dynamic = world.dynamic();
         let mut asked: HashMap<u32, usize> = HashMap::new();

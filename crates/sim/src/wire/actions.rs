@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::definitions::{HOOK_GROUP, HOOK_ID};
 use crate::world::{SimPush, TaskRef, Tree, World};
 
-/// The file with the actions that a push's jobs can be asked for through.
+/// The file with the actions that a push's jobs can be requested through.
 pub(super) fn actions(world: &World, push: u32) -> Value {
     let push_entry = &world.autoland.pushes[push as usize];
     let group = TaskRef::Decision { push }.id(world.seed()).to_string();

@@ -199,7 +199,7 @@ fn list_group(call: &Call<'_>, id: &str) -> Reply {
     call.ok(&answer)
 }
 
-/// `queue.listDependentTasks`: the tests that hang on a build.
+/// `queue.listDependentTasks`: the tests that depend on a build.
 fn dependents(call: &Call<'_>, id: &str) -> Reply {
     with_task(call, id, "listDependentTasks", |task, _, dynamic| {
         let now = call.world.clock.now();

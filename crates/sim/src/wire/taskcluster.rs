@@ -101,7 +101,7 @@ impl Call<'_> {
     }
 }
 
-/// A page of a list with a continuation token, at most 1000 long whatever was asked for.
+/// A page of a list with a continuation token, at most 1000 long whatever was requested.
 pub(super) fn page<'a, T>(
     request: &Request<'_>,
     all: &'a [T],

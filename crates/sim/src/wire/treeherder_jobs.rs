@@ -90,7 +90,7 @@ pub(super) fn rows_of_push(world: &World, push: u32, dynamic: &Dynamic) -> Vec<R
 }
 
 /// The rows of pushes on which nothing goes on any more, so that a page of many costs no more than
-/// itself. What is asked for on a push takes it out again.
+/// itself. What is requested on a push takes it out again.
 #[derive(Debug, Default)]
 pub(crate) struct RowCache(Mutex<HashMap<u32, Arc<Vec<Row>>>>);
 

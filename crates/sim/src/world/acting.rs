@@ -71,7 +71,7 @@ impl World {
         one_run(created, started, ends, outcome)
     }
 
-    /// The labels that an action asks for and how many times; `None` where its input is unsound.
+    /// The labels that an action requests and how many times; `None` where its input is unsound.
     fn labels_of(&self, action: &ActionTask) -> Option<Vec<(usize, u32)>> {
         if action.by_program {
             return Some(Vec::new());

@@ -17,6 +17,6 @@ pub enum Trouble {
     Error,
     /// Nobody may read it without scopes.
     Private,
-    /// It is listed, and gone when it is asked for.
+    /// It is listed, and gone when it is requested.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! Every job that can run: builds, and the tests that hang on them, over platforms and suites.
+//! Every job that can run: builds, and the tests that depend on them, over platforms and suites.
 
 use super::random::{For, hash};
 
@@ -35,7 +35,7 @@ pub struct Job {
     pub platform: &'static str,
     /// `opt` or `debug`.
     pub option: &'static str,
-    /// The build that it hangs on, by its place in the catalog.
+    /// The build that it depends on, by its place in the catalog.
     pub build: Option<usize>,
     /// The suite and the chunk of it, for tests.
     pub chunk: Option<(usize, u32)>,

@@ -157,7 +157,7 @@ impl Dynamic {
         self.marks.get(&push).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether anything was asked for on a push.
+    /// Whether anything was requested on a push.
     pub fn touches(&self, push: u32) -> bool {
         self.actions_of(push).next().is_some()
             || !self.marks_of(push).is_empty()

@@ -51,7 +51,7 @@ pub struct Hunt {
     pub config: HuntConfig,
     /// The job, by its place in the catalog.
     pub job: usize,
-    /// The build that it hangs on.
+    /// The build that it depends on.
     pub build: usize,
     /// The good push.
     pub good: u32,

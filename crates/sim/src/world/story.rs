@@ -7,7 +7,7 @@ use super::catalog::Catalog;
 pub struct Story {
     /// The job, by its place in the catalog: the first chunk of the first suite on Linux.
     pub job: usize,
-    /// The build that it hangs on.
+    /// The build that it depends on.
     pub build: usize,
     /// The push that broke it; it is never backed out.
     pub culprit: u32,

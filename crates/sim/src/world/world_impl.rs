@@ -30,7 +30,7 @@ pub struct WorldConfig {
     pub jobs: u32,
     /// Every so many pushes everything is scheduled; on the others about a quarter of the tests.
     pub full_every: u32,
-    /// How much faster than real what is asked for goes.
+    /// How much faster than real what is requested goes.
     pub speed: f64,
     /// How long before the start the newest push landed, in minutes.
     pub newest_minutes_ago: u32,

@@ -74,7 +74,7 @@ impl Database {
                 let jobs: Vec<&str> =
                     request.jobs.iter().map(|requested| requested.job.as_str()).collect();
                 let (revision, jobs) = (request.revision.hash(), Value::from(jobs).to_string());
-                // What it asked for itself an investigation knows without reading.
+                // What it requested itself an investigation knows without reading.
                 let own = writer.lease.as_ref().map_or("", |lease| lease.id.as_str());
                 let values = params![request.ci, read.0, revision, request.plan, own, jobs];
                 query.query_row(values, |row| row.get(0)).optional().map_err(&failed)?

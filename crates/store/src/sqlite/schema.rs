@@ -1,4 +1,4 @@
-//! The tables of `ledger.db`: what was asked for, the investigations that asked for it, and what is
+//! The tables of `ledger.db`: what was requested, the investigations that requested it, and what is
 //! to be told. They are one file, so that one transaction can check one and write another.
 
 /// Each brings the file from one version to the next.

@@ -1,4 +1,4 @@
-//! One process at a time settles a CI's requests in doubt.
+//! One process at a time settles a CI's unconfirmed requests.
 
 use std::fs::{File, TryLockError};
 
@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::files::private;
 use crate::sqlite::database::Database;
 
-/// The turn to settle a CI's requests in doubt. It ends when this is dropped, or with the process.
+/// The turn to settle a CI's unconfirmed requests. It ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub(super) struct SettlingTurn {
     _file: Option<File>,

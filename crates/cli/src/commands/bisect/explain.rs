@@ -14,7 +14,7 @@ pub(super) fn explain(out: &mut Out, case: &SearchData, search: &Search, plan: &
     for (push, times) in requested.chain(waiting) {
         let Some(number) = case.pushes().position(|known| known.id == push.id) else {
             out.line(&format!(
-                "  {}  is newer than the bad push and has its build: it tells for little how often this fails",
+                "  {}  is newer than the bad push and has its build: a cheap way to learn how often this fails",
                 push.id
             ));
             continue;
@@ -22,7 +22,7 @@ pub(super) fn explain(out: &mut Out, case: &SearchData, search: &Search, plan: &
         let tells = search.tells(number);
         let runs = if times == 1 { String::new() } else { format!(" (each of {times} runs)") };
         out.line(&format!(
-            "  {}{runs}  fails with {}; then the culprit is there or before it with {}, if it passes with {} (now {})",
+            "  {}{runs}  fails with {}; after a failure the culprit is there or before it with {}, after a pass with {} (now {})",
             push.id,
             percent(tells.fails),
             percent(tells.if_it_fails),

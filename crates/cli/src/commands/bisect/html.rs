@@ -46,7 +46,7 @@ fn page(finished: &Finished<'_>, ci: &Ci) -> String {
     let mut html = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
          <title>{0}</title><style>{STYLE}</style><h1>{1}</h1><p><code>{0}</code>{about}<br>\
-         <span class=s>{2} · {3} between push {4} and {5} · {6} asked for in {7}</span>",
+         <span class=s>{2} · {3} between push {4} and {5} · {6} requested in {7}</span>",
         text(&finished.question.job),
         text(&verdict),
         text(ci.repo.as_str()),
@@ -154,7 +154,7 @@ fn grid(html: &mut String, finished: &Finished<'_>, ci: &Ci) {
         );
         runs(html, facts, ci);
         if !finished.search.counts()[number].is_testable() {
-            html.push_str("<span class=s>no run can be made</span>");
+            html.push_str("<span class=s>cannot be run</span>");
         }
         let told = match (number, probability) {
             (0, _) => "good".to_owned(),

@@ -1,4 +1,4 @@
-//! A search as people see it: what is chased, what is believed, what is asked for, what it came to.
+//! A search as people see it: what is chased, what is believed, what is requested, what it came to.
 
 use mozci_core::bisect::{Backout, Possibility, Search, Verdict};
 use mozci_core::plan::Plan;
@@ -46,7 +46,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &SearchData) 
             }
         };
         out.line(&format!(
-            "  told by {} further back{others} ({} for it)",
+            "  read from {} further back{others} ({} for it)",
             plural(more.further.runs as usize, "run"),
             plural(usize::try_from(more.requests).unwrap_or(usize::MAX), "request"),
         ));
@@ -56,7 +56,7 @@ pub(super) fn head(out: &mut Out, question: &BisectQuestion, case: &SearchData) 
         let first = &out_of_reach[0];
         let push = hunt.push(first.push).map(|facts| facts.push.id.to_string());
         out.line(&format!(
-            "no runs can be made on {}, as on {}: {}",
+            "{} cannot be run, for example {}: {}",
             plural(out_of_reach.len(), "push"),
             push.unwrap_or_default(),
             first.why
@@ -80,7 +80,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
     likely.sort_unstable_by(|a, b| b.cmp(a));
     out.line("");
     out.line(&format!(
-        "{} tell by now, {} of them asked for",
+        "{} are conclusive so far, {} of them requested",
         plural(seen as usize, "run"),
         requested.min(seen)
     ));
@@ -90,7 +90,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
         let bar = "█".repeat((probability * WIDEST).round().max(1.0) as usize);
         let counts = search.counts()[suspect];
         let ran = match (counts.telling(), counts.is_testable()) {
-            (_, false) => "no run can be made".to_owned(),
+            (_, false) => "cannot be run".to_owned(),
             (0, _) => String::new(),
             (runs, _) => format!("failed {} of {runs}", counts.failed),
         };
@@ -121,7 +121,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
 pub(super) fn widened(out: &mut Out, case: &SearchData) {
     out.line("");
     out.line(&format!(
-        "it failed before all of them already: going back to push {} {}, {}",
+        "it already failed before all of them: going back to push {} {}, {}",
         case.good().id,
         case.good().revision.short(),
         plural(case.hunt().suspects(), "suspect"),
@@ -134,14 +134,14 @@ pub(super) fn gone(out: &mut Out, case: &SearchData, gone: &[Backout]) {
     for Backout { suspect, until } in gone {
         if let (Some(suspect), Some(until)) = (pushes.get(*suspect), pushes.get(*until)) {
             out.line(&format!(
-                "push {} was backed out by push {}, before the bad push: it is not why that fails",
+                "push {} was backed out by push {}, before the bad push: it cannot be the cause",
                 suspect.id, until.id
             ));
         }
     }
 }
 
-/// What is to be expected, before anything is asked for.
+/// What is to be expected, before anything is requested.
 pub(super) fn outlook(out: &mut Out, search: &Search, question: &BisectQuestion, rest: u32) {
     let expected = search.expected();
     let rounds = (expected / f64::from(question.at_once)).ceil().max(1.0);
@@ -151,11 +151,11 @@ pub(super) fn outlook(out: &mut Out, search: &Search, question: &BisectQuestion,
         plural((rounds * 1.2).ceil() as usize, "round"),
     ));
     if expected > f64::from(rest) {
-        out.line("the budget will most likely not suffice: it ends with what is likeliest by then");
+        out.line("the budget will most likely not be enough: the search then ends with the likeliest push");
     }
 }
 
-/// What is asked for in a round.
+/// What is requested in a round.
 pub(super) fn round(out: &mut Out, number: u32, plan: &Plan) {
     let wanted: Vec<String> = plan
         .requests
@@ -167,7 +167,7 @@ pub(super) fn round(out: &mut Out, number: u32, plan: &Plan) {
         .collect();
     let waits = match plan.waits_for.len() {
         0 => String::new(),
-        count => format!(", {} once their builds are there", plural(count, "push")),
+        count => format!(", {} once their builds exist", plural(count, "push")),
     };
     out.line(&format!(
         "round {number}: {} on {}{waits}",
@@ -191,14 +191,14 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context, ci:
             verdict_more(out, finished, verdict, ci);
         }
         Ended::BackedOut => out.line(&format!(
-            "backed out: every commit of push {} was backed out since; give --anyway to find what broke it all the same",
+            "backed out: every commit of push {} was backed out since; give --anyway to search all the same",
             case.bad().id
         )),
         Ended::Fixed => {
             let since = finished.since;
             let first = since.first_passed.as_ref().map(|push| push.id.to_string());
             out.line(&format!(
-                "fixed since: it passed {} of {} times on the pushes after {}, first on {}; give --anyway to find what broke it all the same",
+                "fixed since: it passed {} of {} times on the pushes after {}, first on {}; give --anyway to search all the same",
                 since.tally.runs,
                 since.tally.runs,
                 case.bad().id,
@@ -213,18 +213,18 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context, ci:
             let why = match ended {
                 Ended::Budget => "undecided: the budget is spent (--budget)",
                 Ended::NothingToTest => {
-                    "undecided: no push is left on which another run can be asked for (`runs_per_push` under [guards] may be what limits it)"
+                    "undecided: no push is left on which another run can be requested (`runs_per_push` under [guards] may be what limits it)"
                 }
                 Ended::Interrupted => "interrupted",
                 Ended::Left => "undecided: a round is under way; the same command goes on when it has ended",
-                _ => "undecided: what was asked for did not get through, or cannot be followed",
+                _ => "undecided: requests did not get through, or cannot be followed",
             };
             out.line(&format!("{why} · {cost}"));
             likeliest(out, case, search);
             resume(out, finished, context);
         }
         Ended::BudgetTooSmall { least } => out.line(&format!(
-            "refused: a budget of {} cannot suffice: {} suspects take at least {} even if it fails every time; give `--budget {least}` or more, or a nearer --good",
+            "refused: a budget of {} is not enough: {} suspects take at least {} even if it fails every time; give `--budget {least}` or more, or a nearer --good",
             finished.question.budget,
             case.hunt().suspects(),
             plural(*least as usize, "run"),
@@ -237,7 +237,7 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context, ci:
         Ended::GoodFails { good, bad } => {
             out.line(&format!("undecided: the good push fails, too · {cost}"));
             out.line(&format!(
-                "  push {} failed {} of {} times, the bad push {} of {}: what is chased is older, or comes and goes; name an older good push with --good, or ask `{} flakiness` how often it fails",
+                "  push {} failed {} of {} times, the bad push {} of {}: the cause is older, or the failure is intermittent; name an older good push with --good, or see with `{} flakiness` how often it fails",
                 case.good().id, good.failures, good.runs, bad.failures, bad.runs, context.program()
             ));
             resume(out, finished, context);
@@ -348,10 +348,10 @@ pub(crate) fn summary(last: Option<&Value>) -> String {
         None => "begun".to_owned(),
         Some(step) if step["step"] == "begun" => "begun".to_owned(),
         Some(step) if step["step"] == "widened" => {
-            "went further back: what was taken for good failed, too".to_owned()
+            "went further back: the good push failed, too".to_owned()
         }
         Some(step) if step["step"] == "round" => {
-            format!("round {} asked for", step["round"])
+            format!("round {} requested", step["round"])
         }
         Some(step) => step["end"]["summary"].as_str().unwrap_or("ended").to_owned(),
     }

@@ -27,7 +27,7 @@ impl Terminal<'_> {
         let (context, out) = (self.context, &mut *self.out);
         match progress {
             SearchProgress::BackgroundUnread(error) => {
-                context.talk(&format!("note: the background is told by few runs alone: {error}"))
+                context.talk(&format!("note: the background rests on few runs: {error}"))
             }
             SearchProgress::Opened { question, case } => text::head(out, question, case),
             SearchProgress::BackedOutAnyway => {
@@ -48,7 +48,7 @@ impl Terminal<'_> {
             SearchProgress::Begun { id } => out.line(&format!("investigation {id}")),
             SearchProgress::Round { number, plan } => text::round(out, number, plan),
             SearchProgress::MergesUnread(error) => {
-                context.talk(&format!("note: where the merge came from cannot be told: {error}"))
+                context.talk(&format!("note: it is not known where the merge came from: {error}"))
             }
             SearchProgress::Finished(finished) => {
                 let rendered = self.finished(ci, finished);
@@ -70,7 +70,7 @@ impl Terminal<'_> {
                 ));
             }
             SearchProgress::MergeUnsearched { repo, error } => context.talk(&format!(
-                "note: the search cannot go on in {repo}: {error}; the merge is as far as is known"
+                "note: the search cannot go on in {repo}: {error}; the merge is the last step that is known"
             )),
             SearchProgress::RepositoryDone => context.say_notes_of(ci),
             SearchProgress::Path(path) => {

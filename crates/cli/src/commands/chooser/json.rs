@@ -55,7 +55,7 @@ struct OfJob<'a> {
 
 fn of_job<'a>(found: &Chooser, selection: &Selection<'_>, job: &Job<'a>) -> OfJob<'a> {
     let past = found.past(job.label());
-    // All that is run is much; only what was asked for is said.
+    // All that is run is much; only what was requested is said.
     let manifests = selection.manifests.as_ref().and_then(|wanted| {
         Some(job.manifests()?.filter(|manifest| wanted.contains(manifest)).collect())
     });

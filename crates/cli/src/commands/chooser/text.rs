@@ -92,7 +92,7 @@ pub(super) fn show(found: &Chooser, selection: &Selection<'_>, context: &Context
     }
     if selection.silent > 0 {
         out.line(&format!(
-            "{} do not tell what they run, and may run it, too",
+            "{} do not say what they run, and may run it as well",
             plural(selection.silent, "test job")
         ));
     }
@@ -104,7 +104,7 @@ pub(super) fn show(found: &Chooser, selection: &Selection<'_>, context: &Context
     }
     if selection.is_narrowed {
         out.line(&format!(
-            "`--format labels` lists them, for `{} trigger - --rev {}` to ask for",
+            "`--format labels` lists them, for `{} trigger - --rev {}` to request",
             context.program(),
             push.revision.short()
         ));

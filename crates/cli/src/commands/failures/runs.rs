@@ -30,9 +30,7 @@ pub(super) async fn asked(args: &Args, context: &Context) -> Result<Asked, Error
         return in_range(args, jobs, context).await;
     }
     if let Some(job) = jobs.first() {
-        return Err(usage(format!(
-            "{job:?} is no run, and runs and jobs cannot be asked about together"
-        )));
+        return Err(usage(format!("{job:?} is not a run, and runs and jobs cannot be mixed")));
     }
     if args.range.reach.is_given() {
         return Err(usage("runs are named one by one: leave the range out"));
@@ -72,7 +70,7 @@ async fn in_range(args: &Args, jobs: Vec<&String>, context: &Context) -> Result<
     }
     if runs.len() > MOST {
         notes.push(format!(
-            "{} are meant, and the {MOST} newest are read: name jobs, or give a filter or a shorter range",
+            "{} match, and the {MOST} newest are read: name jobs, or give a filter or a shorter range",
             plural(runs.len(), "run")
         ));
         runs.truncate(MOST);

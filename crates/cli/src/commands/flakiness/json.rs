@@ -38,7 +38,7 @@ pub(super) fn show(
     }
     for (count, why) in [
         (all.infra, "ended by the infrastructure, a person or a deadline"),
-        (all.unknown, "that say nothing of it"),
+        (all.unknown, "that have no information on it"),
         (all.not_run, "that it was not part of"),
     ] {
         if count > 0 {
@@ -48,14 +48,14 @@ pub(super) fn show(
     let sure = percent(args.confidence);
     match (runs_to_see(rate.rate, args.confidence), runs_to_see(rate.low, args.confidence)) {
         (Some(runs), Some(most)) => out.line(&format!(
-            "to see it with {sure}: {}, {most} if it fails as rarely as it may; as many passes in a row trust a fix",
+            "{} to see it once with {sure} ({most} at the lower bound); as many passes in a row confirm a fix",
             plural(runs as usize, "run")
         )),
         _ if rate.runs > 0 => {
             let most = Rate::of(0, rate.runs).high;
             let runs = runs_to_see(most, args.confidence).unwrap_or(0);
             out.line(&format!(
-                "it never failed here: it fails less often than {}; another {} would see that much with {sure}",
+                "it never failed here: its rate is below {}; another {} would show that rate with {sure}",
                 percent(most),
                 plural(runs as usize, "run")
             ));

@@ -100,7 +100,7 @@ impl Live {
         Ok(())
     }
 
-    /// Shows what was asked for.
+    /// Shows what was requested.
     pub(super) fn requested(
         &mut self,
         plan: &Plan,
@@ -109,7 +109,7 @@ impl Live {
     ) -> Result<(), Error> {
         self.drawn.clear();
         if self.way != Way::Json {
-            out.line(&format!("asked for {}", plural(plan.runs() as usize, "run")));
+            out.line(&format!("requested {}", plural(plan.runs() as usize, "run")));
             return Ok(());
         }
         results.iter().try_for_each(|result| json_line(json!({"event": "asked", "result": result})))
@@ -145,7 +145,7 @@ impl Live {
                 let facts = all[0];
                 line.push_str(&format!("  {} {}", marks(facts.runs.iter()), ending(facts)));
                 if facts.requested > 0 {
-                    line.push_str(&format!(", {} asked for", facts.requested));
+                    line.push_str(&format!(", {} requested", facts.requested));
                 }
             } else {
                 let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -154,7 +154,7 @@ impl Live {
                 }
                 let requested: u32 = all.iter().map(|facts| facts.requested).sum();
                 let words = counts.iter().map(|(word, count)| format!("{count} {word}"));
-                let requested = (requested > 0).then(|| format!("{requested} asked for"));
+                let requested = (requested > 0).then(|| format!("{requested} requested"));
                 let words: Vec<String> = words.chain(requested).collect();
                 match words.is_empty() {
                     true => line.push_str("  not run"),
@@ -164,7 +164,7 @@ impl Live {
             lines.push(harmless_line(&line).chars().take(self.width).collect());
         }
         lines.push(match awaited {
-            0 => "nothing is awaited".to_owned(),
+            0 => "nothing to wait for".to_owned(),
             count => format!("{} awaited", plural(count, "job")),
         });
         if lines == self.drawn {

@@ -32,8 +32,8 @@ impl Terminal<'_> {
             WatchProgress::Opened { jobs, pushes, watching } => {
                 *live = Some(Live::new(out, context, pushes, jobs));
                 let told = watching.origin().map_or_else(
-                    || format!("looked at every {} s", context.ci.poll.as_secs_f32()),
-                    |by| format!("told by {}", by.words()),
+                    || format!("polled every {} s", context.ci.poll.as_secs_f32()),
+                    |by| format!("notified by {}", by.words()),
                 );
                 context.talk(&format!(
                     "watching {} on {}, {told}; Ctrl-C ends it",

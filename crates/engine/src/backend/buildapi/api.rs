@@ -228,7 +228,7 @@ impl BuildApi {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
-    /// Whether all of these files are still there; each is asked for once.
+    /// Whether all of these files are still there; each is requested once.
     pub(crate) async fn are_there(&self, files: &[String]) -> Result<bool, Error> {
         for file in files {
             let known = |store: &Mutex<HashMap<String, bool>>| {

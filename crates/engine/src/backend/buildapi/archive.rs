@@ -134,7 +134,7 @@ impl<'a> Archive<'a> {
         }
         for row in read.rows {
             let Some(started) = row.started else { continue };
-            // One that is asked for again days later is no new push.
+            // One that is requested again days later is no new push.
             let first = self.first.entry(row.revision).or_insert(started);
             *first = (*first).min(started);
         }

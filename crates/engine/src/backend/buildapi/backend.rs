@@ -33,7 +33,7 @@ use crate::store::{Ledger, TriggerRequest};
 /// The farm of a CI that is one.
 pub(crate) fn of_buildapi(ci: &Ci) -> Result<&BuildApi, Error> {
     let any: &dyn Any = ci.backend();
-    any.downcast_ref().ok_or_else(|| Error::Usage(format!("{} is no BuildAPI", ci.root_url)))
+    any.downcast_ref().ok_or_else(|| Error::Usage(format!("{} is not a BuildAPI", ci.root_url)))
 }
 
 impl Backend for BuildApi {
@@ -156,7 +156,9 @@ impl EvidenceSource for BuildApi {
     fn find_run<'a>(&'a self, ci: &'a Ci, spec: &'a RunSpec) -> Fallible<'a, AskedRun> {
         let error = match spec {
             RunSpec::Task { .. } => no_tasks(ci),
-            RunSpec::Build { .. } => Error::Usage(format!("{} is no Buildbot master", ci.root_url)),
+            RunSpec::Build { .. } => {
+                Error::Usage(format!("{} is not a Buildbot master", ci.root_url))
+            }
         };
         Box::pin(async move { Err(error) })
     }

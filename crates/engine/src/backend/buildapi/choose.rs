@@ -22,7 +22,7 @@ pub(crate) async fn choose(ci: &Ci, api: &BuildApi, filter: &JobFilter) -> Resul
         graph.select(filter, None).map(|job| JobName::new(job.label())).collect();
     if meant.is_empty() {
         return Err(Error::NotFound(format!(
-            "none of the {} builders of {} is meant by these filters (a glob has to fit the whole name)",
+            "none of the {} builders of {} matches these filters (a glob must match the whole name)",
             graph.len(),
             ci.repo
         )));
@@ -68,7 +68,7 @@ async fn with_builds(ci: &Ci, api: &BuildApi, jobs: Vec<JobName>) -> Result<Chos
 async fn graph(ci: &Ci, api: &BuildApi) -> Result<JobGraph, Error> {
     let Some(farm) = api.farm().await? else {
         return Err(Error::Usage(format!(
-            "nobody tells which builders {} has: set `allthethings` in the config to the URL or the path of allthethings.json, or name the builders",
+            "it is not known which builders {} has: set `allthethings` in the config to the URL or the path of allthethings.json, or name the builders",
             ci.root_url
         )));
     };

@@ -44,7 +44,7 @@ pub(crate) async fn doctor(ci: &Ci, api: &BuildApi) -> Vec<Check> {
         started,
         match (&api.self_serve, &newest) {
             (None, _) => {
-                (Health::Skipped, "there is none: history is read, nothing asked for".into())
+                (Health::Skipped, "there is none: history is read, nothing requested".into())
             }
             (Some(_), None) => (Health::Skipped, "there is no push to ask about".into()),
             (Some(server), Some(push)) => match server.requests_of(push.revision.hash()).await {
@@ -96,7 +96,7 @@ pub(crate) async fn doctor(ci: &Ci, api: &BuildApi) -> Vec<Check> {
         match api.farm().await {
             Ok(None) => (
                 Health::Warn,
-                "it is not configured: which build a test hangs on is not known".into(),
+                "it is not configured: which build a test depends on is not known".into(),
             ),
             Err(error) => (Health::Fail, error.to_string()),
             Ok(Some(farm)) => {

@@ -35,7 +35,7 @@ pub(crate) async fn read(api: &BuildApi, run: &AskedRun, wish: &Wish) -> Read {
             break;
         }
         let Ok(parsed) = Url::parse(&url) else {
-            read.evidence.pass_over(name, format!("{url:?} is no URL"));
+            read.evidence.pass_over(name, format!("{url:?} is not a URL"));
             continue;
         };
         let question = wish.question(format);

@@ -40,7 +40,7 @@ pub(crate) async fn read_jobs(
     let wanted: Vec<JobName> = wanted.into_iter().collect();
     let rows = read_rows(ci, api, pushes, Some(&wanted)).await?;
     if let (Some(why), Some(_)) = (&rows.incomplete, ledger) {
-        // What nobody knows is not asked for again.
+        // What nobody knows is not requested again.
         ci.note(format!("{why}: runs whose state is unknown count"));
     }
     for job in jobs {
@@ -72,7 +72,7 @@ pub(crate) async fn read_jobs(
                     let files = rows.files.get(&(place, name.clone()));
                     let above = built_for(api, name, &built, files, ledger.is_some()).await?;
                     match (unseen(&open, push, name, &built), above) {
-                        // One that was asked for is on its way, whether it is listed yet or not.
+                        // One that was requested is on its way, whether it is listed yet or not.
                         ((1.., _), Build::Missing(name) | Build::Dead(name)) => {
                             Build::UnderWay(name)
                         }
@@ -111,7 +111,7 @@ pub(crate) async fn read_jobs(
     Ok(histories)
 }
 
-/// How a builder is asked for on a push: a request that was carried out there is asked for again.
+/// How a builder is requested on a push: a request that was carried out there is requested again.
 fn forcing(api: &BuildApi, runs: &[Run], files: Vec<String>) -> Forcing {
     if api.self_serve.is_none() {
         return Forcing::Repeats { own: None };
@@ -121,7 +121,7 @@ fn forcing(api: &BuildApi, runs: &[Run], files: Vec<String>) -> Forcing {
     Forcing::SelfServe { again, files }
 }
 
-/// How the build stands that a test hangs on. With its files there it is there, however it ended; a
+/// How the build stands that a test depends on. With its files there it is there, however it ended; a
 /// finished one whose files are gone has to be made again.
 async fn built_for(
     api: &BuildApi,
@@ -149,7 +149,7 @@ async fn built_for(
     }
 }
 
-/// What the ledger has of trigger requests that no list shows yet, and how much of it is in doubt.
+/// What the ledger has of trigger requests that no list shows yet, and how much of it is unconfirmed.
 fn unseen(open: &[TriggerRequest], push: &Push, job: &JobName, runs: &[Run]) -> (u32, u32) {
     let listed: BTreeSet<BuildRequestId> =
         runs.iter().filter_map(|run| run.key.request.build_request()).collect();
@@ -166,11 +166,13 @@ fn unseen(open: &[TriggerRequest], push: &Push, job: &JobName, runs: &[Run]) -> 
     (requested, doubtful)
 }
 
-/// The build that a builder hangs on, as far as allthethings.json tells.
+/// The build that a builder depends on, as far as allthethings.json tells.
 pub(crate) fn build_of(ci: &Ci, farm: Option<&EraFarm>, job: &JobName) -> BuildOf {
     let Some(farm) = farm else {
         if is_test(job.as_str()) {
-            ci.note("which build a test hangs on nobody tells: set `allthethings` in the config");
+            ci.note(
+                "it is not known which build a test depends on: set `allthethings` in the config",
+            );
             return BuildOf::Unknown;
         }
         return BuildOf::Nothing;

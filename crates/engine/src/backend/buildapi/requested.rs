@@ -20,7 +20,7 @@ pub(crate) fn matched<'a>(
             && trigger.jobs.iter().any(|one| one.job == *job && one.times > 0)
             && !matches!(trigger.state, TriggerState::NotSent { .. })
     };
-    // What was taken on made a request for sure; of what is in doubt each may have made one of the rest.
+    // What was taken on made a request for sure; of what is unconfirmed each may have made one of the rest.
     let is_sure = |trigger: &&TriggerRequest| matches!(trigger.state, TriggerState::Sent { .. });
     let (sure, doubtful): (Vec<&TriggerRequest>, Vec<&TriggerRequest>) =
         triggers.iter().filter(requests).partition(is_sure);
@@ -38,7 +38,7 @@ pub(crate) fn matched<'a>(
     all
 }
 
-/// The requests that were listed when something was asked for, as its body has them.
+/// The requests that were listed when something was requested, as its body has them.
 fn known(trigger: &TriggerRequest) -> BTreeSet<BuildRequestId> {
     let ids = trigger.body["known"].as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_u64().map(BuildRequestId)).collect()

@@ -75,7 +75,7 @@ async fn listed(
     let Some(server) = &api.self_serve else { return Ok(Rows::default()) };
     let wanted = &wanted;
     let lists = pushes.iter().map(|push| async move {
-        let what = format!("cannot read what was asked for on push {}", push.id);
+        let what = format!("cannot read what was requested on push {}", push.id);
         let listed = server.requests_of(push.revision.hash()).await;
         let mut listed = listed.map_err(Error::service(what))?;
         api.note_listed(push.revision.hash(), &listed);
@@ -163,7 +163,7 @@ async fn listed(
     Ok(rows)
 }
 
-/// What archived files have of pushes: nobody lists what was asked for, so that coalesced requests
+/// What archived files have of pushes: nobody lists what was requested, so that coalesced requests
 /// cannot be told.
 async fn archived(
     ci: &Ci,

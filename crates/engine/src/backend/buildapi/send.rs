@@ -96,7 +96,7 @@ async fn send(
 
 async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError> {
     let Some(server) = &api.self_serve else {
-        return Err(ActError::NotSent("an archive takes nothing on".into()));
+        return Err(ActError::NotSent("an archive accepts no requests".into()));
     };
     match sends.get() {
         Some(SelfServeSends::Ask { builder, revision, files, .. }) => {
@@ -108,7 +108,7 @@ async fn carry_out(api: &BuildApi, sends: &Sends) -> Result<RequestId, ActError>
         Some(SelfServeSends::Cancel { request, .. }) => {
             server.cancel(*request).await.map(|()| RequestId::BuildRequest(*request))
         }
-        None => Err(ActError::NotSent("a BuildAPI takes nothing of the kind".into())),
+        None => Err(ActError::NotSent("a BuildAPI accepts no such request".into())),
     }
 }
 

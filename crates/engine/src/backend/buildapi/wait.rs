@@ -31,7 +31,7 @@ pub(crate) async fn wait(
             Err(error) if failures + 1 >= FAILURES => return Err(error),
             Err(error) => {
                 failures += 1;
-                ci.note(format!("a look failed and was made again: {error}"));
+                ci.note(format!("a poll failed and was retried: {error}"));
             }
         }
         let open = outcomes.iter().any(|outcome| !outcome.done);

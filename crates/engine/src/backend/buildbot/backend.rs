@@ -41,7 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The master of a CI that is one.
 pub(crate) fn of_buildbot(ci: &Ci) -> Result<&Farm, Error> {
     let any: &dyn Any = ci.backend();
-    any.downcast_ref().ok_or_else(|| Error::Usage(format!("{} is no Buildbot master", ci.root_url)))
+    any.downcast_ref()
+        .ok_or_else(|| Error::Usage(format!("{} is not a Buildbot master", ci.root_url)))
 }
 
 /// The push that is meant, by its hash in another system, too.

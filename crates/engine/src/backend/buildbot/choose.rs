@@ -59,7 +59,7 @@ pub(crate) async fn chosen(
         usual.iter().filter(|(_, usual)| !**usual).map(|(job, _)| job.as_str()).collect();
     if !by_hand.is_empty() {
         ci.note(format!(
-            "left out, since they only ran where somebody asked for them: {} (name them to have them asked for)",
+            "left out, since they only ran where somebody requested them: {} (name them to have them requested)",
             by_hand.join(", ")
         ));
     }
@@ -69,7 +69,7 @@ pub(crate) async fn chosen(
         return Err(none_meant(ci, farm.builders().await?.len()));
     }
     ci.note(format!(
-        "what belongs to a push no master tells: meant are the {} builders that ran on it or on the {} pushes before it",
+        "no master says which builders belong to a push: these are the {} builders that ran on it or on the {} pushes before it",
         jobs.len(),
         pushes.len().saturating_sub(1)
     ));
@@ -78,7 +78,7 @@ pub(crate) async fn chosen(
 
 fn none_meant(ci: &Ci, builders: usize) -> Error {
     Error::NotFound(format!(
-        "none of the {builders} builders of {} is meant by these filters (a glob has to fit the whole name; builders have names only, and no platform, suite or tier)",
+        "none of the {builders} builders of {} matches these filters (a glob must match the whole name; builders have names only, and no platform, suite or tier)",
         ci.root_url
     ))
 }

@@ -1,4 +1,4 @@
-//! What can run on a master's branch: its builders, with what hangs on what as far as that is told.
+//! What can run on a master's branch: its builders, with what depends on what as far as that is told.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::chooser::Chooser;
 
-/// Reads the builders, and from the pushes' builds what they hang on and whether they run by
+/// Reads the builders, and from the pushes' builds what they depend on and whether they run by
 /// themselves: a master tells neither.
 pub(crate) async fn chooser(ci: &Ci, farm: &Farm, pushes: &[Push]) -> Result<Chooser, Error> {
     let Some(newest) = pushes.first() else {
@@ -45,7 +45,7 @@ pub(crate) async fn chooser(ci: &Ci, farm: &Farm, pushes: &[Push]) -> Result<Cho
         });
     }
     ci.note(format!(
-        "what hangs on what, and what runs by itself, is taken from the builds of {} pushes: no master tells it",
+        "what depends on what, and what runs by itself, is taken from the builds of {} pushes: no master tells it",
         pushes.len()
     ));
     let matrix = matrix_of(ci, farm, &rows, pushes.len(), &JobFilter::default())?;

@@ -99,7 +99,7 @@ impl Examination<'_> {
         self.add("user", started, (who.0, format!("{} ({auth})", who.1)));
         let (own, ours) = (about.url.unwrap_or_default(), self.farm.master.base().as_str());
         if !own.is_empty() && own.trim_end_matches('/') != ours.trim_end_matches('/') {
-            let text = format!("it takes itself to be at {own}, and is asked at {ours}");
+            let text = format!("its own URL is {own}, and it was contacted at {ours}");
             self.add("url", started, (Health::Warn, text));
         }
     }
@@ -190,7 +190,7 @@ impl Examination<'_> {
         };
         let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
         let detail = match told.as_slice() {
-            [] => "the lists are there, and of the promised shape".to_owned(),
+            [] => "reachable, responses valid".to_owned(),
             told => told.join("; "),
         };
         self.add("shapes", started, (health, detail));
@@ -199,7 +199,7 @@ impl Examination<'_> {
         }
     }
 
-    /// A filter that nothing can fit: whatever comes all the same was not asked for.
+    /// A filter that nothing can fit: whatever comes all the same was not requested.
     async fn filters(&mut self) {
         let started = Instant::now();
         let future = self.ci.now().plus(10 * 365 * 24 * 3600);
@@ -279,7 +279,7 @@ impl Examination<'_> {
             names => (
                 Health::Warn,
                 format!(
-                    "none takes builds of {} now: what is asked for there waits",
+                    "none takes builds of {} now: what is requested there waits",
                     some_of(names)
                 ),
             ),
@@ -348,8 +348,7 @@ impl Examination<'_> {
             }
             Ok(_) => (Health::Warn, "no WebSocket; as server-sent events".to_owned()),
             Err(error) => {
-                let text =
-                    "neither WebSocket nor server-sent events: --wait looks from time to time";
+                let text = "neither WebSocket nor server-sent events: --wait polls";
                 (Health::Warn, format!("{text} ({error})"))
             }
         };

@@ -35,7 +35,7 @@ pub(crate) struct Farm {
     seen_codebases: Mutex<BTreeSet<String>>,
     /// Whose changes are the branch's.
     pub(crate) lineage: Lineage,
-    /// The builders that each builder hangs on, as far as it was said.
+    /// The builders that each builder depends on, as far as it was said.
     pub(crate) build_of: BTreeMap<String, Vec<String>>,
     /// Builders that their build starts by itself, as far as it was said.
     pub(crate) started: Vec<String>,

@@ -73,7 +73,7 @@ pub(crate) fn matrix_of(
     Ok(Matrix { jobs, rows: cells, behind: None, incomplete: None })
 }
 
-/// The builds that builders hang on, as far as they are said or can be told.
+/// The builds that builders depend on, as far as they are said or can be told.
 pub(crate) fn builds_of(
     farm: &Farm,
     rows: &Rows,

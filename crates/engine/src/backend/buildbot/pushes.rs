@@ -141,7 +141,7 @@ async fn push_of_build(
     spec: &RevisionSpec,
 ) -> Result<(String, Build), Error> {
     let RevisionSpec::Build { which, .. } = spec else {
-        return Err(Error::Usage(format!("{spec} is no build")));
+        return Err(Error::Usage(format!("{spec} is not a build")));
     };
     let master = farm.master().await?;
     let reading = || Error::service(format!("cannot read {spec}"));
@@ -361,7 +361,7 @@ async fn page_of(farm: &Farm, below: Option<u64>, count: usize) -> Result<Vec<Ch
     match found.iter().all(|change| change.id < below && change.stamp.branch.is_some()) {
         true => Ok(found),
         false => Err(Error::Odd(format!(
-            "the master at {} gives other changes than it was asked for: it ignores a filter",
+            "the master at {} returns other changes than requested: it ignores a filter",
             master.base()
         ))),
     }

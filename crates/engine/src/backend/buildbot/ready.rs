@@ -35,7 +35,7 @@ pub(crate) async fn check_plan(ci: &Ci, farm: &Farm, plan: &Plan) -> Result<(), 
     for request in &plan.requests {
         if !farm.has_worker(request.job.as_str()).await? && asked_of.insert(&request.job) {
             ci.note(format!(
-                "no worker takes builds of {} now: what is asked for waits until one is there",
+                "no worker takes builds of {} now: what is requested waits until one is there",
                 request.job
             ));
         }

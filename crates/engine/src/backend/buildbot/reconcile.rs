@@ -1,4 +1,4 @@
-//! Askings of which nobody could tell whether they were sent, held against the newest buildsets: a
+//! Requests of which nobody could tell whether they were sent, held against the newest buildsets: a
 //! forced one has the ledger's id in its reason as a rule, and always a builder and a revision; a repeated
 //! one names what it repeats.
 
@@ -16,7 +16,7 @@ use crate::store::{Ledger, TriggerRequest, TriggerState};
 /// The newest buildsets that are looked through.
 const LOOKED_THROUGH: usize = 1000;
 
-/// Looks at every open asking of the CI and marks what can be told now.
+/// Looks at every open request of the CI and marks what can be told now.
 pub(crate) async fn reconcile(
     ci: &Ci,
     farm: &Farm,
@@ -149,7 +149,7 @@ fn is_of_a_scheduler(reason: &str) -> bool {
     reason == "downstream" || reason.starts_with("The ") && reason.contains(" scheduler named ")
 }
 
-/// The request of a buildset that is just like what was asked for and that nobody else's entry has, where
+/// The request of a buildset that is just like what was requested and that nobody else's entry has, where
 /// the set's reason need not have our id: the scheduler took none, or words its reasons in its own way.
 async fn forced_alike(
     ci: &Ci,

@@ -18,7 +18,7 @@ use crate::error::Error;
 /// The fewest digits by which a shortened revision is taken for a push's.
 const DIGITS: usize = 7;
 
-/// Builds without a revision that are asked for the one they found.
+/// Builds without a revision that are requested the one they found.
 const MOST_WITHOUT: usize = 400;
 
 /// How long before the first push was seen requests for it are looked for: somebody may force a
@@ -59,7 +59,7 @@ pub(crate) async fn read_rows(
     // Read after the requests: the build of one that has ended is sure to be there.
     let builds = master.builds_since(since, of).await.map_err(what("builds"))?;
     if sets.ignored || requests.ignored || builds.ignored {
-        ci.note("the master ignores filters by time and sends more than it is asked for, which is left out here");
+        ci.note("the master ignores filters by time and sends extra rows, which are dropped here");
     }
     let mut rows = Rows {
         builders: builders?.to_vec(),
@@ -84,7 +84,7 @@ pub(crate) async fn read_rows(
 /// Commits before a range whose dates are looked at, too.
 const ANCESTORS: usize = 20;
 
-/// Since when a master may have been asked for something of the pushes. A commit's date is its author's
+/// Since when a master may have been requested something of the pushes. A commit's date is its author's
 /// clock's and may lie after its own builds; that of some commit before it is earlier.
 async fn since(ci: &Ci, pushes: &[Push]) -> Result<At, Error> {
     let mut dates: Vec<At> = pushes.iter().map(|push| push.date).collect();
@@ -154,7 +154,7 @@ impl Rows {
         }
         if requested.len() > MOST_WITHOUT {
             ci.note(format!(
-                "{} builds were started without a revision; the newest {MOST_WITHOUT} are asked for theirs, the others are left out",
+                "{} builds were started without a revision; the revisions of the newest {MOST_WITHOUT} are read, the others are left out",
                 requested.len()
             ));
             requested.sort_unstable_by_key(|(build, _)| std::cmp::Reverse(*build));
@@ -185,7 +185,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Whether somebody asked for a request by hand, us included.
+    /// Whether somebody requested a request by hand, us included.
     pub(crate) fn is_forced(&self, request: &Request) -> bool {
         self.sets.iter().find(|set| set.id == request.set).is_some_and(is_forced)
     }
@@ -233,7 +233,7 @@ impl Rows {
         found.map_or_else(|| JobName::new(format!("builder {builder}")), |b| JobName::new(&b.name))
     }
 
-    /// The sets, as far as they tell what hangs on what.
+    /// The sets, as far as they tell what depends on what.
     pub(crate) fn ties(&self, farm: &Farm) -> Vec<farm::Set> {
         use farm::Results::{Success, Warnings};
         let tie = |set: &Set| {

@@ -21,12 +21,12 @@ use crate::backend::buildbot::reconcile::look_for;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::events::Subscription;
-use crate::flow::gate::{Gate, Written, not_ours};
+use crate::flow::gate::{Gate, Written, in_span, not_ours};
 use crate::flow::prepare::{ReadyRequest, Sends};
 use crate::flow::send::{Refused, TriggerResult};
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
-/// Requests that wait and whose branch is asked for.
+/// Requests that wait and whose branch is requested.
 const ASKED_ABOUT: usize = 5;
 
 /// How often a request that was coalesced away is made again.
@@ -69,7 +69,7 @@ pub(crate) async fn send_all(
         // What the master refused once it refuses again, with the same values for the same builder.
         Box::pin(stream::unfold((chain, false), async move |(mut chain, refused)| {
             let (trigger, ready) = chain.pop_front()?;
-            let result = sending.one(trigger, ready, refused).await;
+            let result = in_span(trigger, sending.one(trigger, ready, refused)).await;
             let refused = refused || result.0.refusal == Some(Refused::Values);
             Some((result, (chain, refused)))
         }))
@@ -270,7 +270,7 @@ impl Sending<'_> {
             let Some(first) = waiting.first() else { return Ok(()) };
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(
-                    "{} waits to be built already (request {first}): what is asked for on push {} is sent when that has begun, or it would be run in its place; Ctrl-C stops here",
+                    "{} waits to be built already (request {first}): what is requested on push {} is sent when that has begun, or it would be run in its place; Ctrl-C stops here",
                     ready.group,
                     ready.push.id
                 );

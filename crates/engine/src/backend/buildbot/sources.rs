@@ -12,7 +12,7 @@ use crate::backend::buildbot::rows::Rows;
 use crate::ci::Ci;
 use crate::error::Error;
 
-/// Failed builds that are asked for what they found: the newest ones.
+/// Failed builds that are requested what they found: the newest ones.
 const MOST_FAILED: usize = 400;
 
 /// The failed builds that found no revision of a codebase of which a good build of the same builder found

@@ -1,4 +1,4 @@
-//! What builders hang on: as the configuration says, or as the history shows.
+//! What builders depend on: as the configuration says, or as the history shows.
 
 use mozci_core::farm::{BuildDependency, Link, build_dependency};
 use mozci_core::ids::JobName;
@@ -9,7 +9,7 @@ use crate::backend::buildbot::rows::Rows;
 use crate::ci::Ci;
 use crate::error::Error;
 
-/// The ids of builders and what they hang on, where the configuration says all of it; checks the
+/// The ids of builders and what they depend on, where the configuration says all of it; checks the
 /// names.
 pub(crate) async fn ids_of(
     ci: &Ci,
@@ -65,13 +65,13 @@ pub(crate) enum Tie {
     Inferred(Link),
     /// The history shows that it is one of these two.
     OneOf(JobName, JobName),
-    /// It hangs on nothing.
+    /// It depends on nothing.
     None,
     /// Too little is known.
     Unknown,
 }
 
-/// What a builder hangs on.
+/// What a builder depends on.
 pub(crate) fn tie_of(farm: &Farm, rows: &Rows, job: &JobName) -> Tie {
     let started = farm.started.iter().any(|name| name == job.as_str());
     if let Some(names) = farm.build_of.get(job.as_str()) {

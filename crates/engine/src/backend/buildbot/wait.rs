@@ -40,11 +40,11 @@ pub(crate) async fn wait(
                 if times == 0 {
                     let minutes = ci.patience().as_secs() / 60;
                     tracing::warn!(
-                        "the master does not answer, and is asked again for up to {minutes} min: {error}"
+                        "the master does not answer, and is polled again for up to {minutes} min: {error}"
                     );
                 }
                 failing = Some((times + 1, since));
-                ci.note(format!("a look failed and was made again: {error}"));
+                ci.note(format!("a poll failed and was retried: {error}"));
             }
         }
         if stop.is_cancelled() || started.elapsed() > LIMIT {
@@ -80,7 +80,7 @@ async fn look(
 ) -> Result<(), Error> {
     let ids = open(outcomes);
     let master = farm.master().await?;
-    let reading = || Error::service("cannot read what became of what was asked for");
+    let reading = || Error::service("cannot read what became of what was requested");
     let requests = master.requests(&ids).await.map_err(reading())?;
     let builds = master.builds_of(&ids).await.map_err(reading())?;
     for outcome in outcomes.iter_mut().filter(|outcome| !outcome.done) {

@@ -1,4 +1,4 @@
-//! How a builder can be asked for: the first force scheduler that can carry a push's revision, then a repeat
+//! How a builder can be requested: the first force scheduler that can carry a push's revision, then a repeat
 //! of the push's own build, then nobody.
 
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ impl<'a> Ways<'a> {
         Self { ci, farm, schedulers, said: Mutex::default() }
     }
 
-    /// How a builder is asked for on a push that has this newest build of it.
+    /// How a builder is requested on a push that has this newest build of it.
     pub(crate) fn of(&self, builder: &str, push: &Push, own: Option<BuildId>) -> Forcing {
         match carrier(self.farm, self.schedulers, builder, &push.revision) {
             Carrier::Scheduler(name) => Forcing::Scheduler(name),

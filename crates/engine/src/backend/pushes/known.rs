@@ -54,7 +54,7 @@ impl KeptPush {
     }
 }
 
-/// Ids that are asked for in one request.
+/// Ids that are requested in one request.
 const IDS_A_REQUEST: u64 = 500;
 
 impl Ci {

@@ -114,7 +114,7 @@ pub(crate) async fn in_treeherder(
     match &spec.reach {
         Reach::Single => Ok((vec![rev], 0, false)),
         Reach::Back(count) => {
-            // Pushes may share an instant; those of R's own are asked for besides.
+            // Pushes may share an instant; those of R's own are requested besides.
             let wanted = *count as usize + 1;
             if wanted > MOST_IN_TREEHERDER {
                 return Err(Error::Usage(format!(

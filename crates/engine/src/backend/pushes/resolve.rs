@@ -79,7 +79,7 @@ async fn hash_of(ci: &Ci, spec: &RevisionSpec) -> Result<String, Error> {
         RevisionSpec::InRepo { repo, hash, .. } => {
             if *repo != ci.project && *repo != ci.repo.as_str() {
                 return Err(Error::Usage(format!(
-                    "the link is to {repo}, and {} was asked about: give `--repo {repo}`",
+                    "the link leads to {repo}, and the command is for {}: give `--repo {repo}`",
                     ci.repo
                 )));
             }

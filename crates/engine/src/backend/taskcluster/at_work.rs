@@ -45,7 +45,7 @@ pub(crate) async fn at_work(
         // Of so many pushes the groups are not read, and then nobody would have looked at all.
         Err(error) if pushes.len() > MOST_GROUPS => return Err(error),
         Err(error) => {
-            ci.note(format!("what Treeherder shows cannot be read, and the task groups alone are looked at: {error}"));
+            ci.note(format!("what Treeherder shows cannot be read; only the pushes' task groups are read: {error}"));
             (HashMap::new(), Vec::new())
         }
     };
@@ -59,7 +59,7 @@ pub(crate) async fn at_work(
         let done = decided.iter().filter(|decision| matches!(decision, Decision::Done(_))).count();
         if groups.is_empty() && done < pushes.len() {
             return Err(Error::Odd(format!(
-                "neither Treeherder nor the index tells of the tasks of {} of {} pushes: what goes on there cannot be seen",
+                "neither Treeherder nor the index lists the tasks of {} of {} pushes: what goes on there cannot be seen",
                 pushes.len() - done,
                 pushes.len()
             )));

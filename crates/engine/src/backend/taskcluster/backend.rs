@@ -117,7 +117,7 @@ impl JobCatalog for TaskclusterBackend {
             match &self.plain {
                 None => choose::chosen(ci, push, filter).await,
                 Some(_) => Err(Error::Usage(format!(
-                    "the pushes of {} have no task graphs, so that nobody can tell what is missing; `retrigger` repeats what ran",
+                    "the pushes of {} have no task graphs, so it is not known what is missing; `retrigger` repeats what ran",
                     ci.repo
                 ))),
             }
@@ -135,7 +135,7 @@ impl JobCatalog for TaskclusterBackend {
             match &self.plain {
                 None => chooser::chooser(ci, pushes, exact, with_past).await,
                 Some(_) => Err(Error::Usage(format!(
-                    "the pushes of {} have no task graphs, so that nobody can tell what could run on them; `jobs` shows what ran",
+                    "the pushes of {} have no task graphs, so it is not known what could run on them; `jobs` shows what ran",
                     ci.repo
                 ))),
             }

@@ -1,4 +1,4 @@
-//! Which builds jobs hang on, and how these stand.
+//! Which builds jobs depend on, and how these stand.
 
 use crate::flow::BuildOf;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::FactKind;
 
-/// The rows of the builds that jobs hang on, from what was read already where it has them.
+/// The rows of the builds that jobs depend on, from what was read already where it has them.
 pub(crate) async fn read_builds(
     ci: &Ci,
     list: &[TreeherderPushId],
@@ -70,7 +70,7 @@ pub(crate) async fn unresolved_builds(
     Ok(placed.collect())
 }
 
-/// Which build a job hangs on, by what one of its tasks depends on.
+/// Which build a job depends on, by what one of its tasks depends on.
 pub(crate) async fn build_of(ci: &Ci, rows: &[JobRow]) -> Result<BuildOf, Error> {
     let is_known =
         |row: &&JobRow| ci.fact::<TaskDefinition>(FactKind::Task, &task_key(row)).is_some();
@@ -150,7 +150,7 @@ pub(crate) async fn newest_graph<'a>(
     Ok(Some((push, task_graph(ci, push, task).await?)))
 }
 
-/// Which builds jobs hang on, by the newest task graph. It also tells whether there is such a job
+/// Which builds jobs depend on, by the newest task graph. It also tells whether there is such a job
 /// at all, where it has no run on any of the pushes.
 pub(crate) async fn builds_of(
     ci: &Ci,
@@ -160,9 +160,7 @@ pub(crate) async fn builds_of(
     decisions: &[Decision],
 ) -> Result<Vec<BuildOf>, Error> {
     let Some((push, graph)) = newest_graph(ci, pushes, decisions).await? else {
-        ci.note(
-            "no push of the range has a task graph, so that nobody can tell which jobs there are",
-        );
+        ci.note("no push of the range has a task graph, so it is not known which jobs there are");
         return Ok(vec![BuildOf::Unknown; jobs.len()]);
     };
     let mut builds = Vec::with_capacity(jobs.len());

@@ -1,4 +1,4 @@
-//! Jobs asked for through the actions of their pushes' decision tasks.
+//! Jobs requested through the actions of their pushes' decision tasks.
 
 use crate::backend::taskcluster::sends::TaskSends;
 use std::collections::{HashMap, HashSet};
@@ -20,13 +20,13 @@ use crate::error::Error;
 use crate::flow::prepare::{Prepared, ReadyRequest, Sends, left_out, requested};
 use crate::store::FactKind;
 
-/// The action that jobs are asked for through.
+/// The action that jobs are requested through.
 pub(crate) const ACTION: &str = "add-new-jobs";
 
 /// The action that takes manifests: the second stage of a backfill, for one push.
 const WITH_MANIFESTS: &str = "backfill-task";
 
-/// What one decision task's actions are asked for.
+/// What one decision task's actions are requested.
 pub(crate) async fn by_action(
     ci: &Ci,
     decision: TaskId,
@@ -112,7 +112,7 @@ pub(crate) fn closed(state: GroupState) -> Option<&'static str> {
     }
 }
 
-/// The actions that ask for some jobs of a push. A test or manifest is asked for by itself where an
+/// The actions that request some jobs of a push. A test or manifest is requested by itself where an
 /// action takes manifests, else by the chunk that is known to run it.
 async fn render(
     ci: &Ci,

@@ -24,7 +24,7 @@ pub(crate) async fn choose(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Resu
     let decided = decisions_of(ci, pushes).await?;
     let Some((push, graph)) = newest_graph(ci, pushes, &decided).await? else {
         return Err(Error::NotFound(
-            "no push of the range has a task graph, so that nobody can tell which jobs there are; name them".into(),
+            "no push of the range has a task graph, so it is not known which jobs there are; name them".into(),
         ));
     };
     check_named(ci, &graph, push, filter)?;
@@ -36,7 +36,7 @@ fn any(graph: &JobGraph, push: &Push, filter: &JobFilter) -> Result<Chosen, Erro
     let meant = meant(graph.select(filter, None));
     if meant.jobs.is_empty() {
         return Err(Error::NotFound(format!(
-            "none of {} jobs of push {} is meant by these filters (a glob has to fit the whole name; kinds other than builds and tests need --kind)",
+            "none of {} jobs of push {} matches these filters (a glob must match the whole name; kinds other than builds and tests need --kind)",
             graph.len(),
             push.id
         )));
@@ -56,7 +56,7 @@ pub(crate) async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<C
         Some(Decision::Done(task)) => *task,
         other => {
             let why = match other {
-                Some(Decision::UnderWay) => "its decision task is not done yet",
+                Some(Decision::UnderWay) => "its decision task has not ended yet",
                 Some(Decision::Failed) => "its decision task failed",
                 _ => "no decision task is known",
             };
@@ -70,7 +70,7 @@ pub(crate) async fn chosen(ci: &Ci, push: &Push, filter: &JobFilter) -> Result<C
         true => any(&graph, push, filter),
         false if graph.jobs().any(|job| job.by_default().is_none()) => {
             Err(Error::NotFound(format!(
-                "nobody tells which tasks were chosen for push {}: it has no target-tasks.json (any more); say which are meant with a filter",
+                "it is not known which tasks were chosen for push {}: it has no target-tasks.json (any more); choose some with a filter",
                 push.id
             )))
         }

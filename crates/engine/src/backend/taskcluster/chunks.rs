@@ -72,7 +72,7 @@ pub(crate) async fn read_job(
 ) -> Result<JobHistory, Error> {
     let HistoryQuestion { pushes, jobs, builds, .. } = question;
     let Some(job) = jobs.first() else {
-        return Err(Error::Odd("a history was asked for of no job".to_owned()));
+        return Err(Error::Odd("a history was requested of no job".to_owned()));
     };
     let build = builds.and_then(|builds| builds.first());
     let alone = || async {

@@ -21,10 +21,10 @@ const TOGETHER: i64 = 120;
 /// The tasks of each job that an action created.
 type Created = BTreeMap<String, Vec<String>>;
 
-/// The tasks of a job that an action created, which has ended well and was asked for so many.
+/// The tasks of a job that an action created, which has ended well and was requested so many.
 ///
 /// An action may write one record for all that it created, in which several tasks of a job are one: the
-/// last. Where the record names fewer tasks than were asked for, the push's task group tells the rest.
+/// last. Where the record names fewer tasks than were requested, the push's task group tells the rest.
 ///
 /// # Errors
 /// [`Error::Service`].

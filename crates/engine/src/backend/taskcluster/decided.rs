@@ -1,4 +1,4 @@
-//! What decision tasks left, kept for as long as the program runs: it does not change, and a search asks for it
+//! What decision tasks left, kept for as long as the program runs: it does not change, and a search requests it
 //! again and again.
 
 use std::collections::HashMap;

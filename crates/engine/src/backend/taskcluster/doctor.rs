@@ -56,7 +56,7 @@ impl Examination<'_> {
         self.checks.push(Check { source, check, health, detail, findings, ms });
     }
 
-    /// Takes in what came of asking for a kind of answer, and gives the body where it can be used.
+    /// Takes in what came of requesting a kind of answer, and gives the body where it can be used.
     fn answered(
         &mut self,
         what: (&'static str, &'static str),
@@ -77,7 +77,7 @@ impl Examination<'_> {
         };
         let told: Vec<String> = sample.findings.iter().map(ToString::to_string).collect();
         let detail = match told.as_slice() {
-            [] => "there, and of the promised shape".to_owned(),
+            [] => "reachable, response valid".to_owned(),
             told => told.join("; "),
         };
         self.add(what, started, health, detail);
@@ -203,7 +203,7 @@ impl Examination<'_> {
         let started = Instant::now();
         let what = ("taskcluster", "scopes");
         if !self.taskcluster.has_credentials() {
-            let text = "no credentials: reading works, asking for jobs does not";
+            let text = "no credentials: reading works, requesting jobs does not";
             return self.add(what, started, Health::Warn, text);
         }
         let scopes = match self.taskcluster.current_scopes().await {
@@ -299,7 +299,7 @@ impl Examination<'_> {
             count => (
                 Health::Warn,
                 format!(
-                    "{count} of {} runs have ended that it does not show as ended: it is behind, and the queue is asked besides",
+                    "{count} of {} runs have ended that it does not show as ended: it is behind, and the queue is read as well",
                     shown.len()
                 ),
             ),

@@ -102,7 +102,7 @@ fn groups_of(
     groups_of
 }
 
-/// The hooks through which jobs are asked for: those that the ledger names, and the newest push's.
+/// The hooks through which jobs are requested: those that the ledger names, and the newest push's.
 async fn hooks(
     ci: &Ci,
     ledger: &Ledger,

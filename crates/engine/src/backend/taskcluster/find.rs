@@ -12,7 +12,7 @@ use crate::flow::AskedRun;
 /// Finds a run by what a user typed.
 pub(crate) async fn find_run(ci: &Ci, spec: &RunSpec) -> Result<AskedRun, Error> {
     let RunSpec::Task { task, run, .. } = spec else {
-        return Err(Error::Usage(format!("{} is no Buildbot master", ci.root_url)));
+        return Err(Error::Usage(format!("{} is not a Buildbot master", ci.root_url)));
     };
     let known = statuses(ci, &[*task]).await?;
     let status = known

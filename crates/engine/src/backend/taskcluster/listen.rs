@@ -30,9 +30,7 @@ pub(crate) async fn listen(
     let store = match Standings::open(&ci.place.state) {
         Ok(store) => Arc::new(store),
         Err(error) => {
-            tracing::warn!(
-                "note: {error}; looking every now and then instead of listening to Pulse"
-            );
+            tracing::warn!("note: {error}; polling instead of listening to Pulse");
             return Ok(polling);
         }
     };
@@ -53,7 +51,7 @@ pub(crate) async fn listen(
             Some(first)
         }
         Err(error) => {
-            tracing::warn!("note: {error}; looking every now and then instead");
+            tracing::warn!("note: {error}; polling instead");
             if !error.may_pass() {
                 return Ok(polling);
             }

@@ -59,7 +59,7 @@ pub(crate) async fn mark(
     let requested = send_requests(ci, ledger, prepared, read_at, stop, &mut |_| ()).await;
     ledger.asks_for("");
     let (results, _) = requested?;
-    // One that another process asked for a moment ago is left out.
+    // One that another process requested a moment ago is left out.
     Ok(results
         .into_iter()
         .next()

@@ -79,6 +79,6 @@ impl OfTaskcluster for Ci {
 /// What is wrong with a configuration that tells neither where results are nor where tasks are indexed.
 pub(crate) fn without_treeherder(repo: &mozci_core::ids::RepoName) -> Error {
     Error::Usage(format!(
-        "the config has neither `treeherder_url` for the CI nor `tasks_index` for the repository {repo}: one of them tells where the runs of a push are"
+        "the config has neither `treeherder_url` for the CI nor `tasks_index` for the repository {repo}: one of them is needed to find the runs of a push"
     ))
 }

@@ -237,7 +237,7 @@ pub(crate) async fn choose(
     let matrix = read_matrix(ci, plain, pushes, filter).await?;
     if matrix.jobs.is_empty() {
         return Err(Error::NotFound(format!(
-            "no job that ran on these pushes of {} is meant by these filters (a glob has to fit the whole name)",
+            "no job that ran on these pushes of {} matches these filters (a glob must match the whole name)",
             ci.repo
         )));
     }

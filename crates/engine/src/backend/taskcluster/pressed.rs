@@ -33,7 +33,7 @@ pub async fn selected(ci: &Ci, pressed: &Pressed) -> Result<Selected, Error> {
     let label = &definition.label;
     if let Some(group) = definition.group.filter(|group| *group != pressed.group.to_string()) {
         return Err(Error::Usage(format!(
-            "the task {task} ({label}) is of the task group {group}, and the action was asked for on {}",
+            "the task {task} ({label}) is of the task group {group}, and the action was requested on {}",
             pressed.group
         )));
     }

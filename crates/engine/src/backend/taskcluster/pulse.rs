@@ -51,9 +51,9 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
             pauses = Pauses::new();
             match hear(&mut source, listening, &hub).await {
                 Ended::Unwanted => return,
-                Ended::Broken(why) => tracing::warn!(
-                    "note: {why}; connecting again, and looking every now and then until it is there"
-                ),
+                Ended::Broken(why) => {
+                    tracing::warn!("note: {why}; reconnecting, and polling until then")
+                }
             }
         }
         {
@@ -66,7 +66,7 @@ pub(crate) async fn listen(mut source: Source, mut open: Option<Listening>, hub:
             Ok(listening) => open = Some(listening),
             Err(error) if error.may_pass() => {}
             Err(error) => {
-                tracing::warn!("note: {error}; looking every now and then instead");
+                tracing::warn!("note: {error}; polling instead");
                 return;
             }
         }

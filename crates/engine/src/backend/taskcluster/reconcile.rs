@@ -1,4 +1,4 @@
-//! Askings of which nobody could tell whether they were sent, held against what the hooks fired.
+//! Requests of which nobody could tell whether they were sent, held against what the hooks fired.
 //!
 //! `triggerHook` has no key, so that sending twice fires twice. A fire that matches proves that it
 //! was sent; that none matches proves something only when the hook's whole record since then is
@@ -23,7 +23,7 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{Ledger, TriggerRequest, TriggerState};
 
-/// Looks at every open asking of the CI and marks what can be told now.
+/// Looks at every open request of the CI and marks what can be told now.
 ///
 /// # Errors
 /// [`Error::Store`]. What cannot be read leaves a trigger request as it is.
@@ -66,7 +66,7 @@ pub(crate) async fn reconcile(ci: &Ci, ledger: &Ledger) -> Result<Vec<TriggerReq
 fn absent(trigger: &TriggerRequest) -> String {
     match (trigger.action.as_str(), deadline(&trigger.body)) {
         (CREATE, Some(deadline)) => format!(
-            "the queue has no task {}, whose deadline is {}: what is asked for again gets a new body and a new id",
+            "the queue has no task {}, whose deadline is {}: what is requested again gets a new body and a new id",
             trigger.id.as_str(),
             deadline.format("%Y-%m-%d %H:%M UTC")
         ),

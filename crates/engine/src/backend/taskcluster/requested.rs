@@ -1,4 +1,4 @@
-//! Runs that were asked for and that no source shows yet.
+//! Runs that were requested and that no source shows yet.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,10 @@ use crate::ci::Ci;
 use crate::error::Error;
 use crate::store::{Ledger, TriggerState};
 
-/// What was asked for of a job.
+/// What was requested of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Requested {
-    /// Runs asked for on a push, by its place, that are not there yet.
+    /// Runs requested on a push, by its place, that are not there yet.
     pub(crate) runs: HashMap<usize, u32>,
     /// Of these, the ones of which nobody can tell whether they were sent.
     pub(crate) doubtful: HashMap<usize, u32>,
@@ -41,7 +41,7 @@ struct Action {
     push: usize,
     task: TaskId,
     state: State,
-    /// What it asks for by the ledger, by the jobs' places.
+    /// What it requests by the ledger, by the jobs' places.
     ours: Vec<(usize, u32)>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Reads what was asked for of each of some jobs, and brings unresolved runs up to Taskcluster's
+/// Reads what was requested of each of some jobs, and brings unresolved runs up to Taskcluster's
 /// knowledge. `others` also looks at what hooks fired, where somebody is about to ask.
 pub(crate) async fn read(
     ci: &Ci,
@@ -178,7 +178,7 @@ pub(crate) async fn statuses(
 }
 
 /// The action tasks that Treeherder shows, those left out which cannot matter any more: failed
-/// ones ask for nothing, and what old ones created is shown itself.
+/// ones request nothing, and what old ones created is shown itself.
 fn shown_actions(
     ci: &Ci,
     ids: &HashMap<TreeherderPushId, usize>,
@@ -256,10 +256,10 @@ async fn from_ledger(
     Ok(())
 }
 
-/// Counts what other people's backfills ask for on the pushes below their own.
+/// Counts what other people's backfills request on the pushes below their own.
 ///
 /// Their second stage, an action on each of those pushes, may be counted or have created its runs
-/// already: what is asked for or shown there is not counted twice.
+/// already: what is requested or shown there is not counted twice.
 fn count_backfills(
     requested: &mut Requested,
     backfills: &[(usize, Backfill)],
@@ -302,7 +302,7 @@ async fn classify(
     let state = match (statuses.get(&action.task), action.state.is_final()) {
         (Some(status), _) => status.state.clone(),
         (None, true) => action.state,
-        // A task that the queue does not know asks for nothing; but one that we sent lately is
+        // A task that the queue does not know requests nothing; but one that we sent lately is
         // only not shown yet.
         (None, false) => {
             let still = |(job, times): &(usize, u32)| (action.push, *job, Still::Runs(*times));
@@ -313,7 +313,7 @@ async fn classify(
         return Ok(Vec::new());
     }
     if !action.ours.is_empty() {
-        // The ledger has what was asked for; the task itself need not be read.
+        // The ledger has what was requested; the task itself need not be read.
         let mut all = Vec::with_capacity(action.ours.len());
         for (place, times) in action.ours {
             let still = match state.is_final() {
@@ -327,7 +327,7 @@ async fn classify(
     let definition = definition(ci, action.task).await?;
     if !definition.is_whole() {
         return Err(Error::Odd(format!(
-            "the action task {} does not say what it asks for, and what cannot be seen is not taken for missing",
+            "the action task {} does not say what it requests, and what cannot be seen is not taken for missing",
             action.task
         )));
     }

@@ -54,7 +54,7 @@ pub(crate) async fn send_all(
 }
 
 /// Carries one trigger request out. A hook is triggered once, whatever comes back; a task is created under
-/// an id that hangs on the trigger request's, and cancelled, as often as it takes to know. Once a try may have
+/// an id that depends on the trigger request's, and cancelled, as often as it takes to know. Once a try may have
 /// happened nothing that a later one brings proves the contrary.
 async fn carry_out(
     ci: &Ci,

@@ -1,4 +1,4 @@
-//! Following what was asked for until it has ended.
+//! Following what was requested until it has ended.
 
 use crate::flow::LIMIT;
 use crate::flow::Outcome;
@@ -44,7 +44,7 @@ pub(crate) async fn wait(
             Err(error) if failures + 1 >= FAILURES => return Err(error),
             Err(error) => {
                 failures += 1;
-                ci.note(format!("a look failed and was made again: {error}"));
+                ci.note(format!("a poll failed and was retried: {error}"));
             }
         }
         if stop.is_cancelled() || started.elapsed() > LIMIT {
@@ -120,7 +120,7 @@ async fn standing(
         }
     }
     if !untold.is_empty() {
-        let failed = Error::service("cannot read the states of what was asked for");
+        let failed = Error::service("cannot read the states of what was requested");
         let read = ci.taskcluster()?.statuses(&untold).await.map_err(failed)?;
         let learned = read.values().map(|status| Standing {
             request: status.task.into(),

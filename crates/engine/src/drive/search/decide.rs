@@ -49,6 +49,7 @@ impl Run<'_, '_> {
         {
             return Ok(decision);
         }
+        tracing::debug!(?verdict, "the search weighs its runs");
         let misfits = matches!(verdict, Verdict::Undecided { why } if why.is_misfit());
         if verdict.is_decided() || misfits {
             return Ok(Decision::End(Ended::Verdict(verdict)));

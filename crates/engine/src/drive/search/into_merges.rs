@@ -1,5 +1,7 @@
 //! From a merge down into the repository that it came from, and back up with the culprit.
 
+use tracing::Instrument;
+
 use crate::drive::progress::Progress;
 use crate::drive::search::mark::Mark;
 use crate::drive::search::outcome::Ended;
@@ -37,7 +39,9 @@ pub async fn search(
     consented: bool,
     context: &mut SearchContext<'_>,
 ) -> Result<Searched, Error> {
-    let mut here = search_here(question, Start { lease, consented }, context).await?;
+    let span = span(question, context.session.ci.repo.as_str());
+    let start = Start { lease, consented };
+    let mut here = search_here(question, start, context).instrument(span).await?;
     let mut path = vec![(context.session.ci.repo.to_string(), here.summary.clone())];
     let mut unsearched = None;
     while let Some(origin) = here.below.take() {
@@ -68,6 +72,12 @@ pub async fn search(
     Ok(Searched { ended: here.ended, mark: here.mark, path, unsearched })
 }
 
+/// What log lines of a search begin with. The investigation is recorded once it has an id.
+fn span(question: &BisectQuestion, repo: &str) -> tracing::Span {
+    let investigation = tracing::field::Empty;
+    tracing::debug_span!("search", repo, job = question.job, investigation)
+}
+
 /// Drives a search in another repository of the same CI.
 async fn search_below(
     question: &BisectQuestion,
@@ -91,7 +101,8 @@ async fn search_below(
         options: context.options,
     };
     let start = Start { lease: None, consented: false };
-    let here = search_here(question, start, &mut there).await;
+    let span = span(question, repo);
+    let here = search_here(question, start, &mut there).instrument(span).await;
     there.session.report(Progress::Search(SearchProgress::RepositoryDone));
     here
 }

@@ -113,7 +113,7 @@ impl Finished<'_> {
                 value
             }
             Ended::BudgetTooSmall { least } => {
-                json!({"verdict": "undecided", "summary": "the budget cannot suffice", "least": least})
+                json!({"verdict": "undecided", "summary": "the budget is not enough", "least": least})
             }
             Ended::Refused(refusal) => {
                 json!({"verdict": "undecided", "summary": format!("a guard refused: {refusal}"), "refused": refusal})
@@ -184,7 +184,7 @@ pub fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
             )
         }
         Verdict::Older { probability } => format!(
-            "it failed before all of them already · {}: look further back with --good or --max-revisions",
+            "it already failed before all of them · {}: look further back with --good or --max-revisions",
             sure(*probability)
         ),
         Verdict::None { probability, p_min } => format!(
@@ -207,7 +207,7 @@ pub fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
             name(*rises)
         ),
         Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
-        Verdict::Undecided { why: Why::NoSuspects } => "there is nobody to suspect".to_owned(),
+        Verdict::Undecided { why: Why::NoSuspects } => "there is no suspect".to_owned(),
     }
 }
 

@@ -100,6 +100,7 @@ impl Run<'_, '_> {
         let ci = session.ci;
         let question = self.stored.to_value();
         let id = store.begin(&ci.root_url, ci.repo.as_str(), &question, ci.now()).await?;
+        tracing::Span::current().record("investigation", id.as_str());
         let begun = take(*store, &id).await?;
         self.keeper = Some(Keeper::of(ci.store().await?, vec![begun.clone()]));
         let step = Step::Begun { good: Some(self.case.good().revision.hash()) };

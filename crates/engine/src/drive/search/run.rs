@@ -115,6 +115,9 @@ impl<'c, 'a> Run<'c, 'a> {
         let ci = context.session.ci;
         context.session.report(Progress::Stage(Stage::History));
         let lease = start.lease;
+        if let Some(lease) = &lease {
+            tracing::Span::current().record("investigation", lease.id.as_str());
+        }
         let keeper = match &lease {
             Some(lease) => Some(Keeper::of(ci.store().await?, vec![lease.clone()])),
             None => None,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
+use tracing::Instrument;
 
 use crate::config::ClosedTree;
 use crate::drive::notify::Notice;
@@ -72,7 +73,11 @@ pub async fn watch_many(
             if members[i].ended || context.session.is_cancelled() {
                 continue;
             }
-            match step(&mut members[i], &mut watching, &mut keeper, context).await {
+            match {
+                let investigation = &members[i].lease.id;
+                let span = tracing::debug_span!("watch", investigation);
+                step(&mut members[i], &mut watching, &mut keeper, context).instrument(span).await
+            } {
                 Ok(None) => {}
                 Ok(Some(kind)) => problem = Some(kind),
                 // One that somebody else took over, or ended, is no concern of the others.

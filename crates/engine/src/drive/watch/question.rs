@@ -1,4 +1,4 @@
-//! What a watch that may ask for runs was asked, so that it can go on after a restart.
+//! What a watch that may request runs was asked, so that it can go on after a restart.
 
 use crate::error::Error;
 use crate::store::{FORM, Investigation};
@@ -36,7 +36,7 @@ impl WatchQuestion {
         self.pushes.first().map_or("tip", String::as_str)
     }
 
-    /// A name for a watch that is no investigation, since it asks for nothing: each is one of its own.
+    /// A name for a watch that is no investigation, since it requests nothing: each is one of its own.
     pub fn name(&self) -> String {
         format!("watch of {} at {}", self.newest(), chrono::Utc::now().to_rfc3339())
     }

@@ -25,7 +25,7 @@ pub async fn find_request(ci: &Ci, text: &str) -> Result<Option<Vec<Awaited>>, E
     if let Some(trigger) = ledger.find(&ci.root_url, text).await? {
         let TriggerState::Sent { request } = trigger.state else {
             return Err(Error::NotFound(format!(
-                "asking {text} was never sent, as far as anybody can tell: there is nothing to follow"
+                "request {text} was never sent, as far as anybody can tell: there is nothing to follow"
             )));
         };
         let push = push_of(ci, trigger.revision.hash()).await?;

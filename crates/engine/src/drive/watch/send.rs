@@ -54,7 +54,7 @@ pub(super) type Requested = HashMap<(u64, JobName), u32>;
 /// Where runs are wanted: how many in all, and why.
 pub(super) type Wanted = Vec<(CellIndex, u32, Why)>;
 
-/// Whether somebody may still tell whether requests in doubt arrived. The ledger is read only where one is in doubt.
+/// Whether somebody may still tell whether unconfirmed requests arrived. The ledger is read only where one is unconfirmed.
 pub(super) async fn settles(
     (ci, ledger): (&Ci, &Ledger),
     watching: &Watching,
@@ -69,7 +69,7 @@ pub(super) async fn settles(
     Ok(ledger.open_requests(&ci.root_url).await?.iter().any(young))
 }
 
-/// What is wanted at some places, and whether something is waited for there. `settles` is whether requests in doubt
+/// What is wanted at some places, and whether something is waited for there. `settles` is whether unconfirmed requests
 /// are waited for.
 pub(super) fn due(
     watching: &mut Watching,

@@ -125,7 +125,7 @@ fn no_good(history: &JobHistory, bad: usize, question: &BisectQuestion, at_start
     Error::NotFound(match (all.runs, all.not_run + all.unknown, oldest) {
         (0, 0, _) => format!("{job} has not run on any of these {pushes} pushes: {further}"),
         (0, _, _) => format!(
-            "what is asked about did not run in any run of {job} on these {pushes} pushes, or nothing tells of it: name the job that runs it (`mozci failures --rev REV --test …` shows it)"
+            "the test did not run in any run of {job} on these {pushes} pushes, or it is not known: name the job that runs it (`mozci failures --rev REV --test …` shows it)"
         ),
         (_, _, Some(oldest)) => format!(
             "no good push is among the {pushes} up to there: {job} failed {} of {} times, the oldest of them on push {}; where it was called otherwise before, name the last good push under this name; {further}",
@@ -212,7 +212,7 @@ impl SearchData {
         self.history.facts[self.bad..=self.good].iter().rev().map(|facts| &facts.push)
     }
 
-    /// The history of the pushes between good and bad alone, and of newer ones that a plan asks for: what
+    /// The history of the pushes between good and bad alone, and of newer ones that a plan requests: what
     /// goes on elsewhere is no matter of a search.
     pub fn between(&self, plan: &Plan) -> JobHistory {
         let requested =

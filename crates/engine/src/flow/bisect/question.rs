@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::flow::Known;
 use crate::store::{FORM, Investigation};
 
-/// Everything that a search for a culprit hangs on besides what the CI says, as it is written down.
+/// Everything that a search for a culprit depends on besides what the CI says, as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BisectQuestion {
@@ -31,9 +31,9 @@ pub struct BisectQuestion {
     pub p_min: f64,
     /// Whether one pass proves innocence.
     pub deterministic: bool,
-    /// Runs that may be asked for.
+    /// Runs that may be requested.
     pub budget: u32,
-    /// Runs asked for at once.
+    /// Runs requested at once.
     pub at_once: u32,
     /// Runs before the good push from which the background is told, at the most.
     #[serde(default)]
@@ -61,7 +61,7 @@ impl BisectQuestion {
         }
     }
 
-    /// Whether another question asks for the same culprit. How it goes about it (budget, certainty,
+    /// Whether another question requests the same culprit. How it goes about it (budget, certainty,
     /// runs at once) may differ: what is known so far answers both.
     pub fn seeks_the_same(&self, other: &Self) -> bool {
         // Which reason of several is chased may look otherwise once there are more runs.

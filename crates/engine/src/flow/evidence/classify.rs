@@ -27,7 +27,7 @@ pub struct Subjects {
     pub same_failure_as: Option<RunSpec>,
 }
 
-/// Has every run that is read from here on judged by what was asked for, where something was.
+/// Has every run that is read from here on judged by what was requested, where something was.
 ///
 /// # Errors
 /// [`Error::Usage`] where a run has several failures and nothing says which is meant;
@@ -77,7 +77,7 @@ async fn same_as(ci: &Ci, spec: &RunSpec, subject: Option<Subject>) -> Result<Ab
             let named: Vec<&str> =
                 tests.into_iter().map(|test| test.unwrap_or("(no test)")).collect();
             Err(Error::Usage(format!(
-                "{name} has failures of several tests: say which is meant with --test: {}",
+                "{name} has failures of several tests: choose one with --test: {}",
                 named.join(", ")
             )))
         }
@@ -156,7 +156,7 @@ async fn classify_by_about(
         run.more.get_or_insert_default().proof = Some(Proof { says, why });
         false
     });
-    // Where only a failure outside of tests is asked for, a run that passed has none.
+    // Where only a failure outside of tests is requested, a run that passed has none.
     if about.subject.is_none() {
         let (passed, failed): (Vec<_>, Vec<_>) =
             ended.into_iter().partition(|(_, run)| run.state.is_good());

@@ -146,7 +146,7 @@ impl Read {
         };
         if let Some(broke) = streamed.broke {
             self.settled = false;
-            self.evidence.pass_over(&source, format!("it broke off: {broke}"));
+            self.evidence.pass_over(&source, format!("it was cut off: {broke}"));
         }
         let evidence = streamed.value;
         if evidence.is_void() {

@@ -14,7 +14,7 @@ const READING: &str = "2";
 /// What is wanted of runs.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// The test or group that is asked for.
+    /// The test or group that is requested.
     pub subject: Option<Subject>,
     /// Lines around each failure and each match.
     pub context: usize,
@@ -137,7 +137,7 @@ impl RunEvidence {
         best.into_iter().flat_map(|reading| &reading.evidence.tolerated)
     }
 
-    /// What was seen of the test or group that was asked for. That nothing was told by one source
+    /// What was seen of the test or group that was requested. That nothing was told by one source
     /// says nothing where another one tells.
     pub fn seen(&self) -> Seen {
         let usable = self.readings.iter().filter(|reading| !reading.evidence.is_void());

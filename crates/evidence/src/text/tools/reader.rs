@@ -64,7 +64,7 @@ pub(in crate::text) struct Tools {
     longest: usize,
     pub(in crate::text) outcome: Outcome,
     pub(in crate::text) windows: Windows,
-    /// Why lines were taken, where that is asked for.
+    /// Why lines were taken, where that is requested.
     explains: Option<Vec<Explained>>,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn builder(world: &World, job: usize) -> Option<Builder> {
     let suffix = if debug { "-debug" } else { "" };
     match (entry.kind, entry.chunk) {
         (JobKind::Build, _) => {
-            // A build is told apart by the platform of what hangs on it.
+            // A build is told apart by the platform of what depends on it.
             let test = world.catalog.jobs.iter().find(|test| test.build == Some(job))?;
             let (_, build, _, short) = PLATFORMS.iter().find(|p| p.0 == test.platform)?;
             let rest = if debug { "leak test build" } else { "build" };

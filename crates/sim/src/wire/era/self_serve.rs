@@ -39,7 +39,7 @@ pub(super) fn of_revision(world: &World, revision: &str) -> Reply {
             (None, None) => None,
         });
     }
-    // So it says that nothing was ever asked for there.
+    // So it says that nothing was ever requested there.
     match entries.is_empty() {
         true => nothing(),
         false => {
@@ -154,7 +154,7 @@ fn is_there(world: &World, task: TaskRef) -> bool {
     push < world.config.pushes && job < world.catalog.jobs.len()
 }
 
-/// Makes a request. A build that was asked for by itself starts every test that hangs on it; a test
+/// Makes a request. A build that was requested by itself starts every test that depends on it; a test
 /// that was given files needs no build.
 fn ask(world: &World, push: u32, job: usize, has_files: bool) -> Reply {
     let now = world.clock.now();

@@ -68,7 +68,7 @@ fn parts(build: &str) -> Option<(String, &'static str, String)> {
 }
 
 /// allthethings.json of some tests, each with the build that triggers it, and of builds that trigger
-/// nothing: short names and schedulers as that farm called them. What is no build's name of that time
+/// nothing: short names and schedulers as that farm called them. What is not a build's name of that time
 /// is left out.
 pub fn all_the_things<'a>(
     tests: impl IntoIterator<Item = (&'a str, &'a str)>,

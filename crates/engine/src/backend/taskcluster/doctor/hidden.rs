@@ -52,7 +52,7 @@ impl Examination<'_> {
             Ok((false, _)) => (
                 Health::Fail,
                 format!(
-                    "the decision task {decision} does not have the scope {needed}: its actions are not trusted, and nothing is asked for through them"
+                    "the decision task {decision} does not have the scope {needed}: its actions are not trusted, and nothing is requested through them"
                 ),
             ),
             Ok((true, state)) => match closed(state) {

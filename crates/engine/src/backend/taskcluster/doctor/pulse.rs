@@ -34,7 +34,7 @@ async fn connection(settings: &PulseSettings) -> (Health, String) {
             listening.end(false).await;
             (Health::Ok, format!("tells {} what happens", settings.user))
         }
-        Err(error) => (Health::Warn, format!("{error}; commands look every now and then instead")),
+        Err(error) => (Health::Warn, format!("{error}; commands poll instead")),
     }
 }
 
