@@ -201,7 +201,14 @@ impl Context {
     /// Says on a terminal's stderr what is being done, until the next line takes its place.
     pub(crate) fn progress(&self, text: &str) {
         if !self.global.quiet {
-            failure::progress(text);
+            crate::status::step(text);
+        }
+    }
+
+    /// Shows what is waited for on the status line, until it has ended.
+    pub(crate) fn wait(&self, text: &str) {
+        if !self.global.quiet {
+            crate::status::wait(text);
         }
     }
 

@@ -1,12 +1,12 @@
 //! Errors for people, and the exit statuses.
 
-use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
 
 use mozci_core::harmless::harmless_line;
 use mozci_engine::{Error, Kind};
 
 use crate::show::VERSION;
+use crate::status;
 
 /// Prints an error with what caused it, and gives its exit status. `sent` is how many requests this
 /// command had sent by then.
@@ -23,7 +23,7 @@ pub(crate) fn report(error: &Error, sent: u64) -> u8 {
         text.push_str(&format!("\n  {hint}"));
     }
     say(&format!("error: {text}"));
-    status(error.kind())
+    exit_status(error.kind())
 }
 
 /// Writes an error as the one JSON object that a program waits for.
@@ -36,7 +36,7 @@ pub(crate) fn write_json(error: &Error, sent: u64) {
 
 /// An error as JSON has it, after `sent` requests.
 pub(crate) fn object(error: &Error, sent: u64) -> serde_json::Value {
-    serde_json::json!({"status": status(error.kind()), "message": error.to_string(), "sent": sent})
+    serde_json::json!({"status": exit_status(error.kind()), "message": error.to_string(), "sent": sent})
 }
 
 fn hint(error: &Error, sent: u64) -> Option<String> {
@@ -70,7 +70,7 @@ fn was(sent: u64) -> String {
 pub(crate) const UNCLEAR: u8 = 7;
 
 /// The exit status of a kind of error.
-pub(crate) fn status(kind: Kind) -> u8 {
+pub(crate) fn exit_status(kind: Kind) -> u8 {
     match kind {
         Kind::Usage => 2,
         Kind::Service => 3,
@@ -86,33 +86,11 @@ pub(crate) fn status(kind: Kind) -> u8 {
 /// Text of a server or of somebody who pushes may be part of it: nothing reaches the terminal that
 /// a terminal obeys, and no further line of it looks like one of ours.
 pub(crate) fn say(text: &str) {
-    clear_progress();
     let mut shown = String::new();
     for (place, line) in text.split('\n').map(harmless_line).enumerate() {
         shown.push_str(if place == 0 { "" } else { "\n" });
         shown.push_str(if place == 0 || line.starts_with("  ") { "" } else { "  " });
         shown.push_str(&line);
     }
-    let _ = writeln!(anstream::stderr(), "{shown}");
-}
-
-/// Whether a line of progress stands on the terminal.
-static SHOWN: AtomicBool = AtomicBool::new(false);
-
-/// A passing line on a terminal's stderr; off a terminal nothing.
-pub(crate) fn progress(text: &str) {
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        clear_progress();
-        let _ = write!(stderr, "{} …", harmless_line(text)).and_then(|()| stderr.flush());
-        SHOWN.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Takes the passing line away.
-pub(crate) fn clear_progress() {
-    if SHOWN.swap(false, Ordering::Relaxed) {
-        let mut stderr = std::io::stderr();
-        let _ = write!(stderr, "\r\u{1b}[K").and_then(|()| stderr.flush());
-    }
+    let _ = status::above(|| writeln!(anstream::stderr(), "{shown}"));
 }

@@ -9,6 +9,7 @@ mod failure;
 mod log;
 mod show;
 mod stats;
+mod status;
 mod system;
 
 fn main() -> std::process::ExitCode {

@@ -12,9 +12,17 @@ pub(crate) fn limit(memory: u64, seconds: u64) -> std::io::Result<()> {
     unix::limit(memory, seconds)
 }
 
+/// Discards what was typed on the terminal and not read yet. Where the system cannot, it stays.
+pub(crate) fn discard_typed() {
+    unix::discard_typed();
+}
+
 #[cfg(unix)]
 mod unix {
+    use std::io::IsTerminal;
+
     use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+    use nix::sys::termios::{FlushArg, tcflush};
 
     pub(super) fn costs() -> (u64, u64) {
         let Ok(own) = getrusage(UsageWho::RUSAGE_SELF) else { return (0, 0) };
@@ -25,6 +33,14 @@ mod unix {
         // Apple counts bytes, the others KiB.
         let most = if cfg!(target_vendor = "apple") { most / 1024 } else { most };
         (millis(own.user_time()) + millis(own.system_time()), peak_memory().unwrap_or(most))
+    }
+
+    pub(super) fn discard_typed() {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            // A terminal that is gone gives no answer, which is noticed then.
+            let _ = tcflush(&stdin, FlushArg::TCIFLUSH);
+        }
     }
 
     /// Linux's resource usage also counts what the process held that started this one, before it became this one; the
@@ -57,6 +73,8 @@ mod unix {
     pub(super) fn costs() -> (u64, u64) {
         (0, 0)
     }
+
+    pub(super) fn discard_typed() {}
 
     pub(super) fn limit(_memory: u64, _seconds: u64) -> std::io::Result<()> {
         Ok(())

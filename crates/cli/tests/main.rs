@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod acts;
+#[cfg(unix)]
+mod asking;
 mod background;
 mod bad_input;
 mod broker;
@@ -45,6 +47,8 @@ mod plain;
 mod pressing;
 mod pressing_taskgraph;
 mod proxy;
+#[cfg(unix)]
+mod pty;
 mod pulse;
 mod pulse_losses;
 mod schedules;

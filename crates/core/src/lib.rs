@@ -30,6 +30,7 @@ pub mod plan;
 pub mod push;
 pub mod range;
 pub mod rate;
+pub mod remaining;
 pub mod revision;
 pub mod run;
 pub mod run_count;

@@ -50,7 +50,7 @@ pub(crate) async fn carry_out(
             "error: whether {} of an earlier command arrived is not known yet: run the command again in a minute",
             plural(doubtful as usize, "run")
         ));
-        status = failure::status(Kind::Service);
+        status = failure::exit_status(Kind::Service);
     }
     Ok((acted, status))
 }
@@ -59,7 +59,7 @@ pub(crate) async fn carry_out(
 fn status_of(act: &Act<'_>, acted: &Acted) -> u8 {
     let Act { plan, histories, .. } = *act;
     let refused = match acted.refused.is_some() {
-        true => failure::status(Kind::Guard),
+        true => failure::exit_status(Kind::Guard),
         false => 0,
     };
     match acted.end {
@@ -67,7 +67,7 @@ fn status_of(act: &Act<'_>, acted: &Acted) -> u8 {
         ActEnd::NothingPossible if refused == 0 => {
             let all = plan.left_out.iter().chain(&acted.left_out);
             match left_out_status(all, histories) {
-                0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
+                0 if say_refused(&acted.left_out) => failure::exit_status(Kind::Service),
                 status => status,
             }
         }
@@ -81,7 +81,7 @@ fn done(act: &Act<'_>, acted: &Acted) -> u8 {
     let status = status(acted, act.interrupt);
     say_unsent(&acted.results);
     let skewed = act.context.ci.clock_offset().is_some_and(|offset| offset.abs() > 300);
-    if status == failure::status(Kind::NotAllowed) && !skewed {
+    if status == failure::exit_status(Kind::NotAllowed) && !skewed {
         failure::say(
             "error: not everything was requested: it is not allowed with these credentials; request the scope or role that is missing, or sign in as somebody who has it",
         );

@@ -7,6 +7,7 @@ use mozci_engine::Error;
 
 use crate::failure;
 use crate::show::Out;
+use crate::{status, system};
 
 /// Asks on the terminal. The question waits on a thread of its own, so that Ctrl-C ends it.
 pub(crate) async fn confirmed(
@@ -19,6 +20,10 @@ pub(crate) async fn confirmed(
     let question = format!("{question} {choices} ");
     loop {
         let question = question.clone();
+        // The question is the last line, and stays there.
+        status::clear();
+        // What was typed before it was asked answers something else.
+        system::discard_typed();
         let answer = tokio::task::spawn_blocking(move || {
             let mut stderr = std::io::stderr();
             write!(stderr, "{question}")?;

@@ -22,11 +22,11 @@ pub(super) fn left_out_status<'a>(
     let hindered: Vec<&LeftOut> = left_out.filter(|left_out| !left_out.why.is_fine()).collect();
     let is_trust = |left_out: &&LeftOut| matches!(left_out.why, LeftOutReason::NotTrusted(_));
     let status = if hindered.iter().any(is_trust) {
-        failure::status(Kind::NotAllowed)
+        failure::exit_status(Kind::NotAllowed)
     } else if (histories.len() == 1 && hindered.iter().any(|left_out| left_out.why.has_no_way()))
         || (!hindered.is_empty() && hindered.len() >= wanted)
     {
-        failure::status(Kind::Service)
+        failure::exit_status(Kind::Service)
     } else {
         0
     };
@@ -62,13 +62,13 @@ fn any_refused(results: &[TriggerResult], why: Refused) -> bool {
 /// The exit status of what was sent alone.
 pub(crate) fn ended_with(results: &[TriggerResult], interrupt: &Interrupt) -> u8 {
     if interrupt.stop.is_cancelled() {
-        failure::status(Kind::Interrupted)
+        failure::exit_status(Kind::Interrupted)
     } else if any_refused(results, Refused::NotAllowed) {
-        failure::status(Kind::NotAllowed)
+        failure::exit_status(Kind::NotAllowed)
     } else if any_refused(results, Refused::Values) {
-        failure::status(Kind::Usage)
+        failure::exit_status(Kind::Usage)
     } else if results.iter().any(TriggerResult::is_missing) {
-        failure::status(Kind::Service)
+        failure::exit_status(Kind::Service)
     } else {
         0
     }
@@ -76,12 +76,12 @@ pub(crate) fn ended_with(results: &[TriggerResult], interrupt: &Interrupt) -> u8
 
 pub(super) fn status(acted: &Acted, interrupt: &Interrupt) -> u8 {
     match ended_with(&acted.results, interrupt) {
-        0 if acted.refused.is_some() => failure::status(Kind::Guard),
+        0 if acted.refused.is_some() => failure::exit_status(Kind::Guard),
         0 if acted.gave_up || acted.outcomes.iter().any(Outcome::failed) => {
-            failure::status(Kind::Service)
+            failure::exit_status(Kind::Service)
         }
-        0 if say_cancelled(&acted.outcomes) => failure::status(Kind::Service),
-        0 if say_refused(&acted.left_out) => failure::status(Kind::Service),
+        0 if say_cancelled(&acted.outcomes) => failure::exit_status(Kind::Service),
+        0 if say_refused(&acted.left_out) => failure::exit_status(Kind::Service),
         status => status,
     }
 }

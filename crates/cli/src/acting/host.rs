@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::BoxFuture;
 use mozci_core::plan::Plan;
 use mozci_core::push::count_pushes;
+use mozci_core::remaining::Remaining;
 use mozci_engine::Error;
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::{Consent, Observer, Progress, Question, Session, Stage};
@@ -17,10 +18,11 @@ use crate::commands::watch::WatchView;
 use crate::context::Context;
 use crate::failure;
 use crate::show::{
-    Out, plural, show_left_out, show_outcome, show_plan_summary, show_result, show_settled,
-    show_ties,
+    Out, machine_time, plural, show_left_out, show_outcome, show_plan_summary, show_result,
+    show_settled, show_ties,
 };
 use crate::stats::Stats;
+use crate::status;
 
 /// The terminal, for one driver.
 pub(crate) struct Terminal<'a> {
@@ -72,6 +74,9 @@ impl Observer for Terminal<'_> {
             Progress::Stage(Stage::History) => context.progress("reading the history"),
             Progress::Stage(Stage::Preparing) => context.progress("preparing what is sent"),
             Progress::InFlight(in_flight) => {
+                if !in_flight {
+                    status::clear();
+                }
                 self.interrupt.acting.store(in_flight, Ordering::Relaxed);
             }
             Progress::Planned { histories, plan, used } => {
@@ -104,6 +109,7 @@ impl Observer for Terminal<'_> {
                     "waiting for the runs to end{told}; Ctrl-C stops waiting, the runs go on"
                 ));
             }
+            Progress::Remaining(remaining) => context.wait(&remaining_words(&remaining)),
             Progress::Ended { outcome, named } => show_outcome(out, outcome, named),
             Progress::Settled(triggers) => show_settled(context, triggers),
             Progress::Unconfirmed { requests, seconds } => context.talk(&format!(
@@ -146,6 +152,7 @@ impl Consent for Terminal<'_> {
                 Question::Search => {
                     ("Trigger them, and go on until there is a verdict?", Vec::new())
                 }
+                Question::SearchAfter { under_way } => (&*wait_question(under_way), Vec::new()),
                 Question::Watch => {
                     ("Trigger them, and whatever goes missing from now on?", Vec::new())
                 }
@@ -156,12 +163,28 @@ impl Consent for Terminal<'_> {
     }
 }
 
+/// How far along awaited runs are, for the status line.
+fn remaining_words(remaining: &Remaining) -> String {
+    match remaining.left {
+        Some(left) => format!("{remaining} · about {} left", machine_time(left.0.into())),
+        None => remaining.to_string(),
+    }
+}
+
 /// The question before runs are triggered.
 fn trigger_question(runs: u32) -> String {
     match runs {
         1 => "Trigger this run?".to_owned(),
         runs => format!("Trigger these {runs} runs?"),
     }
+}
+
+/// The question before a search waits for runs that are under way.
+fn wait_question(runs: usize) -> String {
+    format!(
+        "Wait for {} under way, then trigger what is needed until there is a verdict?",
+        plural(runs, "run")
+    )
 }
 
 fn nothing_to_ask(plan: &Plan, under_way: usize) -> String {

@@ -130,7 +130,7 @@ pub(crate) async fn run(
     }
     match ended_with(&results, interrupt) {
         // What is to come could not be cancelled: trying again may help.
-        0 if !pending.is_empty() => Ok(failure::status(Kind::Service)),
+        0 if !pending.is_empty() => Ok(failure::exit_status(Kind::Service)),
         status => Ok(status),
     }
 }

@@ -39,5 +39,5 @@ pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats
         }
         out.object(&Value::Object(object))?;
     }
-    Ok(if failed == 0 { 0 } else { failure::status(Kind::Service) })
+    Ok(if failed == 0 { 0 } else { failure::exit_status(Kind::Service) })
 }

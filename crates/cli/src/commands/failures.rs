@@ -100,7 +100,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     if unread > 0 {
         let (unread, runs) = (unread, plural(looked.len(), "run"));
         failure::say(&format!("error: of {unread} of {runs} could not be read; see above"));
-        return Ok(failure::status(Kind::Service));
+        return Ok(failure::exit_status(Kind::Service));
     }
     let bad = looked.iter().any(|looked| match wish.subject {
         Some(_) => looked.evidence.seen() == Seen::Failed,

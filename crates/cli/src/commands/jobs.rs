@@ -66,7 +66,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     }
     if let Some(incomplete) = &matrix.incomplete {
         failure::say(&format!("error: {incomplete}"));
-        return Ok(failure::status(Kind::Service));
+        return Ok(failure::exit_status(Kind::Service));
     }
     Ok(u8::from(context.global.exit_status && bad))
 }

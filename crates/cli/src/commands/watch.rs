@@ -151,9 +151,9 @@ pub(crate) async fn follow(
     let watched = drive::watch::watch(asked.question, asked.pushes, &mut watching).await?;
     terminal.rendered()?;
     Ok(match (watched.interrupted, watched.refused, watched.problem) {
-        (true, ..) => failure::status(Kind::Interrupted),
-        (_, Some(_), _) => failure::status(Kind::Guard),
-        (_, _, Some(kind)) => failure::status(kind),
+        (true, ..) => failure::exit_status(Kind::Interrupted),
+        (_, Some(_), _) => failure::exit_status(Kind::Guard),
+        (_, _, Some(kind)) => failure::exit_status(kind),
         _ => u8::from(context.global.exit_status && watched.is_bad),
     })
 }
@@ -178,7 +178,7 @@ async fn follow_one(
         json_line(line)?;
     }
     if interrupt.stop.is_cancelled() {
-        return Ok(failure::status(Kind::Interrupted));
+        return Ok(failure::exit_status(Kind::Interrupted));
     }
     let is_bad = |outcome: &Outcome| outcome.runs.last().is_some_and(|run| run.is_bad());
     Ok(u8::from(context.global.exit_status && outcomes.iter().any(is_bad)))
@@ -199,7 +199,7 @@ async fn follow_investigation(
     terminal.rendered()?;
     match ended {
         Some(_) => Ok(0),
-        None if stop.is_cancelled() => Ok(failure::status(Kind::Interrupted)),
+        None if stop.is_cancelled() => Ok(failure::exit_status(Kind::Interrupted)),
         None => Err(Error::Odd(format!(
             "investigation {} is open, and no process drives it: `{} investigations resume {}` goes on with it",
             found.id,

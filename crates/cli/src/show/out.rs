@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::{Format, Global};
-use crate::failure::clear_progress;
 use crate::show::json::write_json;
+use crate::status;
 
 /// The narrowest terminal that is written for.
 const NARROWEST: usize = 60;
@@ -130,14 +130,14 @@ impl Out {
 
     fn raw(&mut self, line: &str) {
         if !self.json && !self.silent {
-            clear_progress();
-            let written = writeln!(self.stream, "{}", line.trim_end());
+            let written = status::above(|| writeln!(self.stream, "{}", line.trim_end()));
             self.note(written);
         }
     }
 
     /// Whether the answer could be written. A reader that has gone away (`| head`) is no failure.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
+        status::clear();
         let flushed = self.stream.flush();
         self.note(flushed);
         match self.failed {
@@ -165,7 +165,7 @@ impl Out {
             self.kept = Some(object.map_err(|error| Error::Odd(error.to_string()))?);
             return Ok(());
         }
-        clear_progress();
+        status::clear();
         let mut writer = BufWriter::new(std::io::stdout().lock());
         match write_json(&mut writer, value) {
             Ok(()) => {}

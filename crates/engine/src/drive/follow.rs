@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::drive::act::{Act, Acted, all_facts, guarded, plan_all, send};
 use crate::drive::progress::{Progress, Question};
 use crate::drive::session::Session;
+use crate::drive::tally::Tally;
 use crate::error::Error;
 use crate::events::Subscription;
 use crate::flow::{
@@ -56,7 +57,8 @@ pub(super) async fn follow(
     let (ci, cancel) = (session.ci, session.cancel);
     let mut subscription = Subscription::open(ci, all_facts(act.histories).collect(), None).await?;
     session.report(Progress::Waiting { source: subscription.origin() });
-    acted.outcomes = watch(act, session, &acted.results, &mut subscription).await?;
+    let mut tally = Tally::of(act.histories);
+    acted.outcomes = watch(act, session, &acted.results, (&mut subscription, &mut tally)).await?;
     let Some(first) = act.histories.first() else { return Ok(()) };
     let followed = Followed {
         pushes: first.facts.iter().map(|facts| facts.push.clone()).collect(),
@@ -118,7 +120,8 @@ pub(super) async fn follow(
             }
             let mut round = send(session, &next, &now).await?;
             acted.left_out.append(&mut round.left_out);
-            acted.outcomes.extend(watch(act, session, &round.results, &mut subscription).await?);
+            let news = (&mut subscription, &mut tally);
+            acted.outcomes.extend(watch(act, session, &round.results, news).await?);
             acted.results.append(&mut round.results);
             continue;
         }
@@ -127,6 +130,9 @@ pub(super) async fn follow(
         if pending.planned.is_empty() && !all_facts(&now).any(waits) {
             acted.after = Some(now);
             return Ok(());
+        }
+        if let Some(remaining) = tally.of_pushes(places(&now)) {
+            session.report(Progress::Remaining(remaining));
         }
         match can_settle && all_facts(&now).any(|facts| facts.doubtful > 0) {
             // No event tells of what is unconfirmed.
@@ -229,12 +235,16 @@ async fn watch(
     act: &Act<'_>,
     session: &mut Session<'_>,
     results: &[TriggerResult],
-    subscription: &mut Subscription,
+    (subscription, tally): (&mut Subscription, &mut Tally),
 ) -> Result<Vec<Outcome>, Error> {
     let Session { ci, ledger, host, cancel } = session;
     let named = act.histories.len() > 1;
     let mut unwritten = None;
     let awaited = awaited(results);
+    tally.note(&awaited.iter().map(Outcome::of).collect::<Vec<_>>());
+    if let Some(remaining) = tally.of_requests() {
+        host.on(ci, Progress::Remaining(remaining));
+    }
     // Each outcome ends once.
     let (ended, mut to_note) = mpsc::channel(awaited.len().max(1));
     let waiting = async {
@@ -243,6 +253,10 @@ async fn watch(
             if outcome.done {
                 host.on(ci, Progress::Ended { outcome, named });
                 let _ = ended.try_send(outcome.clone());
+            }
+            tally.note([outcome]);
+            if let Some(remaining) = tally.of_requests() {
+                host.on(ci, Progress::Remaining(remaining));
             }
         };
         wait(ci, &awaited, subscription, cancel, &mut on_change).await
@@ -271,6 +285,14 @@ fn words(outcome: &Outcome) -> String {
         (None, true) => format!("made nothing: {}", outcome.action_state.word()),
         (None, false) => runs.join(", "),
     }
+}
+
+/// The jobs' pushes on which something is under way, or has been since it was requested.
+fn places(histories: &[JobHistory]) -> impl Iterator<Item = (&JobName, &PushFacts)> {
+    histories
+        .iter()
+        .flat_map(|history| history.facts.iter().map(move |facts| (&history.job, facts)))
+        .filter(|(_, facts)| facts.is_under_way())
 }
 
 /// The requests that are waiting or at work.

@@ -10,6 +10,7 @@ pub mod search;
 mod session;
 mod settle;
 mod step;
+mod tally;
 #[cfg(test)]
 mod tests;
 pub mod watch;

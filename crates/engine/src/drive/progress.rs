@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::{LeftOut, Plan};
+use mozci_core::remaining::Remaining;
 
 use crate::ci::Ci;
 use crate::drive::search::SearchProgress;
@@ -72,6 +73,8 @@ pub enum Progress<'a> {
         /// Who reports events; none where the CI is polled.
         source: Option<EventOrigin>,
     },
+    /// How far along the awaited runs are, whenever that changes.
+    Remaining(Remaining),
     /// Where something that was requested stands, once it has ended.
     Ended {
         /// Where it stands.
@@ -131,6 +134,11 @@ pub enum Question<'a> {
     },
     /// Sending one round after the other until there is a verdict.
     Search,
+    /// The same, before it waits for runs that are under way already.
+    SearchAfter {
+        /// How many runs.
+        under_way: usize,
+    },
     /// Sending what a watch misses, now and later.
     Watch,
     /// Marking the culprit where results are shown.

@@ -55,7 +55,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Of what nobody has looked at yet.
-    fn of(awaited: &Awaited) -> Self {
+    pub(crate) fn of(awaited: &Awaited) -> Self {
         Self {
             push: awaited.push.clone(),
             job: awaited.job.clone(),

@@ -30,7 +30,7 @@ impl Recorder {
 
     /// What was reported, without what says nothing of the order that a test is about.
     pub(crate) fn order(&self) -> Vec<&str> {
-        let quiet = ["stage", "settled", "left-out:0", "belief", "changed", "waits"];
+        let quiet = ["stage", "settled", "left-out:0", "belief", "changed", "remaining"];
         self.seen.iter().map(String::as_str).filter(|word| !quiet.contains(word)).collect()
     }
 
@@ -63,6 +63,7 @@ impl Observer for Recorder {
             }
             Progress::BuildsUnderWay => "builds-under-way".into(),
             Progress::Waiting { .. } => "waiting".into(),
+            Progress::Remaining(_) => "remaining".into(),
             Progress::Ended { .. } => "ended".into(),
             Progress::Settled(_) => "settled".into(),
             Progress::Unconfirmed { requests, .. } => format!("in-doubt:{requests}"),
@@ -95,7 +96,6 @@ impl Observer for Recorder {
                 }
                 WatchProgress::Opened { .. } => "opened".into(),
                 WatchProgress::Changed { .. } => "changed".into(),
-                WatchProgress::Waits(_) => "waits".into(),
                 WatchProgress::Planned { .. } => "watch-planned".into(),
                 WatchProgress::Requested { plan, .. } => format!("requested:{}", plan.runs()),
                 WatchProgress::Ended { summary, .. } => format!("watch-ended:{summary}"),
@@ -114,6 +114,7 @@ impl Consent for Recorder {
             Question::Send(_) => "send",
             Question::SendAgain { .. } => "send-again",
             Question::Search => "search",
+            Question::SearchAfter { .. } => "search-after",
             Question::Watch => "watch",
             Question::Mark => "mark",
         };

@@ -132,10 +132,10 @@ pub(super) fn status(searched: &Searched, interrupt: &Interrupt, exit_status: bo
         _ => None,
     };
     if let Some(kind) = of_search {
-        return failure::status(kind);
+        return failure::exit_status(kind);
     }
     let of_mark = match &searched.mark {
-        Mark::Failed(error) => failure::status(error.kind()),
+        Mark::Failed(error) => failure::exit_status(error.kind()),
         Mark::Requested(result) => ended_with(std::slice::from_ref(result), interrupt),
         Mark::None | Mark::NotMade { .. } | Mark::There { .. } => 0,
     };

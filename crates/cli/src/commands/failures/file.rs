@@ -53,7 +53,7 @@ fn status(read: &[FileEvidence], global: &Global) -> Done {
             let why: Vec<String> = file.evidence.marks.iter().map(|mark| mark.words()).collect();
             failure::say(&format!("error: {}: {}", file.name, why.join("; ")));
         }
-        return Ok(failure::status(Kind::Usage));
+        return Ok(failure::exit_status(Kind::Usage));
     }
     Ok(match read {
         _ if !global.exit_status => 0,

@@ -75,7 +75,7 @@ async fn all_watches(
     let mut watches = WatchContext::new(session, store, permission, notifier, None);
     let problem = watch_many(questions, pushes, &mut watches).await?;
     terminal.rendered()?;
-    Ok(problem.map_or(0, failure::status))
+    Ok(problem.map_or(0, failure::exit_status))
 }
 
 /// Searches that are driven at once: each reads a history of its own.

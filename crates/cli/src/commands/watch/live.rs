@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use super::view::json_line;
 use crate::app::Format;
 use crate::context::Context;
-use crate::failure;
 use crate::show::{Out, marks, plural};
+use crate::status;
 
 /// How it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,23 +124,13 @@ impl Live {
         }
     }
 
-    /// Says what is waited for.
-    pub(super) fn waits(&mut self, watching: &Watching) {
-        if self.way == Way::Live {
-            self.draw(watching);
-        }
-    }
-
     /// The lines of the live view: each push with what its jobs say.
     fn draw(&mut self, watching: &Watching) {
-        failure::clear_progress();
         let mut lines = Vec::new();
-        let mut awaited = 0;
         for (place, push) in self.pushes.iter().enumerate() {
             let mut line = format!("{} {}", push.id, push.revision.short());
             let all: Vec<_> =
                 (0..watching.histories.len()).map(|job| watching.facts((job, place))).collect();
-            awaited += all.iter().filter(|facts| facts.is_under_way()).count();
             if self.one_job {
                 let facts = all[0];
                 line.push_str(&format!("  {} {}", marks(facts.runs.iter()), ending(facts)));
@@ -163,20 +153,18 @@ impl Live {
             }
             lines.push(harmless_line(&line).chars().take(self.width).collect());
         }
-        lines.push(match awaited {
-            0 => "nothing to wait for".to_owned(),
-            count => format!("{} awaited", plural(count, "job")),
-        });
         if lines == self.drawn {
             return;
         }
-        let mut stdout = std::io::stdout();
         let up = match self.drawn.len() {
             0 => String::new(),
             drawn => format!("\x1b[{drawn}A\x1b[J"),
         };
         // A terminal that is gone is noticed at the end.
-        let _ = writeln!(stdout, "{up}{}", lines.join("\n")).and_then(|()| stdout.flush());
+        let _ = status::above(|| {
+            let mut stdout = std::io::stdout();
+            writeln!(stdout, "{up}{}", lines.join("\n")).and_then(|()| stdout.flush())
+        });
         self.drawn = lines;
     }
 

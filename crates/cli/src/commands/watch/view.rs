@@ -11,6 +11,7 @@ use crate::acting::Terminal;
 use crate::commands::bisect::summary;
 use crate::failure;
 use crate::show::{VERSION, json_text, plural, show_outcome, show_plan_summary};
+use crate::status;
 
 /// What is kept of a watch until it has ended.
 #[derive(Debug, Default)]
@@ -50,11 +51,6 @@ impl Terminal<'_> {
             WatchProgress::Changed { watching, places } => {
                 if let Some(live) = live {
                     live.show(watching, places, out)?;
-                }
-            }
-            WatchProgress::Waits(watching) => {
-                if let Some(live) = live {
-                    live.waits(watching);
                 }
             }
             WatchProgress::Requested { plan, results } => {
@@ -113,9 +109,12 @@ pub(crate) fn json_line(mut value: Value) -> Result<(), Error> {
         object.insert("version".into(), json!(VERSION));
         object.insert("at".into(), json!(chrono::Utc::now().to_rfc3339()));
     }
-    let mut stdout = std::io::stdout();
     let line = json_text(&value).map_err(|error| Error::Odd(error.to_string()))?;
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+    let written = status::above(|| {
+        let mut stdout = std::io::stdout();
+        writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+    });
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::Interrupted),
         Err(error) => Err(Error::Odd(format!("the answer could not be written: {error}"))),
         Ok(()) => Ok(()),

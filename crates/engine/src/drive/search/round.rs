@@ -91,6 +91,18 @@ impl Run<'_, '_> {
         Ok(None)
     }
 
+    /// Whether somebody agrees to the search, before it waits for what is under way: that may take an hour.
+    pub(super) async fn may_wait(&mut self) -> Result<bool, Error> {
+        let options = self.context.options;
+        if self.consented || options.no_wait || options.permission.is_dry_run() {
+            return Ok(true);
+        }
+        let under_way = self.case.hunt().pending().len();
+        let host = &mut self.context.session.host;
+        self.consented = host.confirm(Question::SearchAfter { under_way }).await?;
+        Ok(self.consented)
+    }
+
     /// The investigation, which begins with the first round.
     async fn begun(&mut self) -> Result<Lease, Error> {
         if let Some(lease) = &self.lease {

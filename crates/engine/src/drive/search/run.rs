@@ -178,6 +178,7 @@ impl<'c, 'a> Run<'c, 'a> {
             match self.decide(&search).await? {
                 Decision::End(ended) => return Ok((search, ended)),
                 Decision::Again => continue,
+                Decision::Wait if !self.may_wait().await? => return Ok((search, Ended::Declined)),
                 Decision::Wait => {
                     if let Some(ended) = self.wait(None).await? {
                         return Ok((self.case.hunt().search(&self.settings), ended));

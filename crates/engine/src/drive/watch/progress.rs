@@ -45,8 +45,6 @@ pub enum WatchProgress<'a> {
         /// The places.
         places: &'a [CellIndex],
     },
-    /// It waits.
-    Waits(&'a Watching),
     /// Requests of a plan were sent.
     Requested {
         /// The plan.

@@ -12,6 +12,7 @@ use crate::drive::notify::{Notice, Notifier};
 use crate::drive::progress::{Permission, Progress};
 use crate::drive::session::Session;
 use crate::drive::step::write_end;
+use crate::drive::tally::Tally;
 use crate::drive::watch::progress::WatchProgress;
 use crate::drive::watch::question::WatchQuestion;
 use crate::drive::watch::send::{
@@ -115,6 +116,7 @@ pub async fn watch(
     let mut watched = Watched::default();
     context.session.report(Progress::InFlight(true));
     let all: Vec<CellIndex> = watching.places().collect();
+    let mut tally = Tally::of(&watching.histories);
     context.report(WatchProgress::Changed { watching: &watching, places: &all });
     loop {
         let settles = settles((ci, context.session.ledger), &watching, &all).await?;
@@ -150,7 +152,12 @@ pub async fn watch(
             break;
         }
         context.session.report_keeper(keeper.as_ref());
-        context.report(WatchProgress::Waits(&watching));
+        let places = watching
+            .places()
+            .map(|place| (&watching.histories[place.0].job, watching.facts(place)));
+        if let Some(remaining) = tally.of_pushes(places) {
+            context.session.report(Progress::Remaining(remaining));
+        }
         let (ledger, cancel) = (&*context.session.ledger, context.session.cancel);
         match watching.next(ci, ledger, cancel).await {
             Ok(changed) => {
