@@ -378,55 +378,6 @@ fn an_answer_that_cannot_be_written_is_no_success() {
     assert_eq!(error.json()["error"]["status"], 5, "{error:?}");
 }
 
-#[test]
-fn the_question_is_asked_on_a_terminal_and_ctrl_c_ends_it() {
-    // Python has a pseudo-terminal at hand; it types what its third argument says.
-    let script = "
-import os, pty, signal, sys
-signal.alarm(60)
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:2] + sys.argv[3:])
-seen = b''
-while b'[y/N/details]' not in seen:
-    seen += os.read(fd, 4096)
-os.write(fd, sys.argv[2].encode().decode('unicode_escape').encode())
-try:
-    while True:
-        chunk = os.read(fd, 4096)
-        if not chunk:
-            break
-        seen += chunk
-except OSError:
-    pass
-_, status = os.waitpid(pid, 0)
-print(seen.decode(errors='replace'))
-sys.exit(os.waitstatus_to_exitcode(status))
-";
-    let served = Served::settled();
-    let run = |typed: &str| {
-        let mut inner = served.command(&["trigger", JOB, "--rev", "1036"]);
-        let mut command = std::process::Command::new("python3");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_mozci"), typed]);
-        command.args(inner.get_args());
-        for (key, value) in inner.get_envs() {
-            if let Some(value) = value {
-                command.env(key, value);
-            }
-        }
-        inner.stdin(Stdio::null());
-        Said::new(&command.output().unwrap())
-    };
-    let interrupted = run("\\x03");
-    assert_eq!((interrupted.status, served.actions()), (130, 0), "{interrupted:?}");
-    let declined = run("n\\n");
-    assert!(declined.status == 0 && declined.stdout.contains("nothing was sent"), "{declined:?}");
-    assert_eq!(served.askings("not-sent") + served.askings("recorded"), 0);
-    let details = run("details\\ny\\n");
-    assert!(details.stdout.contains("decision task"), "{details:?}");
-    assert_eq!((details.status, served.actions()), (0, 1), "{details:?}");
-}
-
 /// A world in which Treeherder shows nothing new while a test runs.
 fn blind() -> Served {
     let world = WorldConfig {

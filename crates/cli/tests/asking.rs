@@ -35,6 +35,30 @@ fn what_was_typed_before_the_question_is_no_answer() {
 }
 
 #[test]
+fn a_question_can_be_declined_and_interrupted() {
+    let served = Served::settled();
+    let asked = || {
+        let terminal = Terminal::start(served.command(&["trigger", JOB, "--rev", "1036"]), 100);
+        terminal.until("Trigger this run? [y/N/details]");
+        terminal
+    };
+    let mut terminal = asked();
+    terminal.types("\u{3}");
+    let (status, screen, _) = terminal.end();
+    assert_eq!((status, served.actions()), (130, 0), "{screen}");
+    let mut terminal = asked();
+    terminal.types("perhaps\n");
+    terminal.until("\"perhaps\" is not a choice: [y/N/details]");
+    terminal.types("n\n");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!((served.askings("not-sent") + served.askings("recorded"), served.actions()), (0, 0));
+    let mut terminal = asked();
+    terminal.types("y\n");
+    let (status, screen, _) = terminal.end();
+    assert_eq!((status, served.actions()), (0, 1), "{screen}");
+}
+
+#[test]
 fn what_is_waited_for_is_the_last_line_and_the_question_stays() {
     let served = slow();
     let arguments = ["backfill", JOB, "--rev", "tip", "--wait"];

@@ -148,7 +148,7 @@ sys.stdout.buffer.write(seen)
 /// What is left of a screen's bytes that a terminal obeys, once our own colours and the line that shows
 /// progress are taken away.
 fn obeyed(screen: &str) -> Vec<String> {
-    let mut own = screen.replace("\r\n", "\n").replace("\r\u{1b}[K", "");
+    let mut own = screen.replace("\r\n", "\n").replace("\r\u{1b}[2K", "");
     for colour in ["0", "31", "32", "33", "34", "35", "36"] {
         own = own.replace(&format!("\u{1b}[{colour}m"), "");
     }

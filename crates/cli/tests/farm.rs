@@ -234,7 +234,7 @@ fn what_cannot_be_forced(master: &Master, id: impl Fn(usize) -> usize) {
     assert_eq!(said.status, 2);
     let refusal = "version: 'one' does not match pattern";
     assert!(said.stdout.contains(refusal), "{}", said.whole());
-    assert!(said.stderr.contains("does not take them as they are"), "{}", said.stderr);
+    assert!(said.stderr.contains("the CI refuses their values"), "{}", said.stderr);
     // Nor is it asked again with what it refused, on another push.
     let both =
         ["trigger", "release", "--from-rev", "4", "--rev", "5", "--yes", "--param", "version=one"];

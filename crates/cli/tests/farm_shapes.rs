@@ -59,7 +59,7 @@ fn a_revision_that_cannot_be_told(master: &Master) {
 }
 
 fn reasons_that_are_not_ours(master: &Master) {
-    for (job, reason) in [("llvm", "Build a particular revision"), ("quiet", "requested by")] {
+    for (job, reason) in [("llvm", "Build a particular revision"), ("quiet", "asked for by")] {
         let question = ["bisect", job, "--bad", "tip", "--deterministic", "--yes", "--json"];
         let said = ok(master.mozci(&question)).json();
         assert_eq!(said["culprits"][0]["id"], 4, "{said}");

@@ -63,7 +63,7 @@ fn another_projects_commits_are_no_history_and_a_failed_checkout_proves_nothing(
         jobs.whole()
     );
     let shown = ok(master.mozci(&["jobs", "build", "--rev", "tip"])).stdout;
-    assert!(shown.contains("never had the revision"), "{shown}");
+    assert!(shown.contains("revision missing, no evidence"), "{shown}");
     // No one is asked to repair it, and their builder is not driven with our revisions.
     let searched = master.mozci(&["backfill", "build", "--rev", "tip", "--dry-run"]);
     assert!(!searched.stdout.contains("first bad"), "{}", searched.whole());

@@ -125,14 +125,14 @@ fn what_is_wrong_with_a_search_is_said_with_a_way_on() {
     check(&["bisect", JOB, "--bad", &good, "--good", "tip", dry], 2, "swap them");
     check(&["bisect", JOB, "--bad", &good, dry], 2, "--bad passes");
     check(&["bisect", JOB, "--bad", "tip", "--good", "tip", dry], 2, "has to be older");
-    check(&["bisect", "--bad", "tip", dry], 2, "nothing says what is chased");
+    check(&["bisect", "--bad", "tip", dry], 2, "name what to search for");
     check(&["bisect", JOB, "--bad", "tip", "--budget", "0", "--yes"], 2, "a budget of 0");
-    check(&["bisect", JOB, "--bad", "tip", "--budget", "2", "--yes"], 6, "cannot suffice");
+    check(&["bisect", JOB, "--bad", "tip", "--budget", "2", "--yes"], 6, "is not enough");
     check(&["bisect", JOB, "--bad", "tip", "--test", "no/such/test.js", dry], 5, "did not run");
     check(&["bisect", "no-such-job", "--bad", "tip", dry], 5, "no job is called");
     check(&["bisect", JOB, "--bad", "tip", "--max-revisions", "5", dry], 5, "no good push");
     check(&["bisect", JOB, "--bad", "tip", "--p-min", "0.7", dry], 2, "between 0 and 0.5");
-    check(&["bisect", JOB, "--bad", "tip"], 2, "nobody to ask");
+    check(&["bisect", JOB, "--bad", "tip"], 2, "nobody can confirm");
     check(&["investigations", "resume", "zzzz", "--yes"], 5, "no investigation is called");
     check(&["bisect", JOB, "--bad", "tip", "--good", &old, dry], 0, "20 suspects");
     assert_eq!(served.created(), 0);
@@ -155,7 +155,7 @@ fn an_investigation_of_another_version_is_not_misread() {
     assert!(said.stderr.contains("cannot be read"), "{said:?}");
     open().execute("UPDATE investigations SET state = 'cancelled', form = 1", []).unwrap();
     let said = served.run(&["investigations", "resume", &id, "--yes"]);
-    assert!(said.stderr.contains("was ended"), "{said:?}");
+    assert!(said.stderr.contains("was cancelled"), "{said:?}");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn followed(central_as_it_is: bool) {
     // What no configured repository knows is said to come from nowhere known.
     let own = ["pushes", "--rev", "tip", "--back-revisions", "100", "--follow-merges"];
     let said = served.run(&own);
-    assert!(said.stdout.contains("merges what no repository has"), "{said:?}");
+    assert!(said.stdout.contains("merges commits that no repository"), "{said:?}");
 }
 
 #[test]
@@ -263,14 +263,16 @@ fn what_the_next_runs_are_expected_to_tell_is_explained() {
     let served = hunted(hunt(12, Some(5), 1.0, 0.0), 9);
     let said = served.run(&["bisect", JOB, "--bad", "tip", "--dry-run", "--explain"]);
     assert_eq!(said.status, 0, "{said:?}");
-    let told =
-        said.stdout.lines().filter(|line| line.contains("then the culprit is there or before it"));
+    let told = said
+        .stdout
+        .lines()
+        .filter(|line| line.contains("after a failure the culprit is there or before it"));
     assert!(told.count() >= 3, "{said:?}");
     // And in the end what a verdict rests on.
     let said = served.run(&["bisect", JOB, "--bad", "tip", "--yes"]);
     assert_eq!(said.status, 0, "{said:?}");
     for words in
-        ["checked: each run was judged by", "checked: the repository says nothing of a backout"]
+        ["checked: each run was judged by", "checked: the repository has no backout"]
     {
         assert!(said.stdout.contains(words), "{words}: {said:?}");
     }

@@ -31,7 +31,15 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts a command on a terminal of so many columns and 40 rows.
-    pub(crate) fn start(mut command: Command, columns: u16) -> Self {
+    pub(crate) fn start(inner: Command, columns: u16) -> Self {
+        // The terminal is the program's own, so that keys such as Ctrl-C reach it as signals.
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(inner.get_program()).args(inner.get_args()).env_clear();
+        for (key, value) in inner.get_envs() {
+            if let Some(value) = value {
+                command.env(key, value);
+            }
+        }
         let size = Winsize { ws_row: ROWS.get(), ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).unwrap();
         let slave = File::from(pty.slave);

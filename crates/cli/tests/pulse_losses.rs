@@ -60,7 +60,7 @@ fn a_broker_that_dies_and_comes_back_costs_one_look() {
         broker.start();
     });
     all_ended(&json);
-    assert!(said.contains("connecting again"), "{said}");
+    assert!(said.contains("reconnecting"), "{said}");
 }
 
 #[test]

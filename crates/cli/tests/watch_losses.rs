@@ -45,7 +45,7 @@ fn its_queue_is_deleted_and_it_makes_another() {
     runtime.block_on(delete(&channel, &format!("queue/watcher/mozci-{id}")));
     let (said, end) = ended(child);
     assert_eq!(end["summary"], "ended: failed 3 of 3", "{said:?}");
-    assert!(said.stderr.contains("connecting again"), "{said:?}");
+    assert!(said.stderr.contains("reconnecting"), "{said:?}");
     assert_eq!(served.actions(), 1);
 }
 

@@ -80,7 +80,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
     likely.sort_unstable_by(|a, b| b.cmp(a));
     out.line("");
     out.line(&format!(
-        "{} are conclusive so far, {} of them requested",
+        "{} conclusive so far, {} of them requested",
         plural(seen as usize, "run"),
         requested.min(seen)
     ));
