@@ -271,9 +271,7 @@ fn what_the_next_runs_are_expected_to_tell_is_explained() {
     // And in the end what a verdict rests on.
     let said = served.run(&["bisect", JOB, "--bad", "tip", "--yes"]);
     assert_eq!(said.status, 0, "{said:?}");
-    for words in
-        ["checked: each run was judged by", "checked: the repository has no backout"]
-    {
+    for words in ["checked: each run was judged by", "checked: the repository has no backout"] {
         assert!(said.stdout.contains(words), "{words}: {said:?}");
     }
     assert!(said.stdout.contains("that it failed before already"), "{said:?}");

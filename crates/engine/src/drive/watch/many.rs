@@ -73,11 +73,10 @@ pub async fn watch_many(
             if members[i].ended || context.session.is_cancelled() {
                 continue;
             }
-            match {
-                let investigation = &members[i].lease.id;
-                let span = tracing::debug_span!("watch", investigation);
-                step(&mut members[i], &mut watching, &mut keeper, context).instrument(span).await
-            } {
+            let investigation = &members[i].lease.id;
+            let span = tracing::debug_span!("watch", investigation);
+            let stepped = step(&mut members[i], &mut watching, &mut keeper, context);
+            match stepped.instrument(span).await {
                 Ok(None) => {}
                 Ok(Some(kind)) => problem = Some(kind),
                 // One that somebody else took over, or ended, is no concern of the others.
