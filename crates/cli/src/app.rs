@@ -5,21 +5,21 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::repo_among;
 use crate::commands::{
-    action, backfill, bisect, cache, cancel, chooser, completions, demo, doctor, failures, fill,
-    flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
+    action, backfill, bisect, cache, cancel, chooser, completions, config, demo, doctor, failures,
+    fill, flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
     taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
-use crate::{failure, log};
+use crate::{failure, help, log};
 
 /// Finds the push that broke a CI job, and proves it.
 #[derive(Debug, Parser)]
@@ -40,16 +40,16 @@ refused part of it; 4 not allowed; 5 not found; 6 a guard refused; 130 interrupt
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The config file [default: $XDG_CONFIG_HOME/mozci/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "MOZCI_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The CI, by its name in the config; `demo` is a simulated one
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, env = "MOZCI_CI", value_name = "NAME")]
     pub(crate) ci: Option<String>,
     /// The repository, by its name in the config
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, env = "MOZCI_REPO", value_name = "NAME")]
     pub(crate) repo: Option<String>,
     /// The folder of a Git or Mercurial clone, for looking up short hashes
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, env = "MOZCI_CLONE", value_name = "DIR")]
     pub(crate) clone: Option<PathBuf>,
     /// Write one JSON object: the same as `--format json`
     #[arg(long, global = true)]
@@ -106,7 +106,7 @@ enum Command {
     Failures(failures::Args),
     /// How often something fails, with what certainty, and where that changed
     Flakiness(flakiness::Args),
-    /// Everything that can run on a push: builds, the tests on each, and what is known of them
+    /// Everything that can run on a push: builds, and the tests on each
     Chooser(chooser::Args),
     /// Ensure that each job has N runs on each push of a range
     Trigger(trigger::Args),
@@ -130,6 +130,8 @@ enum Command {
     Guard(guard::Args),
     /// Requests sent to the CI from here: the ledger
     Requests(requests::Args),
+    /// Write, find or list the configuration
+    Config(config::Args),
     /// The cache: what it holds, and removing it
     Cache(cache::Args),
     /// Run as the action behind a button in Treeherder, inside its task
@@ -161,7 +163,8 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == RENDER) {
         return render_action::run();
     }
-    let mut cli = Cli::parse();
+    let parsed = Cli::from_arg_matches(&help::command().get_matches());
+    let mut cli = parsed.unwrap_or_else(|error| error.exit());
     cli.global.json |= cli.global.format == Format::Json;
     log::start(&cli.global);
     let started = Instant::now();
@@ -216,6 +219,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Action(args) => return action::run(&args, &global, stats, interrupt).await,
         Command::TaskgraphAction(args) => return taskgraph_action::run(&args, &global),
         Command::Cache(args) => return cache::run(&args, &global),
+        Command::Config(args) => return config::run(args, &global, stats).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
         Command::Failures(args) if failures::is_of_files(&args) => {
@@ -274,6 +278,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         | Command::TaskgraphAction(_)
         | Command::Demo(_)
         | Command::Cache(_)
+        | Command::Config(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(0),
     };

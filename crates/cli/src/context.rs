@@ -44,6 +44,11 @@ impl Context {
     pub(crate) fn configured(global: &Global, named: Option<String>) -> Result<Self, Error> {
         let config = Config::load(global.config.as_deref())?;
         let (name, ci) = config.ci(global.ci.as_deref())?;
+        if global.ci.is_none() && config.default_ci.is_none() && !global.quiet {
+            failure::say(&format!(
+                "note: no config names a CI: using the built-in one, {name}; `mozci config init` writes a config for yours"
+            ));
+        }
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
         let credentials = credentials(ci, |name| std::env::var(name).ok())?;
         let mut place = Directories::usual()?;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use mozci_engine::Error;
 
-use crate::app::{Cli, Done};
+use crate::app::Done;
+use crate::help;
 
 /// Arguments of `mozci completions`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 /// Write completions for a shell to stdout.
 pub(crate) fn run(args: &Args) -> Done {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "mozci", &mut script);
+    clap_complete::generate(args.shell, &mut help::command(), "mozci", &mut script);
     write(&script)
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct ManArgs {
 
 /// Write the manual pages.
 pub(crate) fn man(args: &ManArgs) -> Done {
-    let command = Cli::command();
+    let command = help::command();
     let failed = |error: std::io::Error| Error::Odd(format!("cannot write the manual: {error}"));
     match &args.folder {
         Some(folder) => {

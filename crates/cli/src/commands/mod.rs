@@ -7,6 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod cancel;
 pub(crate) mod chooser;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod demo_serve;
 pub(crate) mod doctor;

@@ -124,7 +124,7 @@ pub enum ClosedTree {
 }
 
 /// The kinds of CI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CiKind {
     /// Taskcluster: with taskgraph and Treeherder beside it, or with bare task groups.
@@ -342,6 +342,16 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The same error, of this file.
+    fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::Parse { message, .. } => Self::Parse { path: file.to_owned(), message },
+            other => other,
+        }
+    }
+}
+
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
@@ -358,10 +368,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names file, line and key.
     pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut config: Config = toml::from_str(PRESETS).map_err(|error| ConfigError::Parse {
-            path: "presets.toml".into(),
-            message: error.to_string(),
-        })?;
+        let mut config = Self::parse(PRESETS)?;
         let path = match given {
             Some(path) => path.to_owned(),
             None => match Self::usual_path() {
@@ -373,10 +380,7 @@ impl Config {
         let bytes = mozci_clients::files::read(&path, LARGEST).map_err(read)?;
         let text = String::from_utf8(bytes)
             .map_err(|error| read(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
-        let own: Config = toml::from_str(&text).map_err(|error| ConfigError::Parse {
-            path: path.clone(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
+        let own = Self::parse(&text).map_err(|error| error.in_file(&path))?;
         // Whoever configures one CI means it.
         let only = (own.ci.len() == 1).then(|| own.ci.keys().next().cloned()).flatten();
         config.default_ci = own.default_ci.or(only);
@@ -386,6 +390,17 @@ impl Config {
         // A CI of the file's takes the place of a preset as a whole.
         config.ci.extend(own.ci);
         Ok(config)
+    }
+
+    /// Reads the text of a config alone, without presets.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`], without a path.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: "config.toml".into(),
+            message: error.to_string().trim_end().to_owned(),
+        })
     }
 
     /// The rules of text logs, where it has some of its own.

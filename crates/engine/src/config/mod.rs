@@ -3,6 +3,7 @@
 mod credentials;
 mod file;
 mod lookup;
+mod starter;
 
 pub use credentials::{
     CredentialSource, Credentials, CredentialsCommand, credentials, credentials_missing, pulse,
@@ -11,3 +12,4 @@ pub use file::{
     CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Names, Notify,
     PushlogKind, RepoConfig, VcsName,
 };
+pub use starter::Starter;
