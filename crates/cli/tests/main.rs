@@ -13,6 +13,7 @@ mod chooser;
 mod configs;
 mod conformance;
 mod cutting;
+mod docs;
 mod doctor;
 mod era;
 mod era_real;
