@@ -163,8 +163,9 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == RENDER) {
         return render_action::run();
     }
-    let parsed = Cli::from_arg_matches(&help::command().get_matches());
-    let mut cli = parsed.unwrap_or_else(|error| error.exit());
+    let parsed = help::command().try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let wants_json = std::env::args_os().any(|word| word == "--json" || word == "--format=json");
+    let mut cli = parsed.unwrap_or_else(|error| failure::end_usage(&error, wants_json));
     cli.global.json |= cli.global.format == Format::Json;
     log::start(&cli.global);
     let started = Instant::now();

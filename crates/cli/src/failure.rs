@@ -1,6 +1,7 @@
 //! Errors for people, and the exit statuses.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mozci_core::harmless::harmless_line;
 use mozci_engine::{Error, Kind};
@@ -26,6 +27,16 @@ pub(crate) fn report(error: &Error, sent: u64) -> u8 {
     exit_status(error.kind())
 }
 
+/// Ends with an error of the command line: by clap, and for a program that waits for JSON by an object, too.
+pub(crate) fn end_usage(error: &clap::Error, json: bool) -> ! {
+    if json && error.use_stderr() {
+        let message = error.to_string();
+        let message = message.trim_start_matches("error: ").trim_end().to_owned();
+        write_json(&Error::Usage(message), 0);
+    }
+    error.exit()
+}
+
 /// Writes an error as the one JSON object that a program waits for.
 pub(crate) fn write_json(error: &Error, sent: u64) {
     let object = serde_json::json!({"version": VERSION, "error": object(error, sent)});
@@ -36,24 +47,50 @@ pub(crate) fn write_json(error: &Error, sent: u64) {
 
 /// An error as JSON has it, after `sent` requests.
 pub(crate) fn object(error: &Error, sent: u64) -> serde_json::Value {
-    serde_json::json!({"status": exit_status(error.kind()), "message": error.to_string(), "sent": sent})
+    let kind = error.kind();
+    serde_json::json!({
+        "status": exit_status(kind), "code": code(kind), "message": error.to_string(),
+        "hint": hint(error, sent), "sent": sent,
+    })
+}
+
+/// The word for a kind of error, which does not change.
+fn code(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Usage => "usage",
+        Kind::Service => "service",
+        Kind::NotAllowed => "not-allowed",
+        Kind::NotFound => "not-found",
+        Kind::Guard => "guard",
+        Kind::Interrupted => "interrupted",
+    }
+}
+
+/// Whether the command may send requests, so that it matters whether it did.
+static SENDS: AtomicBool = AtomicBool::new(false);
+
+/// Notes that the command may send requests.
+pub(crate) fn may_send() {
+    SENDS.store(true, Ordering::Relaxed);
 }
 
 fn hint(error: &Error, sent: u64) -> Option<String> {
     let before = match sent {
-        0 => "nothing was sent".to_owned(),
-        sent => format!("{} sent before, and kept in the ledger", was(sent)),
+        0 if SENDS.load(Ordering::Relaxed) => Some("nothing was sent".to_owned()),
+        0 => None,
+        sent => Some(format!("{} sent before, and kept in the ledger", was(sent))),
     };
     match (error, error.kind()) {
         (Error::Service { .. }, Kind::Service) => {
-            Some(format!("{before}; run the command again later"))
+            let before = before.map_or(String::new(), |before| format!("{before}; "));
+            Some(format!("{before}run the command again later"))
         }
         (Error::Service { .. }, Kind::NotAllowed) => {
             Some("check the credentials, and the scopes that they have".to_owned())
         }
-        (Error::Store(_), _) => Some(before),
+        (Error::Store(_), _) => before,
         (Error::Usage(_) | Error::NotFound(_), _) | (_, Kind::Interrupted) => None,
-        _ if sent > 0 => Some(before),
+        _ if sent > 0 => before,
         _ => None,
     }
 }

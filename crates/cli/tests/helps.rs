@@ -69,3 +69,27 @@ fn every_example_runs_on_the_simulated_ci() {
         }
     }
 }
+
+#[test]
+fn a_program_gets_the_errors_of_the_command_line_too() {
+    let served = Served::settled();
+    let said = served.run(&["jobs", "--json", "--no-such-option"]);
+    let error = &said.json()["error"];
+    assert_eq!(
+        (said.status, error["code"].as_str(), error["sent"].as_u64()),
+        (2, Some("usage"), Some(0))
+    );
+    assert!(error["message"].as_str().unwrap().contains("--no-such-option"), "{said:?}");
+    let said = served.run(&["jobs", "--ci", "smi", "--json"]);
+    assert_eq!(said.json()["error"]["code"], "usage");
+    assert!(said.stderr.contains("did you mean sim?"), "{said:?}");
+    // Help is no error.
+    assert_eq!(served.run(&["jobs", "--json", "--help"]).status, 0);
+    // A command that never sends does not say that it sent nothing.
+    let config = served.config().replace(&served.sim.urls.hg, "http://127.0.0.1:1");
+    served.write_config(&config);
+    let said = served.run(&["pushes"]);
+    assert!(said.status == 3 && !said.stderr.contains("nothing was sent"), "{said:?}");
+    let said = served.run(&["backfill", "x", "--rev", "tip", "--yes"]);
+    assert!(said.status == 3 && said.stderr.contains("nothing was sent"), "{said:?}");
+}

@@ -8,6 +8,7 @@ use mozci_engine::config::credentials_missing;
 use mozci_engine::drive::Permission;
 
 use crate::context::Context;
+use crate::failure;
 
 /// Whether an act is carried out, and who is asked before.
 #[derive(Debug, Clone, clap::Args)]
@@ -77,6 +78,7 @@ pub(crate) fn check(context: &Context, args: &ConfirmArgs) -> Result<(), Error> 
     if args.dry_run {
         return Ok(());
     }
+    failure::may_send();
     if !context.ci.can_send() {
         return Err(credentials_missing(&context.config));
     }

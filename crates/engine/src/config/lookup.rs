@@ -20,8 +20,10 @@ impl Config {
         let name = name.or(self.default_ci.as_deref()).unwrap_or("firefox");
         self.ci.get_key_value(name).map(|(name, ci)| (name.as_str(), ci)).ok_or_else(|| {
             let names: Vec<&str> = self.ci.keys().map(String::as_str).collect();
+            let near = nearest(name, names.iter().copied().chain(["demo"]), 1);
+            let hint = near.first().map_or(String::new(), |near| format!("did you mean {near}? "));
             Error::Usage(format!(
-                "no CI is called {name:?}; the config has {}, and `demo` is always there",
+                "no CI is called {name:?}; {hint}the config has {}, and `demo` is always there",
                 names.join(", ")
             ))
         })
