@@ -18,12 +18,12 @@ pub(crate) async fn confirmed(
     let failed = |error: std::io::Error| Error::Odd(format!("cannot ask: {error}"));
     let choices = if details.is_empty() { "[y/N]" } else { "[y/N/details]" };
     let question = format!("{question} {choices} ");
+    // What was typed before it was asked answers something else.
+    system::discard_typed();
     loop {
         let question = question.clone();
         // The question is the last line, and stays there.
         status::clear();
-        // What was typed before it was asked answers something else.
-        system::discard_typed();
         let answer = tokio::task::spawn_blocking(move || {
             let mut stderr = std::io::stderr();
             write!(stderr, "{question}")?;
