@@ -20,6 +20,18 @@ fn run_as(master: &Master, user: Option<(&str, &str)>, arguments: &[&str]) -> Sa
 fn roles_are_named_and_no_secret_is_told() {
     let Some(mut master) = Master::start("userpass") else { return };
     master.land_slowly([1]);
+    // A config that `config init` writes is enough to look at it.
+    let bare = |arguments: &[&str]| {
+        let mut bare = std::process::Command::new(env!("CARGO_BIN_EXE_mozci"));
+        bare.args(arguments).env_clear().env("HOME", master.home.path().join("own"));
+        Said::new(&bare.stdin(std::process::Stdio::null()).output().unwrap())
+    };
+    let init =
+        ["config", "init", "--kind", "buildbot", "--url", &master.url, "--repository", "main"];
+    let written = bare(&init);
+    assert!(written.stdout.contains("next: `mozci jobs`"), "{}", written.whole());
+    let jobs = bare(&["jobs"]);
+    assert!(jobs.status == 0 && jobs.stdout.contains("build"), "{}", jobs.whole());
     let trigger = ["trigger", "build", "--rev", "1", "--times", "2", "--yes"];
     let nobody = run_as(&master, None, &trigger);
     assert_eq!(nobody.status, 4, "{}", nobody.whole());
