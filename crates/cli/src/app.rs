@@ -163,7 +163,8 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == RENDER) {
         return render_action::run();
     }
-    let parsed = help::command().try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let command = if help::is_wanted() { help::for_help() } else { help::command() };
+    let parsed = command.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
     let wants_json = std::env::args_os().any(|word| word == "--json" || word == "--format=json");
     let mut cli = parsed.unwrap_or_else(|error| failure::end_usage(&error, wants_json));
     cli.global.json |= cli.global.format == Format::Json;

@@ -226,6 +226,53 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
+/// The options of every command: `mozci --help` explains them, and no other help repeats that.
+const EVERYWHERE: [&str; 11] = [
+    "config",
+    "ci",
+    "repo",
+    "clone",
+    "json",
+    "format",
+    "stats",
+    "exit_status",
+    "verbose",
+    "quiet",
+    "version",
+];
+
+/// The command line for whoever asks for help. It costs more than reading arguments needs.
+pub(crate) fn for_help() -> Command {
+    let mut command = command();
+    // Options of every command are handed down here.
+    command.build();
+    within(command, hidden)
+}
+
+/// Does something to each command within a command.
+fn within(mut command: Command, each: fn(Command) -> Command) -> Command {
+    let names: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    for name in names.iter().filter(|name| *name != "help") {
+        command = command.mut_subcommand(name, each);
+    }
+    command
+}
+
+/// A command, and those within, without the options of every command in its help.
+fn hidden(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let is_everywhere = EVERYWHERE.contains(&arg.get_id().as_str());
+        if is_everywhere { arg.hide(true) } else { arg }
+    });
+    within(command, hidden)
+}
+
+/// Whether the arguments ask for help.
+pub(crate) fn is_wanted() -> bool {
+    std::env::args_os().any(|word| word == "-h" || word == "--help" || word == "help")
+}
+
 /// The program's command line, with its help.
 pub(crate) fn command() -> Command {
     let mut command = Cli::command();
@@ -247,6 +294,7 @@ pub(crate) fn command() -> Command {
         for (line, what) in *examples {
             text.push_str(&format!("  {line}\n      {what}\n"));
         }
+        text.push_str("\nOptions of every command (--json, --ci, --repo, …): mozci --help\n");
         command = command.mut_subcommand(name, |command| command.after_help(text));
     }
     command

@@ -4,6 +4,19 @@ use std::process::Stdio;
 
 use crate::world::{Said, Served};
 
+#[test]
+fn options_of_every_command_are_explained_once() {
+    let served = Served::settled();
+    assert!(served.run(&["--help"]).stdout.contains("--exit-status"));
+    for arguments in [&["jobs", "-h"][..], &["bisect", "--help"], &["config", "init", "-h"]] {
+        let help = served.run(arguments).stdout;
+        assert!(!help.contains("--exit-status") && !help.contains("--stats"), "{help}");
+    }
+    assert!(served.run(&["jobs", "-h"]).stdout.ends_with("mozci --help\n"));
+    // They work as before.
+    assert_eq!(served.run(&["jobs", "--stats", "-q"]).status, 0);
+}
+
 /// The examples in a command's help.
 fn examples(served: &Served, name: &str) -> Vec<String> {
     let help = served.run(&[name, "--help"]).stdout;
