@@ -332,3 +332,18 @@ fn what_is_logged_names_its_search_and_request_and_no_secret() {
         assert!(!logged.contains(secret) && !logged.contains("authorization"), "{logged}");
     }
 }
+
+#[test]
+fn a_filter_that_matches_nothing_is_an_error_with_the_nearest_names() {
+    let served = Served::settled();
+    let said = served.run(&["jobs", "--include", "mochitest-plane"]);
+    assert_eq!(said.status, 5, "{said:?}");
+    assert!(
+        said.stderr.contains("none of the ") && said.stderr.contains("mochitest-plain"),
+        "{said:?}"
+    );
+    let said = served.run(&["jobs", "--include", "mochitest-plane", "--json"]);
+    assert_eq!((said.status, said.json()["error"]["code"].as_str()), (5, Some("not-found")));
+    // Without a filter nothing is wrong with pushes on which nothing ran.
+    assert_eq!(served.run(&["jobs", "--include", "mochitest-plain"]).status, 0);
+}

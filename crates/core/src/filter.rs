@@ -91,7 +91,7 @@ impl<'a> Facets<'a> {
     }
 
     /// The suite: as it was told, else what stands between build type and chunk.
-    fn suite(&self) -> &'a str {
+    pub fn suite(&self) -> &'a str {
         let by_label = || {
             let (_, rest) = self.rest("test")?.split_once('/')?;
             let (_, rest) = rest.split_once('-')?;

@@ -35,6 +35,11 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// The first name that is meant, for suggestions.
+    pub(crate) fn first_name(&self) -> Option<String> {
+        self.include.first().or(self.suite.first()).map(ToString::to_string)
+    }
+
     /// The filter, with jobs that are named exactly.
     pub(crate) fn filter(&self, jobs: &[String]) -> JobFilter {
         let Self { include, exclude, platform, build_type, suite, tier, kind, tests } =

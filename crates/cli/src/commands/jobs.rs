@@ -1,13 +1,17 @@
 //! `mozci jobs`
 
+use std::collections::BTreeSet;
+
 use mozci_core::classify::PushClass;
+use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
+use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_core::time::At;
-use mozci_engine::Kind;
 use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range};
+use mozci_engine::{Error, Kind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -45,6 +49,13 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     let pushes: Vec<Push> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    if matrix.jobs.is_empty()
+        && filter.is_given()
+        && args.jobs.is_empty()
+        && matrix.incomplete.is_none()
+    {
+        return Err(nothing_matches(&args, context, &pushes).await);
+    }
     let bad = (0..matrix.jobs.len() as u32)
         .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, PushClass::Bad { .. })));
     if out.json {
@@ -69,6 +80,26 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
         return Ok(failure::exit_status(Kind::Service));
     }
     Ok(u8::from(context.global.exit_status && bad))
+}
+
+/// That nothing matches, with the nearest of the names that are there.
+async fn nothing_matches(args: &Args, context: &Context, pushes: &[Push]) -> Error {
+    let pushes_read = plural(pushes.len(), "push");
+    let all = read_matrix(&context.ci, pushes, &JobFilter::default()).await;
+    let names: Vec<String> =
+        all.map_or(Vec::new(), |all| all.jobs.iter().map(|(job, _)| job.to_string()).collect());
+    let wanted = args.filter.first_name().unwrap_or_default();
+    // Whoever types a part of a name mostly means a suite.
+    let suites: BTreeSet<&str> = names.iter().map(|name| Facets::of(name).suite()).collect();
+    let near = nearest(&wanted, suites.into_iter().chain(names.iter().map(String::as_str)), 3);
+    let hint = match near.as_slice() {
+        [] => String::new(),
+        near => format!("\n  the nearest names are  {}", near.join("\n                         ")),
+    };
+    Error::NotFound(format!(
+        "none of the {} that ran on {pushes_read} matches these filters (a glob must match the whole name){hint}",
+        plural(names.len(), "job")
+    ))
 }
 
 fn show(
@@ -97,7 +128,7 @@ fn show(
         plural(matrix.jobs.len(), "job"),
     ));
     if matrix.jobs.is_empty() {
-        out.line("  no job that ran here matches");
+        out.line("  no job ran here");
         return;
     }
     show_matrix(out, pushes, matrix, context.ci.now());
