@@ -162,7 +162,7 @@ async fn a_wish_to_be_left_alone_for_long_is_told_and_not_overrun() {
     let busy = Answer::json(429, "{\"detail\": \"slow down\"}").header("retry-after", "3600");
     let server = serve(vec![busy]).await;
     let error = http(2).get::<Value>(server.url.clone()).await.unwrap_err();
-    assert!(error.to_string().contains("left alone for 3600 s"), "{error}");
+    assert!(error.to_string().contains("wants a pause of 3600 s"), "{error}");
     assert_eq!(server.asked.lock().unwrap().len(), 1);
 }
 

@@ -254,6 +254,6 @@ mod tests {
     #[test]
     fn patterns_that_are_none() {
         assert!("".parse::<Pattern>().is_err());
-        assert!("[a".parse::<Pattern>().unwrap_err().contains("no glob"));
+        assert!("[a".parse::<Pattern>().unwrap_err().contains("not a glob"));
     }
 }

@@ -229,9 +229,9 @@ mod tests {
         let task = format!("\"{TASK}\"");
         let cases = [
             ("null", "mozci-backfill", "{}", "none was selected"),
-            (TASK, "mozci-backfill", "{}", "no task id as JSON has it"),
+            (TASK, "mozci-backfill", "{}", "not a task id in JSON"),
             ("\"nonsense\"", "mozci-backfill", "{}", "ACTION_TASK_ID"),
-            ("5", "mozci-backfill", "{}", "no task id as JSON has it"),
+            ("5", "mozci-backfill", "{}", "not a task id in JSON"),
             (&task, "retrigger", "{}", "no callback of mozci's"),
             (&task, "", "{}", "ACTION_CALLBACK is not set"),
             (&task, "mozci-backfill", "{", "ACTION_INPUT is not JSON"),
