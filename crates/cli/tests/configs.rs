@@ -6,14 +6,12 @@ use crate::world::{JOB, Said, Served};
 
 /// The program without a config of the test's.
 fn bare(served: &Served, arguments: &[&str]) -> Command {
-    let mut command = served.command(&[]);
     let home = served.home.path();
-    let mut bare = Command::new(command.get_program());
+    let mut bare = Command::new(env!("CARGO_BIN_EXE_mozci"));
     bare.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     bare.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
     bare.env("XDG_CACHE_HOME", home.join("cache")).env("XDG_CONFIG_HOME", home.join("conf"));
     bare.stdin(std::process::Stdio::null());
-    command.stdin(std::process::Stdio::null());
     bare
 }
 
