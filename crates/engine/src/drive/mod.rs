@@ -18,6 +18,8 @@ pub mod watch;
 pub use act::{Act, ActEnd, Acted, all_facts, carry_out, plan_all};
 pub use notify::Notifier;
 pub use progress::{Consent, Host, Observer, Permission, Progress, Question, Stage};
-pub use resume::{OpenInvestigations, check_resumable, claim_again, find_investigation};
+pub use resume::{
+    OpenInvestigations, check_resumable, claim_again, find_investigation, pushes_of_watches,
+};
 pub use session::Session;
 pub use settle::{open_ledger, settle};

@@ -68,8 +68,6 @@ pub struct OpenInvestigations {
     pub searches: Vec<Investigation>,
     /// The watches that this process claimed.
     pub watches: Vec<(WatchQuestion, Lease)>,
-    /// The pushes of the watches, newest first.
-    pub pushes: Vec<Push>,
     /// The watches that another process drives.
     pub held: Vec<Held>,
 }
@@ -78,7 +76,7 @@ impl OpenInvestigations {
     /// Reads them, and claims the watches.
     ///
     /// # Errors
-    /// [`Error::Store`]; [`Error::Usage`] for a watch of another version; those of reading pushes.
+    /// [`Error::Store`]; [`Error::Usage`] for a watch of another version.
     pub async fn claim(ci: &Ci, store: &dyn Store) -> Result<Self, Error> {
         let open = store.open_investigations(&ci.root_url, ci.repo.as_str()).await?;
         let (watches, searches): (Vec<_>, Vec<_>) = open.into_iter().partition(is_watch);
@@ -91,13 +89,25 @@ impl OpenInvestigations {
                 Err(held) => all.held.push(held),
             }
         }
-        let ranges: BTreeSet<&[String]> =
-            all.watches.iter().map(|(question, _)| question.pushes.as_slice()).collect();
-        for heads in ranges {
-            all.pushes.extend(read_pushes(ci, heads).await?);
-        }
-        all.pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
-        all.pushes.dedup_by_key(|push| push.id);
         Ok(all)
     }
+}
+
+/// Reads the pushes of some watches, newest first.
+///
+/// # Errors
+/// Those of reading a pushlog.
+pub async fn pushes_of_watches(
+    ci: &Ci,
+    watches: &[(WatchQuestion, Lease)],
+) -> Result<Vec<Push>, Error> {
+    let mut pushes: Vec<Push> = Vec::new();
+    let ranges: BTreeSet<&[String]> =
+        watches.iter().map(|(question, _)| question.pushes.as_slice()).collect();
+    for heads in ranges {
+        pushes.extend(read_pushes(ci, heads).await?);
+    }
+    pushes.sort_by_key(|push| std::cmp::Reverse(push.id.number()));
+    pushes.dedup_by_key(|push| push.id);
+    Ok(pushes)
 }

@@ -3,9 +3,8 @@
 use std::io::IsTerminal;
 
 use futures_util::{StreamExt, stream};
-use mozci_core::push::Push;
 use mozci_engine::drive::watch::{WatchContext, WatchQuestion, watch_many};
-use mozci_engine::drive::{Notifier, OpenInvestigations};
+use mozci_engine::drive::{Notifier, OpenInvestigations, pushes_of_watches};
 use mozci_engine::store::{Investigation, Lease, Store};
 use serde_json::json;
 
@@ -32,7 +31,7 @@ pub(super) async fn resume_all(
     // A line each, which programs can read where nobody looks on.
     out.json |= !std::io::stdout().is_terminal();
     let notifier = notify::notifier(context, ends.tell)?;
-    let OpenInvestigations { searches, watches, pushes, held } =
+    let OpenInvestigations { searches, watches, held } =
         OpenInvestigations::claim(ci, store).await?;
     for held in &held {
         context.talk(&format!("note: {held}"));
@@ -41,15 +40,8 @@ pub(super) async fn resume_all(
         context.talk("no investigation is open here");
     }
     let searching = all_searches(store, &searches, ends, context, stats, interrupt);
-    let watching = all_watches(
-        store,
-        (watches, pushes),
-        (ends, notifier.as_ref()),
-        context,
-        out,
-        stats,
-        interrupt,
-    );
+    let watching =
+        all_watches(store, watches, (ends, notifier.as_ref()), context, out, stats, interrupt);
     let (searched, watched) = futures_util::future::join(searching, watching).await;
     let (searched, watched) = (searched?, watched?);
     Ok(searched.max(watched))
@@ -58,7 +50,7 @@ pub(super) async fn resume_all(
 /// Goes on with watches, on one connection and one reading.
 async fn all_watches(
     store: &dyn Store,
-    (questions, pushes): (Vec<(WatchQuestion, Lease)>, Vec<Push>),
+    questions: Vec<(WatchQuestion, Lease)>,
     (ends, notifier): (&EndArgs, Option<&Notifier>),
     context: &Context,
     out: &mut Out,
@@ -69,6 +61,7 @@ async fn all_watches(
         return Ok(0);
     }
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
+    let pushes = pushes_of_watches(&context.ci, &questions).await?;
     let mut terminal = Terminal::new(context, out, stats, interrupt);
     let permission = ends.confirm.permission();
     let session = terminal.session(&mut ledger);
