@@ -17,7 +17,7 @@ use crate::commands::{
     taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
-use crate::show::Out;
+use crate::show::{Out, pager};
 use crate::stats::Stats;
 use crate::{failure, help, log};
 
@@ -57,6 +57,12 @@ pub(crate) struct Global {
     /// How the answer is written
     #[arg(long, global = true, value_enum, default_value_t, conflicts_with = "json")]
     pub(crate) format: Format,
+    /// When to colour the answer
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Write a long answer to the terminal without a pager (PAGER names the pager, `less` otherwise)
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
     /// Report time, requests and memory used
     #[arg(long, global = true)]
     pub(crate) stats: bool,
@@ -77,8 +83,10 @@ pub(crate) enum Format {
     /// Aligned columns, for people
     #[default]
     Table,
-    /// Tables of Markdown, for issues and chats
+    /// Markdown, for issues and chats
     Markdown,
+    /// The tables alone as CSV, for spreadsheets; notes go to stderr
+    Csv,
     /// One JSON object, for programs
     Json,
     /// `chooser`: build types, platforms, builds and tests, as the graphs.json of 2015 has them
@@ -87,6 +95,29 @@ pub(crate) enum Format {
     Labels,
     /// `chooser`: what `mach try` pushes
     TryTaskConfig,
+}
+
+/// When an answer has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl Color {
+    /// Has everything that is written from here on coloured so.
+    fn apply(self) {
+        match self {
+            Self::Auto => {}
+            Self::Always => anstream::ColorChoice::Always.write_global(),
+            Self::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
 }
 
 impl Format {
@@ -146,6 +177,28 @@ enum Command {
     Man(completions::ManArgs),
 }
 
+impl Command {
+    /// Whether the command reads, and shows everything at its end.
+    fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Pushes(_)
+                | Self::Jobs(_)
+                | Self::Failures(_)
+                | Self::Flakiness(_)
+                | Self::Chooser(_)
+                | Self::Doctor(_)
+                | Self::Guard(_)
+        )
+    }
+
+    /// Whether its answer is made of tables, which CSV can hold.
+    fn has_tables(&self) -> bool {
+        matches!(self, Self::Requests(_) | Self::Investigations(_))
+            || (self.only_reads() && !matches!(self, Self::Failures(_)))
+    }
+}
+
 /// What a command came to: its exit status.
 pub(crate) type Done = Result<u8, Error>;
 
@@ -168,6 +221,10 @@ pub(crate) fn main() -> ExitCode {
     let wants_json = std::env::args_os().any(|word| word == "--json" || word == "--format=json");
     let mut cli = parsed.unwrap_or_else(|error| failure::end_usage(&error, wants_json));
     cli.global.json |= cli.global.format == Format::Json;
+    cli.global.color.apply();
+    if cli.global.no_pager {
+        pager::turn_off();
+    }
     log::start(&cli.global);
     let started = Instant::now();
     let runtime =
@@ -237,6 +294,11 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     if global.format.is_choosers() && !matches!(command, Command::Chooser(_)) {
         return Err(Error::Usage("only `mozci chooser` writes this format".into()));
     }
+    if global.format == Format::Csv && !command.has_tables() {
+        return Err(Error::Usage(
+            "only jobs, pushes, flakiness, chooser, doctor, guard, requests and investigations write CSV".into(),
+        ));
+    }
     let named = match &command {
         Command::Chooser(args) => args.range.named_repo(),
         Command::Pushes(args) => args.range.named_repo(),
@@ -255,6 +317,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let context = Context::open(&global, named).await?;
     stats.watch(&context);
     let mut out = Out::stdout(&global);
+    if command.only_reads() {
+        out = out.paging();
+    }
     let done = match command {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,

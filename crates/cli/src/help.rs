@@ -227,7 +227,9 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// The options of every command: `mozci --help` explains them, and no other help repeats that.
-const EVERYWHERE: [&str; 11] = [
+const EVERYWHERE: [&str; 13] = [
+    "color",
+    "no_pager",
     "config",
     "ci",
     "repo",

@@ -146,7 +146,13 @@ fn every_limit_is_shown() {
     let served = Served::settled();
     let said = served.run(&["guard", "status", JOB]);
     assert_eq!(said.status, 0, "{said:?}");
-    for words in ["0 of 400", "100 at the most", "20 at the most", "may be requested"] {
-        assert!(said.stdout.contains(words), "{said:?}");
-    }
+    let row = |name: &str| {
+        let line = said.stdout.lines().find(|line| line.trim().starts_with(name));
+        let cells = line.unwrap_or_else(|| panic!("no {name}: {said:?}")).trim();
+        cells[name.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("runs requested in 24 hours"), ["0", "400", "runs_per_day"]);
+    assert_eq!(row("runs of one plan"), ["·", "100", "runs_per_plan"]);
+    assert_eq!(row("runs of a job on a push"), ["·", "20", "runs_per_push"]);
+    assert!(said.stdout.contains("may be requested"), "{said:?}");
 }

@@ -38,6 +38,7 @@ mod judged;
 mod kills;
 mod links;
 mod looks;
+mod looks_of_terminals;
 mod lost_answers;
 mod marks;
 mod master;

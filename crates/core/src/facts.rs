@@ -202,6 +202,7 @@ pub(crate) mod test_support {
                 author: "dev@example.com".into(),
                 date: At(1_700_000_000 + id as i64 * 600),
                 changesets: vec![],
+                summary: None,
             },
             runs: runs(states),
             requested: 0,

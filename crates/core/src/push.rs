@@ -23,6 +23,13 @@ pub struct Push {
     pub date: At,
     /// Every changeset of the push, the head last.
     pub changesets: Vec<Changeset>,
+    /// The first line of the head's message, where whoever told of the push told that, too.
+    pub summary: Option<String>,
+}
+
+/// The first line of a commit's message that has something in it.
+pub fn summary_of(message: &str) -> Option<String> {
+    message.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// One commit of a push under the names the pushlog has for it.

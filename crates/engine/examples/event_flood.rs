@@ -167,6 +167,7 @@ fn facts() -> Result<PushFacts, Failed> {
         author: String::new(),
         date: At(0),
         changesets: Vec::new(),
+        summary: None,
     };
     let decision = Decision::Done(TaskId::from_bytes(GROUP));
     let (runs, build) = (Vec::new(), Build::NotNeeded);

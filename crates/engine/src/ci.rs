@@ -15,6 +15,7 @@ use mozci_clients::http::Http;
 use mozci_clients::treestatus::Treestatus;
 use mozci_core::guard::Budgets;
 use mozci_core::ids::{RepoName, RequestId};
+use mozci_core::push::PushRef;
 use mozci_core::revision::host_of;
 use mozci_core::time::At;
 use mozci_evidence::About;
@@ -247,6 +248,11 @@ impl Ci {
     /// Where a request can be looked at.
     pub fn link(&self, request: RequestId) -> Option<String> {
         self.backend.link(request)
+    }
+
+    /// The page that shows a push to people, where there is one.
+    pub fn page_of(&self, push: &PushRef) -> Option<String> {
+        self.backend.page_of(push).or_else(|| self.pushes.page_of(push))
     }
 
     /// The counters of everything that was sent.

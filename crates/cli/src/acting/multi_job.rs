@@ -65,7 +65,7 @@ fn show(out: &mut Out, histories: &[JobHistory], plan: &Plan) {
         [one] => {
             out.line(one.job.as_str());
             let steps: Vec<Step> = one.facts.iter().map(Step::from).collect();
-            show_steps(out, &steps, plan);
+            show_steps(out, &one.job, &steps, plan);
         }
         many => show_multi_job(out, many, plan),
     }

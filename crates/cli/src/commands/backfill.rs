@@ -4,11 +4,13 @@ use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
 use mozci_core::classify::PushClass;
 use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
+use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_engine::Error;
+use mozci_engine::ci::Ci;
 use mozci_engine::drive::Acted;
-use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range};
+use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range, read_summaries};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
@@ -118,7 +120,7 @@ pub(crate) async fn run(
         anyway: args.anyway,
     };
     let answer = backfill::backfill(&history.facts, &question, &history.past());
-    show_steps(out, &answer.steps, &answer.plan);
+    show_steps(out, &job, &answer.steps, &answer.plan);
     show_end(out, &args, &answer, range.at_start);
     ledger.asks_for(BACKFILL);
     if !args.anyway && !args.act.confirm.dry_run {
@@ -138,9 +140,17 @@ pub(crate) async fn run(
         .map(|after| backfill::backfill(&after.facts, &question, &after.past()));
     if let Some(after) = &after {
         out.line("");
-        show_steps(out, &after.steps, &after.plan);
+        show_steps(out, &job, &after.steps, &after.plan);
     }
-    show_edge(out, after.as_ref().unwrap_or(&answer));
+    let ended = after.as_ref().unwrap_or(&answer);
+    let first_bad = match out.json {
+        true => None,
+        false => first_bad(&context.ci, &range.pushes, ended).await,
+    };
+    out.link_pushes(&first_bad, |push| context.ci.page_of(&push.into()));
+    let again = args.subject.again();
+    let confirm = format!("{} bisect {}{again}", context.program(), shell_word(job.as_str()));
+    show_edge(out, ended, first_bad.as_ref(), &confirm);
     if out.wants_object() {
         let mut object = object(context, &histories[0], &answer, after.as_ref(), &acted, stats)?;
         if let Some(chased) = chased {
@@ -153,6 +163,15 @@ pub(crate) async fn run(
         0 => Ok(u8::from(context.global.exit_status && bad)),
         status => Ok(status),
     }
+}
+
+/// The oldest push that is known to be bad, with what it is about.
+async fn first_bad(ci: &Ci, pushes: &[Push], walk: &Backfill) -> Option<Push> {
+    let (_, bad) = edge(walk);
+    let mut push = [pushes.iter().find(|push| Some(push.id) == bad.map(|bad| bad.id))?.clone()];
+    read_summaries(ci, &mut push).await;
+    let [push] = push;
+    Some(push)
 }
 
 /// How many pushes are looked at unless it is said. Eight runs of one that seldom runs are as many as it

@@ -97,10 +97,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         Format::TryTaskConfig => out.object(&try_task_config(&selection.jobs))?,
         Format::Labels => out.whole_lines(selection.jobs.iter().map(Job::label)),
         Format::Json => json::write(&found, &selection, context, out, stats)?,
-        Format::Table | Format::Markdown if out.json => {
+        Format::Table | Format::Markdown | Format::Csv if out.json => {
             json::write(&found, &selection, context, out, stats)?;
         }
-        Format::Table | Format::Markdown => text::show(&found, &selection, context, out),
+        Format::Table | Format::Markdown | Format::Csv => {
+            text::show(&found, &selection, context, out)
+        }
     }
     if lists {
         say_problems(&found.graph, context);

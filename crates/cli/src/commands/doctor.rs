@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::Done;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, top};
+use crate::show::{Out, Table, column, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci doctor`.
@@ -18,6 +18,13 @@ pub(crate) struct Args {}
 pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
     context.progress("contacting each service");
     let checks = doctor(&context.ci).await;
+    let mut table = Table::new([
+        column("state"),
+        column("service"),
+        column("check"),
+        column("took").right().drops(1),
+        column("detail").wraps(16),
+    ]);
     for check in &checks {
         let word = match check.health {
             Health::Ok => "ok",
@@ -25,11 +32,15 @@ pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats
             Health::Fail => "FAIL",
             Health::Skipped => "–",
         };
-        out.line(&format!(
-            "{word:<5} {:<12} {:<13} {:>5} ms  {}",
-            check.source, check.check, check.ms, check.detail
-        ));
+        table.row([
+            word.to_owned(),
+            check.source.to_string(),
+            check.check.to_string(),
+            format!("{} ms", check.ms),
+            check.detail.clone(),
+        ]);
     }
+    out.table(table);
     let failed = checks.iter().filter(|check| check.health == Health::Fail).count();
     if out.json {
         let mut object = top("doctor", context);

@@ -6,14 +6,15 @@ use mozci_core::guard::{Circuit, circuit};
 use mozci_core::ids::JobName;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
+use mozci_core::time::At;
 use mozci_engine::Error;
 use mozci_engine::flow::{read_jobs, read_range, tree_status};
-use mozci_engine::store::Ledger;
+use mozci_engine::store::{Ledger, Spent};
 use serde_json::{Value, json};
 
 use crate::app::Done;
 use crate::context::Context;
-use crate::show::{Out, age, plural, top};
+use crate::show::{Out, Table, age, column, plural, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci guard`.
@@ -51,32 +52,38 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let used = ledger.runs_since(&ci.root_url, since).await?;
     let now = ci.now();
     let mut object = top("guard", context);
-    out.line(&format!(
-        "runs requested in 24 hours   {used} of {}   (`runs_per_day` under [guards])",
-        budgets.day
-    ));
-    let spent = ledger.spent(&ci.root_url, since, PLANS).await?;
-    for one in &spent {
-        let investigation = one.investigation.as_ref().map(|id| format!(", investigation {id}"));
-        out.line(&format!(
-            "  {:>4}  {:>7} ago  {}  plan {}{}",
-            one.runs,
-            age(now, one.at),
-            one.job,
-            one.plan,
-            investigation.unwrap_or_default()
-        ));
-    }
-    out.line(&format!("runs of one plan             {} at the most", budgets.plan));
-    out.line(&format!("runs of a job on a push      {} at the most", budgets.push));
+    let mut limits = Table::new([
+        column("limit"),
+        column("used").right(),
+        column("of").right(),
+        column("setting under [guards]").drops(1),
+    ]);
+    let dot = || "·".to_owned();
+    let row = |what: &str, used: String, of: u32, setting: &str| {
+        [what.to_owned(), used, of.to_string(), setting.to_owned()]
+    };
+    limits.row(row("runs requested in 24 hours", used.to_string(), budgets.day, "runs_per_day"));
+    limits.row(row("runs of one plan", dot(), budgets.plan, "runs_per_plan"));
+    limits.row(row("runs of a job on a push", dot(), budgets.push, "runs_per_push"));
     let mut pools = Vec::new();
     for (pool, limit) in &budgets.pools {
         let used = ledger.runs_in_pool(&ci.root_url, pool, since).await?;
-        out.line(&format!("in the pool {pool:<16} {used} of {limit} in 24 hours"));
+        let what = format!("runs in the pool {pool} in 24 hours");
+        limits.row(row(&what, used.to_string(), *limit, "pools"));
         pools.push(json!({"pool": pool, "used": used, "limit": limit}));
+    }
+    out.heading(&format!("Limits of {}", ci.root_url));
+    out.table(limits);
+    let spent = ledger.spent(&ci.root_url, since, PLANS).await?;
+    if !spent.is_empty() && !out.is_csv() {
+        out.line("");
+        out.heading("Plans that used them");
+        out.table(plans(&spent, now));
     }
     let rest = budgets.breaker.rest_minutes;
     let service = ledger.breaker(&ci.root_url).await?;
+    out.line("");
+    out.heading("The CI");
     match &service {
         None => out.line("the CI accepts requests"),
         Some((at, why)) => out.line(&format!(
@@ -113,6 +120,27 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         out.line("name jobs to see whether their runs mostly end in infrastructure failures");
     }
     Ok(0)
+}
+
+fn plans(spent: &[Spent], now: At) -> Table {
+    let mut table = Table::new([
+        column("runs").right(),
+        column("age").right(),
+        column("plan"),
+        column("investigation").drops(1),
+        column("job").cuts(20),
+    ]);
+    for one in spent {
+        let investigation = one.investigation.as_ref().map(ToString::to_string);
+        table.row([
+            one.runs.to_string(),
+            age(now, one.at),
+            one.plan.to_string(),
+            investigation.unwrap_or_default(),
+            one.job.to_string(),
+        ]);
+    }
+    table
 }
 
 /// How the breakers of some jobs stand.

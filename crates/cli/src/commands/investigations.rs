@@ -15,7 +15,7 @@ use crate::acting::notify;
 use crate::acting::{Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::context::Context;
-use crate::show::{Out, age, top};
+use crate::show::{Out, Table, age, column, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci investigations`.
@@ -108,19 +108,32 @@ async fn list(store: &dyn Store, context: &Context, out: &mut Out, stats: &Stats
     let all = store.by_prefix("").await?;
     let mut values = Vec::with_capacity(all.len());
     let now = context.ci.now();
+    let mut table = Table::new([
+        column("investigation"),
+        column("state"),
+        column("age").right(),
+        column("CI").drops(1).cuts(8),
+        column("repository").drops(2),
+        column("job").cuts(16),
+        column("last step").wraps(18),
+    ]);
     for found in &all {
         let last = store.last_step(&found.id).await?;
         let job = found.question["job"].as_str().unwrap_or("?");
         let state = json!(found.state);
-        out.line(&format!(
-            "{}  {:9} {:>7}  {} {job}: {}",
-            found.id,
-            state.as_str().unwrap_or_default(),
+        table.row([
+            found.id.to_string(),
+            state.as_str().unwrap_or_default().to_owned(),
             age(now, found.created),
-            found.repo,
-            summary(last.as_ref())
-        ));
+            found.ci.clone(),
+            found.repo.to_string(),
+            job.to_owned(),
+            summary(last.as_ref()),
+        ]);
         values.push(of_one(found, last));
+    }
+    if !all.is_empty() {
+        out.table(table);
     }
     if all.len() == LISTED {
         out.line(&format!("  the newest {LISTED}: there may be older ones"));

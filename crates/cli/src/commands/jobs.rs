@@ -7,17 +7,16 @@ use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
-use mozci_core::range::Reach;
 use mozci_core::run::Run;
 use mozci_core::time::At;
-use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range};
+use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range, read_summaries};
 use mozci_engine::{Error, Kind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::app::Done;
-use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
+use crate::args::{AuthorArgs, FilterArgs, RangeArgs, SubjectArgs};
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, age, plural, shell_word, show_matrix, top};
@@ -32,6 +31,11 @@ pub(crate) struct Args {
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+    /// Only jobs with a failed run
+    #[arg(long)]
+    failed: bool,
+    #[command(flatten)]
+    by: AuthorArgs,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -43,18 +47,26 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     args.range.follow_links(context, &mut args.jobs).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Back(7))).await?;
+    let range = read_range(&context.ci, &args.range.spec(args.by.reach(7))).await?;
     let filter = args.filter.filter(&args.jobs);
     // Pushes that --every passes over are neither asked about nor shown.
-    let pushes: Vec<Push> = range.thinned().cloned().collect();
+    let pushes: Vec<Push> = args.by.keep(range.thinned().cloned().collect(), context)?;
+    let mut summarised = pushes.clone();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
-    let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    let (read, ()) = tokio::join!(
+        read_matrix(&context.ci, &pushes, &filter),
+        read_summaries(&context.ci, &mut summarised),
+    );
+    let (mut matrix, pushes) = (read?, summarised);
     if matrix.jobs.is_empty()
         && filter.is_given()
         && args.jobs.is_empty()
         && matrix.incomplete.is_none()
     {
         return Err(nothing_matches(&args, context, &pushes).await);
+    }
+    if args.failed {
+        matrix.keep_jobs(has_failed);
     }
     let bad = (0..matrix.jobs.len() as u32)
         .any(|job| newest(&matrix, job).is_some_and(|(_, j)| matches!(j, PushClass::Bad { .. })));
@@ -116,22 +128,36 @@ fn show(
         }
         None => String::new(),
     };
-    let passed_over = range.pushes.len() - pushes.len();
+    let passed_over = range.pushes.len() - range.thinned().count();
     let passed_over = match passed_over {
         0 => String::new(),
         count => format!(" ({count} passed over by --every)"),
     };
-    out.line(&format!(
+    out.link_pushes(pushes, |push| context.ci.page_of(&push.into()));
+    out.heading(&format!(
         "{} · {}{passed_over} · {}{behind}",
         context.ci.repo,
         plural(pushes.len(), "push"),
         plural(matrix.jobs.len(), "job"),
     ));
     if matrix.jobs.is_empty() {
-        out.line("  no job ran here");
+        out.line(if args.failed { "  no job failed here" } else { "  no job ran here" });
         return;
     }
     show_matrix(out, pushes, matrix, context.ci.now());
+    let undecided: Vec<String> = matrix
+        .undecided
+        .iter()
+        .filter_map(|push| pushes.get(*push))
+        .map(|p| p.id.to_string())
+        .collect();
+    if !undecided.is_empty() {
+        out.line(&format!(
+            " nothing can run on {} {}: the decision task failed there",
+            if undecided.len() == 1 { "push" } else { "pushes" },
+            undecided.join(", ")
+        ));
+    }
     let bad: Vec<(&JobName, &Push)> = matrix
         .jobs
         .iter()
@@ -155,6 +181,13 @@ fn show(
     if bad.len() > 3 {
         out.line(&format!(" and {} more jobs are bad where they last ran", bad.len() - 3));
     }
+}
+
+/// Whether any run of a job failed.
+fn has_failed(matrix: &Matrix, job: u32) -> bool {
+    let mut cells = (0..matrix.rows.len()).map(|push| matrix.cell(push, job));
+    let is_bad = |class| matches!(class, PushClass::Bad { .. } | PushClass::Mixed { .. });
+    cells.any(|cell| is_bad(PushClass::of(cell.iter().map(|(_, run)| run))))
 }
 
 /// The newest push on which a job says good, bad or mixed.

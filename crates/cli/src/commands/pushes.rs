@@ -1,15 +1,14 @@
 //! `mozci pushes`
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
-use mozci_core::push::PushRef;
-use mozci_core::range::Reach;
-use mozci_engine::flow::{Merge, merges, read_range};
+use mozci_core::push::{Push, PushRef};
+use mozci_core::time::At;
+use mozci_engine::flow::{Merge, merges, read_range, read_summaries};
 use serde_json::{Value, json};
 
 use crate::app::Done;
-use crate::args::RangeArgs;
+use crate::args::{AuthorArgs, RangeArgs};
 use crate::context::Context;
-use crate::show::{Out, age, plural, top};
+use crate::show::{Out, Table, age, column, plural, top};
 use crate::stats::Stats;
 use mozci_engine::drive::search::push_json;
 
@@ -18,6 +17,8 @@ use mozci_engine::drive::search::push_json;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+    #[command(flatten)]
+    by: AuthorArgs,
     /// Say which pushes of other repositories merges brought (`merges_from` in the config)
     #[arg(long)]
     follow_merges: bool,
@@ -62,20 +63,19 @@ fn show_merges(out: &mut Out, merges: &[Merge]) {
 /// The pushes of a range, newest first. Without a range the newest ten.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Back(9))).await?;
-    let pushes: Vec<_> = range.thinned().collect();
+    let range = read_range(&context.ci, &args.range.spec(args.by.reach(9))).await?;
+    let mut pushes: Vec<Push> = args.by.keep(range.thinned().cloned().collect(), context)?;
+    read_summaries(&context.ci, &mut pushes).await;
     let merges = match args.follow_merges {
         true => {
             context.progress("following merges");
-            let pushes: Vec<_> = pushes.iter().map(|push| (*push).clone()).collect();
             Some(merges(&context.ci, &pushes).await?)
         }
         false => None,
     };
-    let now = context.ci.now();
     if out.json {
         let mut object = top("pushes", context);
-        object.insert("pushes".into(), pushes.iter().map(|push| push_json(push)).collect());
+        object.insert("pushes".into(), pushes.iter().map(push_json).collect());
         object.insert("at_start".into(), json!(range.at_start));
         if let Some(merges) = &merges {
             object.insert("merges".into(), merges_json(merges));
@@ -86,31 +86,9 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         out.object(&Value::Object(object))?;
         return Ok(0);
     }
-    out.line(&format!("{} · {}", context.ci.repo, plural(pushes.len(), "push")));
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    // Where there is little room the name in Git goes, and the author's host.
-    let narrow = out.is_narrow();
-    let no_git = narrow || !pushes.iter().any(|push| push.git.is_some());
-    let header = ["push", "revision", "git", "when", "changesets", "author"];
-    table.set_header(header.into_iter().filter(|name| !no_git || *name != "git"));
-    for push in pushes {
-        let author =
-            if narrow { push.author.split('@').next().unwrap_or("") } else { &push.author };
-        let mut cells = vec![
-            Cell::new(push.id).set_alignment(CellAlignment::Right),
-            Cell::new(push.revision.short()),
-            Cell::new(push.git.as_ref().map_or("·", |git| git.short())),
-            Cell::new(age(now, push.date)).set_alignment(CellAlignment::Right),
-            Cell::new(push.changesets.len()).set_alignment(CellAlignment::Right),
-            Cell::new(author),
-        ];
-        if no_git {
-            cells.remove(2);
-        }
-        table.add_row(cells);
-    }
-    out.table(table, str::to_owned);
+    out.heading(&format!("{} · {}", context.ci.repo, plural(pushes.len(), "push")));
+    out.link_pushes(&pushes, |push| context.ci.page_of(&push.into()));
+    out.table(table(&pushes, context.ci.now()));
     if let Some(merges) = &merges {
         show_merges(out, merges);
         if merges.is_empty() {
@@ -121,4 +99,31 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         out.line("  the repository begins here");
     }
     Ok(0)
+}
+
+fn table(pushes: &[Push], now: At) -> Table {
+    let mut table = Table::new([
+        column("push").right(),
+        column("revision"),
+        column("git").drops(4),
+        column("when").right(),
+        column("changesets").right().drops(3),
+        column("author").cuts(12),
+        column("summary").cuts(16).drops(2),
+    ]);
+    for push in pushes {
+        table.row([
+            push.id.to_string(),
+            push.revision.short().to_owned(),
+            push.git.as_ref().map_or("·", |git| git.short()).to_owned(),
+            age(now, push.date),
+            push.changesets.len().to_string(),
+            push.author.clone(),
+            push.summary.clone().unwrap_or_default(),
+        ]);
+    }
+    if pushes.iter().all(|push| push.git.is_none()) {
+        table.leave_out("git");
+    }
+    table
 }

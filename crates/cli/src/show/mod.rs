@@ -2,11 +2,15 @@
 
 mod failures;
 mod json;
+mod markdown;
 mod matrix;
 mod multi_job;
 mod out;
+pub(crate) mod pager;
+mod paint;
 mod plan;
 mod settled;
+mod table;
 mod walk;
 mod words;
 
@@ -20,5 +24,6 @@ pub(crate) use multi_job::show_multi_job;
 pub(crate) use out::Out;
 pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_result, show_ties};
 pub(crate) use settled::show_settled;
+pub(crate) use table::{Table, column};
 pub(crate) use walk::{edge, show_edge, show_steps};
 pub(crate) use words::{age, machine_time, marks, plural, rate_words, shell_word, size};

@@ -1,21 +1,25 @@
 //! Pushes of a plan, a line each, and the edge between good and bad.
 
-use comfy_table::{Table, presets};
 use mozci_core::backfill::{Backfill, Step, WalkEnd};
 use mozci_core::classify::PushClass;
+use mozci_core::ids::JobName;
 use mozci_core::plan::Plan;
-use mozci_core::push::PushRef;
+use mozci_core::push::{Push, PushRef};
 
 use super::out::Out;
+use super::table::{Table, column};
 use super::words::{plural, push_class};
 
 /// One line a push: how it is judged, and what the plan does with it.
-pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    if out.is_markdown() {
-        table.set_header(["", "push", "revision", "runs", "plan"]);
-    }
+pub(crate) fn show_steps(out: &mut Out, job: &JobName, steps: &[Step], plan: &Plan) {
+    let mut table = Table::new([
+        column(""),
+        column("push").right(),
+        column("revision"),
+        column("runs").wraps(16),
+        column("plan").wraps(16),
+    ])
+    .without_header();
     for step in steps {
         let word = match step.push_class {
             PushClass::Good { .. } => "good",
@@ -43,26 +47,14 @@ pub(crate) fn show_steps(out: &mut Out, steps: &[Step], plan: &Plan) {
             None => String::new(),
         };
         let state = format!("{told}{chunk}{waiting}{requested}");
-        let fate = fate(plan, &step.push);
-        if out.is_markdown() {
-            let (id, revision) = (step.push.id.to_string(), step.push.revision.short());
-            table.add_row([word, &id, revision, &state, &fate]);
-            continue;
-        }
-        // Where there is little room, less of it between the columns.
-        let pad = if out.is_narrow() { 16 } else { 24 };
-        out.line(&format!(
-            "{word:<6}{:>7}  {}  {state:<pad$} {fate}",
-            step.push.id,
-            step.push.revision.short(),
-        ));
+        let fate = fate(plan, job, &step.push);
+        let (id, revision) = (step.push.id.to_string(), step.push.revision.short());
+        table.row([word.to_owned(), id, revision.to_owned(), state, fate]);
     }
-    if out.is_markdown() {
-        out.table(table, str::to_owned);
-    }
+    out.table(table);
 }
 
-fn fate(plan: &Plan, push: &PushRef) -> String {
+fn fate(plan: &Plan, asked: &JobName, push: &PushRef) -> String {
     if let Some(request) = plan.requests.iter().find(|request| request.push == *push) {
         if request.is_needed() {
             let waits = plan.waits_for.iter().filter(|waiting| waiting.push == *push);
@@ -77,9 +69,10 @@ fn fate(plan: &Plan, push: &PushRef) -> String {
             Some(build) => format!(" (and {build}, which is missing)"),
             None => String::new(),
         };
-        let job = match request.narrow {
-            Some(_) => format!(" × {}", request.job),
-            None => String::new(),
+        // Where chunks changed, the test is in another one there.
+        let job = match request.job == *asked {
+            true => String::new(),
+            false => format!(" × {}", request.job),
         };
         return format!("→ request {}{job}{build}", request.times);
     }
@@ -102,16 +95,19 @@ pub(crate) fn edge(walk: &Backfill) -> (Option<&PushRef>, Option<&PushRef>) {
     (good, bad.map(|step| &step.push))
 }
 
-/// Shows the edge, where the walk has one.
-pub(crate) fn show_edge(out: &mut Out, walk: &Backfill) {
+/// Shows the edge, where the walk has one, with who made the first bad push, and the command that says
+/// whether it was that one.
+pub(crate) fn show_edge(out: &mut Out, walk: &Backfill, first_bad: Option<&Push>, confirm: &str) {
     let (Some(good), Some(bad)) = edge(walk) else { return };
     let place = |push: &PushRef| walk.steps.iter().position(|step| step.push == *push);
     let between = match (place(bad), place(good)) {
         (Some(bad), Some(good)) => good.saturating_sub(bad + 1),
         _ => 0,
     };
+    let author = first_bad.map_or("", |push| push.author.as_str());
+    let summary = first_bad.and_then(|push| push.summary.as_deref()).unwrap_or_default();
     out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
-    out.line(&format!("first bad  {}  {}", bad.id, bad.revision.short()));
+    out.line(&format!("first bad  {}  {}  {author}  {summary}", bad.id, bad.revision.short()));
     out.line(&match between {
         0 => "no push lies between them: the first bad push broke it, as far as these runs show"
             .to_owned(),
@@ -121,4 +117,9 @@ pub(crate) fn show_edge(out: &mut Out, walk: &Backfill) {
             if count == 1 { "is" } else { "are" },
         ),
     });
+    out.line(&format!(
+        "`{confirm} --bad {} --good {}` makes sure of it",
+        bad.revision.short(),
+        good.revision.short()
+    ));
 }

@@ -37,6 +37,11 @@ impl Master {
         format!("{}#/buildrequests/{request}", self.base)
     }
 
+    /// Where a change can be looked at.
+    pub fn change_link(&self, change: u64) -> String {
+        format!("{}#/changes/{change}", self.base)
+    }
+
     /// A URL below the master's own.
     pub(super) fn url(&self, segments: &[&str], query: Query<'_>) -> Url {
         let mut url = self.base.clone();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use mozci_core::farm::{Build, Request, Results};
 use mozci_core::ids::{BuildId, BuildRequestId};
+use mozci_core::push::summary_of;
 use mozci_core::revision::BuildName;
 use mozci_core::time::At;
 use serde::de::DeserializeOwned;
@@ -41,6 +42,8 @@ pub struct Change {
     pub id: u64,
     /// Who made it.
     pub author: String,
+    /// The first line of its message.
+    pub summary: Option<String>,
     /// When, as the change source has it: of a commit as a rule, not of its landing.
     pub when: At,
     /// The source stamp that it makes.
@@ -455,6 +458,7 @@ fn change(row: ChangeRow) -> Change {
     Change {
         id: row.changeid,
         author: row.author,
+        summary: summary_of(&row.comments),
         when: At(row.when_timestamp),
         stamp: Stamp {
             id,

@@ -19,6 +19,8 @@ pub(super) struct ChangeRow {
     #[serde(default)]
     pub(super) author: String,
     #[serde(default)]
+    pub(super) comments: String,
+    #[serde(default)]
     pub(super) when_timestamp: i64,
     #[serde(default)]
     pub(super) repository: String,

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use mozci_core::ids::{CommitNumber, PushId, Revision, Vcs};
-use mozci_core::push::{Changeset, Push};
+use mozci_core::push::{Changeset, Push, summary_of};
 use mozci_core::time::At;
 use tokio::process::Command;
 
@@ -101,7 +101,7 @@ impl Git {
         };
         let number = self.count(&from).await?;
         let count = count.to_string();
-        let log = ["log", "--first-parent", "--format=%H%x00%ae%x00%ct", "-n", &count, &from, "--"];
+        let log = ["log", "--first-parent", FORMAT, "-n", &count, &from, "--"];
         let listed = self.run(&log, PATIENCE).await?;
         let text = String::from_utf8_lossy(&listed.stdout);
         let pushes =
@@ -216,12 +216,16 @@ impl Git {
     }
 }
 
+/// What a line of the log has of a commit: hash, author, time and the message's first line.
+const FORMAT: &str = "--format=%H%x00%ae%x00%ct%x00%s";
+
 /// A push from a line of the log.
 fn push(line: &str, number: u64) -> Option<Push> {
     let mut parts = line.split('\0');
     let revision = Revision::new(Vcs::Git, parts.next()?).ok()?;
     let author = parts.next()?.to_owned();
     let date = At(parts.next()?.trim().parse().ok()?);
+    let summary = parts.next().and_then(summary_of);
     Some(Push {
         id: PushId::Commit(CommitNumber(number)),
         changesets: vec![Changeset { revision: revision.clone(), git: None }],
@@ -229,5 +233,6 @@ fn push(line: &str, number: u64) -> Option<Push> {
         git: None,
         author,
         date,
+        summary,
     })
 }

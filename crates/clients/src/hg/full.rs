@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use mozci_core::commit::{Commit, backout};
 use mozci_core::ids::Revision;
+use mozci_core::push::summary_of;
 use serde::Deserialize;
 
 use super::commit::{WireCommit, hg};
@@ -72,6 +73,19 @@ impl Pushlog {
         let mut merges: Vec<MergePush> = merges.collect();
         merges.sort_by_key(|merge| merge.id);
         Ok(merges)
+    }
+
+    /// The first lines of what the heads of pushes say, by the pushes' numbers, of those with numbers over
+    /// `after`, up to and with `last`: one request.
+    ///
+    /// # Errors
+    /// [`HgError`].
+    pub async fn summaries(&self, after: u64, last: u64) -> Result<HashMap<u64, String>, HgError> {
+        let read = |changesets: Vec<WireCommit>| {
+            Ok(changesets.last().and_then(|head| summary_of(&head.desc)))
+        };
+        let all = self.each_full(after, last, &[("tipsonly", "1")], read).await?;
+        Ok(all.into_iter().filter_map(|(id, summary)| Some((id, summary?))).collect())
     }
 
     /// What is read of each push in full, by the pushes' numbers.

@@ -1,5 +1,6 @@
 //! Reading pushes. What the server answers is in `wire/pushlog.md` of the project's plan.
 
+use mozci_core::ids::Revision;
 use mozci_core::push::Push;
 use mozci_core::time::At;
 use url::Url;
@@ -57,6 +58,11 @@ impl Pushlog {
     /// The repository's URL.
     pub fn repository(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// The page of a revision.
+    pub fn page_of(&self, revision: &Revision) -> String {
+        format!("{}/rev/{}", self.repository(), revision.hash())
     }
 
     /// The push that contains a changeset, named by its whole or shortened hash or as `tip`.

@@ -73,6 +73,7 @@ impl Entry {
             author: self.user.clone(),
             date: At(self.date),
             changesets,
+            summary: None,
         })
     }
 }

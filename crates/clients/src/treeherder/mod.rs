@@ -7,7 +7,7 @@ mod wire;
 pub use jobs::{JobFilter, JobRow, Rows};
 pub use pushes::TreeherderPush;
 
-use mozci_core::ids::Vcs;
+use mozci_core::ids::{Revision, Vcs};
 use url::Url;
 
 use crate::http::{Http, HttpError, Problem};
@@ -40,6 +40,12 @@ impl Treeherder {
     /// The project's name.
     pub fn project(&self) -> &str {
         &self.project
+    }
+
+    /// The page of a push's jobs.
+    pub fn page_of(&self, revision: &Revision) -> String {
+        let base = self.base.as_str().trim_end_matches('/');
+        format!("{base}/jobs?repo={}&revision={}", self.project, revision.hash())
     }
 
     /// A URL below `api/`. The trailing slash of the path is mandatory: without it an error page

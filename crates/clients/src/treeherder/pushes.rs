@@ -1,7 +1,7 @@
 //! Treeherder's pushes.
 
 use mozci_core::ids::{PushId, Revision, TreeherderPushId, Vcs};
-use mozci_core::push::{Changeset, Push};
+use mozci_core::push::{Changeset, Push, summary_of};
 use mozci_core::time::At;
 
 use super::wire::{PushEntry, PushList};
@@ -118,6 +118,8 @@ fn translate(entry: &PushEntry, vcs: Vcs) -> Result<TreeherderPush, String> {
         let revision = Revision::new(vcs, &commit.revision).map_err(bad)?;
         changesets.push(Changeset { revision, git: None });
     }
+    let head = entry.revisions.iter().find(|commit| commit.revision == entry.revision);
+    let summary = head.and_then(|head| summary_of(&head.comments));
     let id = TreeherderPushId(entry.id);
     Ok(TreeherderPush {
         id,
@@ -128,6 +130,7 @@ fn translate(entry: &PushEntry, vcs: Vcs) -> Result<TreeherderPush, String> {
             author: entry.author.clone(),
             date: At(entry.push_timestamp),
             changesets,
+            summary,
         },
     })
 }

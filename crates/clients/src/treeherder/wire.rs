@@ -23,6 +23,8 @@ pub(super) struct PushEntry {
 #[derive(Debug, Deserialize)]
 pub(super) struct RevisionEntry {
     pub(super) revision: String,
+    #[serde(default)]
+    pub(super) comments: String,
 }
 
 /// A page of `jobs/`. The rows are arrays whose columns are named only behind them, so that they

@@ -14,7 +14,7 @@ use mozci_core::facts::PushFacts;
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::plan::Plan;
-use mozci_core::push::Push;
+use mozci_core::push::{Push, PushRef};
 use mozci_core::range::RangeSpec;
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::Run;
@@ -387,6 +387,11 @@ pub trait Backend:
 {
     /// What it is like.
     fn capabilities(&self) -> Capabilities;
+
+    /// The page that shows a push's runs to people, where the CI has such pages.
+    fn page_of(&self, _push: &PushRef) -> Option<String> {
+        None
+    }
 }
 
 /// Pushes of a range, newest first; which of them everything is counted from; whether there is no older one.

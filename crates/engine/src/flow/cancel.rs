@@ -81,7 +81,8 @@ async fn results_or_groups(
     pushes: &[Push],
     filter: &JobFilter,
 ) -> Result<(Matrix, Option<String>), Error> {
-    let nothing = || Matrix { jobs: vec![], rows: vec![], behind: None, incomplete: None };
+    let nothing =
+        || Matrix { jobs: vec![], rows: vec![], behind: None, undecided: vec![], incomplete: None };
     let groups_are_read = pushes.len() <= MOST_GROUPS;
     match read_matrix(ci, pushes, filter).await {
         Ok(Matrix { incomplete: Some(why), jobs, .. }) if jobs.is_empty() && groups_are_read => {

@@ -19,6 +19,8 @@ pub struct Matrix {
     pub rows: Vec<Vec<(u32, Run)>>,
     /// How many seconds ago the newest result was shown, where the results tell.
     pub behind: Option<i64>,
+    /// The places of pushes whose decision task failed, so that nothing can run there, as far as that was seen.
+    pub undecided: Vec<usize>,
     /// What could not be read, in words: the rest is shown all the same.
     pub incomplete: Option<String>,
 }
@@ -32,6 +34,25 @@ impl Matrix {
         match self.incomplete {
             Some(why) => Err(Error::Odd(format!("{why}; nothing was sent"))),
             None => Ok(self),
+        }
+    }
+
+    /// The same with only the jobs of which that holds, by their places.
+    pub fn keep_jobs(&mut self, keeps: impl Fn(&Self, u32) -> bool) {
+        let mut place = 0;
+        let moved: Vec<Option<u32>> = (0..self.jobs.len() as u32)
+            .map(|job| {
+                let kept = keeps(self, job).then_some(place);
+                place += u32::from(kept.is_some());
+                kept
+            })
+            .collect();
+        let kept = |job: usize| moved.get(job).copied().flatten();
+        let jobs = std::mem::take(&mut self.jobs).into_iter().enumerate();
+        self.jobs = jobs.filter_map(|(job, name)| kept(job).map(|_| name)).collect();
+        for row in &mut self.rows {
+            let runs = std::mem::take(row).into_iter();
+            *row = runs.filter_map(|(job, run)| Some((kept(job as usize)?, run))).collect();
         }
     }
 

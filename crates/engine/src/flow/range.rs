@@ -48,6 +48,11 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
     Ok(RangePushes { pushes, origin, at_start, keeps: kept })
 }
 
+/// Fills in the first lines of the commits at the heads of pushes that are shown to people.
+pub async fn read_summaries(ci: &Ci, pushes: &mut [Push]) {
+    ci.pushes.summarise(ci, pushes).await;
+}
+
 pub(crate) fn too_long(pushes: usize) -> Error {
     Error::Usage(format!("the range has {pushes} pushes, and {MOST} are the most: narrow it"))
 }

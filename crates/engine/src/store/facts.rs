@@ -45,6 +45,8 @@ const LARGE: i64 = 8;
 pub enum FactKind {
     /// A push of a pushlog by its number; null for a number that no push has.
     Push,
+    /// The first line of the message of a push's head, by the push's number.
+    Summary,
     /// The highest number of a push that was seen.
     LastPush,
     /// The results' number of a push, by its revision.
@@ -75,6 +77,7 @@ impl FactKind {
     fn name(self) -> &'static str {
         match self {
             Self::Push => "push/1",
+            Self::Summary => "summary/1",
             Self::LastPush => "last-push/1",
             Self::ResultsPush => "results-push/1",
             Self::Task => "task/2",

@@ -95,6 +95,7 @@ impl Toy {
                 author: "somebody".into(),
                 date: At(entry["date"].as_i64().unwrap()),
                 changesets: Vec::new(),
+                summary: None,
             }
         };
         all.iter().map(push).collect()

@@ -105,7 +105,9 @@ impl RunSource for Toy {
         };
         let jobs = vec![(JobName::new("job"), JobName::new(""))];
         let rows = pushes.iter().map(row).collect();
-        Box::pin(async move { Ok(Matrix { jobs, rows, behind: None, incomplete: None }) })
+        Box::pin(async move {
+            Ok(Matrix { jobs, rows, behind: None, undecided: vec![], incomplete: None })
+        })
     }
 }
 

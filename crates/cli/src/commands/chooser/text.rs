@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
 use mozci_core::chooser::{Comparison, Job, Platform, Tree};
 use mozci_engine::flow::Chooser;
 
 use super::Selection;
 use crate::context::Context;
-use crate::show::{Out, plural};
+use crate::show::{Out, Table, column, plural};
 
 /// Jobs that are listed one by one at the most.
 const LISTED: usize = 200;
@@ -96,7 +95,7 @@ pub(super) fn show(found: &Chooser, selection: &Selection<'_>, context: &Context
             plural(selection.silent, "test job")
         ));
     }
-    if selection.is_narrowed {
+    if selection.is_narrowed || out.is_csv() {
         list(found, selection, out);
     }
     if found.pushes > 0 {
@@ -139,28 +138,32 @@ fn show_platform(name: &str, platform: &Platform<'_>, out: &mut Out) {
 
 /// The jobs one by one, with what is known of each.
 fn list(found: &Chooser, selection: &Selection<'_>, out: &mut Out) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    let header = ["job", "variant", "tier", "chosen", "ran on", "minutes"];
-    table.set_header(header);
+    let mut table = Table::new([
+        column("job").cuts(40),
+        column("variant").drops(3),
+        column("tier").right().drops(4),
+        column("chosen").drops(2),
+        column("ran on").right(),
+        column("minutes").right(),
+    ]);
     let or_dot = |text: Option<String>| text.unwrap_or_else(|| "·".to_owned());
-    for job in selection.jobs.iter().take(LISTED) {
+    let listed = if out.is_csv() { usize::MAX } else { LISTED };
+    for job in selection.jobs.iter().take(listed) {
         let past = found.past(job.label());
         let ran = past.map_or(0, |past| past.pushes);
         let minutes = past.and_then(|past| past.minutes);
         let chosen = job.by_default().map(|yes| if yes { "yes" } else { "no" }.to_owned());
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        table.add_row(vec![
-            Cell::new(job.label()),
-            Cell::new(or_dot(job.variant().map(str::to_owned))),
-            right(or_dot(job.tier().map(|tier| tier.to_string()))),
-            Cell::new(or_dot(chosen)),
-            right(format!("{ran} of {}", found.pushes)),
-            right(or_dot(minutes.map(|minutes| minutes.0.to_string()))),
+        table.row([
+            job.label().to_owned(),
+            or_dot(job.variant().map(str::to_owned)),
+            or_dot(job.tier().map(|tier| tier.to_string())),
+            or_dot(chosen),
+            format!("{ran} of {}", found.pushes),
+            or_dot(minutes.map(|minutes| minutes.0.to_string())),
         ]);
     }
-    out.table(table, str::to_owned);
-    if selection.jobs.len() > LISTED {
+    out.table(table);
+    if selection.jobs.len() > listed {
         out.line(&format!(
             "… and {} more: `--format labels` lists all of them",
             selection.jobs.len() - LISTED

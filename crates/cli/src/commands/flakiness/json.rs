@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Args, Flakiness};
 use crate::context::Context;
-use crate::show::{Out, plural, rate_words, shell_word, top};
+use crate::show::{Out, Table, column, plural, rate_words, shell_word, top};
 use crate::stats::Stats;
 use mozci_core::rate::percent;
 use mozci_engine::drive::search::push_json;
@@ -24,7 +24,7 @@ pub(super) fn show(
     out: &mut Out,
 ) {
     let repo = &context.ci.repo;
-    out.line(&format!(
+    out.heading(&format!(
         "{repo} · {} · {}",
         plural(pushes, "push"),
         plural(matrix.jobs.len(), "job")
@@ -62,16 +62,23 @@ pub(super) fn show(
         }
         _ => {}
     }
+    if out.is_csv() {
+        rows(out, "platform", vec![("all".to_owned(), all)]);
+    }
     if flakiness.platforms.len() > 1 {
         out.line("");
-        rows(out, flakiness.platforms.iter().map(|(name, tally)| (name.clone(), tally)).collect());
+        rows(
+            out,
+            "platform",
+            flakiness.platforms.iter().map(|(name, tally)| (name.clone(), tally)).collect(),
+        );
     }
     if flakiness.windows.len() > 1 && rate.failures > 0 {
         out.line("");
         let named = flakiness.windows.iter().rev();
         let named =
             named.map(|(oldest, newest, tally)| (format!("{} – {}", oldest.id, newest.id), tally));
-        rows(out, named.collect());
+        rows(out, "pushes", named.collect());
     }
     for (change, [at, earliest, latest]) in flakiness.changes.iter().rev() {
         out.line("");
@@ -96,11 +103,23 @@ pub(super) fn show(
     }
 }
 
-fn rows(out: &mut Out, rows: Vec<(String, &Tally)>) {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+fn rows(out: &mut Out, of: &str, rows: Vec<(String, &Tally)>) {
+    let mut table = Table::new([
+        column(of),
+        column("rate").right(),
+        column("95 % interval").drops(1),
+        column("failed").right(),
+        column("runs").right(),
+    ]);
     for (name, tally) in rows {
-        out.line(&format!("  {name:width$}  {}", rate_words(&tally.rate())));
+        let rate = tally.rate();
+        let (share, interval) = match rate.runs {
+            0 => ("·".to_owned(), "·".to_owned()),
+            _ => (percent(rate.rate), format!("{} to {}", percent(rate.low), percent(rate.high))),
+        };
+        table.row([name, share, interval, rate.failures.to_string(), rate.runs.to_string()]);
     }
+    out.table(table);
 }
 
 /// Writes the object.

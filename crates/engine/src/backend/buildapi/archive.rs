@@ -161,6 +161,7 @@ impl<'a> Archive<'a> {
                     git: None,
                     author: String::new(),
                     date,
+                    summary: None,
                 }
             })
             .collect();

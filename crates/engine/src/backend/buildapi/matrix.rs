@@ -55,5 +55,5 @@ pub(crate) async fn read_matrix(
         cells.push(cell);
     }
     let jobs = names.into_keys().map(|job| (job, JobName::new(""))).collect();
-    Ok(Matrix { jobs, rows: cells, behind: None, incomplete: rows.incomplete })
+    Ok(Matrix { jobs, rows: cells, behind: None, undecided: vec![], incomplete: rows.incomplete })
 }

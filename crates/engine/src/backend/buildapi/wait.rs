@@ -97,5 +97,6 @@ fn bare(outcome: &Outcome) -> Push {
         author: String::new(),
         date: mozci_core::time::At(0),
         changesets: Vec::new(),
+        summary: None,
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use mozci_core::facts::PushFacts;
 use mozci_core::filter::JobFilter;
-use mozci_core::ids::RequestId;
+use mozci_core::ids::{PushId, RequestId};
 use mozci_core::plan::Plan;
-use mozci_core::push::Push;
+use mozci_core::push::{Push, PushRef};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::Run;
 use mozci_core::run_spec::RunSpec;
@@ -63,6 +63,13 @@ pub(crate) async fn resolve_named(ci: &Ci, spec: &RevisionSpec) -> Result<Push, 
 }
 
 impl Backend for Farm {
+    fn page_of(&self, push: &PushRef) -> Option<String> {
+        match push.id {
+            PushId::Change(change) => Some(self.master.change_link(change.0)),
+            _ => None,
+        }
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             coalesces: self.coalesces(),

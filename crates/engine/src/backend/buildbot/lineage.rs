@@ -163,6 +163,7 @@ mod tests {
 
     fn change(id: u64, project: &str, repository: &str, category: Option<&str>) -> Change {
         Change {
+            summary: None,
             id,
             author: "me".into(),
             when: At(0),

@@ -70,7 +70,7 @@ pub(crate) fn matrix_of(
         }
     }
     let jobs = ids.into_keys().map(|job| (job, JobName::new(""))).collect();
-    Ok(Matrix { jobs, rows: cells, behind: None, incomplete: None })
+    Ok(Matrix { jobs, rows: cells, behind: None, undecided: vec![], incomplete: None })
 }
 
 /// The builds that builders depend on, as far as they are said or can be told.

@@ -58,6 +58,7 @@ mod tests {
     #[test]
     fn what_lies_before_a_commit_of_the_branch_and_is_not_there_is_none_of_it() {
         let change = |id: u64, revision: &str| Change {
+            summary: None,
             id,
             author: "me".into(),
             when: At(0),

@@ -402,6 +402,7 @@ async fn pushes_of(ci: &Ci, farm: &Farm, changes: &[Change]) -> Result<Vec<Push>
             git: None,
             author: author(&change.author),
             date: change.stamp.created.unwrap_or(change.when),
+            summary: change.summary.clone(),
         });
     }
     if unfit > 0 && pushes.is_empty() && farm.vcs != Vcs::Svn && numbered {

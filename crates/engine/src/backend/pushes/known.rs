@@ -50,6 +50,7 @@ impl KeptPush {
             author: self.author,
             date: At(self.date),
             changesets: changesets.collect::<Option<Vec<_>>>()?,
+            summary: None,
         })
     }
 }

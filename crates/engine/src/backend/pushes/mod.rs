@@ -7,5 +7,6 @@ pub(crate) mod merges;
 pub(crate) mod range;
 pub(crate) mod resolve;
 pub(crate) mod source;
+pub(crate) mod summaries;
 
 pub use source::Pushes;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use mozci_clients::hg::Pushlog;
 use mozci_clients::treeherder::Treeherder;
-use mozci_core::push::Push;
+use mozci_core::push::{Push, PushRef};
 use mozci_core::range::RangeSpec;
 use mozci_core::revision::RevisionSpec;
 use mozci_evidence::About;
 
 use super::git::GitPushes;
-use super::{details, merges, range, resolve};
+use super::{details, merges, range, resolve, summaries};
 use crate::backend::buildapi::of_buildapi;
 use crate::backend::buildbot::of_buildbot;
 use crate::backend::{FoundRange, PushSource};
@@ -68,6 +68,22 @@ impl Pushes {
             Self::Treeherder(_) | Self::Changes | Self::Git(_) | Self::Dumps => {
                 pushes.into_iter().map(|push| CulpritPush { push, commits: Vec::new() }).collect()
             }
+        }
+    }
+
+    /// The page that shows a push to people.
+    pub(crate) fn page_of(&self, push: &PushRef) -> Option<String> {
+        match self {
+            Self::Hg(pushlog) => Some(pushlog.page_of(&push.revision)),
+            Self::Treeherder(treeherder) => Some(treeherder.page_of(&push.revision)),
+            Self::Changes | Self::Git(_) | Self::Dumps | Self::Own(_) => None,
+        }
+    }
+
+    /// Fills in what the pushes' heads are about, where whoever told of the pushes did not tell that.
+    pub(crate) async fn summarise(&self, ci: &Ci, pushes: &mut [Push]) {
+        if let Self::Hg(pushlog) = self {
+            summaries::from_pushlog(ci, pushlog, pushes).await;
         }
     }
 

@@ -11,7 +11,7 @@ use mozci_core::facts::PushFacts;
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::{JobName, RequestId, TaskId};
 use mozci_core::plan::Plan;
-use mozci_core::push::Push;
+use mozci_core::push::{Push, PushRef};
 use mozci_core::run::Run;
 use mozci_core::run_spec::RunSpec;
 use mozci_evidence::About;
@@ -76,6 +76,10 @@ impl TaskclusterBackend {
 }
 
 impl Backend for TaskclusterBackend {
+    fn page_of(&self, push: &PushRef) -> Option<String> {
+        Some(self.treeherder.as_ref()?.page_of(&push.revision))
+    }
+
     fn capabilities(&self) -> Capabilities {
         let graphs = self.plain.is_none();
         Capabilities {

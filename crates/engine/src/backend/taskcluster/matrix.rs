@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use mozci_clients::treeherder::{JobFilter as RowFilter, JobRow};
 use mozci_core::filter::{Facets, JobFilter};
-use mozci_core::ids::{JobName, TaskId};
+use mozci_core::ids::{JobName, TaskId, TreeherderPushId};
 use mozci_core::push::Push;
-use mozci_core::run::Run;
+use mozci_core::run::{Run, State};
 use mozci_core::sighting::{Sightings, Source};
 
 use crate::backend::taskcluster::builds::known_in_graph;
@@ -100,6 +100,7 @@ pub(crate) async fn read_matrix(
         jobs.iter().enumerate().map(|(i, (job, _))| (job, i as u32)).collect();
     let now = ci.now();
     let newest = rows.rows.iter().filter_map(|row| row.run.seen).max();
+    let undecided = undecided(&rows.rows, &ids);
     let mut cells: Vec<Vec<(u32, Run)>> = vec![Vec::new(); pushes.len()];
     for row in rows.rows {
         if let (Some(job), Some(push)) = (place.get(&row.job), ids.get(&row.push)) {
@@ -111,7 +112,20 @@ pub(crate) async fn read_matrix(
         refine(cell, &states);
     }
     let behind = newest.map(|seen| now.since(seen).max(0));
-    Ok(Matrix { jobs, rows: cells, behind, incomplete })
+    Ok(Matrix { jobs, rows: cells, behind, undecided, incomplete })
+}
+
+/// The places of pushes whose decision task failed and did not succeed in another run.
+fn undecided(rows: &[JobRow], ids: &HashMap<TreeherderPushId, usize>) -> Vec<usize> {
+    let mut ended: BTreeMap<usize, bool> = BTreeMap::new();
+    let decisions = rows.iter().filter(|row| row.job.as_str().ends_with("Decision Task"));
+    for row in decisions {
+        let failed = matches!(row.run.state, State::Failed | State::Busted | State::Exception);
+        if let Some(push) = ids.get(&row.push) {
+            ended.entry(*push).and_modify(|all| *all &= failed).or_insert(failed);
+        }
+    }
+    ended.into_iter().filter_map(|(push, failed)| failed.then_some(push)).collect()
 }
 
 /// Where Treeherder shows nothing at all: what is there all the same, by the index. In words.

@@ -224,7 +224,7 @@ pub(crate) async fn read_matrix(
         row
     });
     let rows = rows.collect();
-    Ok(Matrix { jobs, rows, behind: None, incomplete: None })
+    Ok(Matrix { jobs, rows, behind: None, undecided: vec![], incomplete: None })
 }
 
 /// The jobs that a filter means among those that ran on any of the pushes.

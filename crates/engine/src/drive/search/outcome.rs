@@ -152,7 +152,7 @@ pub fn names(case: &SearchData) -> Vec<Push> {
 
 /// A push with everything that is known of it, as JSON.
 pub fn push_json(push: &Push) -> Value {
-    json!({
+    let mut value = json!({
         "id": push.id,
         "revision": push.revision.hash(),
         "vcs": push.revision.vcs(),
@@ -163,7 +163,11 @@ pub fn push_json(push: &Push) -> Value {
             "revision": c.revision.hash(),
             "git": c.git.as_ref().map(|git| git.hash()),
         })).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(summary) = &push.summary {
+        value["summary"] = json!(summary);
+    }
+    value
 }
 
 /// A verdict in one line.
