@@ -61,6 +61,7 @@ mod several;
 mod signing_proxy;
 mod team;
 mod tellings;
+mod typed_names;
 mod unseen;
 mod watch_losses;
 mod watches;

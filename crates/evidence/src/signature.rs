@@ -72,6 +72,11 @@ fn is_manifest(group: &str) -> bool {
 }
 
 impl Signature {
+    /// Whether a text can be the id of a signature: twelve hexadecimal digits.
+    pub fn is_id(text: &str) -> bool {
+        text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+
     /// The signature of a failure.
     pub(crate) fn of(failure: &Failure) -> Self {
         let said = match (&failure.subtest, &failure.message) {

@@ -1,12 +1,13 @@
 //! Jobs that are given as links.
 
 use mozci_core::revision::{RevisionSpec, page_of};
+use mozci_core::revision_name::RevisionName;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::Error;
 use mozci_engine::flow::{Linked, linked, resolve};
 use url::Url;
 
-use super::{RangeArgs, named_repo};
+use super::{RangeArgs, expand, named_repo};
 use crate::context::Context;
 
 /// Puts labels in the place of jobs that are given as a link to one of their runs, or as a task's id. Gives the push
@@ -81,24 +82,24 @@ fn repo_in_links<'a>(jobs: impl IntoIterator<Item = &'a String>) -> Option<Strin
 
 /// The repository that a revision's link names, else one among some jobs.
 pub(crate) fn repo_among<'a>(
-    rev: Option<&RevisionSpec>,
+    rev: Option<&RevisionName>,
     jobs: impl IntoIterator<Item = &'a String>,
 ) -> Option<String> {
     rev.and_then(named_repo).or_else(|| repo_in_links(jobs))
 }
 
 impl RangeArgs {
-    /// Puts labels in the place of links. Where no REV is given, their push is asked about.
+    /// Puts labels in the place of links, globs and parts of names. Where no REV is given, their push is asked about.
     ///
     /// # Errors
-    /// Those of [`labels_of`].
+    /// Those of [`labels_of`] and [`expand`].
     pub(crate) async fn follow_links(
         &mut self,
         context: &Context,
-        jobs: &mut [String],
+        jobs: &mut Vec<String>,
     ) -> Result<(), Error> {
         let push = labels_of(context, jobs, self.rev.is_some()).await?;
-        self.rev = self.rev.take().or(push);
-        Ok(())
+        self.rev = self.rev.take().or(push.map(RevisionName::Spec));
+        expand(context, self.rev.as_ref(), jobs).await
     }
 }

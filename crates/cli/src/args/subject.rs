@@ -2,7 +2,8 @@
 
 use mozci_core::run_spec::{RunError, RunSpec};
 use mozci_engine::Error;
-use mozci_engine::flow::{Subjects, judge_by};
+use mozci_engine::flow::{SameAs, Subjects, judge_by};
+use mozci_evidence::Signature;
 
 use crate::context::Context;
 use crate::show::{Out, shell_word};
@@ -17,8 +18,8 @@ pub(crate) struct SubjectArgs {
     /// The same of a group: a manifest
     #[arg(long, value_name = "MANIFEST")]
     group: Option<String>,
-    /// A run is bad if it has the failure of this run: a task id, a link to a task, job or build.
-    /// Of several failures --test says which
+    /// A run is bad if it has the failure of this run: a task id, a link to a task, job or build; or
+    /// a signature that `mozci failures` shows. Of several failures --test says which
     #[arg(long, value_name = "RUN")]
     same_failure_as: Option<String>,
 }
@@ -40,13 +41,25 @@ impl SubjectArgs {
     /// # Errors
     /// [`Error::Usage`] for what names no run.
     pub(crate) fn run(&self) -> Result<Option<RunSpec>, Error> {
-        let parsed = self.same_failure_as.as_deref().map(str::parse).transpose();
-        parsed.map_err(|error: RunError| Error::Usage(error.to_string()))
+        Ok(match self.same()? {
+            Some(SameAs::Run(run)) => Some(run),
+            Some(SameAs::Signature(_)) | None => None,
+        })
+    }
+
+    /// The failure that is meant, where one is named.
+    fn same(&self) -> Result<Option<SameAs>, Error> {
+        let Some(text) = self.same_failure_as.as_deref().map(str::trim) else { return Ok(None) };
+        if Signature::is_id(text) {
+            return Ok(Some(SameAs::Signature(text.to_owned())));
+        }
+        let run = text.parse().map_err(|error: RunError| Error::Usage(error.to_string()))?;
+        Ok(Some(SameAs::Run(run)))
     }
 
     /// Has every run that the command reads from here on judged so, and says by what.
     pub(crate) async fn apply(&self, context: &Context, out: &mut Out) -> Result<(), Error> {
-        let same_failure_as = self.run()?;
+        let same_failure_as = self.same()?;
         let Self { test, group, .. } = self.clone();
         if same_failure_as.is_some() {
             context.progress("reading the failure");

@@ -6,17 +6,19 @@ use mozci_core::guard::Refusal;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision_name::RevisionName;
 use mozci_engine::Error;
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::Acted;
-use mozci_engine::flow::{JobHistory, every, newest_red, read_job, read_range, read_summaries};
+use mozci_engine::flow::{
+    JobHistory, every, newest_red, read_job, read_range, read_summaries, spelled,
+};
 use mozci_engine::store::Ledger;
 use serde_json::{Value, json};
 
 use crate::acting::{Act, ActArgs, WishArgs, acted_json, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{ReachArgs, SubjectArgs, labels_of, repo_among};
+use crate::args::{ReachArgs, SubjectArgs, expand_one, labels_of, repo_among};
 use crate::context::Context;
 use crate::show::{Out, edge, plural, shell_word, show_edge, show_steps, top};
 use crate::stats::Stats;
@@ -31,7 +33,7 @@ pub(crate) struct Args {
     /// The push on which it is bad: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
     /// that is given as a link]
     #[arg(long, value_name = "REV")]
-    pub(crate) rev: Option<RevisionSpec>,
+    pub(crate) rev: Option<RevisionName>,
     /// How many pushes before REV are looked at for a good one [default: 40, and more for a job that
     /// runs every so many pushes only]
     #[arg(long, value_name = "N")]
@@ -59,19 +61,20 @@ impl Args {
     }
 
     /// The range; `every` is how many pushes apart the job runs, where that is known.
-    fn range(&self, every: Option<u32>) -> Result<RangeSpec, Error> {
+    async fn range(&self, context: &Context, every: Option<u32>) -> Result<RangeSpec, Error> {
         if self.reach.looks_ahead() {
             return Err(Error::Usage(
                 "a backfill only looks back: take --back-revisions, or `mozci trigger` with --delta".into(),
             ));
         }
         let reach = match self.reach.is_given() {
-            true => self.reach.reach(Reach::Single),
+            true => self.reach.reach(context, Reach::Single).await?,
             false => Reach::Back(self.max_revisions.unwrap_or_else(|| usual_range(every))),
         };
-        let rev = self.rev.clone().ok_or_else(|| {
+        let rev = self.rev.as_ref().ok_or_else(|| {
             Error::Usage("name the push on which it fails: --rev REV, or a link to a failed run in place of JOB".into())
         })?;
+        let rev = spelled(&context.ci, rev).await?;
         Ok(RangeSpec { rev, reach, every: std::num::NonZeroU32::MIN })
     }
 }
@@ -85,14 +88,15 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     let push = labels_of(context, std::slice::from_mut(&mut args.job), true).await?;
-    args.rev = args.rev.take().or(push);
+    args.rev = args.rev.take().or(push.map(RevisionName::Spec));
+    expand_one(context, args.rev.as_ref(), &mut args.job).await?;
     let job = JobName::new(&args.job);
     let every = every(&context.ci, &job).await?;
     if let Some(pushes) = every {
         context
             .talk(&format!("note: {job} runs every {pushes} pushes, as its scheduler's name says"));
     }
-    let spec = args.range(every)?;
+    let spec = args.range(context, every).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;

@@ -10,10 +10,12 @@ mod view;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision_name::RevisionName;
 use mozci_core::run_spec::RunSpec;
 use mozci_engine::drive::search::{SearchContext, SearchOptions, newest_open, take_the_same};
-use mozci_engine::flow::{BisectQuestion, find_run, job_of_failure, newest_red, read_range};
+use mozci_engine::flow::{
+    BisectQuestion, find_run, job_of_failure, newest_red, read_range, spelled,
+};
 use mozci_engine::store::{Lease, Ledger, Store};
 use mozci_engine::{Error, drive};
 use serde_json::Value;
@@ -25,7 +27,7 @@ pub(crate) use view::SearchView;
 use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs, labels_of, repo_among};
+use crate::args::{FilterArgs, SubjectArgs, expand_one, labels_of, repo_among};
 use crate::context::Context;
 use crate::show::{Out, shell_word};
 use crate::stats::Stats;
@@ -39,10 +41,10 @@ pub(crate) struct Args {
     /// A push on which it fails: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
     /// that is given as a link]
     #[arg(long, value_name = "REV")]
-    pub(crate) bad: Option<RevisionSpec>,
+    pub(crate) bad: Option<RevisionName>,
     /// A push before it on which it passes; found in the history unless named
     #[arg(long, value_name = "REV")]
-    good: Option<RevisionSpec>,
+    good: Option<RevisionName>,
     /// How many pushes before the bad one are looked at for a good one
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "good")]
     max_revisions: u32,
@@ -145,7 +147,8 @@ pub(crate) async fn run(
     }
     if let Some(job) = &mut args.job {
         let push = labels_of(context, std::slice::from_mut(job), true).await?;
-        args.bad = args.bad.take().or(push);
+        args.bad = args.bad.take().or(push.map(RevisionName::Spec));
+        expand_one(context, args.bad.as_ref(), job).await?;
     }
     let Some(bad) = &args.bad else {
         return Err(Error::Usage(
@@ -160,15 +163,15 @@ pub(crate) async fn run(
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("finding the push");
-    let single = |rev: &RevisionSpec| RangeSpec {
-        rev: rev.clone(),
-        reach: Reach::Single,
-        every: std::num::NonZeroU32::MIN,
+    let single = async |rev: &RevisionName| {
+        let rev = spelled(&context.ci, rev).await?;
+        let (reach, every) = (Reach::Single, std::num::NonZeroU32::MIN);
+        read_range(&context.ci, &RangeSpec { rev, reach, every }).await
     };
-    let bad = read_range(&context.ci, &single(bad)).await?.pushes.remove(0);
+    let bad = single(bad).await?.pushes.remove(0);
     let good = match &args.good {
         None => None,
-        Some(good) => Some(read_range(&context.ci, &single(good)).await?.pushes.remove(0)),
+        Some(good) => Some(single(good).await?.pushes.remove(0)),
     };
     let job = match (&args.job, args.subject.run()?) {
         (Some(job), _) => job.clone(),

@@ -49,7 +49,7 @@ pub(crate) async fn run(
     check(context, &args.confirm)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, Reach::Single).await?).await?;
     let pushes: Vec<_> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let read_at = ledger.cursor(&context.ci.root_url).await?;

@@ -9,8 +9,9 @@ use mozci_core::filter::JobFilter;
 use mozci_core::nearest::nearest;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
+use mozci_core::revision_name::RevisionName;
 use mozci_engine::Error;
-use mozci_engine::flow::{Chooser, chooser, read_range};
+use mozci_engine::flow::{Chooser, chooser, read_range, spelled};
 use serde_json::json;
 
 use crate::app::{Done, Format};
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     test: Option<String>,
     /// What came and went since this other push
     #[arg(long, value_name = "REV", conflicts_with = "test")]
-    against: Option<RevisionSpec>,
+    against: Option<RevisionName>,
 }
 
 /// Pushes before the one that is meant from whose runs the past is told, unless a range is given.
@@ -54,7 +55,8 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     let format = context.global.format;
     let (lists, shows) = (format.is_choosers(), out.json || !format.is_choosers());
     context.progress("reading the pushlog");
-    let spec = args.range.spec(if lists { Reach::Single } else { Reach::Back(BEFORE) });
+    let reach = if lists { Reach::Single } else { Reach::Back(BEFORE) };
+    let spec = args.range.spec(context, reach).await?;
     let range = read_range(&context.ci, &spec).await?;
     context.progress("reading what can run there");
     let exact = spec.rev != RevisionSpec::Tip;
@@ -164,9 +166,9 @@ fn try_task_config(jobs: &[Job<'_>]) -> serde_json::Value {
 }
 
 /// What can run on another push.
-async fn other_push(context: &Context, rev: &RevisionSpec) -> Result<Chooser, Error> {
+async fn other_push(context: &Context, rev: &RevisionName) -> Result<Chooser, Error> {
     let every = std::num::NonZeroU32::MIN;
-    let spec = RangeSpec { rev: rev.clone(), reach: Reach::Single, every };
+    let spec = RangeSpec { rev: spelled(&context.ci, rev).await?, reach: Reach::Single, every };
     let range = read_range(&context.ci, &spec).await?;
     chooser(&context.ci, &range.pushes, true, false).await
 }

@@ -71,7 +71,7 @@ async fn tell(seed: u64, global: &Global, stats: &Stats, interrupt: &Interrupt) 
     out.line(&format!("$ mozci backfill {} --rev {bad} --wait --yes", story.job));
     let args = parse(&["backfill", &story.job, "--rev", bad, "--wait", "--yes"])?;
     let mut args = backfill::Args::from_arg_matches(&args).map_err(usage)?;
-    args.rev = Some(RevisionSpec::Hash(bad.to_owned()));
+    args.rev = Some(RevisionSpec::Hash(bad.to_owned()).into());
     let status = backfill::run(args, &context, &mut out, stats, interrupt).await?;
 
     out.line("");

@@ -2,13 +2,13 @@
 
 use mozci_core::again::{Again, again};
 use mozci_core::plan::Wish;
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision_name::RevisionName;
 use mozci_engine::drive::plan_all;
-use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve};
+use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve, spelled};
 
 use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs, labels_of};
+use crate::args::{FilterArgs, SubjectArgs, expand, labels_of};
 use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     pub(crate) jobs: Vec<String>,
     /// The push: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]
-    pub(crate) rev: RevisionSpec,
+    pub(crate) rev: RevisionName,
     #[command(flatten)]
     filter: FilterArgs,
     /// Leave out jobs whose build was never made, instead of having it made
@@ -43,11 +43,12 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     labels_of(context, &mut args.jobs, true).await?;
+    expand(context, Some(&args.rev), &mut args.jobs).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push and its task graph");
-    let push = resolve(&context.ci, &args.rev).await?;
+    let push = resolve(&context.ci, &spelled(&context.ci, &args.rev).await?).await?;
     let filter = args.filter.filter(&args.jobs);
     let Chosen { jobs, builds } = chosen(&context.ci, &push, &filter).await?;
     context.progress("reading the push's runs");

@@ -65,7 +65,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     }
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Back(99))).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, Reach::Back(99)).await?).await?;
     let pushes: Vec<Push> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;

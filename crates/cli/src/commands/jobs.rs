@@ -47,7 +47,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     args.range.follow_links(context, &mut args.jobs).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(args.by.reach(7))).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, args.by.reach(7)).await?).await?;
     let filter = args.filter.filter(&args.jobs);
     // Pushes that --every passes over are neither asked about nor shown.
     let pushes: Vec<Push> = args.by.keep(range.thinned().cloned().collect(), context)?;

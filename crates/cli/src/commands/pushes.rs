@@ -63,7 +63,7 @@ fn show_merges(out: &mut Out, merges: &[Merge]) {
 /// The pushes of a range, newest first. Without a range the newest ten.
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &Stats) -> Done {
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(args.by.reach(9))).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, args.by.reach(9)).await?).await?;
     let mut pushes: Vec<Push> = args.by.keep(range.thinned().cloned().collect(), context)?;
     read_summaries(&context.ci, &mut pushes).await;
     let merges = match args.follow_merges {

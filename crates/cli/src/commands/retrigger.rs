@@ -4,14 +4,14 @@ use mozci_core::again::{Again, again};
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
 use mozci_core::plan::Wish;
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision_name::RevisionName;
 use mozci_core::run::{Run, State};
 use mozci_engine::drive::plan_all;
-use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times};
+use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_times, spelled};
 
 use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, SubjectArgs, labels_of};
+use crate::args::{FilterArgs, SubjectArgs, expand, labels_of};
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     pub(crate) jobs: Vec<String>,
     /// The push: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]
-    pub(crate) rev: RevisionSpec,
+    pub(crate) rev: RevisionName,
     /// Jobs whose last run failed, once each
     #[arg(long)]
     failed: bool,
@@ -50,11 +50,12 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Done {
     labels_of(context, &mut args.jobs, true).await?;
+    expand(context, Some(&args.rev), &mut args.jobs).await?;
     begin(context, &args.act)?;
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the push");
-    let pushes = [resolve(&context.ci, &args.rev).await?];
+    let pushes = [resolve(&context.ci, &spelled(&context.ci, &args.rev).await?).await?];
     let filter = args.filter.filter(&args.jobs);
     context.progress("reading the push's runs");
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?.whole()?;

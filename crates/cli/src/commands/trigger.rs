@@ -55,7 +55,7 @@ pub(crate) async fn run(
     let mut ledger = open_ledger(context, out, stats, interrupt).await?;
     args.subject.apply(context, out).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, Reach::Single).await?).await?;
     context.progress(&format!("reading the runs of {}", plural(range.pushes.len(), "push")));
     let only_named = args.filter.filter(&[]) == Default::default();
     let (jobs, builds) = match only_named {

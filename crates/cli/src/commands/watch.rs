@@ -19,7 +19,7 @@ pub(crate) use view::{WatchView, json_line};
 use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
-use crate::args::{FilterArgs, RangeArgs};
+use crate::args::{FilterArgs, RangeArgs, expand};
 use crate::context::Context;
 use crate::failure;
 use crate::show::Out;
@@ -80,7 +80,7 @@ impl ExpectArgs {
 
 /// Follows jobs, a request or an investigation to the end.
 pub(crate) async fn run(
-    args: Args,
+    mut args: Args,
     context: &Context,
     out: &mut Out,
     stats: &Stats,
@@ -97,6 +97,7 @@ pub(crate) async fn run(
             return follow_one(&awaited, context, out, stats, interrupt).await;
         }
     }
+    expand(context, args.range.rev.as_ref(), &mut args.what).await?;
     if args.expect.asks() {
         check(context, &args.confirm)?;
     }
@@ -107,7 +108,7 @@ pub(crate) async fn run(
         false => context.ci.ledger().await?,
     };
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, Reach::Single).await?).await?;
     context.progress("reading the runs");
     let filter = args.filter.filter(&args.what);
     let is_filtered = args.filter.filter(&[]) != Default::default();

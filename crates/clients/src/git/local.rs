@@ -40,6 +40,25 @@ impl LocalClone {
         Ok(Self { folder: folder.to_owned(), vcs })
     }
 
+    /// The clone that a folder is in; none where it is in none.
+    pub fn around(folder: &Path) -> Option<PathBuf> {
+        let is_clone = |folder: &&Path| [".hg", ".git"].iter().any(|own| folder.join(own).exists());
+        folder.ancestors().find(is_clone).map(Path::to_owned)
+    }
+
+    /// The commit that is called so here: a branch, a tag, `HEAD`, `@~2`; none where there is none. The caller
+    /// sees to it that it is a name and no expression.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn named(&self, name: &str) -> Result<Option<Revision>, GitError> {
+        let found = match self.vcs {
+            Vcs::Git => self.look_up(&format!("{name}^{{commit}}"), name).await?,
+            Vcs::Hg | Vcs::Svn => self.look_up(&mercurials(name), name).await?,
+        };
+        Ok(found.and_then(|line| Revision::new(self.vcs, &line).ok()))
+    }
+
     /// The whole name of the commit that begins so; none where there is none.
     ///
     /// # Errors
@@ -49,12 +68,21 @@ impl LocalClone {
         if !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        let commit = format!("{hash}^{{commit}}");
-        // Not `id()`, which has nothing for a prefix that several begin with.
-        let id = hash.to_owned();
+        let found = match self.vcs {
+            Vcs::Git => self.look_up(&format!("{hash}^{{commit}}"), hash).await?,
+            // Not `id()`, which has nothing for a prefix that several begin with.
+            Vcs::Hg | Vcs::Svn => self.look_up(hash, hash).await?,
+        };
+        // A branch that is called like a hash leads to another commit.
+        let found = found.and_then(|line| Revision::new(self.vcs, &line).ok());
+        Ok(found.filter(|found| found.hash().starts_with(hash)))
+    }
+
+    /// The hash that the clone's own program has for a text.
+    async fn look_up(&self, text: &str, asked: &str) -> Result<Option<String>, GitError> {
         let (program, arguments): (&str, Vec<&str>) = match self.vcs {
-            Vcs::Git => ("git", vec!["rev-parse", "--verify", &commit]),
-            Vcs::Hg | Vcs::Svn => ("hg", vec!["log", "--rev", &id, "--template", "{node}\n"]),
+            Vcs::Git => ("git", vec!["rev-parse", "--verify", text]),
+            Vcs::Hg | Vcs::Svn => ("hg", vec!["log", "--rev", text, "--template", "{node}\n"]),
         };
         let mut command = Command::new(program);
         command.current_dir(&self.folder).args(&arguments).env("HGPLAIN", "1").env("LC_ALL", "C");
@@ -69,7 +97,7 @@ impl LocalClone {
             Err(GitError::Failed { command: shown.clone(), folder: self.folder.clone(), message })
         };
         if words.contains("ambiguous") {
-            return failed(format!("several commits begin with {hash}: give more digits"));
+            return failed(format!("several commits begin with {asked}: give more digits"));
         }
         // How each says that there is none. Anything else is not known to mean that.
         let none = ["Needed a single revision", "unknown revision", "no match found"];
@@ -79,8 +107,15 @@ impl LocalClone {
             false => return failed(words),
         }
         let told = String::from_utf8_lossy(&output.stdout);
-        let Some(line) = told.lines().next() else { return Ok(None) };
-        // A branch that is called like a hash leads to another commit.
-        Ok(Revision::new(self.vcs, line).ok().filter(|found| found.hash().starts_with(hash)))
+        Ok(told.lines().next().map(str::to_owned))
+    }
+}
+
+/// What Mercurial calls it that Git's users call `HEAD`: the commit that the working copy is at.
+fn mercurials(name: &str) -> String {
+    let here = ["HEAD", "@"].iter().find_map(|here| name.strip_prefix(here));
+    match here {
+        Some(rest) if rest.is_empty() || rest.starts_with(['~', '^']) => format!(".{rest}"),
+        _ => name.to_owned(),
     }
 }

@@ -77,6 +77,12 @@ impl Ci {
         clone.expand(hash).await.map_err(usage)
     }
 
+    /// The folder of the local clone: the one that was named, else the one that the program runs in.
+    pub(crate) fn clone_here(&self) -> Option<PathBuf> {
+        let around = || LocalClone::around(&std::env::current_dir().ok()?);
+        self.names.clone.clone().or_else(around)
+    }
+
     /// The commits of a branch, as the local clone of Git's has them. None where there is no such clone;
     /// that it cannot tell is noted.
     pub(crate) async fn commits_of(&self, branch: &str) -> Option<&HashSet<String>> {

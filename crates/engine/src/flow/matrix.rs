@@ -8,6 +8,7 @@ use mozci_core::run::Run;
 use crate::ci::Ci;
 use crate::error::Error;
 use crate::flow::evidence::classify;
+use crate::flow::job_names::keep_seen;
 
 /// Pushes by jobs.
 #[derive(Debug, Clone)]
@@ -86,5 +87,6 @@ pub async fn read_matrix(ci: &Ci, pushes: &[Push], filter: &JobFilter) -> Result
     let Matrix { jobs, rows, .. } = &mut matrix;
     let runs = rows.iter_mut().flatten().map(|(job, run)| (&jobs[*job as usize].0, run));
     classify(ci, runs.collect()).await;
+    keep_seen(ci, &matrix);
     Ok(matrix)
 }

@@ -11,6 +11,7 @@ pub(crate) mod gate;
 pub(crate) mod guards;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod job_names;
 pub(crate) mod linked;
 pub(crate) mod look_up;
 pub(crate) mod marker;
@@ -22,6 +23,7 @@ pub(crate) mod reconcile;
 pub(crate) mod red;
 pub(crate) mod resolve;
 pub(crate) mod send;
+mod spelled;
 pub(crate) mod wait;
 pub(crate) mod watching;
 
@@ -36,12 +38,13 @@ pub use choose::{Chosen, choose, chosen, every};
 pub use chooser::{Chooser, Past, chooser};
 pub use evidence::{
     AskedRun, FileEvidence, FilesRead, Given, Looked, PassedOver, Read as EvidenceRead, Reading,
-    RunEvidence, RunName, Subjects, WhyRed, Wish as EvidenceWish, find_run, judge_by,
+    RunEvidence, RunName, SameAs, Subjects, WhyRed, Wish as EvidenceWish, find_run, judge_by,
     read_evidence, read_files, why_red,
 };
 pub use guards::{guards, tree_status};
 pub use health::{Check, Health, doctor};
 pub use history::{JobHistory, read_job, read_jobs, settle_times};
+pub use job_names::{job_names, seen_names};
 pub use linked::{Linked, linked};
 pub use look_up::look_up_outcomes;
 pub use marker::{MarkOf, Marked, can_mark, mark};
@@ -55,5 +58,6 @@ pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;
 pub use send::{Refused, TriggerResult, send_requests};
+pub use spelled::spelled;
 pub use wait::{Awaited, LIMIT, Outcome, pause, stand, wait};
 pub use watching::{CellIndex, Watching};

@@ -47,6 +47,10 @@ pub enum FactKind {
     Push,
     /// The first line of the message of a push's head, by the push's number.
     Summary,
+    /// A failure that was read, by the id of its signature.
+    Signature,
+    /// The names of the jobs that were seen last.
+    Jobs,
     /// The highest number of a push that was seen.
     LastPush,
     /// The results' number of a push, by its revision.
@@ -78,6 +82,8 @@ impl FactKind {
         match self {
             Self::Push => "push/1",
             Self::Summary => "summary/1",
+            Self::Signature => "signature/1",
+            Self::Jobs => "jobs/1",
             Self::LastPush => "last-push/1",
             Self::ResultsPush => "results-push/1",
             Self::Task => "task/2",

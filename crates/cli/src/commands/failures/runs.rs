@@ -8,6 +8,7 @@ use mozci_engine::Error;
 use mozci_engine::flow::{AskedRun, find_run, read_matrix, read_range};
 
 use super::{Args, usage};
+use crate::args::expand;
 use crate::context::Context;
 use crate::show::{ShownRun, plural};
 
@@ -46,9 +47,10 @@ pub(super) async fn asked(args: &Args, context: &Context) -> Result<Asked, Error
 }
 
 async fn in_range(args: &Args, jobs: Vec<&String>, context: &Context) -> Result<Asked, Error> {
-    let jobs: Vec<String> = jobs.into_iter().cloned().collect();
+    let mut jobs: Vec<String> = jobs.into_iter().cloned().collect();
+    expand(context, args.range.rev.as_ref(), &mut jobs).await?;
     context.progress("reading the pushlog");
-    let range = read_range(&context.ci, &args.range.spec(Reach::Single)).await?;
+    let range = read_range(&context.ci, &args.range.spec(context, Reach::Single).await?).await?;
     let pushes: Vec<Push> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let filter = args.filter.filter(&jobs);

@@ -13,8 +13,18 @@ use crate::error::Error;
 use crate::flow::evidence::find::{AskedRun, find_run};
 use crate::flow::evidence::given::{Given, manifests_for};
 use crate::flow::evidence::read::{is_kept, read_evidence};
+use crate::flow::evidence::signatures;
 use crate::flow::evidence::twins::Twins;
 use crate::flow::evidence::wish::Wish;
+
+/// A failure that somebody saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SameAs {
+    /// A run in which it was.
+    Run(RunSpec),
+    /// The id of its signature, as `failures` shows it.
+    Signature(String),
+}
 
 /// What a user asks to have runs judged by.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +33,8 @@ pub struct Subjects {
     pub test: Option<String>,
     /// A group: a manifest.
     pub group: Option<String>,
-    /// A failure of this run's.
-    pub same_failure_as: Option<RunSpec>,
+    /// A failure that was seen.
+    pub same_failure_as: Option<SameAs>,
 }
 
 /// Has every run that is read from here on judged by what was requested, where something was.
@@ -37,7 +47,8 @@ pub async fn judge_by(ci: &Ci, subjects: &Subjects) -> Result<(), Error> {
     let subject = test.or_else(|| subjects.group.clone().map(Subject::Group));
     let about = match &subjects.same_failure_as {
         None => subject.map(|subject| About::named(Some(subject), BTreeSet::new())),
-        Some(spec) => Some(same_as(ci, spec, subject).await?),
+        Some(SameAs::Run(spec)) => Some(same_as(ci, spec, subject).await?),
+        Some(SameAs::Signature(id)) => Some(signatures::about(ci, id, subject)?),
     };
     if let Some(about) = about {
         ci.judge_by(about);

@@ -11,6 +11,7 @@ use mozci_evidence::Evidence;
 
 use crate::ci::Ci;
 use crate::flow::evidence::find::AskedRun;
+use crate::flow::evidence::signatures;
 use crate::flow::evidence::wish::{Reading, RunEvidence, Wish};
 use crate::store::FactKind;
 
@@ -64,6 +65,7 @@ async fn one(ci: &Ci, run: &AskedRun, wish: &Wish) -> Looked {
     }
     let reading = ci.backend().read(ci, run, wish);
     let Read { evidence, settled, .. } = aloud(run, reading).await;
+    signatures::keep(ci, evidence.certain());
     // What broke off on its way, or is not all there yet, may be whole the next time.
     if is_final && settled && !evidence.readings.is_empty() {
         let size = serde_json::to_string(&evidence).map_or(usize::MAX, |text| text.len());
