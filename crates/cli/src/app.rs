@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::args::repo_among;
 use crate::commands::{
     action, backfill, bisect, cache, cancel, chooser, completions, config, demo, doctor, failures,
-    fill, flakiness, guard, investigations, jobs, pushes, render_action, requests, retrigger,
+    fill, flakiness, guard, investigations, jobs, open, pushes, render_action, requests, retrigger,
     taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
 use crate::show::{Out, pager};
 use crate::stats::Stats;
-use crate::{failure, help, log};
+use crate::{desktop, failure, help, log};
 
 /// Finds the push that broke a CI job, and proves it.
 #[derive(Debug, Parser)]
@@ -63,6 +63,9 @@ pub(crate) struct Global {
     /// Write a long answer to the terminal without a pager (PAGER names the pager, `less` otherwise)
     #[arg(long, global = true)]
     pub(crate) no_pager: bool,
+    /// Show a desktop notification when the command has ended
+    #[arg(long, global = true)]
+    pub(crate) notify: bool,
     /// Report time, requests and memory used
     #[arg(long, global = true)]
     pub(crate) stats: bool,
@@ -137,6 +140,8 @@ enum Command {
     Failures(failures::Args),
     /// How often something fails, with what certainty, and where that changed
     Flakiness(flakiness::Args),
+    /// Open the page of a push or a run in the browser
+    Open(open::Args),
     /// Everything that can run on a push: builds, and the tests on each
     Chooser(chooser::Args),
     /// Ensure that each job has N runs on each push of a range
@@ -304,6 +309,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Pushes(args) => args.range.named_repo(),
         Command::Jobs(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         Command::Failures(args) => args.range.named_repo(),
+        Command::Open(args) => args.named_repo(),
         Command::Flakiness(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         Command::Trigger(args) => repo_among(args.range.rev.as_ref(), &args.jobs),
         Command::Backfill(args) => args.named_repo(),
@@ -324,6 +330,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         Command::Pushes(args) => pushes::run(args, &context, &mut out, stats).await,
         Command::Jobs(args) => jobs::run(args, &context, &mut out, stats).await,
         Command::Failures(args) => failures::run(args, &context, &mut out, stats).await,
+        Command::Open(args) => open::run(args, &context, &mut out).await,
         Command::Flakiness(args) => flakiness::run(args, &context, &mut out, stats).await,
         Command::Chooser(args) => chooser::run(args, &context, &mut out, stats).await,
         Command::Trigger(args) => trigger::run(args, &context, &mut out, stats, interrupt).await,
@@ -353,6 +360,14 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     context.say_notes();
     if done.is_err() || !global.json {
         stats.say(&context);
+    }
+    if global.notify {
+        let ended = match &done {
+            Ok(0) => "the command is done".to_owned(),
+            Ok(status) => format!("the command has ended with status {status}"),
+            Err(error) => error.to_string(),
+        };
+        desktop::notify(&out.gist().unwrap_or(ended));
     }
     let written = out.finish();
     done.and_then(|status| written.map(|()| status))

@@ -6,7 +6,7 @@ use crate::app::Cli;
 
 /// The commands by what they are for.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Look", &["jobs", "pushes", "failures", "flakiness", "chooser"]),
+    ("Look", &["jobs", "pushes", "failures", "flakiness", "chooser", "open"]),
     ("Find the culprit", &["backfill", "bisect", "watch", "investigations"]),
     ("Run jobs", &["trigger", "fill", "retrigger", "cancel"]),
     ("Housekeeping", &["config", "doctor", "guard", "requests", "cache", "completions", "man"]),
@@ -68,6 +68,14 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("mozci chooser", "everything that can run on the newest push"),
             ("mozci chooser --test dom/group-0", "the jobs that run a folder of tests"),
             ("mozci chooser --platform 'linux*' --format labels", "their names, a line each"),
+        ],
+    ),
+    (
+        "open",
+        &[
+            ("mozci open tip --print", "the address of the newest push"),
+            ("mozci open 1036 --print", "of a push by its number"),
+            ("mozci open tip~3 --print --json", "for a program"),
         ],
     ),
     (
@@ -227,8 +235,9 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// The options of every command: `mozci --help` explains them, and no other help repeats that.
-const EVERYWHERE: [&str; 13] = [
+const EVERYWHERE: [&str; 14] = [
     "color",
+    "notify",
     "no_pager",
     "config",
     "ci",

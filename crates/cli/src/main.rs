@@ -3,8 +3,10 @@
 mod acting;
 mod app;
 mod args;
+mod browser;
 mod commands;
 mod context;
+mod desktop;
 mod failure;
 mod help;
 mod log;

@@ -44,6 +44,7 @@ mod marks;
 mod master;
 mod modern;
 mod names;
+mod next_steps;
 mod old_state;
 mod other_clients;
 mod outputs;

@@ -28,6 +28,7 @@ use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, expand_one, labels_of, repo_among};
+use crate::browser;
 use crate::context::Context;
 use crate::show::{Out, shell_word};
 use crate::stats::Stats;
@@ -104,6 +105,9 @@ pub(crate) struct EndArgs {
     /// Write a page of HTML with the grid of runs, what is believed, and the rates
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<std::path::PathBuf>,
+    /// Open the report in the browser in the end
+    #[arg(long, requires = "report")]
+    pub(crate) open: bool,
     /// Request one round of runs and leave: the same command goes on from what they said
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) no_wait: bool,
@@ -279,6 +283,9 @@ pub(crate) async fn search(
     let searched = drive::search::search(question, lease, consented, &mut search).await?;
     terminal.rendered()?;
     terminal.write_search(&searched, chased)?;
+    if let (true, Some(report)) = (ends.open, &ends.report) {
+        browser::open_file(report)?;
+    }
     Ok(view::status(&searched, interrupt, context.global.exit_status))
 }
 

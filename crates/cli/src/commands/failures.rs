@@ -13,7 +13,7 @@ use crate::app::{Done, Global};
 use crate::args::{FilterArgs, RangeArgs};
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, plural, show_failures, show_same};
+use crate::show::{Out, ShownRun, plural, shell_word, show_failures, show_same};
 use crate::stats::Stats;
 
 /// Arguments of `mozci failures`.
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Lines before and after each failure, from the log itself
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
     context: Option<u16>,
+    /// The part of the log around each failure: the same as `--context 15`
+    #[arg(long, conflicts_with = "context")]
+    log: bool,
     /// Search the logs themselves, each line on its own
     #[arg(long, value_name = "REGEX", value_parser = pattern)]
     pattern: Option<Regex>,
@@ -46,6 +49,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
 }
+
+/// Lines before and after each failure that `--log` shows.
+const OF_LOG: u16 = 15;
 
 /// The largest automaton that a pattern may become, in bytes.
 const PATTERN: usize = 10 << 20;
@@ -62,7 +68,7 @@ impl Args {
                 .test
                 .as_deref()
                 .map(|test| Subject::Test(mozci_evidence::test_of_id(test))),
-            context: self.context.unwrap_or(0).into(),
+            context: self.context.unwrap_or(if self.log { OF_LOG } else { 0 }).into(),
             pattern: self.pattern.clone(),
             ..EvidenceWish::default()
         }
@@ -86,12 +92,21 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     context.progress(&format!("reading what {} left", plural(asked.runs.len(), "run")));
     let runs: Vec<_> = asked.runs.iter().map(|run| run.asked.clone()).collect();
     let looked = read_evidence(&context.ci, &runs, &wish).await;
+    for run in &asked.runs {
+        let request = run.asked.run.key.request;
+        out.link(&request.to_string(), context.ci.link(request));
+    }
+    let pushes = asked.runs.iter().filter_map(|run| run.push.as_ref());
+    out.link_pushes(pushes, |push| context.ci.page_of(&push.into()));
     if out.json {
         json::write(&args, &asked, &looked, context, out, stats)?;
     } else if args.group {
         show_same(out, &asked.runs, &looked);
     } else {
         show_failures(out, &asked.runs, &looked, &wish);
+    }
+    if !out.json {
+        next_steps(&asked.runs, &looked, context, out);
     }
     for note in &asked.notes {
         context.talk(&format!("note: {note}"));
@@ -112,6 +127,28 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
         true if is_unclear => failure::UNCLEAR,
         _ => 0,
     })
+}
+
+/// The commands that go on from the first failure of a test.
+fn next_steps(runs: &[ShownRun], looked: &[Looked], context: &Context, out: &mut Out) {
+    let failed = runs.iter().zip(looked).find_map(|(run, looked)| {
+        let test = looked.evidence.certain().find_map(|failure| failure.test.as_deref())?;
+        Some((run, test))
+    });
+    let Some((run, test)) = failed else { return };
+    let (program, test) = (context.program(), shell_word(test));
+    let job = shell_word(run.asked.job.as_str());
+    let rev = match (&run.push, &run.asked.revision) {
+        (Some(push), _) => push.revision.short().to_owned(),
+        (None, Some(revision)) => revision.chars().take(12).collect(),
+        (None, None) => return,
+    };
+    out.line("");
+    out.line(&format!("`{program} jobs {job} --test {test} --rev {rev}` shows where it ran"));
+    out.line(&format!(
+        "`{program} flakiness {job} --test {test} --rev {rev}` says how often it fails"
+    ));
+    out.line(&format!("`{program} bisect {job} --test {test} --bad {rev}` finds what broke it"));
 }
 
 fn is_unread(looked: &Looked) -> bool {

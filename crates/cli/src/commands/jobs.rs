@@ -178,6 +178,14 @@ fn show(
             args.subject.again(),
         ));
     }
+    if let Some((job, push)) = bad.first() {
+        out.line(&format!(
+            " `{} failures {} --rev {}` shows what failed",
+            context.program(),
+            shell_word(job.as_str()),
+            push.revision.short(),
+        ));
+    }
     if bad.len() > 3 {
         out.line(&format!(" and {} more jobs are bad where they last ran", bad.len() - 3));
     }

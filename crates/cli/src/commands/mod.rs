@@ -17,6 +17,7 @@ pub(crate) mod flakiness;
 pub(crate) mod guard;
 pub(crate) mod investigations;
 pub(crate) mod jobs;
+pub(crate) mod open;
 pub(crate) mod pushes;
 pub(crate) mod render_action;
 pub(crate) mod requests;

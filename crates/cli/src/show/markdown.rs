@@ -47,8 +47,9 @@ impl Nesting {
 /// A line with links on the names that lead somewhere.
 pub(super) fn linked(line: &str, paint: &Paint) -> String {
     let mut text = String::with_capacity(line.len());
-    for part in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
-        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
+    for part in line.split_inclusive(ends) {
+        let word = part.trim_end_matches(ends);
         match paint.url(word) {
             Some(url) if !word.is_empty() => {
                 text.push_str(&format!("[{word}]({url}){}", &part[word.len()..]));

@@ -50,6 +50,8 @@ pub(crate) struct Out {
     nesting: markdown::Nesting,
     /// What a pager gets at the end; none where every line is written at once.
     held: Option<String>,
+    /// The answer in one line, for who is notified.
+    gist: Option<String>,
     failed: Option<std::io::Error>,
 }
 
@@ -78,6 +80,7 @@ impl Out {
             paint: Paint::of_terminal(is_terminal),
             nesting: markdown::Nesting::default(),
             held: None,
+            gist: None,
             failed: None,
         }
     }
@@ -121,6 +124,16 @@ impl Out {
     /// Whether tables are CSV, which somebody's program or spreadsheet reads.
     pub(crate) fn is_csv(&self) -> bool {
         self.reader == Reader::Csv
+    }
+
+    /// Keeps the answer in one line, for a notification.
+    pub(crate) fn keep_gist(&mut self, text: impl Into<String>) {
+        self.gist = Some(text.into());
+    }
+
+    /// The answer in one line, where the command has one.
+    pub(crate) fn gist(&self) -> Option<String> {
+        self.gist.clone()
     }
 
     /// Takes note of pages that names in the text lead to.

@@ -157,7 +157,7 @@ pub(crate) fn strong(text: &str) -> String {
 }
 
 fn is_of_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+    c.is_ascii_alphanumeric() || "_:-".contains(c)
 }
 
 fn is_hash(word: &str) -> bool {

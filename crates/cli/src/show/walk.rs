@@ -107,6 +107,7 @@ pub(crate) fn show_edge(out: &mut Out, walk: &Backfill, first_bad: Option<&Push>
     let author = first_bad.map_or("", |push| push.author.as_str());
     let summary = first_bad.and_then(|push| push.summary.as_deref()).unwrap_or_default();
     out.line(&format!("last good  {}  {}", good.id, good.revision.short()));
+    out.keep_gist(format!("first bad push: {} {author} {summary}", bad.id));
     out.line(&format!("first bad  {}  {}  {author}  {summary}", bad.id, bad.revision.short()));
     out.line(&match between {
         0 => "no push lies between them: the first bad push broke it, as far as these runs show"

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use mozci_clients::git::LocalClone;
 use mozci_core::range::{RangeSpec, Reach};
-use mozci_core::revision::RevisionSpec;
+use mozci_core::revision::{RevisionError, RevisionSpec};
 use mozci_core::revision_name::RevisionName;
 
 use crate::ci::Ci;
@@ -41,8 +41,9 @@ async fn before(ci: &Ci, of: &RevisionSpec, pushes: u32) -> Result<RevisionSpec,
 
 async fn in_clone(ci: &Ci, name: &str) -> Result<RevisionSpec, Error> {
     let Some(folder) = ci.clone_here() else {
+        let form = RevisionError::Form(name.to_owned());
         return Err(Error::Usage(format!(
-            "{name:?} is not a revision: give `tip`, a hash of 4 to 40 hexadecimal digits, a push id, a task id, or a URL of Treeherder, Taskcluster or a Buildbot build; names such as HEAD need a clone (--clone, or run the command in one)"
+            "{form}; names such as HEAD need a clone (--clone, or run the command in one)"
         )));
     };
     let usage = |error: mozci_clients::git::GitError| Error::Usage(error.to_string());

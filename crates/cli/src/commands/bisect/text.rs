@@ -187,6 +187,8 @@ pub(super) fn end(out: &mut Out, finished: &Finished<'_>, context: &Context, ci:
     );
     match ended {
         Ended::Verdict(verdict) => {
+            let gist = format!("{}: {}", finished.question.job, verdict_line(verdict, &names(case)));
+            out.keep_gist(gist);
             out.line(&format!("{} · {cost}", verdict_line(verdict, &names(case))));
             verdict_more(out, finished, verdict, ci);
         }

@@ -74,6 +74,7 @@ impl Terminal<'_> {
                 failure::report(error, context.sent());
             }
             WatchProgress::Ended { watching, interrupted, summary } => {
+                out.keep_gist(summary);
                 let costs = self.stats.json(context)?;
                 if let Some(live) = live {
                     live.end(watching, (interrupted, summary), out, costs)?;
