@@ -226,7 +226,18 @@ fn a_report_is_one_page_without_anything_from_elsewhere() {
     let said = served.run(&args);
     assert_eq!(said.status, 0, "{said:?}");
     let html = std::fs::read_to_string(page).unwrap();
-    assert!(html.contains("<svg") && html.contains("culprit"), "{html}");
+    let (_, rest) = html.split_once("<h1").unwrap();
+    let verdict = &rest[..rest.find("</h1>").unwrap()];
+    let culprit = served.world().truth().hunt.unwrap().culprit.unwrap();
+    let truth = served.world().truth();
+    let id = truth.pushes.iter().find(|push| push.revision == culprit).unwrap().id;
+    assert!(
+        verdict.contains(&format!("Push {id} by ")) && verdict.contains(" broke "),
+        "{verdict}"
+    );
+    // The headline and the bar say the same.
+    let sure = verdict.rsplit_once('(').unwrap().1.trim_end_matches(')');
+    assert!(html.contains(&format!("<b>{sure}</b>")), "{sure}");
     for outside in ["<script", "src=", "@import", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }

@@ -65,9 +65,33 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A probability that may be near one or zero: never rounded to certainty.
+pub fn probability(share: f64) -> String {
+    match share {
+        hardly if hardly < 5e-4 => "<0.1 %".to_owned(),
+        sure if sure > 0.9999 => ">99.9 %".to_owned(),
+        near if near >= 0.9 => format!("{:.1} %", (near * 1000.0).floor() / 10.0),
+        other => percent(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probability_is_never_rounded_up_to_certainty() {
+        let all = [
+            (1.0, ">99.9 %"),
+            (0.99995, ">99.9 %"),
+            (0.9996, "99.9 %"),
+            (0.995, "99.5 %"),
+            (0.31, "31 %"),
+        ];
+        for (share, text) in all {
+            assert_eq!(probability(share), text);
+        }
+    }
 
     #[test]
     fn intervals_are_those_of_the_tables() {

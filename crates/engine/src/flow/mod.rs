@@ -53,7 +53,7 @@ pub use merges::{Merge, Origin, merges};
 pub use prepare::{
     Prepared, ReadyRequest, Sendable, Sends, WrittenDown, check_plan, fit_plan, prepare,
 };
-pub use range::{RangePushes, read_range, read_summaries};
+pub use range::{RangePushes, known_summary, read_range, read_summaries};
 pub use reconcile::{SETTLE_SECONDS, reconcile};
 pub use red::newest_red;
 pub use resolve::resolve;

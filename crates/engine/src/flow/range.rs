@@ -5,6 +5,7 @@ use mozci_core::range::{RangeSpec, keeps};
 
 use crate::ci::Ci;
 use crate::error::Error;
+use crate::store::FactKind;
 
 /// Pushes in a row, newest first.
 #[derive(Debug, Clone)]
@@ -51,6 +52,12 @@ pub async fn read_range(ci: &Ci, spec: &RangeSpec) -> Result<RangePushes, Error>
 /// Fills in the first lines of the commits at the heads of pushes that are shown to people.
 pub async fn read_summaries(ci: &Ci, pushes: &mut [Push]) {
     ci.pushes.summarise(ci, pushes).await;
+}
+
+/// The first line of the commit at a push's head, as far as that is known without asking anybody.
+pub fn known_summary(ci: &Ci, push: &Push) -> Option<String> {
+    let kept = || ci.fact(FactKind::Summary, &push.id.number().to_string());
+    push.summary.clone().or_else(kept)
 }
 
 pub(crate) fn too_long(pushes: usize) -> Error {

@@ -2,7 +2,7 @@
 
 use mozci_core::bisect::{Backout, Possibility, Search, Verdict};
 use mozci_core::plan::Plan;
-use mozci_core::rate::{Rate, runs_to_see};
+use mozci_core::rate::{self, Rate, runs_to_see};
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::search::{Ended, Finished, assumed, names, verdict_line};
 use mozci_engine::flow::{BisectQuestion, SearchData};
@@ -98,7 +98,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
             " {:>7} {}  {bar:30}  {:>6}  {ran}",
             facts.push.id,
             facts.push.revision.short(),
-            percent(probability)
+            rate::probability(probability)
         ));
     }
     let others = 1.0 - shown - posterior.none - posterior.suspects[0];

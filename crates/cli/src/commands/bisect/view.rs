@@ -85,7 +85,7 @@ impl Terminal<'_> {
     fn finished(&mut self, ci: &Ci, finished: &Finished<'_>) -> Result<(), Error> {
         text::end(self.out, finished, self.context, ci);
         if let Some(path) = &self.search.report {
-            html::write(path, finished, ci)?;
+            html::write(path, finished, ci, &self.context.program())?;
             self.out.line(&format!("report in {}", path.display()));
         }
         if self.out.wants_object() {

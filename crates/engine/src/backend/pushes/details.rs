@@ -10,6 +10,7 @@ use mozci_clients::hg::Pushlog;
 
 use crate::ci::Ci;
 use crate::flow::{CulpritPush, Known};
+use crate::store::FactKind;
 
 /// Suspects whose commits are read to weigh them.
 const WEIGHED: usize = 600;
@@ -36,6 +37,11 @@ pub(crate) async fn weigh(
             return None;
         }
     };
+    let heads = commits.iter().filter_map(|(number, all)| {
+        let summary = all.last().map(|head| &head.summary).filter(|text| !text.is_empty());
+        Some((number.to_string(), summary?))
+    });
+    ci.keep(FactKind::Summary, heads);
     let subject = about.and_then(|about| about.subject.as_ref()).map(|subject| subject.name());
     let of = |number: u64| commits.get(&number).map_or(&[][..], Vec::as_slice);
     let weights = numbers().map(|number| suspicion(of(number), subject)).collect();

@@ -5,7 +5,7 @@ use mozci_core::flakiness::Tally;
 use mozci_core::guard::Refusal;
 use mozci_core::plan::Plan;
 use mozci_core::push::Push;
-use mozci_core::rate::percent;
+use mozci_core::rate::{percent, probability as sure};
 use serde_json::{Value, json};
 
 use crate::flow::{BisectQuestion, CulpritPush, SearchData, Since, TriggerResult};
@@ -213,9 +213,4 @@ pub fn verdict_line(verdict: &Verdict, pushes: &[Push]) -> String {
         Verdict::Undecided { why: Why::NotEnough } => "undecided as yet".to_owned(),
         Verdict::Undecided { why: Why::NoSuspects } => "there is no suspect".to_owned(),
     }
-}
-
-/// A probability near one, as exact as it is of use.
-fn sure(probability: f64) -> String {
-    format!("{:.1} %", (probability * 1000.0).floor() / 10.0)
 }

@@ -1,0 +1,63 @@
+//! Charts, drawn here as SVG.
+
+use maud::{Markup, html};
+use mozci_core::rate::{Rate, percent};
+
+/// The width of a chart's scale, from the left edge to 100 %.
+const SCALE: (f64, f64) = (8.0, 292.0);
+
+fn at(share: f64) -> f64 {
+    let (left, right) = SCALE;
+    left + share.clamp(0.0, 1.0) * (right - left)
+}
+
+fn x(share: f64) -> String {
+    format!("{:.1}", at(share))
+}
+
+/// Two rates with their intervals on one scale: before and since.
+pub(crate) fn two_rates(before: &Rate, since: &Rate) -> Markup {
+    let told = |rate: &Rate| match rate.runs {
+        0 => "no run".to_owned(),
+        _ => format!(
+            "{} (95 %: {} to {})",
+            percent(rate.rate),
+            percent(rate.low),
+            percent(rate.high)
+        ),
+    };
+    let label = format!("before {}; since {}", told(before), told(since));
+    html! {
+        svg class="chart" width="300" height="86" viewBox="0 0 300 86" role="img" aria-label=(label) {
+            @for (share, text, anchor) in [
+                (0.0, "0 %", "start"), (0.25, "25 %", "middle"), (0.5, "50 %", "middle"),
+                (0.75, "75 %", "middle"), (1.0, "100 %", "end"),
+            ] {
+                line class="ax" x1=(x(share)) x2=(x(share)) y1="4" y2="64" {}
+                text x=(x(share)) y="80" text-anchor=(anchor) { (text) }
+            }
+            @if before.runs > 0 {
+                line class="ciA" x1=(x(before.low)) x2=(x(before.high)) y1="20" y2="20" {}
+                circle class="pA" cx=(x(before.rate)) cy="20" r="4.5" {}
+            }
+            @if since.runs > 0 {
+                line class="ciB" x1=(x(since.low)) x2=(x(since.high)) y1="46" y2="46" {}
+                rect class="pB" x=(format!("{:.1}", at(since.rate) - 4.5)) y="41.5" width="9" height="9" {}
+            }
+        }
+    }
+}
+
+/// A probability as a bar with its number.
+pub(crate) fn probability(share: f64, text: &str) -> Markup {
+    let width = format!("{:.1}", share.clamp(0.0, 1.0) * 100.0);
+    html! {
+        div class="pbar" {
+            svg viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true" {
+                rect class="bg" width="100" height="14" {}
+                rect width=(width) height="14" {}
+            }
+            span { @if share >= 0.02 { b { (text) } } @else { (text) } }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Pages of HTML. What comes from servers, logs and commits is untrusted: maud escapes it, and nothing that a
+//! terminal or a browser obeys is left in it.
+
+mod chart;
+mod layout;
+mod marks;
+mod report;
+mod words;
+
+pub use report::{About, report};
