@@ -5,25 +5,29 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use clap::error::ErrorKind;
 use clap::{FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::ArgValueCompleter;
 use mozci_clients::taskcluster::RENDER;
 use mozci_engine::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::repo_among;
 use crate::commands::{
-    action, backfill, bisect, cache, cancel, chooser, completions, config, demo, doctor, failures,
-    fill, flakiness, guard, investigations, jobs, open, pushes, render_action, requests, retrigger,
-    taskgraph_action, trigger, watch,
+    action, auth, backfill, bisect, cache, cancel, chooser, completions, config, demo, doctor,
+    failures, fill, flakiness, guard, investigations, jobs, open, pushes, render_action, requests,
+    retrigger, taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
+use crate::desk::notification;
 use crate::show::{Out, pager};
 use crate::stats::Stats;
-use crate::{desktop, failure, help, log};
+use crate::{complete, failure, help, log};
 
 /// Finds the push that broke a CI job, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "mozci", version, about, propagate_version = true, after_help = AFTER)]
+#[command(name = "mozci", version, about, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -31,22 +35,18 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-const AFTER: &str = "\
-Exit status: 0 done; 1 the answer is bad (only with --exit-status); 2 usage; 3 a service failed or
-refused part of it; 4 not allowed; 5 not found; 6 a guard refused; 130 interrupted.";
-
 /// Options that every command takes.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The config file [default: $XDG_CONFIG_HOME/mozci/config.toml]
     #[arg(long, global = true, env = "MOZCI_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The CI, by its name in the config; `demo` is a simulated one
-    #[arg(long, global = true, env = "MOZCI_CI", value_name = "NAME")]
+    #[arg(long, global = true, env = "MOZCI_CI", value_name = "NAME", add = ArgValueCompleter::new(complete::cis))]
     pub(crate) ci: Option<String>,
     /// The repository, by its name in the config
-    #[arg(long, global = true, env = "MOZCI_REPO", value_name = "NAME")]
+    #[arg(long, global = true, env = "MOZCI_REPO", value_name = "NAME", add = ArgValueCompleter::new(complete::repos))]
     pub(crate) repo: Option<String>,
     /// The folder of a Git or Mercurial clone, for looking up short hashes
     #[arg(long, global = true, env = "MOZCI_CLONE", value_name = "DIR")]
@@ -160,6 +160,8 @@ enum Command {
     Retrigger(retrigger::Args),
     /// Cancel waiting and running jobs
     Cancel(cancel::Args),
+    /// Where credentials come from, and what they allow
+    Auth(auth::Args),
     /// Check each source: reachable, authorised, responses valid, clocks, lag
     Doctor(doctor::Args),
     /// Limits that keep the CI from being flooded, and what has used them
@@ -221,10 +223,20 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == RENDER) {
         return render_action::run();
     }
+    // A shell that completes runs the program with COMPLETE set; then nothing else happens.
+    CompleteEnv::with_factory(help::command).complete();
     let command = if help::is_wanted() { help::for_help() } else { help::command() };
     let parsed = command.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
     let wants_json = std::env::args_os().any(|word| word == "--json" || word == "--format=json");
-    let mut cli = parsed.unwrap_or_else(|error| failure::end_usage(&error, wants_json));
+    let mut cli = parsed.unwrap_or_else(|error| {
+        // Where a command within is missing, its help is shown, and that with its texts.
+        let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let error = match help::for_help().try_get_matches() {
+            Err(with_texts) if is_help => with_texts,
+            _ => error,
+        };
+        failure::end_usage(&error, wants_json)
+    });
     cli.global.json |= cli.global.format == Format::Json;
     cli.global.color.apply();
     if cli.global.no_pager {
@@ -346,6 +358,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         }
         Command::Cancel(args) => cancel::run(args, &context, &mut out, stats, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &context, &mut out, stats).await,
+        Command::Auth(args) => auth::run(args, &context, &mut out).await,
         Command::Guard(args) => guard::run(args, &context, &mut out, stats).await,
         Command::Requests(args) => requests::run(args, &context, &mut out, stats, interrupt).await,
         Command::Action(_)
@@ -367,7 +380,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
             Ok(status) => format!("the command has ended with status {status}"),
             Err(error) => error.to_string(),
         };
-        desktop::notify(&out.gist().unwrap_or(ended));
+        notification::notify(&out.gist().unwrap_or(ended));
     }
     let written = out.finish();
     done.and_then(|status| written.map(|()| status))

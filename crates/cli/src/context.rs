@@ -3,7 +3,9 @@
 use mozci_clients::http::Http;
 use mozci_engine::Error;
 use mozci_engine::ci::{Ci, Opening};
-use mozci_engine::config::{CiConfig, Config, CredentialSource, Notify, credentials, pulse};
+use mozci_engine::config::{
+    CiConfig, Config, CredentialSource, Here, Notify, credentials, pulse, repo_of_clone,
+};
 use mozci_engine::drive::search::Repositories;
 use mozci_engine::notify::Channels;
 use mozci_engine::store::{Directories, SharedStore};
@@ -43,13 +45,23 @@ impl Context {
     /// Opens a CI of the config, also one that is called as the simulated one is.
     pub(crate) fn configured(global: &Global, named: Option<String>) -> Result<Self, Error> {
         let config = Config::load(global.config.as_deref())?;
-        let (name, ci) = config.ci(global.ci.as_deref())?;
-        if global.ci.is_none() && config.default_ci.is_none() && !global.quiet {
+        let folder = std::env::current_dir().unwrap_or_default();
+        let (file, here) = Here::of(&folder)?.unwrap_or_default();
+        let (name, ci) =
+            config.ci(global.ci.as_deref().or(here.ci.as_deref())).map_err(|error| {
+                match (&global.ci, &here.ci) {
+                    (None, Some(_)) => Error::Usage(format!("{}: {error}", file.display())),
+                    _ => error,
+                }
+            })?;
+        if global.ci.is_none() && here.ci.is_none() && config.default_ci.is_none() && !global.quiet
+        {
             failure::say(&format!(
                 "note: no config names a CI: using the built-in one, {name}; `mozci config init` writes a config for yours"
             ));
         }
         let repo = global.repo.clone().or_else(|| named.and_then(|named| repo_of(ci, &named)));
+        let repo = repo.or(here.repo).or_else(|| repo_of_clone(ci, &folder));
         let credentials = credentials(ci, |name| std::env::var(name).ok())?;
         let mut place = Directories::usual()?;
         place.database = config.database(|name| std::env::var(name).ok())?;

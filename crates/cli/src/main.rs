@@ -3,10 +3,10 @@
 mod acting;
 mod app;
 mod args;
-mod browser;
 mod commands;
+mod complete;
 mod context;
-mod desktop;
+mod desk;
 mod failure;
 mod help;
 mod log;

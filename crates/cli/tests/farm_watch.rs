@@ -18,7 +18,7 @@ fn what_fails_on_a_farm_is_run_again_and_followed() {
     let text = std::fs::read_to_string(&config).unwrap();
     let hangs = "pushlog = \"changes\"\nbuild_of = { test = \"build\" }";
     std::fs::write(&config, text.replace("pushlog = \"changes\"", hangs)).unwrap();
-    let arguments = ["watch", "test", "--rev", "tip", "--retry-failed", "2", "--yes"];
+    let arguments = ["--json", "watch", "test", "--rev", "tip", "--retry-failed", "2", "--yes"];
     let said = master.mozci(&arguments);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains("notified by the master"), "{said:?}");
@@ -29,7 +29,7 @@ fn what_fails_on_a_farm_is_run_again_and_followed() {
     let again = master.mozci(&arguments);
     assert_eq!((again.status, master.requests()), (0, requests), "{again:?}");
     // What passes is left alone.
-    let both = ["watch", "test", "--rev", "tip", "--back-revisions", "1"];
+    let both = ["--json", "watch", "test", "--rev", "tip", "--back-revisions", "1"];
     let both = master.mozci(&[&both[..], &["--retry-failed", "2", "--yes"]].concat());
     assert_eq!((both.status, master.requests()), (0, requests), "{both:?}");
     let last: Value = serde_json::from_str(both.stdout.lines().last().unwrap()).unwrap();

@@ -106,3 +106,64 @@ fn a_program_gets_the_errors_of_the_command_line_too() {
     let said = served.run(&["backfill", "x", "--rev", "tip", "--yes"]);
     assert!(said.status == 3 && said.stderr.contains("nothing was sent"), "{said:?}");
 }
+
+#[test]
+fn the_manual_has_what_a_manual_has() {
+    let served = Served::settled();
+    let folder = served.home.path().join("man");
+    let said = served.run(&["man", "--folder", folder.to_str().unwrap()]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let page = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.1"))).unwrap();
+    for name in ["mozci", "mozci-backfill", "mozci-config-init"] {
+        let text = page(name);
+        for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "FILES", "ENVIRONMENT", "SEE ALSO"] {
+            let quoted = format!(".SH \"{section}\"");
+            let has = text.contains(&quoted) || text.contains(&format!(".SH {section}\n"));
+            assert!(has, "{name} has no {section}:\n{text}");
+        }
+    }
+    let backfill = page("mozci-backfill");
+    assert!(backfill.contains("EXAMPLES") && backfill.contains("mozci backfill"), "{backfill}");
+    // Options of every command stand in the main page alone.
+    assert!(page("mozci").contains("\\-\\-stats") && !backfill.contains("\\-\\-stats"));
+    assert!(page("mozci-config").contains("mozci\\-config\\-init(1)"));
+}
+
+#[test]
+fn shells_complete_what_the_config_and_the_cache_know() {
+    let served = Served::settled();
+    assert_eq!(served.run(&["jobs", "--back-revisions", "3"]).status, 0);
+    let complete = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mozci"));
+        let base = served.command(&[]);
+        command.env_clear().envs(base.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        command
+            .env("MOZCI_CONFIG", served.config_path())
+            .env("COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string())
+            .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+            .env("_CLAP_COMPLETE_SPACE", "true")
+            .env("_CLAP_IFS", "\n")
+            .arg("--")
+            .args(words);
+        Said::new(&command.output().unwrap()).stdout
+    };
+    let cis = complete(&["mozci", "--ci", ""]);
+    assert!(cis.lines().any(|name| name == "firefox") && cis.contains("demo"), "{cis}");
+    assert!(complete(&["mozci", "--repo", "auto"]).contains("autoland"));
+    assert!(complete(&["mozci", "jobs", "plain-1"]).contains(crate::world::JOB));
+    assert!(complete(&["mozci", "back"]).contains("backfill"));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = served.run(&["completions", shell]);
+        assert!(script.stdout.contains("COMPLETE"), "{script:?}");
+    }
+}
+
+#[test]
+fn the_version_names_its_commit() {
+    let served = Served::settled();
+    let short = served.run(&["--version"]).stdout;
+    assert!(short.starts_with("mozci ") && short.contains('('), "{short}");
+    let long = served.run(&["--version", "--verbose"]).stdout;
+    assert!(long.contains("commit ") && long.contains("compiler "), "{long}");
+}

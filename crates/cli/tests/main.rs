@@ -31,6 +31,7 @@ mod farm_watch;
 mod gate;
 mod guards;
 mod helps;
+mod here;
 mod hostile_actions;
 mod house;
 mod hunts;

@@ -11,7 +11,7 @@ use crate::watches::failing;
 use crate::world::{JOB, Said, Served};
 
 fn begin(served: &Served) -> Child {
-    let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
+    let arguments = ["--json", "watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
     let mut command = served.listening(&arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }

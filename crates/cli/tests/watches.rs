@@ -34,7 +34,7 @@ pub(crate) fn failing(rate: f64, speed: f64) -> SimConfig {
 #[test]
 fn what_failed_is_run_again_and_the_outcome_hides_nothing() {
     let served = Served::start(failing(1.0, 20_000.0));
-    let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
+    let arguments = ["--json", "watch", JOB, "--rev", "tip", "--retry-failed", "2", "--yes"];
     let said = served.run(&arguments);
     assert_eq!(said.status, 0, "{said:?}");
     let end = end(&said);
@@ -55,10 +55,11 @@ fn who_only_watches_needs_no_credentials_and_asks_for_nothing() {
     let without: Vec<&str> =
         config.lines().filter(|line| !line.starts_with("credentials_command")).collect();
     served.write_config(&(without.join("\n") + "\n"));
-    let said = served.run(&["watch", "--include", "opt-mochitest-plain", "--rev", "tip"]);
+    let said = served.run(&["--json", "watch", "--include", "opt-mochitest-plain", "--rev", "tip"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(served.actions(), 0);
-    let said = served.run(&["watch", JOB, "--rev", "tip", "--retry-failed", "1", "--yes"]);
+    let said =
+        served.run(&["--json", "watch", JOB, "--rev", "tip", "--retry-failed", "1", "--yes"]);
     assert_eq!(said.status, 4, "{said:?}");
 }
 
@@ -66,7 +67,8 @@ fn who_only_watches_needs_no_credentials_and_asks_for_nothing() {
 fn it_is_run_until_it_fails() {
     let served = Served::start(failing(0.2, 20_000.0));
     // The newest push fails now and then.
-    let arguments = ["watch", JOB, "--rev", "tip", "--until-failure", "--batch", "3", "--yes"];
+    let arguments =
+        ["--json", "watch", JOB, "--rev", "tip", "--until-failure", "--batch", "3", "--yes"];
     let said = served.run(&arguments);
     assert_eq!(said.status, 0, "{said:?}");
     let end = end(&said);
@@ -82,7 +84,7 @@ fn it_is_run_until_it_fails() {
 fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     let Some(broker) = Broker::shared() else { return };
     let served = broker.serve(failing(1.0, 600.0));
-    let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "3", "--yes"];
+    let arguments = ["--json", "watch", JOB, "--rev", "tip", "--retry-failed", "3", "--yes"];
     let mut command = served.listening(&arguments);
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     let started = Instant::now();
@@ -94,7 +96,7 @@ fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     child.wait().unwrap();
     let listed = served.run(&["investigations", "--json"]).json();
     let id = listed["investigations"][0]["id"].as_str().unwrap().to_owned();
-    let looked = served.run(&["watch", &id]);
+    let looked = served.run(&["--json", "watch", &id]);
     assert_eq!(looked.status, 3, "{looked:?}");
     assert!(looked.stderr.contains("no process drives it"), "{looked:?}");
     let mut command = served.listening(&["investigations", "resume", &id, "--yes"]);
@@ -103,7 +105,7 @@ fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     assert_eq!(end(&said)["summary"], "ended: failed 4 of 4", "{said:?}");
     assert_eq!(served.actions(), 1);
     assert_eq!(served.created(), 3);
-    let followed = served.run(&["watch", &id]);
+    let followed = served.run(&["--json", "watch", &id]);
     assert_eq!(followed.status, 0, "{followed:?}");
 }
 
@@ -113,21 +115,21 @@ fn a_request_is_followed_by_its_id_or_the_ledgers() {
     let asked = served.run(&["trigger", JOB, "--rev", "tip", "--times", "2", "--yes", "--json"]);
     let json = asked.json();
     let id = json["results"][0]["id"].as_str().unwrap().to_owned();
-    let said = served.run(&["watch", &id, "--json"]);
+    let said = served.run(&["--json", "watch", &id]);
     assert_eq!(said.status, 0, "{said:?}");
     let end = end(&said);
     assert_eq!(end["outcomes"][0]["done"], true, "{said:?}");
     let task = end["outcomes"][0]["runs"][0]["task"].as_str().unwrap().to_owned();
-    let said = served.run(&["--exit-status", "watch", &task, "--json"]);
+    let said = served.run(&["--exit-status", "watch", &task]);
     assert_eq!(said.status, 1, "{said:?}");
-    let nothing = served.run(&["watch", "AAAAAAAAQAAAAAAAAAAAAA"]);
+    let nothing = served.run(&["--json", "watch", "AAAAAAAAQAAAAAAAAAAAAA"]);
     assert_eq!(nothing.status, 5, "{nothing:?}");
 }
 
 #[test]
 fn two_never_drive_the_same() {
     let served = Served::start(failing(1.0, 100.0));
-    let arguments = ["watch", JOB, "--rev", "tip", "--retry-failed", "1", "--yes"];
+    let arguments = ["--json", "watch", JOB, "--rev", "tip", "--retry-failed", "1", "--yes"];
     let mut child = served.command(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while served.actions() == 0 {
@@ -157,7 +159,7 @@ fn all_open_investigations_go_on_in_one_process() {
             std::thread::sleep(Duration::from_millis(2));
         }
     };
-    let watch = |job| vec!["watch", job, "--rev", "tip", "--retry-failed", "2", "--yes"];
+    let watch = |job| vec!["--json", "watch", job, "--rev", "tip", "--retry-failed", "2", "--yes"];
     let search = vec!["bisect", JOB, "--bad", "tip", "--yes"];
     let all = jobs.into_iter().map(watch).chain([search]);
     for (n, arguments) in all.enumerate() {
@@ -204,7 +206,7 @@ fn a_range_of_many_pushes_is_listened_to_as_a_whole() {
     let served = broker.serve(config);
     let asked = served.run(&["trigger", JOB, "--rev", "tip", "--times", "2", "--yes"]);
     assert_eq!(asked.status, 0, "{asked:?}");
-    let arguments = ["watch", JOB, "--rev", "tip", "--back-revisions", "250"];
+    let arguments = ["--json", "watch", JOB, "--rev", "tip", "--back-revisions", "250"];
     let said = Said::new(&served.listening(&arguments).output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains("notified by Pulse"), "{said:?}");

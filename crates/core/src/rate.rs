@@ -87,6 +87,7 @@ mod tests {
             (0.9996, "99.9 %"),
             (0.995, "99.5 %"),
             (0.31, "31 %"),
+            (0.0, "<0.1 %"),
         ];
         for (share, text) in all {
             assert_eq!(probability(share), text);

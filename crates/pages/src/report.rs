@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use mozci_core::bisect::Verdict;
 use mozci_core::culprit::Proved;
 use mozci_core::push::{Push, PushRef};
-use mozci_core::rate::{Rate, percent, probability, runs_to_see};
+use mozci_core::rate::{Rate, probability, runs_to_see};
 use mozci_core::time::At;
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::search::{Ended, Finished, assumed, names, verdict_line};
@@ -179,7 +179,7 @@ fn evidence(finished: &Finished<'_>, ci: &Ci) -> Markup {
                                         @if number == 0 { span class="tag" { "good end" } }
                                         @else {
                                             @let share = posterior.suspects[number];
-                                            (chart::probability(share, &if share < 5e-4 { "<0.1 %".to_owned() } else { probability(share) }))
+                                            (chart::probability(share, &probability(share)))
                                         }
                                     }
                                 }
@@ -190,8 +190,8 @@ fn evidence(finished: &Finished<'_>, ci: &Ci) -> Markup {
             }
             (marks::legend())
             p class="dim" {
-                "Probability that no push among them is the cause: " (percent(posterior.none))
-                ". That the cause is older than all of them: " (percent(posterior.suspects[0])) "."
+                "Probability that no push among them is the cause: " (probability(posterior.none))
+                ". That the cause is older than all of them: " (probability(posterior.suspects[0])) "."
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `mozci backfill`
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::backfill::{self, Backfill, MAX_REVISIONS, Question, WalkEnd};
 use mozci_core::classify::PushClass;
 use mozci_core::guard::Refusal;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use crate::acting::{Act, ActArgs, WishArgs, acted_json, begin, carry_out, chase, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{ReachArgs, SubjectArgs, expand_one, labels_of, repo_among};
+use crate::complete;
 use crate::context::Context;
 use crate::show::{Out, edge, plural, shell_word, show_edge, show_steps, top};
 use crate::stats::Stats;
@@ -28,7 +30,7 @@ use crate::stats::Stats;
 #[command(group = clap::ArgGroup::new("how_far").args(["max_revisions", "from_rev", "back_revisions", "delta", "since"]))]
 pub(crate) struct Args {
     /// The job: its label, or a link to a run of it that failed, from Treeherder, Taskcluster or Buildbot
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) job: String,
     /// The push on which it is bad: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
     /// that is given as a link]

@@ -7,6 +7,7 @@ mod marking;
 mod text;
 mod view;
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::ids::JobName;
 use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
@@ -28,8 +29,9 @@ use crate::acting::notify;
 use crate::acting::{ConfirmArgs, Terminal, chase, check, open_ledger};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, expand_one, labels_of, repo_among};
-use crate::browser;
+use crate::complete;
 use crate::context::Context;
+use crate::desk::browser;
 use crate::show::{Out, shell_word};
 use crate::stats::Stats;
 
@@ -37,7 +39,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The job: its label, or a link to a run of it that failed; may be left out where a test, a group or a failure is named
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     job: Option<String>,
     /// A push on which it fails: `tip`, a hash, a push id, a task id or a URL [default: the push of a JOB
     /// that is given as a link]

@@ -1,5 +1,6 @@
 //! `mozci cancel`
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::range::Reach;
 use mozci_engine::flow::{Cancellable, TriggerResult, cancellable, read_range, send_requests};
 use mozci_engine::{Error, Kind};
@@ -9,6 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::acting::{ConfirmArgs, check, confirmed, ended_with, open_ledger, say_unsent};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs};
+use crate::complete;
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, plural, show_left_out, show_result, top};
@@ -18,7 +20,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The jobs: their labels, or links to runs of them
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap_complete::env::Shells;
 use mozci_engine::Error;
 
 use crate::app::Done;
@@ -17,8 +18,15 @@ pub(crate) struct Args {
 
 /// Write completions for a shell to stdout.
 pub(crate) fn run(args: &Args) -> Done {
+    let shells = Shells::builtins();
+    let name = args.shell.to_string();
+    let completer = shells
+        .completer(&name)
+        .ok_or_else(|| Error::Usage(format!("there are no completions for {name}")))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut help::command(), "mozci", &mut script);
+    completer
+        .write_registration("COMPLETE", "mozci", "mozci", "mozci", &mut script)
+        .map_err(|error| Error::Odd(format!("the completions cannot be written: {error}")))?;
     write(&script)
 }
 
@@ -32,17 +40,16 @@ pub(crate) struct ManArgs {
 
 /// Write the manual pages.
 pub(crate) fn man(args: &ManArgs) -> Done {
-    let command = help::command();
     let failed = |error: std::io::Error| Error::Odd(format!("cannot write the manual: {error}"));
     match &args.folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(failed)?;
-            clap_mangen::generate_to(command, folder).map_err(failed)?;
+            help::pages(folder).map_err(failed)?;
             Ok(0)
         }
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(command).render(&mut page).map_err(failed)?;
+            help::page(&mut page).map_err(failed)?;
             write(&page)
         }
     }

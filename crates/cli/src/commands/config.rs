@@ -4,13 +4,13 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use mozci_engine::Error;
-use mozci_engine::config::{Config, Starter};
+use mozci_engine::config::{Config, Here, Starter, credentials, repo_of_clone};
 use serde_json::{Value, json};
 
 use super::doctor;
 use crate::app::{Done, Global};
 use crate::context::Context;
-use crate::show::{Out, VERSION};
+use crate::show::{Out, Table, VERSION, column};
 use crate::stats::Stats;
 
 /// Arguments of `mozci config`.
@@ -26,6 +26,8 @@ enum What {
     Init(Init),
     /// Print where the config file is
     Path,
+    /// Show which CI and repository commands use here, and what says so
+    Show,
     /// List the CIs and their repositories
     List,
 }
@@ -61,6 +63,7 @@ pub(crate) async fn run(args: Args, global: &Global, stats: &Stats) -> Done {
     match args.what {
         What::Init(init) => write(init, global, stats).await,
         What::Path => path(global),
+        What::Show => show(global),
         What::List => list(global),
     }
 }
@@ -80,6 +83,54 @@ fn path(global: &Global) -> Done {
             "version": VERSION, "command": "config", "path": path, "exists": path.exists(),
         }))?,
         false => out.line(&path.display().to_string()),
+    }
+    out.finish()?;
+    Ok(0)
+}
+
+/// What commands that are run here use, and what says so.
+fn show(global: &Global) -> Done {
+    let config = Config::load(global.config.as_deref())?;
+    let folder = std::env::current_dir().unwrap_or_default();
+    let here = Here::of(&folder)?;
+    let of_file = here.as_ref().map(|(path, here)| (path.display().to_string(), here));
+    let (ci, ci_by) = match (&global.ci, &of_file) {
+        (Some(name), _) => (Some(name.clone()), "--ci or MOZCI_CI".to_owned()),
+        (None, Some((path, Here { ci: Some(name), .. }))) => (Some(name.clone()), path.clone()),
+        _ if config.default_ci.is_some() => (None, "the config".to_owned()),
+        _ => (None, "built in".to_owned()),
+    };
+    let (ci, own) = config.ci(ci.as_deref())?;
+    let (repo, repo_by) = match (&global.repo, &of_file) {
+        (Some(name), _) => (Some(name.clone()), "--repo or MOZCI_REPO".to_owned()),
+        (None, Some((path, Here { repo: Some(name), .. }))) => (Some(name.clone()), path.clone()),
+        _ => match repo_of_clone(own, &folder) {
+            Some(name) => (Some(name), "the remote of the clone here".to_owned()),
+            None => (None, "the CI's usual one".to_owned()),
+        },
+    };
+    let (repo, _) = own.repo(repo.as_deref())?;
+    let file = file(global)?;
+    let (exists, source) = (file.exists(), credentials(own, |name| std::env::var(name).ok())?);
+    let mut out = Out::stdout(global);
+    let mut table = Table::new([column("what"), column("value").wraps(20), column("by").wraps(12)]);
+    let in_file = if exists { "read" } else { "not there" };
+    for (what, value, by) in [
+        ("config", file.display().to_string(), in_file.to_owned()),
+        ("CI", ci.to_owned(), ci_by.clone()),
+        ("URL", own.root_url.clone(), "the CI".to_owned()),
+        ("repository", repo.to_string(), repo_by.clone()),
+        ("credentials", source.words(), String::new()),
+    ] {
+        table.row([what.to_owned(), value, by]);
+    }
+    out.table(table);
+    if out.json {
+        out.object(&json!({
+            "version": VERSION, "command": "config", "path": file, "exists": exists,
+            "ci": ci, "ci_by": ci_by, "url": own.root_url, "repo": repo, "repo_by": repo_by,
+            "credentials": source.words(),
+        }))?;
     }
     out.finish()?;
     Ok(0)

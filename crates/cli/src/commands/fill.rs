@@ -1,5 +1,6 @@
 //! `mozci fill`
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::again::{Again, again};
 use mozci_core::plan::Wish;
 use mozci_core::revision_name::RevisionName;
@@ -9,6 +10,7 @@ use mozci_engine::flow::{Chosen, JobHistory, chosen, read_jobs, resolve, spelled
 use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, expand, labels_of};
+use crate::complete;
 use crate::context::Context;
 use crate::show::Out;
 use crate::stats::Stats;
@@ -17,7 +19,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these jobs: their labels, or links to runs of them
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     /// The push: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]

@@ -2,6 +2,7 @@
 
 mod json;
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::flakiness::{Change, Seen, Tally, Told, changes};
 use mozci_core::push::Push;
 use mozci_core::range::Reach;
@@ -10,6 +11,7 @@ use mozci_engine::{Error, Kind};
 
 use crate::app::Done;
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
+use crate::complete;
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, plural};
@@ -19,7 +21,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The jobs: their labels, or links to runs of them. Of several the runs are counted together
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,

@@ -1,5 +1,6 @@
 //! `mozci guard`
 
+use clap_complete::engine::ArgValueCompleter;
 use std::io::IsTerminal;
 
 use mozci_core::guard::{Circuit, circuit};
@@ -13,6 +14,7 @@ use mozci_engine::store::{Ledger, Spent};
 use serde_json::{Value, json};
 
 use crate::app::Done;
+use crate::complete;
 use crate::context::Context;
 use crate::show::{Out, Table, age, column, plural, top};
 use crate::stats::Stats;
@@ -33,7 +35,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct StatusArgs {
     /// Jobs whose breakers are looked at, by their runs on the newest pushes
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     jobs: Vec<String>,
 }
 

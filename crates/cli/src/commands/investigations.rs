@@ -2,6 +2,7 @@
 
 mod all;
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_engine::Error;
 use mozci_engine::drive::watch::{WatchQuestion, is_watch, read_pushes};
 use mozci_engine::drive::{check_resumable, claim_again, find_investigation};
@@ -14,6 +15,7 @@ use super::watch;
 use crate::acting::notify;
 use crate::acting::{Terminal, check, open_ledger};
 use crate::app::{Done, Interrupt};
+use crate::complete;
 use crate::context::Context;
 use crate::show::{Out, Table, age, column, top};
 use crate::stats::Stats;
@@ -40,14 +42,14 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Which {
     /// Its id, or how that begins
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::investigations))]
     id: String,
 }
 
 #[derive(Debug, clap::Args)]
 struct Resume {
     /// Its id, or how that begins
-    #[arg(value_name = "ID", required_unless_present = "all")]
+    #[arg(value_name = "ID", required_unless_present = "all", add = ArgValueCompleter::new(complete::investigations))]
     id: Option<String>,
     /// Every open investigation of this repository, in this one process
     #[arg(long, conflicts_with = "id")]

@@ -1,5 +1,6 @@
 //! `mozci jobs`
 
+use clap_complete::engine::ArgValueCompleter;
 use std::collections::BTreeSet;
 
 use mozci_core::classify::PushClass;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::app::Done;
 use crate::args::{AuthorArgs, FilterArgs, RangeArgs, SubjectArgs};
+use crate::complete;
 use crate::context::Context;
 use crate::failure;
 use crate::show::{Out, age, plural, shell_word, show_matrix, top};
@@ -27,7 +29,7 @@ use mozci_engine::drive::search::push_json;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Exactly these jobs: their labels, or links to runs of them
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod action;
+pub(crate) mod auth;
 pub(crate) mod backfill;
 pub(crate) mod bisect;
 pub(crate) mod cache;

@@ -8,8 +8,8 @@ use mozci_engine::flow::{find_run, resolve, spelled};
 use serde_json::{Value, json};
 
 use crate::app::Done;
-use crate::browser;
 use crate::context::Context;
+use crate::desk::browser;
 use crate::show::{Out, top};
 
 /// Arguments of `mozci open`.

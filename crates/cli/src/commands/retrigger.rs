@@ -1,5 +1,6 @@
 //! `mozci retrigger`
 
+use clap_complete::engine::ArgValueCompleter;
 use mozci_core::again::{Again, again};
 use mozci_core::filter::JobFilter;
 use mozci_core::ids::JobName;
@@ -12,6 +13,7 @@ use mozci_engine::flow::{JobHistory, read_jobs, read_matrix, resolve, settle_tim
 use crate::acting::{ActArgs, MultiJob, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, SubjectArgs, expand, labels_of};
+use crate::complete;
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -21,7 +23,7 @@ use crate::stats::Stats;
 #[command(group = clap::ArgGroup::new("which").args(["failed", "coalesced"]).required(true))]
 pub(crate) struct Args {
     /// Only these jobs: their labels, or links to runs of them
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     /// The push: `tip`, a hash, a push id, a task id or a URL
     #[arg(long, value_name = "REV")]

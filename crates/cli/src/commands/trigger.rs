@@ -1,5 +1,6 @@
 //! `mozci trigger`
 
+use clap_complete::engine::ArgValueCompleter;
 use std::collections::HashSet;
 use std::io::BufRead;
 
@@ -13,6 +14,7 @@ use mozci_engine::flow::{Chosen, JobHistory, choose, read_jobs, read_range};
 use crate::acting::{ActArgs, MultiJob, WishArgs, begin, open_ledger, send_for_jobs};
 use crate::app::{Done, Interrupt};
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
+use crate::complete;
 use crate::context::Context;
 use crate::show::{Out, plural};
 use crate::stats::Stats;
@@ -21,7 +23,7 @@ use crate::stats::Stats;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The jobs: their labels, or links to runs of them; `-` reads them from stdin, one a line
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
     pub(crate) range: RangeArgs,

@@ -46,6 +46,23 @@ impl LocalClone {
         folder.ancestors().find(is_clone).map(Path::to_owned)
     }
 
+    /// Where a clone was cloned from: the URL of Git's `origin`, or of Mercurial's `default`, as their files have
+    /// it. None where they have none.
+    pub fn remote(folder: &Path) -> Option<String> {
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+        let value = |text: &str, section: &str, key: &str| {
+            let lines = text.lines().map(str::trim).skip_while(|line| *line != section).skip(1);
+            let mut lines = lines.take_while(|line| !line.starts_with('['));
+            lines.find_map(|line| {
+                let (name, value) = line.split_once('=')?;
+                (name.trim() == key).then(|| value.trim().to_owned())
+            })
+        };
+        let git = || value(&read(".git/config")?, "[remote \"origin\"]", "url");
+        let hg = || value(&read(".hg/hgrc")?, "[paths]", "default");
+        git().or_else(hg)
+    }
+
     /// The commit that is called so here: a branch, a tag, `HEAD`, `@~2`; none where there is none. The caller
     /// sees to it that it is a name and no expression.
     ///

@@ -38,6 +38,21 @@ pub enum CredentialSource {
     Command(CredentialsCommand),
 }
 
+impl CredentialSource {
+    /// Where they come from, in words without any secret.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Nowhere => "nowhere: there are none".to_owned(),
+            Self::Given(_) => "the environment".to_owned(),
+            Self::Proxy(_) => "the proxy of this task (TASKCLUSTER_PROXY_URL)".to_owned(),
+            Self::Command(command) => {
+                let program = command.command.first().map_or("", String::as_str);
+                format!("`credentials_command` in the config, which runs {program}")
+            }
+        }
+    }
+}
+
 /// A command that prints credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialsCommand {

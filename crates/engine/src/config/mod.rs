@@ -2,6 +2,7 @@
 
 mod credentials;
 mod file;
+mod here;
 mod lookup;
 mod starter;
 
@@ -12,4 +13,5 @@ pub use file::{
     CiConfig, CiKind, ClosedTree, Config, ConfigError, GroupRule, Guards, Names, Notify,
     PushlogKind, RepoConfig, VcsName,
 };
+pub use here::{Here, repo_of_clone};
 pub use starter::Starter;

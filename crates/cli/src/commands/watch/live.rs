@@ -51,7 +51,6 @@ impl Live {
         let way = match (out.json, terminal) {
             (true, _) => Way::Json,
             (_, true) if context.global.format == Format::Table && fits => Way::Live,
-            (_, false) if context.global.format == Format::Table => Way::Json,
             _ => Way::Lines,
         };
         // Nothing else may stand between the lines.

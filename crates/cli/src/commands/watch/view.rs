@@ -108,7 +108,7 @@ impl Terminal<'_> {
 pub(crate) fn json_line(mut value: Value) -> Result<(), Error> {
     if let Value::Object(object) = &mut value {
         object.insert("version".into(), json!(VERSION));
-        object.insert("at".into(), json!(chrono::Utc::now().to_rfc3339()));
+        object.insert("at".into(), json!(chrono::Utc::now().timestamp()));
     }
     let line = json_text(&value).map_err(|error| Error::Odd(error.to_string()))?;
     let written = status::above(|| {

@@ -1,20 +1,7 @@
-//! The help: commands by what they are for, and examples, which a test runs on the simulated CI.
-
-use clap::{Command, CommandFactory};
-
-use crate::app::Cli;
-
-/// The commands by what they are for.
-const GROUPS: [(&str, &[&str]); 5] = [
-    ("Look", &["jobs", "pushes", "failures", "flakiness", "chooser", "open"]),
-    ("Find the culprit", &["backfill", "bisect", "watch", "investigations"]),
-    ("Run jobs", &["trigger", "fill", "retrigger", "cancel"]),
-    ("Housekeeping", &["config", "doctor", "guard", "requests", "cache", "completions", "man"]),
-    ("For CIs and demos", &["demo", "action", "taskgraph-action"]),
-];
+//! Examples of every command, which a test runs on the simulated CI.
 
 /// Examples, each with what it does. They name what the simulated CI (`--ci demo`) has.
-const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
+pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "pushes",
         &[
@@ -190,6 +177,14 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "auth",
+        &[
+            ("mozci auth status", "where credentials come from, and what they allow"),
+            ("mozci auth status --json", "for a program"),
+            ("mozci auth status --format markdown", "for an issue"),
+        ],
+    ),
+    (
         "guard",
         &[
             ("mozci guard status", "each limit, and what is used of it"),
@@ -233,80 +228,3 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
 ];
-
-/// The options of every command: `mozci --help` explains them, and no other help repeats that.
-const EVERYWHERE: [&str; 14] = [
-    "color",
-    "notify",
-    "no_pager",
-    "config",
-    "ci",
-    "repo",
-    "clone",
-    "json",
-    "format",
-    "stats",
-    "exit_status",
-    "verbose",
-    "quiet",
-    "version",
-];
-
-/// The command line for whoever asks for help. It costs more than reading arguments needs.
-pub(crate) fn for_help() -> Command {
-    let mut command = command();
-    // Options of every command are handed down here.
-    command.build();
-    within(command, hidden)
-}
-
-/// Does something to each command within a command.
-fn within(mut command: Command, each: fn(Command) -> Command) -> Command {
-    let names: Vec<String> =
-        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    for name in names.iter().filter(|name| *name != "help") {
-        command = command.mut_subcommand(name, each);
-    }
-    command
-}
-
-/// A command, and those within, without the options of every command in its help.
-fn hidden(command: Command) -> Command {
-    let command = command.mut_args(|arg| {
-        let is_everywhere = EVERYWHERE.contains(&arg.get_id().as_str());
-        if is_everywhere { arg.hide(true) } else { arg }
-    });
-    within(command, hidden)
-}
-
-/// Whether the arguments ask for help.
-pub(crate) fn is_wanted() -> bool {
-    std::env::args_os().any(|word| word == "-h" || word == "--help" || word == "help")
-}
-
-/// The program's command line, with its help.
-pub(crate) fn command() -> Command {
-    let mut command = Cli::command();
-    let mut groups = String::new();
-    for (title, names) in GROUPS {
-        groups.push_str(&format!("{title}:\n"));
-        for name in names {
-            let about = command.find_subcommand(name).and_then(Command::get_about);
-            let about = about.map(ToString::to_string).unwrap_or_default();
-            groups.push_str(&format!("  {name:<16}  {about}\n"));
-        }
-        groups.push('\n');
-    }
-    command = command.help_template(format!(
-        "{{about}}\n\n{{usage-heading}} {{usage}}\n\nBegin with `mozci demo`, or with `mozci config init` for your own CI.\n\n{groups}Options of every command:\n{{options}}{{after-help}}"
-    ));
-    for (name, examples) in EXAMPLES {
-        let mut text = "Examples:\n".to_owned();
-        for (line, what) in *examples {
-            text.push_str(&format!("  {line}\n      {what}\n"));
-        }
-        text.push_str("\nOptions of every command (--json, --ci, --repo, …): mozci --help\n");
-        command = command.mut_subcommand(name, |command| command.after_help(text));
-    }
-    command
-}

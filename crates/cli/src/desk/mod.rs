@@ -1,0 +1,4 @@
+//! What whoever sits at the machine has: a browser, and notifications.
+
+pub(crate) mod browser;
+pub(crate) mod notification;
