@@ -17,7 +17,7 @@ use crate::args::repo_among;
 use crate::commands::{
     action, auth, backfill, bisect, cache, cancel, chooser, completions, config, demo, doctor,
     failures, fill, flakiness, guard, investigations, jobs, open, pushes, render_action, requests,
-    retrigger, taskgraph_action, trigger, watch,
+    retrigger, serve, taskgraph_action, trigger, watch,
 };
 use crate::context::Context;
 use crate::desk::notification;
@@ -158,6 +158,8 @@ enum Command {
     Fill(fill::Args),
     /// Run failed or coalesced jobs of a push again
     Retrigger(retrigger::Args),
+    /// Serve a dashboard of what is broken, with plans to confirm and searches
+    Serve(serve::Args),
     /// Cancel waiting and running jobs
     Cancel(cancel::Args),
     /// Where credentials come from, and what they allow
@@ -335,6 +337,9 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let context = Context::open(&global, named).await?;
     stats.watch(&context);
     let mut out = Out::stdout(&global);
+    if let Command::Serve(args) = command {
+        return serve::run(args, context, &mut out, interrupt).await;
+    }
     if command.only_reads() {
         out = out.paging();
     }
@@ -365,6 +370,7 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
         | Command::TaskgraphAction(_)
         | Command::Demo(_)
         | Command::Cache(_)
+        | Command::Serve(_)
         | Command::Config(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(0),

@@ -149,7 +149,7 @@ sys.stdout.buffer.write(seen)
 /// progress are taken away.
 fn obeyed(screen: &str) -> Vec<String> {
     let mut own = screen.replace("\r\n", "\n").replace("\r\u{1b}[2K", "");
-    for colour in ["0", "31", "32", "33", "34", "35", "36"] {
+    for colour in ["0", "1", "2", "31", "32", "33", "34", "35", "36"] {
         own = own.replace(&format!("\u{1b}[{colour}m"), "");
     }
     let found =

@@ -99,7 +99,7 @@ fn a_killed_watch_goes_on_and_asks_for_nothing_twice() {
     let looked = served.run(&["--json", "watch", &id]);
     assert_eq!(looked.status, 3, "{looked:?}");
     assert!(looked.stderr.contains("no process drives it"), "{looked:?}");
-    let mut command = served.listening(&["investigations", "resume", &id, "--yes"]);
+    let mut command = served.listening(&["--json", "investigations", "resume", &id, "--yes"]);
     let said = Said::new(&command.output().unwrap());
     assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(end(&said)["summary"], "ended: failed 4 of 4", "{said:?}");
@@ -138,7 +138,7 @@ fn two_never_drive_the_same() {
     }
     let listed = served.run(&["investigations", "--json"]).json();
     let id = listed["investigations"][0]["id"].as_str().unwrap().to_owned();
-    let said = served.run(&["investigations", "resume", &id, "--yes"]);
+    let said = served.run(&["--json", "investigations", "resume", &id, "--yes"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("being driven at this moment"), "{said:?}");
     // Somebody ends it: whoever drives it requests nothing more.

@@ -38,5 +38,6 @@ pub mod run;
 pub mod run_count;
 pub mod run_spec;
 pub mod sighting;
+pub mod standing;
 pub mod time;
 pub mod watch;

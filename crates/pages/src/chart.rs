@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use mozci_core::rate::{Rate, percent};
+use mozci_core::standing::Seen;
 
 /// The width of a chart's scale, from the left edge to 100 %.
 const SCALE: (f64, f64) = (8.0, 292.0);
@@ -16,7 +17,7 @@ fn x(share: f64) -> String {
 }
 
 /// Two rates with their intervals on one scale: before and since.
-pub(crate) fn two_rates(before: &Rate, since: &Rate) -> Markup {
+pub fn two_rates(before: &Rate, since: &Rate) -> Markup {
     let told = |rate: &Rate| match rate.runs {
         0 => "no run".to_owned(),
         _ => format!(
@@ -49,7 +50,7 @@ pub(crate) fn two_rates(before: &Rate, since: &Rate) -> Markup {
 }
 
 /// A probability as a bar with its number.
-pub(crate) fn probability(share: f64, text: &str) -> Markup {
+pub fn probability(share: f64, text: &str) -> Markup {
     let width = format!("{:.1}", share.clamp(0.0, 1.0) * 100.0);
     html! {
         div class="pbar" {
@@ -58,6 +59,28 @@ pub(crate) fn probability(share: f64, text: &str) -> Markup {
                 rect width=(width) height="14" {}
             }
             span { @if share >= 0.02 { b { (text) } } @else { (text) } }
+        }
+    }
+}
+
+/// What the runs of a failure's jobs said on each push, oldest left: tall where it failed, low where it passed, a dot
+/// where nothing ran. `seen` is newest first.
+pub fn strip(seen: &[Seen]) -> Markup {
+    const STEP: usize = 6;
+    let width = seen.len() * STEP;
+    let failed = seen.iter().filter(|seen| seen.failed > 0).count();
+    let label = format!("{} pushes, oldest left; it failed on {failed} of them", seen.len());
+    html! {
+        svg class="strip" width=(width) height="30" viewBox={ "0 0 " (width) " 30" } role="img" aria-label=(label) {
+            @for (place, seen) in seen.iter().rev().enumerate() {
+                @let x = place * STEP;
+                @match (seen.failed, seen.passed) {
+                    (0, 0) => rect class="h" x=(x + 2) y="26" width="1.5" height="1.5" {},
+                    (0, _) => rect class="p" x=(x) y="20" width="4" height="8" {},
+                    (_, 0) => rect class="f" x=(x) y="4" width="4" height="24" {},
+                    _ => { rect class="f" x=(x) y="4" width="4" height="14" {} rect class="p" x=(x) y="20" width="4" height="8" {} },
+                }
+            }
         }
     }
 }

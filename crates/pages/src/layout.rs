@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The one style sheet.
-pub(crate) const STYLE: &str = include_str!("../assets/mozci.css");
+pub const STYLE: &str = include_str!("../assets/mozci.css");
 
 /// A page that is one file: the style sheet within it, nothing from elsewhere, no script.
 pub(crate) fn one_file(title: &str, main: &Markup, foot: &Markup) -> Markup {

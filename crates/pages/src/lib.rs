@@ -7,4 +7,8 @@ mod marks;
 mod report;
 mod words;
 
+pub use chart::{probability, strip, two_rates};
+pub use layout::STYLE;
+pub use marks::{legend, mark};
 pub use report::{About, report};
+pub use words::{age, instant, plain, plural, rate};

@@ -16,7 +16,7 @@ fn of(run: &Run) -> (&'static str, &'static str, &'static str) {
 }
 
 /// A run's mark, with a link to it where there is one.
-pub(crate) fn mark(run: &Run, link: Option<String>) -> Markup {
+pub fn mark(run: &Run, link: Option<String>) -> Markup {
     let (class, sign, word) = of(run);
     let sign = html! { i class={ "m " (class) } aria-hidden="true" { (sign) } span class="vh" { (word) " " } };
     match link {
@@ -26,7 +26,7 @@ pub(crate) fn mark(run: &Run, link: Option<String>) -> Markup {
 }
 
 /// What the marks mean.
-pub(crate) fn legend() -> Markup {
+pub fn legend() -> Markup {
     html! {
         p class="legend" {
             span { i class="m f" aria-hidden="true" { "✗" } "failed" }

@@ -23,6 +23,7 @@ pub(crate) mod pushes;
 pub(crate) mod render_action;
 pub(crate) mod requests;
 pub(crate) mod retrigger;
+pub(crate) mod serve;
 pub(crate) mod taskgraph_action;
 pub(crate) mod trigger;
 pub(crate) mod watch;

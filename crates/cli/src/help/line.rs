@@ -8,7 +8,7 @@ use crate::app::Cli;
 /// The commands by what they are for.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["jobs", "pushes", "failures", "flakiness", "chooser", "open"]),
-    ("Find the culprit", &["backfill", "bisect", "watch", "investigations"]),
+    ("Find the culprit", &["backfill", "bisect", "watch", "investigations", "serve"]),
     ("Run jobs", &["trigger", "fill", "retrigger", "cancel"]),
     (
         "Housekeeping",

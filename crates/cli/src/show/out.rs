@@ -250,6 +250,12 @@ impl Out {
         self.note(written);
     }
 
+    /// Sends on what was written so far: of a command that goes on for long.
+    pub(crate) fn flush(&mut self) {
+        let flushed = self.stream.flush();
+        self.note(flushed);
+    }
+
     /// Whether the answer could be written. A reader that has gone away (`| head`) is no failure.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         status::clear();

@@ -45,6 +45,25 @@ pub struct BisectQuestion {
 }
 
 impl BisectQuestion {
+    /// The question as it is put unless somebody says otherwise; what is searched is missing.
+    pub fn usual() -> Self {
+        Self {
+            job: String::new(),
+            about: None,
+            bad: String::new(),
+            good: None,
+            max_revisions: 100,
+            delta: 0.01,
+            p_min: 0.05,
+            deterministic: false,
+            budget: 200,
+            at_once: 8,
+            background: 1000,
+            priors: true,
+            anyway: false,
+        }
+    }
+
     /// How the search is to go, with at most so many runs of one push, and with what is known of the
     /// suspects beforehand.
     pub fn settings(&self, most_on_a_push: u32, known: Option<Known>) -> HuntSettings {

@@ -1,0 +1,6 @@
+//! Who may look and act.
+
+mod random;
+mod sessions;
+
+pub(crate) use sessions::{Access, Session};

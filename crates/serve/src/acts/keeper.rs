@@ -1,0 +1,108 @@
+//! Plans and searches of this process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mozci_engine::Error;
+use mozci_engine::drive::search::Repositories;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::plans::{self, Planned, State, Wanted};
+use super::searches::{self, Begin, Live, SearchWanted};
+
+/// Plans that are kept at the most; the oldest goes.
+const PLANS: usize = 500;
+
+/// Plans and searches of this process.
+pub(crate) struct Acts {
+    open: Arc<dyn Repositories>,
+    plans: Mutex<BTreeMap<u64, Arc<Planned>>>,
+    searches: Mutex<BTreeMap<String, Arc<Live>>>,
+    /// One plan at a time is sent, so that each sees what the one before sent.
+    sending: tokio::sync::Mutex<()>,
+    cancel: CancellationToken,
+}
+
+impl Acts {
+    pub(crate) fn new(open: Arc<dyn Repositories>, cancel: CancellationToken) -> Self {
+        let (plans, searches) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+        Self { open, plans, searches, sending: tokio::sync::Mutex::new(()), cancel }
+    }
+
+    /// Makes a plan, which nobody has confirmed yet.
+    ///
+    /// # Errors
+    /// Those of planning.
+    pub(crate) async fn plan(&self, repo: &str, wanted: Wanted) -> Result<Arc<Planned>, Error> {
+        let built = plans::build(self.open.open(repo)?, &wanted).await?;
+        let mut all = self.plans.lock();
+        let number = all.last_key_value().map_or(1, |(number, _)| number + 1);
+        let planned = Planned::new(format!("p{number}"), repo, wanted, built);
+        all.insert(number, Arc::clone(&planned));
+        if all.len() > PLANS {
+            all.pop_first();
+        }
+        Ok(planned)
+    }
+
+    /// A plan by its id.
+    pub(crate) fn planned(&self, id: &str) -> Option<Arc<Planned>> {
+        let number = id.strip_prefix('p')?.parse().ok()?;
+        self.plans.lock().get(&number).cloned()
+    }
+
+    /// Carries a plan out that somebody confirmed. Confirmed twice, it is carried out once. Where what is wanted
+    /// means another plan by now, nothing is sent, and that plan is made.
+    pub(crate) async fn confirm(&self, planned: &Planned) {
+        {
+            let mut state = planned.state.lock();
+            if *state != State::Open {
+                return;
+            }
+            *state = State::Sending;
+        }
+        let _turn = self.sending.lock().await;
+        let state = match self.send(planned).await {
+            Ok(state) => state,
+            Err(error) => State::Failed(error.to_string()),
+        };
+        *planned.state.lock() = state;
+    }
+
+    async fn send(&self, planned: &Planned) -> Result<State, Error> {
+        let built = plans::build(self.open.open(&planned.repo)?, &planned.wanted).await?;
+        if plans::digest(&built.plan) != planned.digest() {
+            let anew = self.plan(&planned.repo, planned.wanted.clone()).await?;
+            return Ok(State::Changed(anew.id.clone()));
+        }
+        Ok(State::Done(plans::carry_out(built, &self.cancel).await?))
+    }
+
+    /// Begins a search: its investigation's id.
+    ///
+    /// # Errors
+    /// Those of beginning it.
+    pub(crate) async fn search(
+        &self,
+        repo: &str,
+        wanted: SearchWanted,
+        (program, version): (&str, &str),
+    ) -> Result<String, Error> {
+        let begin = Begin {
+            open: Arc::clone(&self.open),
+            repo: repo.to_owned(),
+            program: program.to_owned(),
+            version: version.to_owned(),
+            cancel: self.cancel.clone(),
+        };
+        let (id, live) = searches::begin(begin, wanted).await?;
+        self.searches.lock().insert(id.clone(), live);
+        Ok(id)
+    }
+
+    /// A search of this process.
+    pub(crate) fn live(&self, id: &str) -> Option<Arc<Live>> {
+        self.searches.lock().get(id).cloned()
+    }
+}

@@ -1,0 +1,162 @@
+//! The same for programs: `/api/v1`, JSON.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mozci_engine::drive::search::push_json;
+use serde_json::{Value, json};
+
+use super::plan::carried_out;
+use crate::access::Session;
+use crate::acts::{Planned, State as PlanState, Wanted};
+use crate::service::Service;
+use crate::web::problem::status;
+
+/// An error as RFC 9457 has it.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let body = json!({
+        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail,
+    });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// The repositories that are watched.
+pub(in crate::web) async fn repos(State(service): State<Arc<Service>>) -> Json<Value> {
+    let repos = service.repos.iter().map(|(name, watched)| {
+        json!({
+            "name": name,
+            "read": watched.snapshot().map(|read| read.at),
+            "problem": watched.problem().map(|(since, why)| json!({"since": since, "why": why})),
+        })
+    });
+    Json(json!({"version": 1, "repos": repos.collect::<Vec<_>>()}))
+}
+
+fn read(service: &Service, repo: &str) -> Result<Arc<crate::watch::Snapshot>, Box<Response>> {
+    let Some(watched) = service.repos.get(repo) else {
+        return Err(Box::new(problem(StatusCode::NOT_FOUND, "no such repository is watched")));
+    };
+    watched.snapshot().ok_or_else(|| {
+        let why = watched
+            .problem()
+            .map_or("it is being read for the first time".to_owned(), |(_, why)| why);
+        Box::new(problem(StatusCode::SERVICE_UNAVAILABLE, &why))
+    })
+}
+
+/// The failures, the most pressing first.
+pub(in crate::web) async fn failures(
+    State(service): State<Arc<Service>>,
+    Path(repo): Path<String>,
+) -> Response {
+    let read = match read(&service, &repo) {
+        Ok(read) => read,
+        Err(response) => return *response,
+    };
+    let id = |place: &usize| read.pushes.get(*place).map(|push| push.id);
+    let failures = read.groups.iter().map(|group| {
+        let jobs: Vec<&str> = group.jobs.iter().map(|job| read.name(*job).0.as_str()).collect();
+        let pushes: Vec<_> = group.runs.iter().filter_map(|(push, ..)| id(push)).collect();
+        json!({
+            "signature": group.id, "test": group.failure.test, "message": group.failure.message,
+            "state": group.standing, "reasons": group.reasons, "jobs": jobs, "pushes": pushes,
+            "runs": group.runs.len(),
+        })
+    });
+    Json(json!({"version": 1, "read": read.at, "failures": failures.collect::<Vec<_>>()}))
+        .into_response()
+}
+
+/// The pushes, newest first.
+pub(in crate::web) async fn pushes(
+    State(service): State<Arc<Service>>,
+    Path(repo): Path<String>,
+) -> Response {
+    match read(&service, &repo) {
+        Ok(read) => {
+            let pushes: Vec<Value> = read.pushes.iter().map(push_json).collect();
+            Json(json!({"version": 1, "read": read.at, "pushes": pushes})).into_response()
+        }
+        Err(response) => *response,
+    }
+}
+
+/// Whether a program means it: what changes something carries the session's token in a header, which no other
+/// site's page can set.
+fn is_meant(service: &Service, session: &Session, headers: &HeaderMap) -> bool {
+    let token = headers.get("x-mozci-token").and_then(|value| value.to_str().ok());
+    token.is_some_and(|token| service.access.is_form_token(session, token))
+}
+
+fn planned_json(planned: &Planned) -> Value {
+    let (state, detail) = match &*planned.state.lock() {
+        PlanState::Open => ("open", Value::Null),
+        PlanState::Sending => ("sending", Value::Null),
+        PlanState::Done(lines) => ("done", json!(lines)),
+        PlanState::Changed(id) => ("changed", json!({"plan": id})),
+        PlanState::Failed(why) => ("failed", json!(why)),
+    };
+    json!({
+        "version": 1, "id": planned.id, "repo": planned.repo, "created": planned.created, "wanted": planned.wanted,
+        "digest": planned.digest(), "plan": planned.plan, "state": state, "detail": detail,
+    })
+}
+
+/// Makes a plan; nothing is sent.
+pub(in crate::web) async fn plan(
+    State(service): State<Arc<Service>>,
+    Extension(session): Extension<Session>,
+    Path(repo): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    if !is_meant(&service, &session, &headers) {
+        return problem(
+            StatusCode::FORBIDDEN,
+            "the header X-Mozci-Token is missing or not this session's",
+        );
+    }
+    let wanted: Wanted = match serde_json::from_str(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    match service.acts.plan(&repo, wanted).await {
+        Ok(planned) => (StatusCode::CREATED, Json(planned_json(&planned))).into_response(),
+        Err(error) => problem(status(&error), &error.to_string()),
+    }
+}
+
+/// A plan, and what came of it.
+pub(in crate::web) async fn planned(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+) -> Response {
+    match service.acts.planned(&id) {
+        Some(planned) => Json(planned_json(&planned)).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "there is no such plan"),
+    }
+}
+
+/// Carries a plan out. Sent twice, it is carried out once: the answer is the same.
+pub(in crate::web) async fn confirm(
+    State(service): State<Arc<Service>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if !is_meant(&service, &session, &headers) {
+        return problem(
+            StatusCode::FORBIDDEN,
+            "the header X-Mozci-Token is missing or not this session's",
+        );
+    }
+    let Some(planned) = service.acts.planned(&id) else {
+        return problem(StatusCode::NOT_FOUND, "there is no such plan");
+    };
+    carried_out(&service, Arc::clone(&planned)).await;
+    Json(planned_json(&planned)).into_response()
+}

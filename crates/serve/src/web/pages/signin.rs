@@ -1,0 +1,82 @@
+//! Signing in by the link that the service printed, and out.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::Deserialize;
+
+use crate::access::Session;
+use crate::service::Service;
+use crate::web::problem;
+
+#[derive(Deserialize)]
+pub(in crate::web) struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+/// Uses the link's token up.
+pub(in crate::web) async fn show(
+    State(service): State<Arc<Service>>,
+    cookies: CookieJar,
+    Query(link): Query<Link>,
+) -> Response {
+    let wrong = || {
+        problem::of(
+            StatusCode::UNAUTHORIZED,
+            "this link was used already, or is another start's: a new start of `mozci serve` prints a new one",
+        )
+    };
+    match service.access.sign_in(&link.token) {
+        Ok(Some(id)) => {
+            let cookie = Cookie::build((service.access.cookie(), id))
+                .http_only(true)
+                .same_site(SameSite::Strict)
+                .path("/");
+            // The token does not stay in the address.
+            (cookies.add(cookie), Redirect::to("/")).into_response()
+        }
+        // Whoever is signed in already comes back by an old link.
+        Ok(None) => match cookies
+            .get(&service.access.cookie())
+            .and_then(|id| service.access.session(id.value()))
+        {
+            Some(_) => Redirect::to("/").into_response(),
+            None => wrong(),
+        },
+        Err(error) => problem::of(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// A form with nothing but its token.
+#[derive(Deserialize)]
+pub(in crate::web) struct Bare {
+    #[serde(default)]
+    pub(in crate::web) token: String,
+}
+
+/// Signs out.
+pub(in crate::web) async fn out(
+    State(service): State<Arc<Service>>,
+    Extension(session): Extension<Session>,
+    Form(form): Form<Bare>,
+) -> Response {
+    if !service.access.is_form_token(&session, &form.token) {
+        return stale();
+    }
+    service.access.sign_out(&session);
+    problem::of(StatusCode::OK, "you are signed out")
+}
+
+/// A form that is not this session's.
+pub(in crate::web) fn stale() -> Response {
+    problem::of(
+        StatusCode::FORBIDDEN,
+        "the form is of an ended session: go back, reload the page, and send it again; nothing was done",
+    )
+}
