@@ -58,6 +58,7 @@ mod pty;
 mod pulse;
 mod pulse_losses;
 mod schedules;
+mod serving;
 mod settling;
 mod several;
 mod signing_proxy;

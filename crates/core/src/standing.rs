@@ -102,6 +102,9 @@ pub fn standing(seen: &[Seen], known: bool) -> Option<(Standing, Vec<String>)> {
         reasons.push(format!("{passes_since} passes since; {needed} were enough to confirm a fix"));
         return Some((Standing::Fixed { last_bad: newest_bad, passes: passes_since }, reasons));
     }
+    if passes_since > 0 {
+        reasons.push(format!("{passes_since} passes since; {needed} would confirm a fix"));
+    }
     if known {
         reasons.push("people or its logs call it intermittent".to_owned());
         return Some((Standing::Known { rate: overall }, reasons));

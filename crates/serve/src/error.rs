@@ -28,3 +28,14 @@ pub enum ServeError {
     #[error("serving ended: {0}")]
     Serving(#[from] std::io::Error),
 }
+
+/// An error of the engine with what caused it, on one line.
+pub(crate) fn whole(error: &mozci_engine::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(", because {cause}"));
+        source = cause.source();
+    }
+    text
+}

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plans::{self, Planned, State, Wanted};
 use super::searches::{self, Begin, Live, SearchWanted};
+use crate::error::whole;
 
 /// Plans that are kept at the most; the oldest goes.
 const PLANS: usize = 500;
@@ -65,7 +66,7 @@ impl Acts {
         let _turn = self.sending.lock().await;
         let state = match self.send(planned).await {
             Ok(state) => state,
-            Err(error) => State::Failed(error.to_string()),
+            Err(error) => State::Failed(whole(&error)),
         };
         *planned.state.lock() = state;
     }

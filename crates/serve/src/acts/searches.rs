@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::host::line;
+use crate::error::whole;
 
 /// What somebody wants to be searched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -182,7 +183,7 @@ pub(super) async fn begin(
     let own = Arc::clone(&live);
     tokio::spawn(async move {
         let ended = drive(&ci, &*open, &question, &mut host, &own.cancel).await;
-        *own.ended.lock() = Some(ended.map_err(|error| error.to_string()));
+        *own.ended.lock() = Some(ended.map_err(|error| whole(&error)));
         ci.leave().await;
     });
     match receive.await {

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::groups::groups;
 use super::snapshot::Snapshot;
+use crate::error::whole;
 use crate::options::Options;
 
 /// Failed runs that are read each time at the most: newest first, the rest the next time.
@@ -55,7 +56,7 @@ impl Watched {
                     Ok(0) => every,
                     Ok(_) => Duration::from_millis(100),
                     Err(error) => {
-                        own.keep_problem(error.to_string());
+                        own.keep_problem(whole(&error));
                         (pause * 2).clamp(every, LONGEST_PAUSE)
                     }
                 };

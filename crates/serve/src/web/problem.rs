@@ -7,6 +7,7 @@ use mozci_engine::{Error, Kind};
 use mozci_pages::plain;
 
 use super::frame;
+use crate::error::whole;
 
 /// A page that says what is wrong.
 pub(super) fn of(status: StatusCode, text: &str) -> Response {
@@ -42,5 +43,5 @@ pub(super) fn status(error: &Error) -> StatusCode {
 
 /// An error of the engine as a page.
 pub(super) fn error(error: &Error) -> Response {
-    of(status(error), &error.to_string())
+    of(status(error), &whole(error))
 }

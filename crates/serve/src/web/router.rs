@@ -24,6 +24,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/assets/mozci.css", get(style))
+        .route("/assets/icon.svg", get(icon))
         .route("/assets/mozci.js", get(script));
     let signed = Router::new()
         .route("/", get(home))
@@ -72,6 +73,14 @@ async fn home(State(service): State<Arc<Service>>) -> Response {
 async fn style() -> Response {
     let kind = (header::CONTENT_TYPE, "text/css; charset=utf-8");
     ([kind, (header::CACHE_CONTROL, "max-age=3600")], mozci_pages::STYLE).into_response()
+}
+
+/// The bracket: what is suspected, between what failed and what passed.
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><path d="M7 2H2v16h5" fill="none" stroke="#b86f00" stroke-width="2"/><path fill="#b0241b" d="M9 1h10v5H9z"/><path fill="#585f67" d="M9 8.5h10v3H9z"/><path fill="#2c6a49" d="M9 14h10v5H9z"/></svg>"##;
+
+async fn icon() -> Response {
+    let kind = (header::CONTENT_TYPE, "image/svg+xml");
+    ([kind, (header::CACHE_CONTROL, "max-age=86400")], ICON).into_response()
 }
 
 async fn script() -> Response {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::plan::carried_out;
 use crate::access::Session;
 use crate::acts::{Planned, State as PlanState, Wanted};
+use crate::error::whole;
 use crate::service::Service;
 use crate::web::problem::status;
 
@@ -126,7 +127,7 @@ pub(in crate::web) async fn plan(
     };
     match service.acts.plan(&repo, wanted).await {
         Ok(planned) => (StatusCode::CREATED, Json(planned_json(&planned))).into_response(),
-        Err(error) => problem(status(&error), &error.to_string()),
+        Err(error) => problem(status(&error), &whole(&error)),
     }
 }
 

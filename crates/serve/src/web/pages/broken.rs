@@ -78,7 +78,7 @@ pub(in crate::web) async fn show(
             p { @if text.is_empty() { "Nothing here, in " (read.pushes.len()) " pushes." } @else { "Nothing fits “" (plain(&wanted.text)) "”." } }
         }
         ol class="fails" aria-label="Failures, the most pressing first" {
-            @for group in shown.iter().take(SHOWN) { (entry(here, watched, &read, group)) }
+            @for (place, group) in shown.iter().take(SHOWN).enumerate() { (entry(here, watched, &read, group, place == 0)) }
         }
         @if shown.len() > SHOWN { p { "And " (shown.len() - SHOWN) " more: narrow them with a text." } }
         p class="dim" { "Each strip shows the pushes that were read, oldest left: tall where it failed, low where the same jobs passed, a dot where they did not run." }
@@ -126,6 +126,7 @@ fn entry(
     watched: &Watched,
     read: &Snapshot,
     group: &Group,
+    is_first: bool,
 ) -> Markup {
     let (_, _, repo) = here;
     let mark = match &group.standing {
@@ -161,13 +162,18 @@ fn entry(
                     }
                 }
             }
-            div class="next" { (next(here, read, group)) }
+            div class="next" { (next(here, read, group, is_first)) }
         }
     }
 }
 
 /// The next step for a failure.
-pub(super) fn next(here: (&Service, &Session, &str), read: &Snapshot, group: &Group) -> Markup {
+pub(super) fn next(
+    here: (&Service, &Session, &str),
+    read: &Snapshot,
+    group: &Group,
+    is_first: bool,
+) -> Markup {
     let (_, _, repo) = here;
     let Some((push, job, _)) = group.runs.first() else { return html! {} };
     let (Some(push), (job, _)) = (read.pushes.get(*push), read.name(*job)) else { return html! {} };
@@ -181,7 +187,7 @@ pub(super) fn next(here: (&Service, &Session, &str), read: &Snapshot, group: &Gr
     html! {
         @match &group.standing {
             Standing::Range { .. } | Standing::Older { .. } => {
-                (plan_button(here, &backfill, "Plan a backfill", true))
+                (plan_button(here, &backfill, "Plan a backfill", is_first))
                 a href=(search) { "Search the culprit" }
             },
             Standing::Intermittent { .. } | Standing::New { .. } => {

@@ -60,7 +60,7 @@ pub(in crate::web) async fn show(
         p class="crumb" { a href={ "/r/" (repo) } { "Broken now" } " › " code { (group.id) } }
         div class="head" { div { h1 class="wrap" { (title(group)) }
             p class="lede wrap" { (plain(group.failure.message.as_deref().unwrap_or_default())) } }
-            div class="acts" { (next((&service, &session, &repo), &read, group)) } }
+            div class="acts" { (next((&service, &session, &repo), &read, group, true)) } }
         div class="two" { div class="stack" {
             section class="box" {
                 h2 { (group.standing.words()) ", " (standing_words(&read, &group.standing)) }
