@@ -306,17 +306,44 @@ fn a_plan_is_shown_confirmed_and_sent_once() {
     assert_eq!(served.actions(), before);
 }
 
-#[test]
-fn a_search_is_begun_followed_and_reported() {
+/// A world with a culprit among eight suspects that always fails.
+fn hunted() -> Served {
     let hunt = HuntConfig { suspects: 8, culprit: Some(3), rate: 1.0, ..HuntConfig::default() };
-    let world = WorldConfig {
+    Served::of(WorldConfig {
         pushes: 40,
         newest_minutes_ago: 600,
         speed: 20_000.0,
         hunt: Some(hunt),
         ..WorldConfig::default()
-    };
-    let served = Served::of(world);
+    })
+}
+
+/// The planted culprit's number.
+fn planted(served: &Served) -> u64 {
+    let truth = served.world().truth();
+    let culprit = truth.hunt.unwrap().culprit.unwrap();
+    truth.pushes.iter().find(|push| push.revision == culprit).unwrap().id
+}
+
+#[test]
+fn a_search_that_nobody_drives_goes_on_from_its_page() {
+    let served = hunted();
+    let round = served.run(&["bisect", JOB, "--bad", "tip", "--yes", "--no-wait", "--json"]);
+    let id = round.json()["investigation"].as_str().unwrap().to_owned();
+    let service = Service::start(&served, &[]).sign_in().ready();
+    let path = format!("/i/{id}");
+    let page = service.get(&path).body;
+    assert!(page.contains("Nobody drives it here"), "{page}");
+    assert_eq!(service.post(&format!("{path}/resume"), &[]).status, 403);
+    let token = service.token(&page);
+    assert_eq!(service.post(&format!("{path}/resume"), &[("token", &token)]).status, 303);
+    let page = service.until(&path, "See the report");
+    assert!(page.contains(&format!("culprit {}", planted(&served))), "{page}");
+}
+
+#[test]
+fn a_search_is_begun_followed_and_reported() {
+    let served = hunted();
     let service = Service::start(&served, &[]).sign_in().ready();
     let offer = service.get(&format!("/r/autoland/searches?job={JOB}&bad=tip"));
     assert!(offer.body.contains("Begin the search"), "{}", offer.body);
@@ -326,9 +353,7 @@ fn a_search_is_begun_followed_and_reported() {
     assert_eq!(begun.status, 303, "{}", begun.body);
     let path = begun.header("location").unwrap().to_owned();
     let page = service.until(&path, "See the report");
-    let truth = served.world().truth();
-    let culprit = truth.hunt.unwrap().culprit.unwrap();
-    let id = truth.pushes.iter().find(|push| push.revision == culprit).unwrap().id;
+    let id = planted(&served);
     assert!(page.contains(&format!("culprit {id}")), "{page}");
     let report = service.get(&format!("{path}/report"));
     assert!(report.body.contains(&format!("Push {id} by ")), "{}", report.body);

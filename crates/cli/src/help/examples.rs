@@ -142,6 +142,14 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "serve",
+        &[
+            ("mozci serve --open", "the dashboard, in the browser"),
+            ("mozci serve --watch mozilla-central", "two repositories"),
+            ("mozci serve --listen 127.0.0.1:9000 --pushes 200", "elsewhere, and further back"),
+        ],
+    ),
+    (
         "fill",
         &[
             ("mozci fill --rev tip --dry-run", "what is missing on a push"),

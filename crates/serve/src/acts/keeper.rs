@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mozci_engine::Error;
 use mozci_engine::drive::search::Repositories;
+use mozci_engine::store::Investigation;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -100,6 +101,27 @@ impl Acts {
         let (id, live) = searches::begin(begin, wanted).await?;
         self.searches.lock().insert(id.clone(), live);
         Ok(id)
+    }
+
+    /// Goes on with a search that nobody drives.
+    ///
+    /// # Errors
+    /// Those of claiming it.
+    pub(crate) async fn resume(
+        &self,
+        found: &Investigation,
+        (program, version): (&str, &str),
+    ) -> Result<(), Error> {
+        let begin = Begin {
+            open: Arc::clone(&self.open),
+            repo: found.repo.clone(),
+            program: program.to_owned(),
+            version: version.to_owned(),
+            cancel: self.cancel.clone(),
+        };
+        let live = searches::resume(begin, found).await?;
+        self.searches.lock().insert(found.id.clone(), live);
+        Ok(())
     }
 
     /// A search of this process.

@@ -1,5 +1,6 @@
 //! What people do from pages: plans that they confirm, and searches.
 
+mod chase;
 mod host;
 mod keeper;
 mod plans;

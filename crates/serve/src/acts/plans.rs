@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::chase::chase;
 use super::host::Lines;
 
 /// What somebody wants to be run.
@@ -77,6 +78,8 @@ pub(crate) struct Planned {
     pub(crate) pushes: Vec<Push>,
     /// Runs that were requested in the last 24 hours, and how many may be.
     pub(crate) used: (u32, u32),
+    /// What runs are judged by, in words.
+    pub(crate) judged: String,
     pub(crate) state: Mutex<State>,
 }
 
@@ -89,6 +92,7 @@ pub(super) struct Built {
     pub(super) steps: Vec<Step>,
     pub(super) pushes: Vec<Push>,
     pub(super) used: (u32, u32),
+    judged: String,
 }
 
 async fn pushes_of(ci: &Ci, rev: &str, reach: Reach) -> Result<Vec<Push>, Error> {
@@ -108,13 +112,17 @@ pub(super) async fn build(ci: Ci, wanted: &Wanted) -> Result<Built, Error> {
             let subjects = Subjects { test: test.clone(), ..Subjects::default() };
             judge_by(&ci, &subjects).await?;
             let pushes = pushes_of(&ci, rev, Reach::Back(MAX_REVISIONS)).await?;
+            let judged = match test {
+                Some(test) => format!("judged by {test}"),
+                None => chase(&ci, job, &pushes).await?,
+            };
             let job = JobName::new(job);
             let history = read_job(&ci, Some(&ledger), &pushes, &job).await?;
             let wish = Wish { times: *times, only_built: false };
             let question = Question { job, wish, every: NonZeroU32::MIN, anyway: false };
             let answer = backfill::backfill(&history.facts, &question, &history.past());
             let (plan, steps) = (answer.plan, answer.steps);
-            Ok(Built { ci, ledger, histories: vec![history], plan, steps, pushes, used })
+            Ok(Built { ci, ledger, histories: vec![history], plan, steps, pushes, used, judged })
         }
         Wanted::Trigger { jobs, rev, times } => {
             let pushes = pushes_of(&ci, rev, Reach::Single).await?;
@@ -125,16 +133,17 @@ pub(super) async fn build(ci: Ci, wanted: &Wanted) -> Result<Built, Error> {
                 let each = history.facts.iter().map(|facts| (facts, true));
                 have_n(each, &history.job, wish, &history.past())
             });
-            Ok(Built { ci, ledger, histories, plan, steps: Vec::new(), pushes, used })
+            let (steps, judged) = (Vec::new(), String::new());
+            Ok(Built { ci, ledger, histories, plan, steps, pushes, used, judged })
         }
     }
 }
 
 impl Planned {
     pub(super) fn new(id: String, repo: &str, wanted: Wanted, built: Built) -> Arc<Self> {
-        let Built { ci, plan, steps, pushes, used, .. } = built;
+        let Built { ci, plan, steps, pushes, used, judged, .. } = built;
         let (repo, created, state) = (repo.to_owned(), ci.now(), Mutex::new(State::Open));
-        Arc::new(Self { id, repo, wanted, created, plan, steps, pushes, used, state })
+        Arc::new(Self { id, repo, wanted, created, plan, steps, pushes, used, judged, state })
     }
 
     /// What tells this plan from another one: what would be sent where.

@@ -13,15 +13,18 @@ use mozci_engine::drive::search::{
     Repositories, SearchContext, SearchOptions, SearchProgress, names, search, verdict_line,
 };
 use mozci_engine::drive::{
-    Consent, Observer, Permission, Progress, Question, Session, open_ledger,
+    Consent, Observer, Permission, Progress, Question, Session, check_resumable, claim_again,
+    open_ledger,
 };
 use mozci_engine::flow::{BisectQuestion, Subjects, judge_by, read_range, spelled};
+use mozci_engine::store::{Investigation, Lease};
 use mozci_pages::{About, report};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::chase::chase;
 use super::host::line;
 use crate::error::whole;
 
@@ -49,6 +52,18 @@ pub(crate) struct Live {
     /// Whether it has ended, and with what error.
     pub(crate) ended: Mutex<Option<Result<(), String>>>,
     pub(crate) cancel: CancellationToken,
+}
+
+impl Live {
+    fn new(wanted: SearchWanted, cancel: &CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            wanted,
+            events: Mutex::new(Vec::new()),
+            report: Mutex::new(None),
+            ended: Mutex::new(None),
+            cancel: cancel.child_token(),
+        })
+    }
 }
 
 /// Events of one search that are kept at the most.
@@ -164,6 +179,10 @@ pub(super) async fn begin(
     let bad = read_range(&ci, &spec).await?.pushes.remove(0);
     let subjects = Subjects { test: wanted.test.clone(), ..Subjects::default() };
     judge_by(&ci, &subjects).await?;
+    let mut said = None;
+    if wanted.test.is_none() {
+        said = Some(chase(&ci, &wanted.job, std::slice::from_ref(&bad)).await?);
+    }
     let question = BisectQuestion {
         job: wanted.job.clone(),
         about: ci.about(),
@@ -171,21 +190,66 @@ pub(super) async fn begin(
         budget: wanted.budget,
         ..BisectQuestion::usual()
     };
-    let live = Arc::new(Live {
-        wanted,
-        events: Mutex::new(Vec::new()),
-        report: Mutex::new(None),
-        ended: Mutex::new(None),
-        cancel: cancel.child_token(),
-    });
-    let (send, receive) = oneshot::channel();
-    let mut host = Host { live: Arc::clone(&live), begun: Some(send), program, version };
-    let own = Arc::clone(&live);
+    let live = Live::new(wanted, &cancel);
+    live.events.lock().extend(said.map(|said| (ci.now(), said)));
+    run(ci, (open, program, version), (question, None), live).await
+}
+
+/// Goes on with a search that nobody drives.
+///
+/// # Errors
+/// [`Error::Usage`] for a watch, and for one that somebody else drives.
+pub(super) async fn resume(begin: Begin, found: &Investigation) -> Result<Arc<Live>, Error> {
+    let Begin { open, repo, program, version, cancel } = begin;
+    let ci = open.open(&repo)?;
+    check_resumable(&ci, found)?;
+    let question = BisectQuestion::of(found)?;
+    if let Some(about) = &question.about {
+        ci.judge_by(about.clone());
+    }
+    let store = ci.store().await?;
+    let lease = claim_again(&*store, &found.id).await?;
+    let test = question.about.as_ref().and_then(|about| about.subject.as_ref());
+    let wanted = SearchWanted {
+        job: question.job.clone(),
+        bad: question.bad.clone(),
+        test: test.map(|subject| subject.name().to_owned()),
+        budget: question.budget,
+    };
+    let live = Live::new(wanted, &cancel);
+    spawn(ci, (open, program, version), (question, Some(lease)), &live, None);
+    Ok(live)
+}
+
+/// What a search is driven with: other repositories, how a command begins, the version.
+type Means = (Arc<dyn Repositories>, String, String);
+
+/// Drives a search in a task of its own.
+fn spawn(
+    ci: Ci,
+    (open, program, version): Means,
+    (question, lease): (BisectQuestion, Option<Lease>),
+    live: &Arc<Live>,
+    begun: Option<oneshot::Sender<String>>,
+) {
+    let mut host = Host { live: Arc::clone(live), begun, program, version };
+    let own = Arc::clone(live);
     tokio::spawn(async move {
-        let ended = drive(&ci, &*open, &question, &mut host, &own.cancel).await;
+        let ended = drive(&ci, &*open, (&question, lease), &mut host, &own.cancel).await;
         *own.ended.lock() = Some(ended.map_err(|error| whole(&error)));
         ci.leave().await;
     });
+}
+
+/// Drives a new search, and waits until it has an id.
+async fn run(
+    ci: Ci,
+    means: Means,
+    what: (BisectQuestion, Option<Lease>),
+    live: Arc<Live>,
+) -> Result<(String, Arc<Live>), Error> {
+    let (send, receive) = oneshot::channel();
+    spawn(ci, means, what, &live, Some(send));
     match receive.await {
         Ok(id) => Ok((id, live)),
         // It ended before anything was written down.
@@ -206,7 +270,7 @@ pub(super) async fn begin(
 async fn drive(
     ci: &Ci,
     open: &dyn Repositories,
-    question: &BisectQuestion,
+    (question, lease): (&BisectQuestion, Option<Lease>),
     host: &mut Host,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
@@ -221,5 +285,5 @@ async fn drive(
         notifier: None,
     };
     let mut context = SearchContext { session, store: &*store, repositories: open, options };
-    search(question, None, true, &mut context).await.map(drop)
+    search(question, lease, true, &mut context).await.map(drop)
 }

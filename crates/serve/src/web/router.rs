@@ -42,6 +42,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/i/{id}", get(investigations::show))
         .route("/i/{id}/report", get(investigations::report))
         .route("/i/{id}/cancel", post(investigations::cancel))
+        .route("/i/{id}/resume", post(investigations::resume))
         .route("/investigations", get(investigations::list))
         .route("/requests", get(requests::show))
         .route("/limits", get(limits::show))

@@ -7,6 +7,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
+use mozci_engine::Error;
 use mozci_engine::store::Investigation;
 use mozci_pages::{age, instant, plain};
 use serde::Deserialize;
@@ -179,8 +180,11 @@ pub(in crate::web) async fn show(
                 @if runs { form method="post" action={ "/i/" (id) "/cancel" } { (token(&service, &session)) button class="stop" { "Stop it" } } }
             } }
         @if let Some(Err(why)) = &ends { p class="note bad wrap" { b { "It stopped: " } (plain(why)) } }
-        @if live.is_none() && state(&found) == "open" {
-            p class="note" { "It is not driven here. " code { (service.options.program) " investigations resume " (id) } " goes on with it." }
+        @if !runs && state(&found) == "open" && found.question["kind"] != "watch" {
+            div class="note" {
+                p { "Nobody drives it here. What it requested goes on." }
+                form method="post" action={ "/i/" (id) "/resume" } { (token(&service, &session)) button { "Go on with it" } }
+            }
         }
         section class="box" {
             h2 { "What happened" }
@@ -227,5 +231,31 @@ pub(in crate::web) async fn cancel(
             Redirect::to(&format!("/i/{id}")).into_response()
         }
         None => problem::not_found("this investigation is not driven here"),
+    }
+}
+
+/// Goes on with one that nobody drives.
+pub(in crate::web) async fn resume(
+    State(service): State<Arc<Service>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Form(form): Form<Bare>,
+) -> Response {
+    if !service.access.is_form_token(&session, &form.token) {
+        return stale();
+    }
+    let Some(watched) = service.repos.get(first(&service)) else {
+        return problem::not_found("no repository is watched");
+    };
+    let found = async {
+        let found = watched.ci.store().await?.by_prefix(&id).await?;
+        let found = found.into_iter().find(|found| found.id == id);
+        found.ok_or_else(|| Error::NotFound("there is no such investigation".into()))
+    };
+    let about = (&*service.options.program, &*service.options.version);
+    let resumed = async { service.acts.resume(&found.await?, about).await };
+    match resumed.await {
+        Ok(()) => Redirect::to(&format!("/i/{id}")).into_response(),
+        Err(error) => problem::error(&error),
     }
 }

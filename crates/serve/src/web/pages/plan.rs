@@ -89,7 +89,8 @@ pub(in crate::web) async fn show(
     let body = html! {
         p class="crumb" { a href={ "/r/" (planned.repo) } { (planned.repo) } " › plan " code { (planned.id) } }
         div class="head" { div { h1 class="wrap" { (title) }
-            p class="lede" { (lede(&planned)) } } }
+            p class="lede" { (lede(&planned)) }
+            @if !planned.judged.is_empty() { p class="dim wrap" { (plain(&planned.judged)) } } } }
         div class="two" { div class="stack" {
             @if planned.steps.is_empty() { (requests(plan)) } @else { (walk(&planned)) }
             @if !plan.left_out.is_empty() { (left_out(plan)) }
