@@ -22,49 +22,48 @@ const AFTER: &str = "\
 Exit status: 0 done; 1 the answer is bad (only with --exit-status); 2 usage; 3 a service failed or
 refused part of it; 4 not allowed; 5 not found; 6 a guard refused; 130 interrupted.";
 
-/// The options of every command: `mozci --help` explains them, and no other help repeats that.
-const EVERYWHERE: [&str; 14] = [
-    "color",
-    "notify",
-    "no_pager",
-    "config",
-    "ci",
-    "repo",
-    "clone",
-    "json",
-    "format",
-    "stats",
-    "exit_status",
-    "verbose",
-    "quiet",
-    "version",
-];
+/// Options whose value may be called as a command is.
+const WITH_VALUE: [&str; 6] = ["--config", "--ci", "--repo", "--clone", "--format", "--color"];
 
-/// The command line for whoever asks for help. It costs more than reading arguments needs.
+/// The command line for whoever asks for help: of the whole program or of one command. Options of every command are
+/// explained in the first, and in no other.
 pub(crate) fn for_help() -> Command {
-    let mut command = with_texts();
-    // Options of every command are handed down here.
-    command.build();
-    within(command, hidden)
+    let mut words = std::env::args().skip(1);
+    let mut named = None;
+    while let Some(word) = words.next() {
+        if WITH_VALUE.contains(&word.as_str()) {
+            words.next();
+        } else if word != "help" && !word.starts_with('-') {
+            named = Some(word);
+            break;
+        }
+    }
+    match named {
+        Some(name) => of_command(command(), &name),
+        None => whole(),
+    }
 }
 
-/// Does something to each command within a command.
-fn within(mut command: Command, each: fn(Command) -> Command) -> Command {
-    let names: Vec<String> =
-        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    for name in names.iter().filter(|name| *name != "help") {
-        command = command.mut_subcommand(name, each);
+/// The command line, for the help of one command and those within.
+pub(super) fn of_command(command: Command, name: &str) -> Command {
+    // Options of every command are handed down as they are here.
+    let is_everywhere = |arg: &clap::Arg| arg.is_global_set();
+    let mut command = command
+        .propagate_version(false)
+        .mut_args(|arg| if is_everywhere(&arg) { arg.hide(true) } else { arg });
+    let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, all)| all);
+    if command.find_subcommand(name).is_some() {
+        let mut text = String::new();
+        if !examples.is_empty() {
+            text.push_str("Examples:\n");
+        }
+        for (line, what) in examples {
+            text.push_str(&format!("  {line}\n      {what}\n"));
+        }
+        text.push_str("\nOptions of every command (--json, --ci, --repo, …): mozci --help\n");
+        command = command.mut_subcommand(name, |command| command.after_help(text));
     }
     command
-}
-
-/// A command, and those within, without the options of every command in its help.
-fn hidden(command: Command) -> Command {
-    let command = command.mut_args(|arg| {
-        let is_everywhere = EVERYWHERE.contains(&arg.get_id().as_str());
-        if is_everywhere { arg.hide(true) } else { arg }
-    });
-    within(command, hidden)
 }
 
 /// Whether the arguments ask for help.
@@ -103,9 +102,9 @@ const LONG_VERSION: &str = concat!(
     env!("MOZCI_COMPILER"),
 );
 
-/// The command line with groups and examples.
-pub(super) fn with_texts() -> Command {
-    let mut command = command();
+/// The command line for the help of the whole program: the commands by what they are for.
+pub(super) fn whole() -> Command {
+    let command = command();
     let mut groups = String::new();
     for (title, names) in GROUPS {
         groups.push_str(&format!("{title}:\n"));
@@ -116,16 +115,7 @@ pub(super) fn with_texts() -> Command {
         }
         groups.push('\n');
     }
-    command = command.help_template(format!(
+    command.help_template(format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n\nBegin with `mozci demo`, or with `mozci config init` for your own CI.\n\n{groups}Options of every command:\n{{options}}{{after-help}}"
-    ));
-    for (name, examples) in EXAMPLES {
-        let mut text = "Examples:\n".to_owned();
-        for (line, what) in *examples {
-            text.push_str(&format!("  {line}\n      {what}\n"));
-        }
-        text.push_str("\nOptions of every command (--json, --ci, --repo, …): mozci --help\n");
-        command = command.mut_subcommand(name, |command| command.after_help(text));
-    }
-    command
+    ))
 }

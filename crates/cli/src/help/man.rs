@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::examples::EXAMPLES;
-use super::line::for_help;
+use super::line::{command, of_command, whole};
 
 /// What each exit status means.
 const STATUSES: [(&str, &str); 8] = [
@@ -49,7 +49,7 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 /// # Errors
 /// Those of writing.
 pub(crate) fn page(out: &mut Vec<u8>) -> std::io::Result<()> {
-    write(for_help(), "mozci", &[], out)
+    write(whole(), "mozci", &[], out)
 }
 
 /// A page for each command into a folder.
@@ -57,9 +57,13 @@ pub(crate) fn page(out: &mut Vec<u8>) -> std::io::Result<()> {
 /// # Errors
 /// Those of writing.
 pub(crate) fn pages(folder: &Path) -> std::io::Result<()> {
-    let root = for_help();
-    let mut all = Vec::new();
-    collect(&root, "mozci", &mut all);
+    let mut all = vec![("mozci".to_owned(), whole())];
+    // Options of every command stand in the main page alone.
+    let mut root = of_command(command(), "");
+    root.build();
+    for within in root.get_subcommands().filter(|within| within.get_name() != "help") {
+        collect(within, &format!("mozci-{}", within.get_name()), &mut all);
+    }
     let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
     for (name, command) in all {
         let mut out = Vec::new();
