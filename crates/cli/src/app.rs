@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::desk::notification;
 use crate::show::{Out, pager};
 use crate::stats::Stats;
-use crate::{complete, failure, help, log};
+use crate::{complete, failure, help, log, system};
 
 /// Finds the push that broke a CI job, and proves it.
 #[derive(Debug, Parser)]
@@ -278,7 +278,7 @@ async fn interruptible(cli: Cli, stats: &Stats) -> Done {
     loop {
         tokio::select! {
             done = &mut command => return done,
-            signal = tokio::signal::ctrl_c() => {
+            signal = system::asked_to_end() => {
                 let again = interrupt.stop.is_cancelled();
                 interrupt.stop.cancel();
                 if signal.is_err() || again || !interrupt.acting.load(Ordering::Relaxed) {

@@ -83,6 +83,8 @@ impl Context {
         let (_, ci) = config.ci(Some("demo"))?;
         let (repo, place) = (global.repo.as_deref(), Directories::at(folder.path()));
         let credentials = credentials(ci, |_| None)?;
+        // Commands that answers name are for the simulated CI, too.
+        let global = &Global { ci: Some("demo".to_owned()), ..global.clone() };
         let open = Self::of(global, &config, ("demo", ci), repo, credentials, place)?;
         Ok(Self { sim: Some((sim, folder)), ..open })
     }

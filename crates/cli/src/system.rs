@@ -17,6 +17,11 @@ pub(crate) fn discard_typed() {
     unix::discard_typed();
 }
 
+/// Waits until somebody asks the program to end: Ctrl-C, or what service managers send.
+pub(crate) async fn asked_to_end() -> std::io::Result<()> {
+    unix::asked_to_end().await
+}
+
 #[cfg(unix)]
 mod unix {
     use std::io::IsTerminal;
@@ -33,6 +38,15 @@ mod unix {
         // Apple counts bytes, the others KiB.
         let most = if cfg!(target_vendor = "apple") { most / 1024 } else { most };
         (millis(own.user_time()) + millis(own.system_time()), peak_memory().unwrap_or(most))
+    }
+
+    pub(super) async fn asked_to_end() -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
     }
 
     pub(super) fn discard_typed() {
@@ -72,6 +86,10 @@ mod unix {
 mod unix {
     pub(super) fn costs() -> (u64, u64) {
         (0, 0)
+    }
+
+    pub(super) async fn asked_to_end() -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
     }
 
     pub(super) fn discard_typed() {}

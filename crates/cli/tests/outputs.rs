@@ -123,7 +123,7 @@ fn shells_and_man_get_what_they_need() {
 fn the_readmes_recipes_for_legacy_calls_work() {
     let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
     let readme = std::fs::read_to_string(readme).unwrap();
-    let table = readme.split("### Coming from `trigger.py`").nth(1).unwrap();
+    let table = readme.split("## Coming from `trigger.py`").nth(1).unwrap();
     let recipes: Vec<&str> = table
         .lines()
         .filter(|line| line.starts_with('|'))

@@ -75,6 +75,7 @@ pub fn strip(seen: &[Seen]) -> Markup {
             @for (place, seen) in seen.iter().rev().enumerate() {
                 @let x = place * STEP;
                 @match (seen.failed, seen.passed) {
+                    (0, 0) if seen.unclear > 0 => rect class="x" x=(x) y="14" width="4" height="14" {},
                     (0, 0) => rect class="h" x=(x + 2) y="26" width="1.5" height="1.5" {},
                     (0, _) => rect class="p" x=(x) y="20" width="4" height="8" {},
                     (_, 0) => rect class="f" x=(x) y="4" width="4" height="24" {},

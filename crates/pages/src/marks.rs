@@ -11,7 +11,7 @@ fn of(run: &Run) -> (&'static str, &'static str, &'static str) {
         Told::Passed => ("p", "✓", "passed"),
         Told::Open => ("r", "▸", "not ended"),
         Told::NotRun => ("n", "○", "ran without it"),
-        _ => ("x", "!", "says nothing"),
+        _ => ("x", "!", "no evidence"),
     }
 }
 
@@ -33,7 +33,7 @@ pub fn legend() -> Markup {
             span { i class="m p" aria-hidden="true" { "✓" } "passed" }
             span { i class="m r" aria-hidden="true" { "▸" } "not ended" }
             span { i class="m n" aria-hidden="true" { "○" } "ran without it" }
-            span { i class="m x" aria-hidden="true" { "!" } "says nothing" }
+            span { i class="m x" aria-hidden="true" { "!" } "no evidence" }
         }
     }
 }

@@ -31,6 +31,7 @@ pub struct Running {
     /// The link with the token that signs the first person in.
     pub link: String,
     serving: JoinHandle<std::io::Result<()>>,
+    service: Arc<Service>,
     cancel: CancellationToken,
 }
 
@@ -49,8 +50,13 @@ impl Running {
                 return Ok(ended.map_err(std::io::Error::other)??);
             }
         }
-        // Open streams end with the token; requests under way have a while.
-        match tokio::time::timeout(PATIENCE, serving).await {
+        // Open streams end with the token; requests under way have a while, and so has what is being sent: a
+        // search finishes the request that it is at, and gives its lease back.
+        let ended = tokio::time::timeout(PATIENCE, serving).await;
+        if tokio::time::timeout(SENDING, self.service.acts.ended()).await.is_err() {
+            tracing::warn!("what was being sent did not come to a stop; the ledger knows of it");
+        }
+        match ended {
             Ok(ended) => Ok(ended.map_err(std::io::Error::other)??),
             Err(_) => Ok(()),
         }
@@ -59,6 +65,9 @@ impl Running {
 
 /// How long requests under way may take once the service ends.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How long what is being sent may take then.
+const SENDING: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Starts the service: it listens once this returns.
 ///
@@ -81,11 +90,11 @@ pub async fn start(options: Options) -> Result<Running, ServeError> {
     }
     let acts = Acts::new(Arc::clone(&options.open), cancel.clone());
     let service = Arc::new(Service { options, repos, access, acts, cancel: cancel.clone() });
-    let (router, ended) = (web::router(service), cancel.clone());
+    let (router, ended) = (web::router(Arc::clone(&service)), cancel.clone());
     let serving = tokio::spawn(async move {
         axum::serve(listener, router)
             .with_graceful_shutdown(async move { ended.cancelled().await })
             .await
     });
-    Ok(Running { address, link, serving, cancel })
+    Ok(Running { address, link, serving, service, cancel })
 }

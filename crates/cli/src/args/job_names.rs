@@ -81,7 +81,10 @@ pub(crate) async fn expand_one(
 }
 
 fn several(job: &str, found: &[&str]) -> Error {
-    let mut text = format!("{job:?} fits {}: give more of the name", plural(found.len(), "job"));
+    let mut text = format!(
+        "{job:?} fits {}: give more of the name, or take --include where the command has it",
+        plural(found.len(), "job")
+    );
     for name in found.iter().take(LISTED) {
         text.push_str(&format!("\n  {name}"));
     }

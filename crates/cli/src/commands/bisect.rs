@@ -76,7 +76,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Search")]
 struct SearchArgs {
     /// How often the answer may be wrong
-    #[arg(long, value_name = "D", default_value = "0.01", value_parser = share)]
+    #[arg(long = "error-rate", alias = "delta", value_name = "D", default_value = "0.01", value_parser = share)]
     delta: f64,
     /// The lowest failure rate that is looked for: what fails less often counts as no culprit
     #[arg(long, value_name = "P", default_value = "0.05", value_parser = share)]

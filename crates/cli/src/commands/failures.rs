@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
     context: Option<u16>,
     /// The part of the log around each failure: the same as `--context 15`
-    #[arg(long, conflicts_with = "context")]
+    #[arg(long, conflicts_with_all = ["context", "group"])]
     log: bool,
     /// Search the logs themselves, each line on its own
     #[arg(long, value_name = "REGEX", value_parser = pattern)]

@@ -9,6 +9,7 @@ use mozci_core::range::Reach;
 use mozci_engine::flow::{Matrix, read_matrix, read_range};
 use mozci_engine::{Error, Kind};
 
+use super::jobs::note_unknown;
 use crate::app::Done;
 use crate::args::{FilterArgs, RangeArgs, SubjectArgs};
 use crate::complete;
@@ -71,6 +72,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     let pushes: Vec<Push> = range.thinned().cloned().collect();
     context.progress(&format!("reading the runs of {}", plural(pushes.len(), "push")));
     let matrix = read_matrix(&context.ci, &pushes, &filter).await?;
+    note_unknown(context, &matrix);
     let flakiness = count(&pushes, &matrix, args.window);
     if out.json {
         json::write(&args, &flakiness, &matrix, pushes.len(), context, out, stats)?;

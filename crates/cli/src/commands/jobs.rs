@@ -8,7 +8,7 @@ use mozci_core::filter::{Facets, JobFilter};
 use mozci_core::ids::JobName;
 use mozci_core::nearest::nearest;
 use mozci_core::push::Push;
-use mozci_core::run::Run;
+use mozci_core::run::{Run, Says};
 use mozci_core::time::At;
 use mozci_engine::flow::{Matrix, RangePushes, read_matrix, read_range, read_summaries};
 use mozci_engine::{Error, Kind};
@@ -28,7 +28,7 @@ use mozci_engine::drive::search::push_json;
 /// Arguments of `mozci jobs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Exactly these jobs: their labels, or links to runs of them
+    /// These jobs: labels, parts of a label that one job has, globs, or links to runs
     #[arg(value_name = "JOB", add = ArgValueCompleter::new(complete::jobs))]
     pub(crate) jobs: Vec<String>,
     #[command(flatten)]
@@ -67,6 +67,7 @@ pub(crate) async fn run(mut args: Args, context: &Context, out: &mut Out, stats:
     {
         return Err(nothing_matches(&args, context, &pushes).await);
     }
+    note_unknown(context, &matrix);
     if args.failed {
         matrix.keep_jobs(has_failed);
     }
@@ -106,6 +107,7 @@ async fn nothing_matches(args: &Args, context: &Context, pushes: &[Push]) -> Err
     // Whoever types a part of a name mostly means a suite.
     let suites: BTreeSet<&str> = names.iter().map(|name| Facets::of(name).suite()).collect();
     let near = nearest(&wanted, suites.into_iter().chain(names.iter().map(String::as_str)), 3);
+    let near: Vec<&str> = near.into_iter().filter(|name| !name.is_empty()).collect();
     let hint = match near.as_slice() {
         [] => String::new(),
         near => format!("\n  the nearest names are  {}", near.join("\n                         ")),
@@ -126,7 +128,7 @@ fn show(
 ) {
     let behind = match matrix.behind {
         Some(seconds) => {
-            format!(" · Treeherder's newest word is {} old", age(At(seconds), At(0)))
+            format!(" · Treeherder's newest result is {} old", age(At(seconds), At(0)))
         }
         None => String::new(),
     };
@@ -190,6 +192,21 @@ fn show(
     }
     if bad.len() > 3 {
         out.line(&format!(" and {} more jobs are bad where they last ran", bad.len() - 3));
+    }
+}
+
+/// Says so where no run ran what is judged: its name may be misspelled.
+pub(super) fn note_unknown(context: &Context, matrix: &Matrix) {
+    let about = context.ci.about();
+    let Some(subject) = about.as_ref().and_then(|about| about.subject.as_ref()) else { return };
+    let mut runs = matrix.rows.iter().flatten().map(|(_, run)| run);
+    let tells =
+        |run: &Run| run.proof().is_some_and(|proof| matches!(proof.says, Says::Good | Says::Bad));
+    if !runs.any(tells) {
+        context.talk(&format!(
+            "note: no run that was read tells of {}: check its path, or look further back",
+            subject.name()
+        ));
     }
 }
 

@@ -136,7 +136,7 @@ fn second_line(trigger: &TriggerRequest) -> String {
     let mut reasons: Vec<&str> =
         trigger.jobs.iter().map(|requested| requested.why.as_str()).collect();
     reasons.dedup();
-    parts.push(reasons.join("; "));
+    parts.push(format!("because: {}", reasons.join("; ")));
     parts.push(format!("plan {}", trigger.plan));
     parts.extend(trigger.investigation.as_ref().map(|id| format!("investigation {id}")));
     format!("           {}", parts.join(" · "))

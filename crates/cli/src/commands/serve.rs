@@ -47,7 +47,8 @@ pub(crate) async fn run(
             repos.push(name);
         }
     }
-    let every = Duration::from_secs_f64(context.config.poll_seconds.unwrap_or(POLL).max(0.05));
+    let every =
+        Duration::from_secs_f64(context.config.poll_seconds.unwrap_or(POLL).clamp(0.05, 3600.0));
     let (ci, program) = (context.ci_name.clone(), context.program());
     let head = top("serve", &context);
     // The program ends by itself when it is interrupted: what is being sent is finished first.

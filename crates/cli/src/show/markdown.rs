@@ -46,7 +46,19 @@ impl Nesting {
 
 /// A line with links on the names that lead somewhere.
 pub(super) fn linked(line: &str, paint: &Paint) -> String {
+    // A command stays as it is: whoever copies it could not run it with a link within.
     let mut text = String::with_capacity(line.len());
+    for (place, part) in line.split('`').enumerate() {
+        text.push_str(if place == 0 { "" } else { "`" });
+        match place % 2 {
+            0 => links(&mut text, part, paint),
+            _ => text.push_str(part),
+        }
+    }
+    text
+}
+
+fn links(text: &mut String, line: &str, paint: &Paint) {
     let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
     for part in line.split_inclusive(ends) {
         let word = part.trim_end_matches(ends);
@@ -57,7 +69,6 @@ pub(super) fn linked(line: &str, paint: &Paint) -> String {
             _ => text.push_str(part),
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -83,5 +94,6 @@ mod tests {
         let mut paint = Paint::default();
         paint.link("abc", "https://ci.example/abc".into());
         assert_eq!(linked("| abc | abcd", &paint), "| [abc](https://ci.example/abc) | abcd");
+        assert_eq!(linked("see `x abc`", &paint), "see `x abc`");
     }
 }

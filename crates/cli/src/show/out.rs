@@ -219,7 +219,7 @@ impl Out {
             Reader::Csv if self.json || self.silent || line.trim().is_empty() => {}
             Reader::Csv => failure::say(line.trim()),
             // A command that is shown so as to be copied stays whole: the terminal breaks it.
-            Reader::Person(width) if line.chars().count() > width && !line.contains('`') => {
+            Reader::Person(width) if line.chars().count() > width && !line.contains("`mozci") => {
                 self.painted(&wrapped(line, width));
             }
             Reader::Person(_) | Reader::File => self.painted(&[line.to_owned()]),

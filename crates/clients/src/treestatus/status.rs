@@ -49,6 +49,13 @@ pub struct TreeStatus {
     pub reason: String,
 }
 
+impl TreeStatus {
+    /// Whether nobody lands.
+    pub fn is_closed(&self) -> bool {
+        self.state == TreeState::Closed
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     result: Tree,

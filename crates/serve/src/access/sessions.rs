@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::random::{same, text};
 use crate::error::ServeError;
 
-/// How long a session lasts.
+/// How long a session lasts after it was used last.
 const LASTS: Duration = Duration::from_secs(12 * 3600);
 
 /// Sessions at the most; the oldest ends for a new one.
@@ -80,7 +80,9 @@ impl Access {
     pub(crate) fn session(&self, id: &str) -> Option<Session> {
         let mut sessions = self.sessions.lock();
         sessions.retain(|_, at| at.elapsed() < LASTS);
-        sessions.contains_key(id).then(|| Session { id: id.to_owned() })
+        let used = sessions.get_mut(id)?;
+        *used = Instant::now();
+        Some(Session { id: id.to_owned() })
     }
 
     /// Ends a session.
@@ -101,8 +103,11 @@ impl Access {
     /// Whether a request's `Host` means this service: pages of others that lead their name here do not.
     pub(crate) fn is_host(&self, host: &str) -> bool {
         let port = self.address.port();
+        let ip = self.address.ip();
         let names = [format!("{}", self.address), format!("localhost:{port}")];
-        names.iter().any(|name| name == host)
+        // Browsers leave the usual port out.
+        let usual = port == 80 && (host == "localhost" || host == ip.to_string());
+        usual || names.iter().any(|name| name == host)
     }
 
     /// Whether an `Origin` is this service's.

@@ -5,6 +5,7 @@ use mozci_engine::Error;
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::{Consent, Observer, Progress, Question};
 use mozci_engine::store::TriggerState;
+use mozci_pages::plural;
 
 /// Keeps what matters of what a driver reports, as lines.
 #[derive(Default)]
@@ -38,7 +39,7 @@ pub(super) fn line(progress: &Progress<'_>) -> Option<String> {
             let what = match &result.state {
                 TriggerState::Planned => "recorded".to_owned(),
                 TriggerState::Sent { request } => {
-                    format!("requested {} runs: {request}", result.times())
+                    format!("requested {}: {request}", plural(result.times() as usize, "run"))
                 }
                 TriggerState::NotSent { detail } => format!("not requested: {detail}"),
                 TriggerState::Uncertain { detail } => {

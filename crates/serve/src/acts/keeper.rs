@@ -8,6 +8,7 @@ use mozci_engine::drive::search::Repositories;
 use mozci_engine::store::Investigation;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::plans::{self, Planned, State, Wanted};
 use super::searches::{self, Begin, Live, SearchWanted};
@@ -16,6 +17,9 @@ use crate::error::whole;
 /// Plans that are kept at the most; the oldest goes.
 const PLANS: usize = 500;
 
+/// Searches that are kept, as far as they have ended.
+const SEARCHES: usize = 100;
+
 /// Plans and searches of this process.
 pub(crate) struct Acts {
     open: Arc<dyn Repositories>,
@@ -23,13 +27,18 @@ pub(crate) struct Acts {
     searches: Mutex<BTreeMap<String, Arc<Live>>>,
     /// One plan at a time is sent, so that each sees what the one before sent.
     sending: tokio::sync::Mutex<()>,
+    /// One search at a time is begun, so that the same one is not begun twice.
+    beginning: tokio::sync::Mutex<()>,
+    /// What must come to a stop before the service ends.
+    pub(crate) tasks: TaskTracker,
     cancel: CancellationToken,
 }
 
 impl Acts {
     pub(crate) fn new(open: Arc<dyn Repositories>, cancel: CancellationToken) -> Self {
         let (plans, searches) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
-        Self { open, plans, searches, sending: tokio::sync::Mutex::new(()), cancel }
+        let (sending, beginning) = (tokio::sync::Mutex::new(()), tokio::sync::Mutex::new(()));
+        Self { open, plans, searches, sending, beginning, tasks: TaskTracker::new(), cancel }
     }
 
     /// Makes a plan, which nobody has confirmed yet.
@@ -65,20 +74,19 @@ impl Acts {
             *state = State::Sending;
         }
         let _turn = self.sending.lock().await;
-        let state = match self.send(planned).await {
-            Ok(state) => state,
-            Err(error) => State::Failed(whole(&error)),
-        };
+        let state = self.send(planned).await.unwrap_or_else(State::Failed);
         *planned.state.lock() = state;
     }
 
-    async fn send(&self, planned: &Planned) -> Result<State, Error> {
-        let built = plans::build(self.open.open(&planned.repo)?, &planned.wanted).await?;
+    async fn send(&self, planned: &Planned) -> Result<State, String> {
+        let failed = |error: Error| whole(&error);
+        let ci = self.open.open(&planned.repo).map_err(failed)?;
+        let built = plans::build(ci, &planned.wanted).await.map_err(failed)?;
         if plans::digest(&built.plan) != planned.digest() {
-            let anew = self.plan(&planned.repo, planned.wanted.clone()).await?;
+            let anew = self.plan(&planned.repo, planned.wanted.clone()).await.map_err(failed)?;
             return Ok(State::Changed(anew.id.clone()));
         }
-        Ok(State::Done(plans::carry_out(built, &self.cancel).await?))
+        plans::carry_out(built, &self.cancel).await
     }
 
     /// Begins a search: its investigation's id.
@@ -97,9 +105,20 @@ impl Acts {
             program: program.to_owned(),
             version: version.to_owned(),
             cancel: self.cancel.clone(),
+            tasks: self.tasks.clone(),
         };
+        // Begun twice, as by a double click, it is one search.
+        let _turn = self.beginning.lock().await;
+        let running = |live: &Arc<Live>| {
+            live.repo == repo && live.wanted == wanted && live.ended.lock().is_none()
+        };
+        let same =
+            self.searches.lock().iter().find(|(_, live)| running(live)).map(|(id, _)| id.clone());
+        if let Some(id) = same {
+            return Ok(id);
+        }
         let (id, live) = searches::begin(begin, wanted).await?;
-        self.searches.lock().insert(id.clone(), live);
+        self.keep(id.clone(), live);
         Ok(id)
     }
 
@@ -118,10 +137,29 @@ impl Acts {
             program: program.to_owned(),
             version: version.to_owned(),
             cancel: self.cancel.clone(),
+            tasks: self.tasks.clone(),
         };
+        let _turn = self.beginning.lock().await;
         let live = searches::resume(begin, found).await?;
-        self.searches.lock().insert(found.id.clone(), live);
+        self.keep(found.id.clone(), live);
         Ok(())
+    }
+
+    /// Keeps a search, and lets go of those that ended where there are many.
+    fn keep(&self, id: String, live: Arc<Live>) {
+        let mut all = self.searches.lock();
+        if all.len() >= SEARCHES {
+            let ended =
+                all.iter().find(|(_, live)| live.ended.lock().is_some()).map(|(id, _)| id.clone());
+            ended.map(|id| all.remove(&id));
+        }
+        all.insert(id, live);
+    }
+
+    /// Waits until what is being sent and driven has come to a stop, after everything was told to end.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// A search of this process.

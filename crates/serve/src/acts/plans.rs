@@ -12,9 +12,10 @@ use mozci_core::revision_name::RevisionName;
 use mozci_core::time::At;
 use mozci_engine::Error;
 use mozci_engine::ci::Ci;
-use mozci_engine::drive::{self, Act, Permission, Session, open_ledger, plan_all};
+use mozci_engine::drive::{self, Act, ActEnd, Permission, Session, open_ledger, plan_all};
 use mozci_engine::flow::{
     JobHistory, Subjects, judge_by, read_job, read_jobs, read_range, read_summaries, spelled,
+    tree_status,
 };
 use mozci_engine::store::Ledger;
 use parking_lot::Mutex;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chase::chase;
 use super::host::Lines;
+use crate::error::whole;
 
 /// What somebody wants to be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub(crate) enum State {
     Sending,
     /// It was carried out: what came of each request.
     Done(Vec<String>),
+    /// A guard refused, or none of it was possible: nothing was sent.
+    Refused(Vec<String>),
     /// What is wanted means another plan by now: this one.
     Changed(String),
     /// It could not be carried out.
@@ -159,18 +163,27 @@ pub(super) fn digest(plan: &Plan) -> String {
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Sends what was planned, as on the command line: guards, ledger, requests. What came of it, in lines.
-pub(super) async fn carry_out(
-    built: Built,
-    cancel: &CancellationToken,
-) -> Result<Vec<String>, Error> {
+/// Sends what was planned, as on the command line: guards, ledger, requests. What came of it. An error has with it
+/// what was sent before.
+///
+/// # Errors
+/// Why it went no further.
+pub(super) async fn carry_out(built: Built, cancel: &CancellationToken) -> Result<State, String> {
     let Built { ci, mut ledger, histories, plan, .. } = built;
+    let failed = |error: Error| whole(&error);
     if !ci.can_send() {
-        return Err(Error::Usage(
+        return Err(
             "there are no credentials to request runs with: `mozci auth status` says where they come from".into(),
-        ));
+        );
     }
-    ci.backend().sign_in().await?;
+    // A command can wait until a tree opens; a plan that was confirmed now means now.
+    if let Some(tree) = tree_status(&ci).await.map_err(failed)?
+        && tree.is_closed()
+    {
+        let (name, reason) = (ci.tree(), tree.reason);
+        return Ok(State::Refused(vec![format!("the tree {name} is closed: {reason}")]));
+    }
+    ci.backend().sign_in().await.map_err(failed)?;
     let mut host = Lines::default();
     let act = Act {
         plan: &plan,
@@ -180,9 +193,16 @@ pub(super) async fn carry_out(
         wanted: None,
     };
     let mut session = Session { ci: &ci, ledger: &mut ledger, host: &mut host, cancel };
-    drive::carry_out(&act, &mut session).await?;
+    let acted = drive::carry_out(&act, &mut session).await;
     for note in ci.take_notes() {
         host.push(note);
     }
-    Ok(host.lines)
+    match acted {
+        Ok(acted) if acted.end == ActEnd::Done => Ok(State::Done(host.lines)),
+        Ok(_) => Ok(State::Refused(host.lines)),
+        Err(error) => {
+            host.push(whole(&error));
+            Err(host.lines.join("; "))
+        }
+    }
 }

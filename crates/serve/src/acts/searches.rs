@@ -10,26 +10,28 @@ use mozci_core::time::At;
 use mozci_engine::Error;
 use mozci_engine::ci::Ci;
 use mozci_engine::drive::search::{
-    Repositories, SearchContext, SearchOptions, SearchProgress, names, search, verdict_line,
+    Repositories, SearchContext, SearchOptions, SearchProgress, names, search, take_the_same,
+    verdict_line,
 };
 use mozci_engine::drive::{
     Consent, Observer, Permission, Progress, Question, Session, check_resumable, claim_again,
     open_ledger,
 };
 use mozci_engine::flow::{BisectQuestion, Subjects, judge_by, read_range, spelled};
-use mozci_engine::store::{Investigation, Lease};
-use mozci_pages::{About, report};
+use mozci_engine::store::{Investigation, InvestigationState, Lease};
+use mozci_pages::{About, plural, report};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::chase::chase;
 use super::host::line;
 use crate::error::whole;
 
 /// What somebody wants to be searched.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SearchWanted {
     /// The job that is run.
     pub(crate) job: String,
@@ -44,6 +46,7 @@ pub(crate) struct SearchWanted {
 
 /// A search that is driven here, or was.
 pub(crate) struct Live {
+    pub(crate) repo: String,
     pub(crate) wanted: SearchWanted,
     /// What happened, oldest first.
     pub(crate) events: Mutex<Vec<(At, String)>>,
@@ -55,8 +58,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    fn new(wanted: SearchWanted, cancel: &CancellationToken) -> Arc<Self> {
+    fn new(repo: &str, wanted: SearchWanted, cancel: &CancellationToken) -> Arc<Self> {
         Arc::new(Self {
+            repo: repo.to_owned(),
             wanted,
             events: Mutex::new(Vec::new()),
             report: Mutex::new(None),
@@ -109,7 +113,10 @@ impl Observer for Host {
                 ),
             ),
             SearchProgress::Round { number, plan } => {
-                self.say(ci, format!("round {number}: {} runs requested", plan.runs()));
+                self.say(
+                    ci,
+                    format!("round {number}: {} requested", plural(plan.runs() as usize, "run")),
+                );
             }
             SearchProgress::Belief { search, case, requested } => {
                 let posterior = search.posterior();
@@ -123,7 +130,8 @@ impl Observer for Host {
                     self.say(
                         ci,
                         format!(
-                            "{requested} runs requested so far; likeliest: push {id} ({share})"
+                            "{} requested so far; likeliest: push {id} ({share})",
+                            plural(requested as usize, "run")
                         ),
                     );
                 }
@@ -163,6 +171,7 @@ pub(super) struct Begin {
     pub(super) program: String,
     pub(super) version: String,
     pub(super) cancel: CancellationToken,
+    pub(super) tasks: TaskTracker,
 }
 
 /// Begins a search: the investigation's id, or why none was begun, and what can be seen of it.
@@ -170,7 +179,7 @@ pub(super) async fn begin(
     begin: Begin,
     wanted: SearchWanted,
 ) -> Result<(String, Arc<Live>), Error> {
-    let Begin { open, repo, program, version, cancel } = begin;
+    let Begin { open, repo, program, version, cancel, tasks } = begin;
     let ci = open.open(&repo)?;
     let name: RevisionName =
         wanted.bad.parse().map_err(|error| Error::Usage(format!("{error}")))?;
@@ -190,9 +199,12 @@ pub(super) async fn begin(
         budget: wanted.budget,
         ..BisectQuestion::usual()
     };
-    let live = Live::new(wanted, &cancel);
+    // An open search of the same question goes on, under the budget that it had.
+    let store = ci.store().await?;
+    let lease = take_the_same(&*store, &ci, &question).await?;
+    let live = Live::new(&repo, wanted, &cancel);
     live.events.lock().extend(said.map(|said| (ci.now(), said)));
-    run(ci, (open, program, version), (question, None), live).await
+    run(ci, (open, program, version, tasks), (question, lease), live).await
 }
 
 /// Goes on with a search that nobody drives.
@@ -200,9 +212,15 @@ pub(super) async fn begin(
 /// # Errors
 /// [`Error::Usage`] for a watch, and for one that somebody else drives.
 pub(super) async fn resume(begin: Begin, found: &Investigation) -> Result<Arc<Live>, Error> {
-    let Begin { open, repo, program, version, cancel } = begin;
+    let Begin { open, repo, program, version, cancel, tasks } = begin;
     let ci = open.open(&repo)?;
     check_resumable(&ci, found)?;
+    if found.state != InvestigationState::Open {
+        return Err(Error::Usage(format!(
+            "investigation {} has ended: nothing was sent",
+            found.id
+        )));
+    }
     let question = BisectQuestion::of(found)?;
     if let Some(about) = &question.about {
         ci.judge_by(about.clone());
@@ -216,25 +234,25 @@ pub(super) async fn resume(begin: Begin, found: &Investigation) -> Result<Arc<Li
         test: test.map(|subject| subject.name().to_owned()),
         budget: question.budget,
     };
-    let live = Live::new(wanted, &cancel);
-    spawn(ci, (open, program, version), (question, Some(lease)), &live, None);
+    let live = Live::new(&repo, wanted, &cancel);
+    spawn(ci, (open, program, version, tasks), (question, Some(lease)), &live, None);
     Ok(live)
 }
 
 /// What a search is driven with: other repositories, how a command begins, the version.
-type Means = (Arc<dyn Repositories>, String, String);
+type Means = (Arc<dyn Repositories>, String, String, TaskTracker);
 
 /// Drives a search in a task of its own.
 fn spawn(
     ci: Ci,
-    (open, program, version): Means,
+    (open, program, version, tasks): Means,
     (question, lease): (BisectQuestion, Option<Lease>),
     live: &Arc<Live>,
     begun: Option<oneshot::Sender<String>>,
 ) {
     let mut host = Host { live: Arc::clone(live), begun, program, version };
     let own = Arc::clone(live);
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let ended = drive(&ci, &*open, (&question, lease), &mut host, &own.cancel).await;
         *own.ended.lock() = Some(ended.map_err(|error| whole(&error)));
         ci.leave().await;
@@ -248,6 +266,12 @@ async fn run(
     what: (BisectQuestion, Option<Lease>),
     live: Arc<Live>,
 ) -> Result<(String, Arc<Live>), Error> {
+    // One that goes on has its id already.
+    if let Some(lease) = &what.1 {
+        let id = lease.id.clone();
+        spawn(ci, means, what, &live, None);
+        return Ok((id, live));
+    }
     let (send, receive) = oneshot::channel();
     spawn(ci, means, what, &live, Some(send));
     match receive.await {

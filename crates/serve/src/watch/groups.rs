@@ -49,7 +49,13 @@ pub(super) fn groups(
     for (push, row) in matrix.rows.iter().enumerate() {
         for (job, run) in row {
             let Some(read) = evidence.get(&run.key) else { continue };
-            let said = run.classification().is_some_and(|said| said.is_intermittent());
+            // What ran on a build that was never made says nothing of the push.
+            if run.is_unfounded() || run.lacks_source() {
+                continue;
+            }
+            // Of several failures nobody knows which one somebody classified.
+            let said = read.certain().count() == 1
+                && run.classification().is_some_and(|said| said.is_intermittent());
             for failure in read.certain() {
                 let id = failure.signature.id();
                 if found.len() >= MOST && !found.contains_key(id) {
@@ -69,11 +75,12 @@ pub(super) fn groups(
             }
         }
     }
+    let unclear = unclear(matrix, evidence);
     let mut groups: Vec<Group> = found
         .into_iter()
         .filter_map(|(id, found)| {
-            let seen = seen(pushes.len(), matrix, &found);
-            let (standing, reasons) = standing(&seen, found.known)?;
+            let (standing, reasons) = judged(pushes.len(), matrix, &found, &unclear)?;
+            let seen = seen(pushes.len(), matrix, &found, &found.jobs, &unclear);
             let (jobs, runs) = (found.jobs, found.runs);
             let failure = Failure { before: vec![], after: vec![], ..found.failure.clone() };
             Some(Group { id: id.to_owned(), failure, standing, reasons, seen, jobs, runs })
@@ -86,15 +93,68 @@ pub(super) fn groups(
     groups
 }
 
-/// What the runs of the jobs that showed a failure say of it, push by push.
-fn seen(pushes: usize, matrix: &Matrix, found: &Found<'_>) -> Vec<Seen> {
+/// Red runs of which nobody knows why: not read yet, not readable, or nothing was recognised.
+pub(super) fn unclear(
+    matrix: &Matrix,
+    evidence: &HashMap<RunKey, Arc<RunEvidence>>,
+) -> BTreeSet<RunKey> {
+    let red = matrix.rows.iter().flatten().map(|(_, run)| run).filter(|run| run.state.is_bad());
+    let is_known = |run: &&Run| {
+        evidence
+            .get(&run.key)
+            .is_some_and(|read| read.failed.is_none() && read.certain().next().is_some())
+    };
+    red.filter(|run| !is_known(run)).map(|run| run.key).collect()
+}
+
+/// How a failure stands: each job by itself, since what one does not run another may. Of what needs a person the one
+/// that goes back furthest; fixed only where it is fixed in each.
+fn judged(
+    pushes: usize,
+    matrix: &Matrix,
+    found: &Found<'_>,
+    unclear: &BTreeSet<RunKey>,
+) -> Option<(Standing, Vec<String>)> {
+    let each = found.jobs.iter().filter_map(|job| {
+        let seen = seen(pushes, matrix, found, &BTreeSet::from([*job]), unclear);
+        let (standing, mut reasons) = standing(&seen, found.known)?;
+        if found.jobs.len() > 1 {
+            reasons.insert(0, format!("judged by {}", matrix.jobs[*job as usize].0));
+        }
+        Some((standing, reasons))
+    });
+    each.min_by_key(|(standing, _)| {
+        let oldest = match standing {
+            Standing::New { first_bad, .. }
+            | Standing::Range { first_bad, .. }
+            | Standing::Older { first_bad } => *first_bad,
+            _ => 0,
+        };
+        (kind(standing), std::cmp::Reverse(oldest))
+    })
+}
+
+/// What a person has to look at first, whichever it is; then what fails now and then, what is known, what is fixed.
+fn kind(standing: &Standing) -> u8 {
+    rank(standing).max(2)
+}
+
+/// What the runs of some jobs say of a failure, push by push.
+fn seen(
+    pushes: usize,
+    matrix: &Matrix,
+    found: &Found<'_>,
+    jobs: &BTreeSet<u32>,
+    unclear: &BTreeSet<RunKey>,
+) -> Vec<Seen> {
     let failed: BTreeSet<RunKey> = found.runs.iter().map(|(_, _, key)| *key).collect();
     let of_push = |push: usize| {
         let mut seen = Seen::default();
-        let runs = matrix.rows[push].iter().filter(|(job, _)| found.jobs.contains(job));
-        for (_, run) in runs {
+        let cells = jobs.iter().flat_map(|job| matrix.cell(push, *job));
+        for (_, run) in cells {
             match failed.contains(&run.key) {
                 true => seen.failed += 1,
+                false if unclear.contains(&run.key) => seen.unclear += 1,
                 false if Run::is_good(run) => seen.passed += 1,
                 // A run that failed otherwise says nothing of this failure.
                 false => {}

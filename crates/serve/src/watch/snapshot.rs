@@ -16,15 +16,17 @@ pub(crate) struct Snapshot {
     /// When.
     pub(crate) at: At,
     /// The pushes, newest first.
-    pub(crate) pushes: Vec<Push>,
+    pub(crate) pushes: Arc<Vec<Push>>,
     /// Their runs.
-    pub(crate) matrix: Matrix,
+    pub(crate) matrix: Arc<Matrix>,
     /// What failed runs left behind, as far as it was read.
     pub(crate) evidence: HashMap<RunKey, Arc<RunEvidence>>,
     /// The failures, the most pressing first.
     pub(crate) groups: Vec<Group>,
     /// Failed runs that were not read yet.
     pub(crate) unread: usize,
+    /// Red runs of which it is not known why, those among them.
+    pub(crate) unclear: usize,
 }
 
 impl Snapshot {

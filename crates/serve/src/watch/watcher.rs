@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mozci_core::filter::JobFilter;
+use mozci_core::push::Push;
 use mozci_core::range::{RangeSpec, Reach};
 use mozci_core::revision::RevisionSpec;
 use mozci_core::run::RunKey;
@@ -13,18 +14,19 @@ use mozci_core::time::At;
 use mozci_engine::Error;
 use mozci_engine::ci::Ci;
 use mozci_engine::flow::{
-    AskedRun, EvidenceWish, RunEvidence, read_evidence, read_matrix, read_range, read_summaries,
+    AskedRun, EvidenceWish, Matrix, RunEvidence, read_evidence, read_matrix, read_range,
+    read_summaries,
 };
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::groups::groups;
+use super::groups::{groups, unclear};
 use super::snapshot::Snapshot;
 use crate::error::whole;
 use crate::options::Options;
 
-/// Failed runs that are read each time at the most: newest first, the rest the next time.
+/// Failed runs that are read at once, newest first.
 const READ_AT_ONCE: usize = 60;
 
 /// How long the service waits at the most after the CI could not be read.
@@ -42,22 +44,23 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Begins to watch.
+    /// Begins to watch. `ci` is for what pages ask; each look opens the repository anew, since one that is open
+    /// keeps what it read for a command's time.
     pub(crate) fn start(ci: Ci, options: &Options, cancel: CancellationToken) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         let (snapshot, problem) = (RwLock::new(None), RwLock::new(None));
+        let (open, repo) = (Arc::clone(&options.open), ci.repo.to_string());
         let watched = Arc::new(Self { ci, snapshot, problem, changes });
         let (own, pushes, every) = (Arc::clone(&watched), options.pushes, options.every);
         tokio::spawn(async move {
             let mut pause = every;
             loop {
-                pause = match own.look(pushes).await {
-                    // What is not read yet is read next, without a pause.
-                    Ok(0) => every,
-                    Ok(_) => Duration::from_millis(100),
+                let look = async { own.look(&open.open(&repo)?, pushes).await };
+                pause = match look.await {
+                    Ok(()) => every,
                     Err(error) => {
                         own.keep_problem(whole(&error));
-                        (pause * 2).clamp(every, LONGEST_PAUSE)
+                        (pause * 2).min(LONGEST_PAUSE.max(every))
                     }
                 };
                 tokio::select! {
@@ -93,9 +96,8 @@ impl Watched {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// Reads everything once. How many failed runs were not read yet.
-    async fn look(&self, pushes: u32) -> Result<usize, Error> {
-        let ci = &self.ci;
+    /// Reads everything once; what failed runs left behind in parts, each of which is shown when it is there.
+    async fn look(&self, ci: &Ci, pushes: u32) -> Result<(), Error> {
         let reach = Reach::Back(pushes.saturating_sub(1));
         let spec = RangeSpec { rev: RevisionSpec::Tip, reach, every: NonZeroU32::MIN };
         let mut pushes = read_range(ci, &spec).await?.pushes;
@@ -103,36 +105,67 @@ impl Watched {
         let listed = pushes.clone();
         let (matrix, ()) =
             tokio::join!(read_matrix(ci, &listed, &filter), read_summaries(ci, &mut pushes));
-        let matrix = matrix?;
+        let (matrix, pushes) = (Arc::new(matrix?), Arc::new(pushes));
         let mut evidence: HashMap<RunKey, Arc<RunEvidence>> = HashMap::new();
         let before = self.snapshot();
         let mut wanted: Vec<AskedRun> = Vec::new();
-        let mut unread = 0;
         for (push, row) in pushes.iter().zip(&matrix.rows) {
             for (job, run) in row.iter().filter(|(_, run)| run.state.is_bad()) {
                 let (job, _) = &matrix.jobs[*job as usize];
                 let known = before.as_ref().and_then(|before| before.evidence.get(&run.key));
-                match known {
+                // What could not be read, or was not there yet, is read again.
+                match known.filter(|known| known.failed.is_none() && !known.readings.is_empty()) {
                     Some(known) => {
                         evidence.insert(run.key, Arc::clone(known));
                     }
-                    None if wanted.len() < READ_AT_ONCE => {
+                    None => {
                         let revision = Some(push.revision.hash().to_owned());
                         wanted.push(AskedRun { run: run.clone(), job: job.clone(), revision });
                     }
-                    None => unread += 1,
                 }
             }
         }
-        let looked = read_evidence(ci, &wanted, &EvidenceWish::default()).await;
-        for (asked, looked) in wanted.iter().zip(looked) {
-            evidence.insert(asked.run.key, Arc::new(looked.evidence));
+        let mut rest = wanted.as_slice();
+        loop {
+            let (part, next) = rest.split_at(rest.len().min(READ_AT_ONCE));
+            let looked = read_evidence(ci, part, &EvidenceWish::default()).await;
+            for (asked, looked) in part.iter().zip(looked) {
+                evidence.insert(asked.run.key, Arc::new(looked.evidence));
+            }
+            rest = next;
+            self.show(ci.now(), &pushes, &matrix, &evidence, rest.len()).await;
+            if rest.is_empty() {
+                break;
+            }
         }
-        let groups = groups(&pushes, &matrix, &evidence);
-        let snapshot = Snapshot { at: ci.now(), pushes, matrix, evidence, groups, unread };
-        *self.snapshot.write() = Some(Arc::new(snapshot));
-        *self.problem.write() = None;
-        self.changes.send_modify(|count| *count += 1);
-        Ok(unread)
+        ci.leave().await;
+        Ok(())
+    }
+
+    /// Puts what was read in the place of what is shown.
+    async fn show(
+        &self,
+        at: At,
+        pushes: &Arc<Vec<Push>>,
+        matrix: &Arc<Matrix>,
+        evidence: &HashMap<RunKey, Arc<RunEvidence>>,
+        unread: usize,
+    ) {
+        let (pushes, matrix) = (Arc::clone(pushes), Arc::clone(matrix));
+        let evidence = evidence.clone();
+        // Judging many failures takes a while, and searches share these threads.
+        let judged = tokio::task::spawn_blocking(move || {
+            let groups = groups(&pushes, &matrix, &evidence);
+            let unclear = unclear(&matrix, &evidence).len();
+            Snapshot { at, pushes, matrix, evidence, groups, unread, unclear }
+        });
+        match judged.await {
+            Ok(snapshot) => {
+                *self.snapshot.write() = Some(Arc::new(snapshot));
+                *self.problem.write() = None;
+                self.changes.send_modify(|count| *count += 1);
+            }
+            Err(error) => self.keep_problem(format!("what was read could not be judged: {error}")),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers that say what is wrong.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::html;
 use mozci_engine::{Error, Kind};
@@ -14,9 +14,17 @@ pub(super) fn of(status: StatusCode, text: &str) -> Response {
     let body = html! {
         h1 { (status.canonical_reason().unwrap_or("Something is wrong")) }
         p class="lede wrap" { (plain(text)) }
-        p { a href="/" { "To the first page" } }
+        @if status != StatusCode::UNAUTHORIZED { p { a href="/" { "To the first page" } } }
     };
     (status, frame::bare("mozci", &body)).into_response()
+}
+
+/// The same for programs, as RFC 9457 has it.
+pub(super) fn for_programs(status: StatusCode, detail: &str) -> Response {
+    let body = serde_json::json!({
+        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail,
+    });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 /// Something that is not there.

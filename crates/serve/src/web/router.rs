@@ -23,6 +23,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/signin", get(signin::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
         .route("/assets/mozci.css", get(style))
         .route("/assets/icon.svg", get(icon))
         .route("/assets/mozci.js", get(script));
@@ -47,7 +48,6 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/requests", get(requests::show))
         .route("/limits", get(limits::show))
         .route("/health", get(health::show))
-        .route("/metrics", get(health::metrics))
         .route("/q", get(from::query))
         .route("/from", get(from::url))
         .route("/signout", post(signin::out))

@@ -21,10 +21,11 @@ pub(super) async fn check(
     let cookie = cookies.get(&service.access.cookie());
     let session = cookie.and_then(|cookie| service.access.session(cookie.value()));
     let Some(session) = session else {
-        return problem::of(
-            StatusCode::UNAUTHORIZED,
-            "you are not signed in: use the link that `mozci serve` printed; it works once, and a new start prints a new one",
-        );
+        let text = "you are not signed in: use the link that mozci serve printed; it works once, and a new start prints a new one";
+        return match request.uri().path().starts_with("/api/") {
+            true => problem::for_programs(StatusCode::UNAUTHORIZED, text),
+            false => problem::of(StatusCode::UNAUTHORIZED, text),
+        };
     };
     request.extensions_mut().insert(session);
     next.run(request).await

@@ -87,7 +87,9 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
     for suspect in likely {
         let Some(facts) = hunt.push(suspect) else { continue };
         let probability = posterior.suspects[suspect];
-        let bar = "█".repeat((probability * WIDEST).round().max(1.0) as usize);
+        let widest = if out.is_narrow() { WIDEST / 2.0 } else { WIDEST };
+        let bar = "█".repeat((probability * widest).round().max(1.0) as usize);
+        let room = widest as usize;
         let counts = search.counts()[suspect];
         let ran = match (counts.telling(), counts.is_testable()) {
             (_, false) => "cannot be run".to_owned(),
@@ -95,7 +97,7 @@ pub(super) fn belief(out: &mut Out, case: &SearchData, search: &Search, requeste
             (runs, _) => format!("failed {} of {runs}", counts.failed),
         };
         out.line(&format!(
-            " {:>7} {}  {bar:30}  {:>6}  {ran}",
+            " {:>7} {}  {bar:room$}  {:>6}  {ran}",
             facts.push.id,
             facts.push.revision.short(),
             rate::probability(probability)

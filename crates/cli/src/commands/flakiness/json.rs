@@ -31,7 +31,10 @@ pub(super) fn show(
     ));
     let all = &flakiness.all;
     let rate = all.rate();
-    out.line(&format!("fails {}", rate_words(&rate)));
+    out.line(&match rate.runs {
+        0 => "no run has a result".to_owned(),
+        _ => format!("fails {}", rate_words(&rate)),
+    });
     if all.retried > 0 {
         let again = all.rate_after_retry();
         out.line(&format!("run again after a failure it failed {}", rate_words(&again)));
@@ -48,7 +51,7 @@ pub(super) fn show(
     let sure = percent(args.confidence);
     match (runs_to_see(rate.rate, args.confidence), runs_to_see(rate.low, args.confidence)) {
         (Some(runs), Some(most)) => out.line(&format!(
-            "{} to see it once with {sure} ({most} at the lower bound); as many passes in a row confirm a fix",
+            "{} show it once with {sure} ({most} if the true rate is at the low end of the interval); as many passes in a row confirm a fix",
             plural(runs as usize, "run")
         )),
         _ if rate.runs > 0 => {

@@ -97,6 +97,6 @@ impl Heads {
         }
         let shown = names.first().map_or(0, String::len);
         let begins = whole.first().map_or("", |id| &id[..id.len().saturating_sub(shown)]);
-        Self { title: format!("job \\ push {begins}…"), names }
+        Self { title: format!("job (push {begins}…)"), names }
     }
 }

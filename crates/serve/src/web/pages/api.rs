@@ -5,25 +5,18 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mozci_engine::drive::search::push_json;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::plan::carried_out;
+use super::plan::{LONGEST, carried_out};
 use crate::access::Session;
 use crate::acts::{Planned, State as PlanState, Wanted};
 use crate::error::whole;
 use crate::service::Service;
-use crate::web::problem::status;
-
-/// An error as RFC 9457 has it.
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let body = json!({
-        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail,
-    });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-}
+use crate::web::problem::{for_programs as problem, status};
 
 /// The repositories that are watched.
 pub(in crate::web) async fn repos(State(service): State<Arc<Service>>) -> Json<Value> {
@@ -61,10 +54,17 @@ pub(in crate::web) async fn failures(
     let id = |place: &usize| read.pushes.get(*place).map(|push| push.id);
     let failures = read.groups.iter().map(|group| {
         let jobs: Vec<&str> = group.jobs.iter().map(|job| read.name(*job).0.as_str()).collect();
-        let pushes: Vec<_> = group.runs.iter().filter_map(|(push, ..)| id(push)).collect();
+        let mut pushes: Vec<_> = group.runs.iter().filter_map(|(push, ..)| id(push)).collect();
+        pushes.dedup();
+        let mut state = json!(group.standing);
+        for key in ["first_bad", "last_good", "last_bad"] {
+            if let Some(place) = state[key].as_u64() {
+                state[key] = json!(usize::try_from(place).ok().and_then(|place| id(&place)));
+            }
+        }
         json!({
             "signature": group.id, "test": group.failure.test, "message": group.failure.message,
-            "state": group.standing, "reasons": group.reasons, "jobs": jobs, "pushes": pushes,
+            "state": state, "reasons": group.reasons, "jobs": jobs, "pushes": pushes,
             "runs": group.runs.len(),
         })
     });
@@ -98,6 +98,7 @@ fn planned_json(planned: &Planned) -> Value {
         PlanState::Open => ("open", Value::Null),
         PlanState::Sending => ("sending", Value::Null),
         PlanState::Done(lines) => ("done", json!(lines)),
+        PlanState::Refused(lines) => ("refused", json!(lines)),
         PlanState::Changed(id) => ("changed", json!({"plan": id})),
         PlanState::Failed(why) => ("failed", json!(why)),
     };
@@ -121,6 +122,12 @@ pub(in crate::web) async fn plan(
             "the header X-Mozci-Token is missing or not this session's",
         );
     }
+    if !service.repos.contains_key(&repo) {
+        return problem(StatusCode::NOT_FOUND, "no such repository is watched");
+    }
+    if body.len() > LONGEST {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "these are too many jobs for one plan");
+    }
     let wanted: Wanted = match serde_json::from_str(&body) {
         Ok(wanted) => wanted,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -142,12 +149,19 @@ pub(in crate::web) async fn planned(
     }
 }
 
+/// Which plan is confirmed: the digest that it was shown with.
+#[derive(Deserialize)]
+pub(in crate::web) struct Confirmed {
+    digest: String,
+}
+
 /// Carries a plan out. Sent twice, it is carried out once: the answer is the same.
 pub(in crate::web) async fn confirm(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    body: String,
 ) -> Response {
     if !is_meant(&service, &session, &headers) {
         return problem(
@@ -158,6 +172,11 @@ pub(in crate::web) async fn confirm(
     let Some(planned) = service.acts.planned(&id) else {
         return problem(StatusCode::NOT_FOUND, "there is no such plan");
     };
+    match serde_json::from_str::<Confirmed>(&body) {
+        Ok(confirmed) if confirmed.digest == planned.digest() => {}
+        Ok(_) => return problem(StatusCode::CONFLICT, "that is another plan; nothing was sent"),
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
     carried_out(&service, Arc::clone(&planned)).await;
     Json(planned_json(&planned)).into_response()
 }

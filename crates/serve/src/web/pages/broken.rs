@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use mozci_core::standing::Standing;
-use mozci_pages::{age, plain, rate, strip};
+use mozci_pages::{age, plain, plural, rate, strip};
 use serde::Deserialize;
 
 use super::common::{author, encoded, frame, plan_button, read, summary};
@@ -55,6 +55,10 @@ pub(in crate::web) async fn show(
                 .into_iter()
                 .flatten()
                 .any(|part| part.to_lowercase().contains(&text))
+            || group
+                .jobs
+                .iter()
+                .any(|job| read.name(*job).0.as_str().to_lowercase().contains(&text))
     };
     let all: Vec<&Group> = read.groups.iter().filter(fits).collect();
     let of = |name: &str| all.iter().filter(|group| tab(&group.standing) == name).count();
@@ -62,7 +66,7 @@ pub(in crate::web) async fn show(
     let shown: Vec<&&Group> = all.iter().filter(|group| tab(&group.standing) == current).collect();
     let here = (&*service, &session, &*repo);
     let body = html! {
-        div class="head" { div { h1 { "Broken now on " (repo) } p class="lede" { (lede(&read, of(""))) } }
+        div class="head" { div { h1 { "Broken now on " (repo) } p class="lede" { (lede(&read)) } }
             div class="acts" { a class="btn" href={ "/r/" (repo) "/grid" } { "Open the grid" } } }
         nav class="tabs" aria-label="Kinds of failures" {
             @for (name, title) in TABS {
@@ -88,17 +92,27 @@ pub(in crate::web) async fn show(
     frame.page(&body).into_response()
 }
 
-fn lede(read: &Snapshot, pressing: usize) -> String {
-    match (pressing, read.groups.len()) {
-        (0, 0) => {
-            format!("Nothing is broken: no failure in the runs of {} pushes.", read.pushes.len())
+fn lede(read: &Snapshot) -> String {
+    let pressing = read.groups.iter().filter(|group| tab(&group.standing).is_empty()).count();
+    let unclear = match read.unclear {
+        0 => String::new(),
+        some => format!(" Why {} failed is not known.", plural(some, "run")),
+    };
+    let text = match (pressing, read.groups.len()) {
+        (0, 0) if read.unclear == 0 => {
+            format!("Nothing is broken: no run failed on {}.", plural(read.pushes.len(), "push"))
         }
+        (0, 0) => "No failure is known.".to_owned(),
         (0, some) => {
-            format!("Nothing needs a person. {some} failures are intermittent, known or fixed.")
+            format!(
+                "Nothing needs a person. Intermittent, known or fixed: {}.",
+                plural(some, "failure")
+            )
         }
         (1, _) => "One failure needs a person.".to_owned(),
         (some, _) => format!("{some} failures need a person."),
-    }
+    };
+    format!("{text}{unclear}")
 }
 
 /// How a failure stands, in a few words more than its kind.
@@ -107,7 +121,7 @@ pub(super) fn standing_words(read: &Snapshot, standing: &Standing) -> String {
         |place: usize| read.pushes.get(place).map_or_else(String::new, |push| push.id.to_string());
     match standing {
         Standing::New { first_bad, .. } => format!("since push {}", id(*first_bad)),
-        Standing::Range { untested, .. } => format!("range of {} pushes", untested + 1),
+        Standing::Range { untested, .. } => format!("range of {}", plural(untested + 1, "push")),
         Standing::Intermittent { rate: how } | Standing::Known { rate: how } => rate(how),
         Standing::Older { first_bad } => format!("at least since push {}", id(*first_bad)),
         Standing::Fixed { last_bad, passes } => {
@@ -153,7 +167,7 @@ fn entry(
             div class="ev" {
                 (strip(&group.seen))
                 dl class="kv" {
-                    dt { "Failed" } dd { (group.runs.len()) " runs of " (group.jobs.len()) " jobs" }
+                    dt { "Failed" } dd { (plural(group.runs.len(), "run")) " of " (plural(group.jobs.len(), "job")) }
                     @if let Some(push) = newest { dt { "Last on" } dd { (push.id) ", " (age(watched.ci.now(), push.date)) " ago" } }
                     @if let Standing::New { first_bad, .. } = &group.standing {
                         @if let Some(push) = read.pushes.get(*first_bad) {
@@ -188,10 +202,10 @@ pub(super) fn next(
         @match &group.standing {
             Standing::Range { .. } | Standing::Older { .. } => {
                 (plan_button(here, &backfill, "Plan a backfill", is_first))
-                a href=(search) { "Search the culprit" }
+                a href=(search) { "Search for the culprit" }
             },
             Standing::Intermittent { .. } | Standing::New { .. } => {
-                a class="btn" href=(search) { "Search the culprit" }
+                a class="btn" href=(search) { "Search for the culprit" }
             },
             Standing::Known { .. } | Standing::Fixed { .. } => {},
         }

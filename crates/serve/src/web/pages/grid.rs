@@ -40,7 +40,7 @@ pub(in crate::web) async fn show(
         Err(response) => return *response,
     };
     let patterns: Vec<Pattern> =
-        wanted.include.split([',', ' ']).filter_map(|text| text.parse().ok()).collect();
+        wanted.include.split(',').filter_map(|text| text.trim().parse().ok()).collect();
     let all = wanted.show == "all" || !patterns.is_empty();
     let fits =
         |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(name));

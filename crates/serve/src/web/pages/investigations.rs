@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use mozci_engine::Error;
@@ -39,9 +39,12 @@ pub(in crate::web) async fn offer(
     Path(repo): Path<String>,
     Query(asked): Query<Offered>,
 ) -> Response {
+    if !service.repos.contains_key(&repo) {
+        return problem::not_found("no such repository is watched");
+    }
     let what = if asked.test.is_empty() { &asked.job } else { &asked.test };
     let body = html! {
-        h1 class="wrap" { "Search what broke " (plain(what)) }
+        h1 class="wrap" { "Search for what broke " (plain(what)) }
         p class="lede wrap" { "It runs " code { (plain(&asked.job)) } " on pushes before " code { (asked.bad.get(..12).unwrap_or(&asked.bad)) } ", round by round, until one push is at least 99 % likely or none is." }
         form class="box mt" method="post" action={ "/r/" (repo) "/searches" } {
             (token(&service, &session))
@@ -53,7 +56,7 @@ pub(in crate::web) async fn offer(
             button class="go" { "Begin the search" }
         }
     };
-    frame(&service, &session, &repo, "Investigations", "Search the culprit")
+    frame(&service, &session, &repo, "Investigations", "Search for the culprit")
         .page(&body)
         .into_response()
 }
@@ -79,13 +82,22 @@ pub(in crate::web) async fn begin(
     if !service.access.is_form_token(&session, &form.token) {
         return stale();
     }
+    if !service.repos.contains_key(&repo) {
+        return problem::not_found("no such repository is watched");
+    }
     let test = Some(form.test).filter(|test| !test.is_empty());
     let wanted =
         SearchWanted { job: form.job, bad: form.bad, test, budget: form.budget.clamp(1, 1_000) };
-    let about = (&*service.options.program, &*service.options.version);
-    match service.acts.search(&repo, wanted, about).await {
-        Ok(id) => Redirect::to(&format!("/i/{id}")).into_response(),
-        Err(error) => problem::error(&error),
+    // Begun to its end, also where whoever asked goes away meanwhile.
+    let own = Arc::clone(&service);
+    let beginning = service.acts.tasks.spawn(async move {
+        let about = (&*own.options.program, &*own.options.version);
+        own.acts.search(&repo, wanted, about).await
+    });
+    match beginning.await {
+        Ok(Ok(id)) => Redirect::to(&format!("/i/{id}")).into_response(),
+        Ok(Err(error)) => problem::error(&error),
+        Err(error) => problem::of(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

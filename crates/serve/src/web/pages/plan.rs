@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use mozci_core::classify::PushClass;
@@ -36,6 +37,9 @@ pub(in crate::web) struct Asked {
 /// Runs of one job on one push that a form may ask for.
 const MOST: u32 = 1_000;
 
+/// Characters of the names of a plan's jobs at the most.
+pub(super) const LONGEST: usize = 30_000;
+
 /// Makes the plan, and leads to it.
 pub(in crate::web) async fn make(
     State(service): State<Arc<Service>>,
@@ -46,6 +50,12 @@ pub(in crate::web) async fn make(
     if !service.access.is_form_token(&session, &asked.token) {
         return stale();
     }
+    if !service.repos.contains_key(&repo) {
+        return problem::not_found("no such repository is watched");
+    }
+    if asked.job.len() > LONGEST {
+        return problem::of(StatusCode::BAD_REQUEST, "these are too many jobs for one plan");
+    }
     let times = asked.times.unwrap_or(1).clamp(1, MOST);
     let test = Some(asked.test).filter(|test| !test.is_empty());
     let wanted = match asked.act.as_str() {
@@ -55,10 +65,7 @@ pub(in crate::web) async fn make(
             Wanted::Trigger { jobs: jobs.map(str::to_owned).collect(), rev: asked.rev, times }
         }
         other => {
-            return problem::of(
-                axum::http::StatusCode::BAD_REQUEST,
-                &format!("there is no act {other:?}"),
-            );
+            return problem::of(StatusCode::BAD_REQUEST, &format!("there is no act {other:?}"));
         }
     };
     match service.acts.plan(&repo, wanted).await {
@@ -109,17 +116,30 @@ fn short(rev: &str) -> &str {
 
 fn lede(planned: &Planned) -> String {
     match (&*planned.state.lock(), planned.plan.requests.is_empty()) {
-        (PlanState::Open, true) => {
-            "There is nothing to request: every run that is wanted is there, or under way."
-                .to_owned()
-        }
+        (PlanState::Open, true) => nothing(&planned.plan),
         (PlanState::Open, false) => "Nothing has been sent.".to_owned(),
         (PlanState::Sending, _) => "It is being sent.".to_owned(),
         (PlanState::Done(_), _) => "It was carried out.".to_owned(),
+        (PlanState::Refused(_), _) => "It was refused, and nothing was sent.".to_owned(),
         (PlanState::Changed(_), _) => {
             "Nothing was sent: what is there has changed since.".to_owned()
         }
         (PlanState::Failed(_), _) => "It could not be carried out.".to_owned(),
+    }
+}
+
+/// Why nothing is requested.
+fn nothing(plan: &Plan) -> String {
+    match (plan.left_out.len(), plan.waits_for.len()) {
+        (0, 0) => "There is nothing to request: every run that is wanted is there, or under way."
+            .to_owned(),
+        (left_out, 0) => format!(
+            "There is nothing to request: {left_out} of what is wanted cannot be requested."
+        ),
+        (_, waits) => format!(
+            "Nothing can be requested yet: {} for builds that are under way. Make the plan again when they have ended.",
+            if waits == 1 { "1 job waits".to_owned() } else { format!("{waits} jobs wait") }
+        ),
     }
 }
 
@@ -209,7 +229,7 @@ fn price(planned: &Planned) -> Markup {
                     None => "machine time unknown: no such run has ended yet",
                 }
             }
-            p { (used) " of " (limit) " runs a day requested so far" }
+            @if *planned.state.lock() == PlanState::Open { p { (used) " of " (limit) " runs a day requested so far" } }
         }
     }
 }
@@ -235,11 +255,15 @@ fn state(service: &Service, session: &Session, planned: &Planned) -> Markup {
                     ul { @for line in lines { li class="wrap" { (plain(line)) } } }
                     p { a href="/requests" { "All requests" } }
                 },
+                PlanState::Refused(lines) => {
+                    h2 { "Nothing was sent" }
+                    ul { @for line in lines { li class="wrap" { (plain(line)) } } }
+                },
                 PlanState::Changed(id) => {
                     h2 { "The plan changed" }
                     p { a class="btn" href={ "/plan/" (id) } { "See the plan as it is now" } }
                 },
-                PlanState::Failed(why) => { h2 { "Nothing more was sent" } p class="note bad wrap" { (plain(why)) } },
+                PlanState::Failed(why) => { h2 { "It went no further" } p class="note bad wrap" { (plain(why)) } },
             }
         }
     }
@@ -269,7 +293,7 @@ pub(in crate::web) async fn confirm(
     };
     if form.digest != planned.digest() {
         return problem::of(
-            axum::http::StatusCode::CONFLICT,
+            StatusCode::CONFLICT,
             "that was another plan: reload it; nothing was sent",
         );
     }
@@ -279,9 +303,11 @@ pub(in crate::web) async fn confirm(
 
 /// Carries a plan out to its end, also where whoever confirmed it goes away meanwhile.
 pub(super) async fn carried_out(service: &Arc<Service>, planned: Arc<Planned>) {
-    let own = Arc::clone(service);
-    let sending = tokio::spawn(async move { own.acts.confirm(&planned).await });
+    let (own, plan) = (Arc::clone(service), Arc::clone(&planned));
+    let sending = service.acts.tasks.spawn(async move { own.acts.confirm(&plan).await });
     if let Err(error) = sending.await {
-        tracing::error!("a plan could not be carried out: {error}");
+        *planned.state.lock() = PlanState::Failed(format!(
+            "it broke off: {error}; `mozci requests` shows what was sent"
+        ));
     }
 }

@@ -52,7 +52,7 @@ pub(in crate::web) async fn show(
                 td { (request.push) }
                 td class="num" { (request.times()) }
                 td class="wrap" { (plain(&request.names())) }
-                td class="c3 wrap" { (plain(&request.asker)) " · " (plain(request.jobs.first().map_or("", |job| job.why.as_str()))) }
+                td class="c3 wrap" { (plain(&request.asker)) ", because: " (plain(request.jobs.first().map_or("", |job| job.why.as_str()))) }
             } } }
         } } }
     };

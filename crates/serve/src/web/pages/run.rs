@@ -55,12 +55,14 @@ pub(in crate::web) async fn show(
         .map(|looked| looked.evidence)
         .unwrap_or_default();
     let failures: Vec<_> = looked.certain().collect();
+    // Runs are wanted in all, and those that are there count.
+    let times = (read.runs(place, job).count() + 1).to_string();
     let body = html! {
         p class="crumb" { a href={ "/r/" (repo) "/push/" (id) } { "Push " (id) } " › " (name) }
         div class="head" { div { h1 class="wrap" { (name) " on push " (id) ": " (run.state.word()) }
             @if let Some(link) = watched.ci.link(run.key.request) { p class="lede" { a href=(link) { "See it on the CI" } } } }
             div class="acts" {
-                (plan_button((&service, &session, &repo), &[("act", "trigger"), ("job", name.as_str()), ("rev", push.revision.hash()), ("times", "2")], "Plan another run", false))
+                (plan_button((&service, &session, &repo), &[("act", "trigger"), ("job", name.as_str()), ("rev", push.revision.hash()), ("times", &times)], "Plan another run", false))
             } }
         @if let Some(why) = &looked.failed { p class="note" { "Nothing is known of it: " (plain(why)) } }
         @if failures.is_empty() && looked.failed.is_none() { p { "No failure was found in what it left behind." } }

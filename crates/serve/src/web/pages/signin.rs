@@ -36,7 +36,8 @@ pub(in crate::web) async fn show(
         Ok(Some(id)) => {
             let cookie = Cookie::build((service.access.cookie(), id))
                 .http_only(true)
-                .same_site(SameSite::Strict)
+                // A link on a page of the CI's leads here signed in; what changes something is a form with a token.
+                .same_site(SameSite::Lax)
                 .path("/");
             // The token does not stay in the address.
             (cookies.add(cookie), Redirect::to("/")).into_response()
