@@ -4,11 +4,21 @@
 (() => {
   const main = document.querySelector('main[data-live]');
   if (!main || !window.EventSource) return;
-  let stream, behind = false;
+  const PAUSE = 2000;
+  let stream, timer, last = 0;
   const busy = () => main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+  // Not more often than one can read, and never while somebody types or a pointer is down.
+  let down = false;
+  addEventListener('pointerdown', () => { down = true; });
+  addEventListener('pointerup', () => setTimeout(() => { down = false; }, 300));
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, Math.max(0, last + PAUSE - Date.now()));
+  };
   async function refresh() {
-    if (document.hidden || busy()) { behind = true; return; }
-    behind = false;
+    if (document.hidden) return;
+    if (busy() || down) { timer = setTimeout(refresh, PAUSE); return; }
+    last = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { 'X-Requested-With': 'live' } });
       if (!answer.ok) return;
@@ -22,13 +32,13 @@
   const open = () => {
     if (stream) return;
     stream = new EventSource(main.dataset.live);
-    stream.onmessage = refresh;
+    stream.onmessage = soon;
   };
   const close = () => { stream?.close(); stream = null; };
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) return close();
     open();
-    if (behind) refresh();
+    soon();
   });
   open();
 })();

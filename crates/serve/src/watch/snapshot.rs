@@ -30,6 +30,21 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether somebody who looks would see no difference, but for the time.
+    pub(crate) fn shows_the_same(&self, other: &Self) -> bool {
+        let pushes = |of: &Self| of.pushes.iter().map(|push| push.id).collect::<Vec<_>>();
+        let groups = |of: &Self| {
+            let each = of.groups.iter();
+            each.map(|group| (group.id.clone(), group.standing.clone(), group.runs.len()))
+                .collect::<Vec<_>>()
+        };
+        self.unread == other.unread
+            && pushes(self) == pushes(other)
+            && self.matrix.jobs == other.matrix.jobs
+            && self.matrix.rows == other.matrix.rows
+            && groups(self) == groups(other)
+    }
+
     /// A push's place by its number.
     pub(crate) fn place(&self, id: u64) -> Option<usize> {
         self.pushes.iter().position(|push| push.id.number() == id)

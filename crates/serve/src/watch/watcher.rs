@@ -161,9 +161,15 @@ impl Watched {
         });
         match judged.await {
             Ok(snapshot) => {
-                *self.snapshot.write() = Some(Arc::new(snapshot));
-                *self.problem.write() = None;
-                self.changes.send_modify(|count| *count += 1);
+                let had_problem = self.problem.write().take().is_some();
+                let before = self.snapshot.write().replace(Arc::new(snapshot));
+                // Open pages change where there is something to see, and keep still otherwise.
+                let after = self.snapshot();
+                let is_same =
+                    before.zip(after).is_some_and(|(before, after)| before.shows_the_same(&after));
+                if had_problem || !is_same {
+                    self.changes.send_modify(|count| *count += 1);
+                }
             }
             Err(error) => self.keep_problem(format!("what was read could not be judged: {error}")),
         }
