@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
 
 use super::pages::{
     api, broken, chooser, failure, from, grid, health, investigations, limits, plan, push,
@@ -60,6 +61,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&service), signed_in::check));
     open.merge(signed)
         .fallback(problem::nowhere)
+        // A grid is large and repeats itself.
+        .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(Arc::clone(&service), headers::check))
         .with_state(service)
 }
