@@ -292,6 +292,11 @@ async fn interruptible(cli: Cli, stats: &Stats) -> Done {
 
 async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     let global = cli.global;
+    if global.format == Format::Csv && !cli.command.has_tables() {
+        return Err(Error::Usage(
+            "only jobs, pushes, flakiness, chooser, doctor, guard, requests and investigations write CSV".into(),
+        ));
+    }
     let command = match cli.command {
         Command::Demo(args) => return demo::run(args, &global, stats, interrupt).await,
         Command::Action(args) => return action::run(&args, &global, stats, interrupt).await,
@@ -312,11 +317,6 @@ async fn run(cli: Cli, stats: &Stats, interrupt: &Interrupt) -> Done {
     }
     if global.format.is_choosers() && !matches!(command, Command::Chooser(_)) {
         return Err(Error::Usage("only `mozci chooser` writes this format".into()));
-    }
-    if global.format == Format::Csv && !command.has_tables() {
-        return Err(Error::Usage(
-            "only jobs, pushes, flakiness, chooser, doctor, guard, requests and investigations write CSV".into(),
-        ));
     }
     let named = match &command {
         Command::Chooser(args) => args.range.named_repo(),

@@ -106,6 +106,20 @@ fn tables_are_csv_where_that_is_requested() {
         assert!(reader.records().all(|row| row.is_ok()), "{said:?}");
         assert!(said.stdout.lines().count() >= 2, "{said:?}");
     }
+    // A spreadsheet gets dates, whole hashes and empty cells.
+    let pushes = served.run(&["--format", "csv", "pushes"]).stdout;
+    let tip = served.node(0);
+    let row = pushes.lines().find(|line| line.contains(&tip)).unwrap();
+    assert!(row.contains("T") && row.contains("Z,"), "{row}");
+    assert!(!pushes.contains('·'), "{pushes}");
+    served.run(&["trigger", crate::world::JOB, "--rev", "1039", "--yes"]);
+    let ledger = served.run(&["--format", "csv", "requests"]).stdout;
+    assert!(
+        ledger.starts_with("date,age,state,push,") && ledger.contains(",sent,1039,"),
+        "{ledger}"
+    );
+    assert_eq!(served.run(&["--format", "csv", "cache"]).status, 2);
+    assert_eq!(served.run(&["--ci", "demo", "config", "list"]).status, 0);
     let refused = served.run(&["--format", "csv", "trigger", "x", "--rev", "tip"]);
     assert_eq!(refused.status, 2, "{refused:?}");
 }

@@ -88,9 +88,18 @@ fn path(global: &Global) -> Done {
     Ok(0)
 }
 
+/// The name of the simulated CI.
+const DEMO: &str = "demo";
+
 /// What commands that are run here use, and what says so.
 fn show(global: &Global) -> Done {
     let config = Config::load(global.config.as_deref())?;
+    if global.ci.as_deref() == Some(DEMO) && !config.ci.contains_key(DEMO) {
+        return Err(Error::Usage(
+            "`--ci demo` is a simulated CI within the program: no config says anything of it"
+                .into(),
+        ));
+    }
     let folder = std::env::current_dir().unwrap_or_default();
     let here = Here::of(&folder)?;
     let of_file = here.as_ref().map(|(path, here)| (path.display().to_string(), here));
@@ -138,7 +147,9 @@ fn show(global: &Global) -> Done {
 
 fn list(global: &Global) -> Done {
     let config = Config::load(global.config.as_deref())?;
-    let (default, _) = config.ci(global.ci.as_deref())?;
+    // The simulated CI is in no config.
+    let named = global.ci.as_deref().filter(|name| *name != DEMO || config.ci.contains_key(*name));
+    let (default, _) = config.ci(named)?;
     let mut out = Out::stdout(global);
     let mut entries: Vec<Value> = Vec::new();
     for (name, ci) in &config.ci {

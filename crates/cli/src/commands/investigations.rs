@@ -134,7 +134,7 @@ async fn list(store: &dyn Store, context: &Context, out: &mut Out, stats: &Stats
         ]);
         values.push(of_one(found, last));
     }
-    if !all.is_empty() {
+    if !all.is_empty() || out.is_csv() {
         out.table(table);
     }
     if all.len() == LISTED {
@@ -180,7 +180,14 @@ async fn show(
     let steps = store.steps(&found.id).await?;
     let now = context.ci.now();
     out.line(&format!("{} of {} on {}", found.id, found.repo, found.ci));
-    out.line(&format!("  {}", found.question));
+    for (key, value) in found.question.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Null | Value::Bool(false) => continue,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        out.line(&format!("  {:<14} {value}", key.replace('_', " ")));
+    }
     for (at, step) in &steps {
         out.line(&format!("  {:>7} ago  {}", age(now, *at), summary(Some(step))));
         for request in step["plan"]["requests"].as_array().into_iter().flatten() {

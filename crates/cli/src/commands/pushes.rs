@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::Done;
 use crate::args::{AuthorArgs, RangeArgs};
 use crate::context::Context;
-use crate::show::{Out, Table, age, column, plural, top};
+use crate::show::{Out, Table, age, column, iso, plural, top};
 use crate::stats::Stats;
 use mozci_engine::drive::search::push_json;
 
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     }
     out.heading(&format!("{} · {}", context.ci.repo, plural(pushes.len(), "push")));
     out.link_pushes(&pushes, |push| context.ci.page_of(&push.into()));
-    out.table(table(&pushes, context.ci.now()));
+    out.table(table(&pushes, context.ci.now(), out.is_csv()));
     if let Some(merges) = &merges {
         show_merges(out, merges);
         if merges.is_empty() {
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out, stats: &St
     Ok(0)
 }
 
-fn table(pushes: &[Push], now: At) -> Table {
+fn table(pushes: &[Push], now: At, is_csv: bool) -> Table {
     let mut table = Table::new([
         column("push").right(),
         column("revision"),
@@ -114,9 +114,9 @@ fn table(pushes: &[Push], now: At) -> Table {
     for push in pushes {
         table.row([
             push.id.to_string(),
-            push.revision.short().to_owned(),
+            if is_csv { push.revision.hash() } else { push.revision.short() }.to_owned(),
             push.git.as_ref().map_or("·", |git| git.short()).to_owned(),
-            age(now, push.date),
+            if is_csv { iso(push.date) } else { age(now, push.date) },
             push.changesets.len().to_string(),
             push.author.clone(),
             push.summary.clone().unwrap_or_default(),

@@ -11,7 +11,7 @@ use crate::acting::Terminal;
 use crate::app::{Done, Interrupt};
 use crate::args::date;
 use crate::context::Context;
-use crate::show::{Out, age, plural, top};
+use crate::show::{Out, Table, age, column, iso, plural, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci requests`.
@@ -73,28 +73,38 @@ pub(crate) async fn run(
         ledger.location()
     ));
     let mut entries = Vec::with_capacity(triggers.len());
+    // Somebody at a terminal gets two lines a request, a file one row.
+    let is_table = out.is_csv() || out.is_markdown();
+    let mut table = Table::new(COLUMNS.map(column));
     for trigger in &triggers {
         let times = match trigger.times() {
             0 => "cancel".to_owned(),
             times => plural(times as usize, "run"),
         };
-        out.line(&format!(
-            "{:>7}  {:<10} {:>8}  {:>7}  {}  {}",
-            age(now, trigger.created),
-            word(&trigger.state),
-            trigger.push,
-            times,
-            trigger.names(),
-            detail(&trigger.state)
-        ));
-        out.line(&second_line(trigger));
+        if is_table {
+            table.row(row(trigger, now, &times));
+        } else {
+            out.line(&format!(
+                "{:>7}  {:<10} {:>8}  {:>7}  {}  {}",
+                age(now, trigger.created),
+                word(&trigger.state),
+                trigger.push,
+                times,
+                trigger.names(),
+                detail(&trigger.state)
+            ));
+            out.line(&second_line(trigger));
+        }
         let came = ledger.outcomes(&trigger.id).await?;
-        for came in &came {
+        for came in came.iter().filter(|_| !is_table) {
             let job =
                 if trigger.jobs.len() > 1 { format!("{}: ", came.job) } else { String::new() };
             out.line(&format!("           {job}{} ({} ago)", came.outcome, age(now, came.at)));
         }
         entries.push(entry(trigger, &came, context));
+    }
+    if is_table {
+        out.table(table);
     }
     if !passed_over.is_empty() {
         out.line(&format!("left out of these plans: {}", plural(passed_over.len(), "run")));
@@ -126,6 +136,28 @@ pub(crate) async fn run(
 
 /// What was left out that is shown at the most.
 const PASSED_OVER: u32 = 200;
+
+/// The columns of the ledger as a table.
+const COLUMNS: [&str; 10] =
+    ["date", "age", "state", "push", "runs", "jobs", "by", "reason", "plan", "request"];
+
+fn row(trigger: &TriggerRequest, now: At, times: &str) -> [String; 10] {
+    let mut reasons: Vec<&str> =
+        trigger.jobs.iter().map(|requested| requested.why.as_str()).collect();
+    reasons.dedup();
+    [
+        iso(trigger.created),
+        age(now, trigger.created),
+        word(&trigger.state).to_owned(),
+        trigger.push.to_string(),
+        times.to_owned(),
+        trigger.names(),
+        trigger.asker.clone(),
+        reasons.join("; "),
+        trigger.plan.to_string(),
+        detail(&trigger.state),
+    ]
+}
 
 /// Who asked, why, and under which plan.
 fn second_line(trigger: &TriggerRequest) -> String {

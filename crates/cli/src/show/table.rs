@@ -164,7 +164,9 @@ impl Table {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.columns.iter().map(|column| &column.name))?;
         for row in &self.rows {
-            writer.write_record(row.iter().map(|cell| inert(cell)))?;
+            // A dot stands for nothing where somebody looks.
+            let cells = row.iter().map(|cell| if cell == "·" { "" } else { cell.as_str() });
+            writer.write_record(cells.map(inert))?;
         }
         let bytes = writer.into_inner().map_err(|error| error.into_error())?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -16,6 +16,12 @@ pub(crate) fn age(now: At, then: At) -> String {
     }
 }
 
+/// An instant as spreadsheets read it, in UTC.
+pub(crate) fn iso(at: At) -> String {
+    let at = chrono::DateTime::from_timestamp(at.0, 0);
+    at.map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 /// A word of a command that is shown so as to be copied, as a shell takes it.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);

@@ -6,7 +6,7 @@ use mozci_engine::flow::Matrix;
 use super::cells::summary;
 use crate::show::out::Out;
 use crate::show::table::{Table, column};
-use crate::show::words::Told;
+use crate::show::words::{Told, iso};
 
 /// What each row tells.
 const COLUMNS: [&str; 10] =
@@ -21,7 +21,7 @@ pub(super) fn show(out: &mut Out, pushes: &[Push], matrix: &Matrix) {
             table.row([
                 push.id.to_string(),
                 push.revision.hash().to_owned(),
-                push.date.0.to_string(),
+                iso(push.date),
                 push.author.clone(),
                 summary(push),
                 name.to_string(),
