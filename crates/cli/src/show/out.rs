@@ -156,7 +156,7 @@ impl Out {
 
     /// A table, fitted to the terminal; as such in Markdown and CSV.
     pub(crate) fn table(&mut self, mut table: Table) {
-        table.each_cell(|cell| harmless_line(cell).into_owned());
+        table.each_text(|text| harmless_line(text).into_owned());
         match self.reader {
             Reader::Markdown => {
                 self.nesting = markdown::Nesting::default();

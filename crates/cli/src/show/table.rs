@@ -102,10 +102,12 @@ impl Table {
         }
     }
 
-    /// Goes over each cell, as where text of servers is made harmless.
-    pub(crate) fn each_cell(&mut self, change: impl Fn(&str) -> String) {
-        for cell in self.rows.iter_mut().flatten() {
-            *cell = change(cell);
+    /// Goes over each text: cells, and the names of columns, which jobs are. So text of servers is made harmless.
+    pub(crate) fn each_text(&mut self, change: impl Fn(&str) -> String) {
+        let names = self.columns.iter_mut().map(|column| &mut column.name);
+        let above = self.above.iter_mut().flatten();
+        for text in self.rows.iter_mut().flatten().chain(above).chain(names) {
+            *text = change(text);
         }
     }
 
