@@ -6,7 +6,6 @@ use std::ffi::OsStr;
 use clap_complete::engine::CompletionCandidate;
 use mozci_engine::config::Config;
 use mozci_engine::flow::seen_names;
-use mozci_engine::store::Store;
 
 use crate::app::Global;
 use crate::context::Context;
@@ -63,18 +62,15 @@ pub(crate) fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Investigations of this machine.
 pub(crate) fn investigations(current: &OsStr) -> Vec<CompletionCandidate> {
-    from_store(async |store| {
-        let all = store.by_prefix("").await.ok()?;
-        Some(all.into_iter().map(|found| found.id.to_string()).collect())
-    })
-    .map_or(Vec::new(), |names| fitting(current, names))
+    fitting(current, kept_investigations().unwrap_or_default())
 }
 
-fn from_store(read: impl AsyncFnOnce(&dyn Store) -> Option<Vec<String>>) -> Option<Vec<String>> {
+fn kept_investigations() -> Option<Vec<String>> {
     let context = Context::configured(&global(), None).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async {
+    let all = runtime.block_on(async {
         let store = context.ci.store().await.ok()?;
-        read(&*store).await
-    })
+        store.by_prefix("").await.ok()
+    })?;
+    Some(all.into_iter().map(|found| found.id).collect())
 }

@@ -56,6 +56,27 @@ pub enum State {
 }
 
 impl State {
+    /// The state's mark, the same on a terminal and on a page. Each differs from the others in shape, so that no colour is
+    /// needed.
+    pub fn mark(&self) -> &'static str {
+        match self {
+            Self::Passed => "✓",
+            Self::Warnings => "w",
+            Self::Failed => "✗",
+            Self::Busted => "b",
+            Self::Exception => "!",
+            Self::Running => "▸",
+            Self::Pending => "◌",
+            Self::Unscheduled => "⌫",
+            Self::Coalesced => "⇣",
+            Self::Cancelled => "⊘",
+            Self::Retried => "↻",
+            Self::Skipped => "–",
+            Self::Expired => "⧖",
+            Self::Unknown(_) => "?",
+        }
+    }
+
     /// The state's one word, as every output writes it.
     pub fn word(&self) -> &str {
         match self {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::Done;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, Table, column, top};
+use crate::show::{Out, Table, column, health_word, top};
 
 /// Arguments of `mozci auth`.
 #[derive(Debug, clap::Args)]
@@ -30,20 +30,18 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Out) -> Done {
         Some(_) => "the simulated CI's own".to_owned(),
         None => credentials(&context.config, |name| std::env::var(name).ok())?.words(),
     };
-    context.progress("asking what the credentials allow");
+    context.progress("checking what the credentials allow");
     let checks = doctor(&context.ci).await;
     let about: Vec<_> = checks.iter().filter(|check| is_about(check.check)).collect();
     out.heading(&format!("Credentials for {}", context.ci.root_url));
     out.line(&format!("from: {source}"));
     let mut table = Table::new([column("state"), column("check"), column("detail").wraps(20)]);
     for check in &about {
-        let state = match check.health {
-            Health::Ok => "ok",
-            Health::Warn => "warn",
-            Health::Fail => "FAIL",
-            Health::Skipped => "–",
-        };
-        table.row([state.to_owned(), check.check.to_string(), check.detail.clone()]);
+        table.row([
+            health_word(check.health).to_owned(),
+            check.check.to_string(),
+            check.detail.clone(),
+        ]);
     }
     if about.is_empty() {
         out.line("this kind of CI does not say what they allow before they are used");

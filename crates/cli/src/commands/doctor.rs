@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::Done;
 use crate::context::Context;
 use crate::failure;
-use crate::show::{Out, Table, column, top};
+use crate::show::{Out, Table, column, health_word, top};
 use crate::stats::Stats;
 
 /// Arguments of `mozci doctor`.
@@ -26,14 +26,8 @@ pub(crate) async fn run(_: Args, context: &Context, out: &mut Out, stats: &Stats
         column("detail").wraps(16),
     ]);
     for check in &checks {
-        let word = match check.health {
-            Health::Ok => "ok",
-            Health::Warn => "warn",
-            Health::Fail => "FAIL",
-            Health::Skipped => "–",
-        };
         table.row([
-            word.to_owned(),
+            health_word(check.health).to_owned(),
             check.source.to_string(),
             check.check.to_string(),
             format!("{} ms", check.ms),

@@ -10,7 +10,7 @@ use mozci_engine::flow::{AskedRun, EvidenceWish, Looked};
 use mozci_evidence::{Evidence, Failure, Kind, Match, Seen, harmless_line, together};
 
 use super::out::Out;
-use super::words::{mark, plural};
+use super::words::plural;
 
 /// A run that is shown, and where it is.
 pub(crate) struct ShownRun {
@@ -105,7 +105,7 @@ fn head(out: &mut Out, run: &ShownRun, looked: &Looked, wish: &EvidenceWish) {
     let said = said.map_or(String::new(), |said| format!(" · classified as {}", said.words()));
     out.line(&format!(
         "{} {}  {push}  {} run {}{seen}{said}",
-        mark(&run.asked.run.state),
+        run.asked.run.state.mark(),
         run.asked.job,
         key.request,
         key.run,

@@ -26,4 +26,6 @@ pub(crate) use plan::{show_left_out, show_outcome, show_plan_summary, show_resul
 pub(crate) use settled::show_settled;
 pub(crate) use table::{Table, column};
 pub(crate) use walk::{edge, show_edge, show_steps};
-pub(crate) use words::{age, iso, machine_time, marks, plural, rate_words, shell_word, size};
+pub(crate) use words::{
+    age, health_word, iso, machine_time, marks, plural, rate_words, shell_word, size,
+};

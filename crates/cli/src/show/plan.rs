@@ -6,7 +6,7 @@ use mozci_engine::flow::{JobHistory, Outcome, TriggerResult};
 use mozci_engine::store::TriggerState;
 
 use super::out::Out;
-use super::words::{machine_time, mark, plural};
+use super::words::{machine_time, plural};
 
 /// What jobs depend on where that was not told but inferred.
 pub(crate) fn show_ties(out: &mut Out, histories: &[JobHistory]) {
@@ -182,7 +182,7 @@ pub(crate) fn show_outcome(out: &mut Out, outcome: &Outcome, names_job: bool) {
         let runs: Vec<String> = outcome
             .runs
             .iter()
-            .map(|run| format!("{} {}", mark(&run.state), run.state.word()))
+            .map(|run| format!("{} {}", run.state.mark(), run.state.word()))
             .collect();
         runs.join(", ")
     };

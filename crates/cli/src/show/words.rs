@@ -4,15 +4,16 @@ use mozci_core::classify::PushClass;
 use mozci_core::rate::{Rate, percent};
 use mozci_core::run::{Run, Says, State};
 use mozci_core::time::At;
+use mozci_engine::flow::Health;
+pub(crate) use mozci_pages::{age, plural};
 
-/// How long ago something was, in one unit.
-pub(crate) fn age(now: At, then: At) -> String {
-    let seconds = now.since(then).max(0);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+/// How a check went, in the narrow column before it.
+pub(crate) fn health_word(health: Health) -> &'static str {
+    match health {
+        Health::Ok => "ok",
+        Health::Warn => "warn",
+        Health::Fail => "FAIL",
+        Health::Skipped => "–",
     }
 }
 
@@ -29,12 +30,6 @@ pub(crate) fn shell_word(word: &str) -> String {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
-}
-
-/// `1 run`, `2 runs`.
-pub(crate) fn plural(count: usize, one: &str) -> String {
-    let ending = if one.ends_with("sh") || one.ends_with("ch") { "es" } else { "s" };
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}{ending}") }
 }
 
 /// Minutes of machine time for people.
@@ -84,26 +79,6 @@ pub(crate) fn push_class(push_class: PushClass) -> String {
     }
 }
 
-/// A state's mark; each differs from the others in shape, so that no colour is needed.
-pub(crate) fn mark(state: &State) -> &'static str {
-    match state {
-        State::Passed => "✓",
-        State::Warnings => "w",
-        State::Failed => "✗",
-        State::Busted => "b",
-        State::Exception => "!",
-        State::Running => "▸",
-        State::Pending => "◌",
-        State::Unscheduled => "⌫",
-        State::Coalesced => "⇣",
-        State::Cancelled => "⊘",
-        State::Retried => "↻",
-        State::Skipped => "–",
-        State::Expired => "⧖",
-        State::Unknown(_) => "?",
-    }
-}
-
 /// What is shown of a run: where it stands, or what it says of the test that is asked about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Told {
@@ -134,7 +109,7 @@ impl Told {
 
     pub(crate) fn mark(&self) -> &'static str {
         match self {
-            Self::State(state) => mark(state),
+            Self::State(state) => state.mark(),
             Self::Without => "○",
             Self::Nothing => "≈",
             Self::Unfounded | Self::NoSource => "∅",

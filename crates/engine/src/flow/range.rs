@@ -54,7 +54,7 @@ pub async fn read_summaries(ci: &Ci, pushes: &mut [Push]) {
     ci.pushes.summarise(ci, pushes).await;
 }
 
-/// The first line of the commit at a push's head, as far as that is known without asking anybody.
+/// The first line of the commit at a push's head, as far as that is known without a request.
 pub fn known_summary(ci: &Ci, push: &Push) -> Option<String> {
     let kept = || ci.fact(FactKind::Summary, &push.id.number().to_string());
     push.summary.clone().or_else(kept)

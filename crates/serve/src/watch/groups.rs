@@ -44,6 +44,7 @@ pub(super) fn groups(
     pushes: &[Push],
     matrix: &Matrix,
     evidence: &HashMap<RunKey, Arc<RunEvidence>>,
+    unclear: &BTreeSet<RunKey>,
 ) -> Vec<Group> {
     let mut found: BTreeMap<&str, Found<'_>> = BTreeMap::new();
     for (push, row) in matrix.rows.iter().enumerate() {
@@ -75,12 +76,13 @@ pub(super) fn groups(
             }
         }
     }
-    let unclear = unclear(matrix, evidence);
     let mut groups: Vec<Group> = found
         .into_iter()
         .filter_map(|(id, found)| {
-            let (standing, reasons) = judged(pushes.len(), matrix, &found, &unclear)?;
-            let seen = seen(pushes.len(), matrix, &found, &found.jobs, &unclear);
+            let failed: BTreeSet<RunKey> = found.runs.iter().map(|(_, _, key)| *key).collect();
+            let seen = |jobs: &BTreeSet<u32>| seen(pushes.len(), matrix, &failed, jobs, unclear);
+            let (standing, reasons) = judged(matrix, &found, seen)?;
+            let seen = seen(&found.jobs);
             let (jobs, runs) = (found.jobs, found.runs);
             let failure = Failure { before: vec![], after: vec![], ..found.failure.clone() };
             Some(Group { id: id.to_owned(), failure, standing, reasons, seen, jobs, runs })
@@ -110,14 +112,12 @@ pub(super) fn unclear(
 /// How a failure stands: each job by itself, since what one does not run another may. Of what needs a person the one
 /// that goes back furthest; fixed only where it is fixed in each.
 fn judged(
-    pushes: usize,
     matrix: &Matrix,
     found: &Found<'_>,
-    unclear: &BTreeSet<RunKey>,
+    seen: impl Fn(&BTreeSet<u32>) -> Vec<Seen>,
 ) -> Option<(Standing, Vec<String>)> {
     let each = found.jobs.iter().filter_map(|job| {
-        let seen = seen(pushes, matrix, found, &BTreeSet::from([*job]), unclear);
-        let (standing, mut reasons) = standing(&seen, found.known)?;
+        let (standing, mut reasons) = standing(&seen(&BTreeSet::from([*job])), found.known)?;
         if found.jobs.len() > 1 {
             reasons.insert(0, format!("judged by {}", matrix.jobs[*job as usize].0));
         }
@@ -143,11 +143,10 @@ fn kind(standing: &Standing) -> u8 {
 fn seen(
     pushes: usize,
     matrix: &Matrix,
-    found: &Found<'_>,
+    failed: &BTreeSet<RunKey>,
     jobs: &BTreeSet<u32>,
     unclear: &BTreeSet<RunKey>,
 ) -> Vec<Seen> {
-    let failed: BTreeSet<RunKey> = found.runs.iter().map(|(_, _, key)| *key).collect();
     let of_push = |push: usize| {
         let mut seen = Seen::default();
         let cells = jobs.iter().flat_map(|job| matrix.cell(push, *job));

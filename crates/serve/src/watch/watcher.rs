@@ -155,8 +155,9 @@ impl Watched {
         let evidence = evidence.clone();
         // Judging many failures takes a while, and searches share these threads.
         let judged = tokio::task::spawn_blocking(move || {
-            let groups = groups(&pushes, &matrix, &evidence);
-            let unclear = unclear(&matrix, &evidence).len();
+            let unclear = unclear(&matrix, &evidence);
+            let groups = groups(&pushes, &matrix, &evidence, &unclear);
+            let unclear = unclear.len();
             Snapshot { at, pushes, matrix, evidence, groups, unread, unclear }
         });
         match judged.await {

@@ -11,9 +11,8 @@ pub(super) fn cell<'a>(
     let passed = runs.iter().filter(|run| run.is_good()).count();
     let told = match (failed, passed) {
         (0, 0) => {
-            let last = runs.last()?;
-            let (class, mark) = of(&last.state);
-            return Some((class, mark.to_owned(), last.state.word().to_owned()));
+            let state = &runs.last()?.state;
+            return Some((class(state), state.mark().to_owned(), state.word().to_owned()));
         }
         (failed, 0) => ("f", count("✗", failed), format!("failed {failed} of {failed}")),
         (0, passed) => ("p", count("✓", passed), format!("passed {passed} of {passed}")),
@@ -29,21 +28,21 @@ fn count(mark: &str, count: usize) -> String {
     if count == 1 { mark.to_owned() } else { format!("{mark}{count}") }
 }
 
-fn of(state: &State) -> (&'static str, &'static str) {
+/// The class of a state in the style sheet.
+fn class(state: &State) -> &'static str {
     match state {
-        State::Passed => ("p", "✓"),
-        State::Failed => ("f", "✗"),
-        State::Busted => ("b", "b"),
-        State::Warnings => ("x", "w"),
-        State::Exception => ("x", "!"),
-        State::Running => ("r", "▸"),
-        State::Pending => ("q", "◌"),
-        State::Unscheduled => ("k", "⌫"),
-        State::Coalesced => ("k", "⇣"),
-        State::Cancelled => ("k", "⊘"),
-        State::Retried => ("k", "↻"),
-        State::Skipped => ("k", "–"),
-        State::Expired => ("k", "⧖"),
-        State::Unknown(_) => ("k", "?"),
+        State::Passed => "p",
+        State::Failed => "f",
+        State::Busted => "b",
+        State::Warnings | State::Exception => "x",
+        State::Running => "r",
+        State::Pending => "q",
+        State::Unscheduled
+        | State::Coalesced
+        | State::Cancelled
+        | State::Retried
+        | State::Skipped
+        | State::Expired
+        | State::Unknown(_) => "k",
     }
 }

@@ -50,6 +50,15 @@ pub(super) fn first(service: &Service) -> &str {
     service.options.repos.first().map_or("", String::as_str)
 }
 
+/// The same, with what is read of it.
+pub(super) fn first_watched(service: &Service) -> Result<(&str, &Arc<Watched>), Box<Response>> {
+    let repo = first(service);
+    let watched = service.repos.get(repo);
+    watched
+        .map(|watched| (repo, watched))
+        .ok_or_else(|| Box::new(problem::not_found("no repository is watched")))
+}
+
 /// Who pushed, without the host.
 pub(super) fn author(push: &Push) -> String {
     plain(push.author.split('@').next().unwrap_or_default())

@@ -11,10 +11,9 @@ use maud::html;
 use mozci_engine::flow::{Health, doctor};
 use mozci_pages::plain;
 
-use super::common::{first, frame};
+use super::common::{first_watched, frame};
 use crate::access::Session;
 use crate::service::Service;
-use crate::web::problem;
 
 /// That it runs.
 pub(in crate::web) async fn alive() -> &'static str {
@@ -43,9 +42,9 @@ pub(in crate::web) async fn show(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let repo = first(&service);
-    let Some(watched) = service.repos.get(repo) else {
-        return problem::not_found("no repository is watched");
+    let (repo, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     let checks = doctor(&watched.ci).await;
     let failed = checks.iter().filter(|check| check.health == Health::Fail).count();

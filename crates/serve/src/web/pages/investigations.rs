@@ -13,7 +13,7 @@ use mozci_pages::{age, instant, plain};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::common::{first, frame};
+use super::common::{first_watched, frame};
 use super::signin::{Bare, stale};
 use crate::access::Session;
 use crate::acts::SearchWanted;
@@ -123,9 +123,9 @@ pub(in crate::web) async fn list(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let repo = first(&service);
-    let Some(watched) = service.repos.get(repo) else {
-        return problem::not_found("no repository is watched");
+    let (repo, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     let all = match watched.ci.store().await {
         Ok(store) => store.by_prefix("").await,
@@ -159,9 +159,9 @@ pub(in crate::web) async fn show(
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
 ) -> Response {
-    let repo = first(&service);
-    let Some(watched) = service.repos.get(repo) else {
-        return problem::not_found("no repository is watched");
+    let (repo, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     let store = match watched.ci.store().await {
         Ok(store) => store,
@@ -256,8 +256,9 @@ pub(in crate::web) async fn resume(
     if !service.access.is_form_token(&session, &form.token) {
         return stale();
     }
-    let Some(watched) = service.repos.get(first(&service)) else {
-        return problem::not_found("no repository is watched");
+    let (_, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     let found = async {
         let found = watched.ci.store().await?.by_prefix(&id).await?;

@@ -10,7 +10,7 @@ use mozci_engine::Error;
 use mozci_engine::flow::tree_status;
 use mozci_pages::{age, plain};
 
-use super::common::{first, frame};
+use super::common::{first_watched, frame};
 use crate::access::Session;
 use crate::service::Service;
 use crate::watch::Watched;
@@ -24,9 +24,9 @@ pub(in crate::web) async fn show(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let repo = first(&service);
-    let Some(watched) = service.repos.get(repo) else {
-        return problem::not_found("no repository is watched");
+    let (repo, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     match limits(watched).await {
         Ok(body) => frame(&service, &session, repo, "Limits", "Limits").page(&body).into_response(),

@@ -9,7 +9,7 @@ use maud::html;
 use mozci_engine::store::TriggerState;
 use mozci_pages::{age, plain};
 
-use super::common::{first, frame};
+use super::common::{first_watched, frame};
 use crate::access::Session;
 use crate::service::Service;
 use crate::web::problem;
@@ -22,9 +22,9 @@ pub(in crate::web) async fn show(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let repo = first(&service);
-    let Some(watched) = service.repos.get(repo) else {
-        return problem::not_found("no repository is watched");
+    let (repo, watched) = match first_watched(&service) {
+        Ok(first) => first,
+        Err(response) => return *response,
     };
     let ci = &watched.ci;
     let ledger = match ci.ledger().await {
