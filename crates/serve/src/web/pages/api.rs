@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mozci_engine::drive::search::push_json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plan::{LONGEST, carried_out};
-use crate::access::Session;
 use crate::acts::{Planned, State as PlanState, Wanted};
 use crate::error::whole;
 use crate::service::Service;
@@ -86,13 +84,6 @@ pub(in crate::web) async fn pushes(
     }
 }
 
-/// Whether a program means it: what changes something carries the session's token in a header, which no other
-/// site's page can set.
-fn is_meant(service: &Service, session: &Session, headers: &HeaderMap) -> bool {
-    let token = headers.get("x-mozci-token").and_then(|value| value.to_str().ok());
-    token.is_some_and(|token| service.access.is_form_token(session, token))
-}
-
 fn planned_json(planned: &Planned) -> Value {
     let (state, detail) = match &*planned.state.lock() {
         PlanState::Open => ("open", Value::Null),
@@ -111,17 +102,9 @@ fn planned_json(planned: &Planned) -> Value {
 /// Makes a plan; nothing is sent.
 pub(in crate::web) async fn plan(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(repo): Path<String>,
-    headers: HeaderMap,
     body: String,
 ) -> Response {
-    if !is_meant(&service, &session, &headers) {
-        return problem(
-            StatusCode::FORBIDDEN,
-            "the header X-Mozci-Token is missing or not this session's",
-        );
-    }
     if !service.repos.contains_key(&repo) {
         return problem(StatusCode::NOT_FOUND, "no such repository is watched");
     }
@@ -158,17 +141,9 @@ pub(in crate::web) struct Confirmed {
 /// Carries a plan out. Sent twice, it is carried out once: the answer is the same.
 pub(in crate::web) async fn confirm(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    headers: HeaderMap,
     body: String,
 ) -> Response {
-    if !is_meant(&service, &session, &headers) {
-        return problem(
-            StatusCode::FORBIDDEN,
-            "the header X-Mozci-Token is missing or not this session's",
-        );
-    }
     let Some(planned) = service.acts.planned(&id) else {
         return problem(StatusCode::NOT_FOUND, "there is no such plan");
     };

@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::common::{first_watched, frame};
-use super::signin::{Bare, stale};
 use crate::access::Session;
 use crate::acts::SearchWanted;
 use crate::service::Service;
@@ -63,8 +62,6 @@ pub(in crate::web) async fn offer(
 
 #[derive(Deserialize)]
 pub(in crate::web) struct Begun {
-    #[serde(default)]
-    token: String,
     job: String,
     bad: String,
     #[serde(default)]
@@ -75,13 +72,9 @@ pub(in crate::web) struct Begun {
 /// Begins it.
 pub(in crate::web) async fn begin(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(repo): Path<String>,
     Form(form): Form<Begun>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &form.token) {
-        return stale();
-    }
     if !service.repos.contains_key(&repo) {
         return problem::not_found("no such repository is watched");
     }
@@ -230,13 +223,8 @@ pub(in crate::web) async fn report(
 /// Stops one that is driven here; what it requested goes on.
 pub(in crate::web) async fn cancel(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Form(form): Form<Bare>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &form.token) {
-        return stale();
-    }
     match service.acts.live(&id) {
         Some(live) => {
             live.cancel.cancel();
@@ -249,13 +237,8 @@ pub(in crate::web) async fn cancel(
 /// Goes on with one that nobody drives.
 pub(in crate::web) async fn resume(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Form(form): Form<Bare>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &form.token) {
-        return stale();
-    }
     let (_, watched) = match first_watched(&service) {
         Ok(first) => first,
         Err(response) => return *response,

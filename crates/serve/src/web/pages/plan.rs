@@ -13,7 +13,6 @@ use mozci_pages::{plain, plural};
 use serde::Deserialize;
 
 use super::common::{author, frame, summary};
-use super::signin::stale;
 use crate::access::Session;
 use crate::acts::{Planned, State as PlanState, Wanted};
 use crate::service::Service;
@@ -23,8 +22,6 @@ use crate::web::problem;
 /// What a form asks for.
 #[derive(Deserialize)]
 pub(in crate::web) struct Asked {
-    #[serde(default)]
-    token: String,
     act: String,
     job: String,
     rev: String,
@@ -43,13 +40,9 @@ pub(super) const LONGEST: usize = 30_000;
 /// Makes the plan, and leads to it.
 pub(in crate::web) async fn make(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(repo): Path<String>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &asked.token) {
-        return stale();
-    }
     if !service.repos.contains_key(&repo) {
         return problem::not_found("no such repository is watched");
     }
@@ -273,21 +266,15 @@ fn state(service: &Service, session: &Session, planned: &Planned) -> Markup {
 #[derive(Deserialize)]
 pub(in crate::web) struct Confirmed {
     #[serde(default)]
-    token: String,
-    #[serde(default)]
     digest: String,
 }
 
 /// Carries it out, and leads back to it.
 pub(in crate::web) async fn confirm(
     State(service): State<Arc<Service>>,
-    Extension(session): Extension<Session>,
     Path(id): Path<String>,
     Form(form): Form<Confirmed>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &form.token) {
-        return stale();
-    }
     let Some(planned) = service.acts.planned(&id) else {
         return problem::not_found("this plan is gone: make it again; nothing was sent");
     };

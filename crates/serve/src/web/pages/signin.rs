@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -54,30 +54,11 @@ pub(in crate::web) async fn show(
     }
 }
 
-/// A form with nothing but its token.
-#[derive(Deserialize)]
-pub(in crate::web) struct Bare {
-    #[serde(default)]
-    pub(in crate::web) token: String,
-}
-
 /// Signs out.
 pub(in crate::web) async fn out(
     State(service): State<Arc<Service>>,
     Extension(session): Extension<Session>,
-    Form(form): Form<Bare>,
 ) -> Response {
-    if !service.access.is_form_token(&session, &form.token) {
-        return stale();
-    }
     service.access.sign_out(&session);
     problem::of(StatusCode::OK, "you are signed out")
-}
-
-/// A form that is not this session's.
-pub(in crate::web) fn stale() -> Response {
-    problem::of(
-        StatusCode::FORBIDDEN,
-        "the form is of an ended session: go back, reload the page, and send it again; nothing was done",
-    )
 }
